@@ -1,0 +1,30 @@
+"""What "we could not learn" looks like: a value with its reason, never a default and never a no."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why something could not be learned (product contract, section 3)."""
+
+    THROTTLED = "throttled"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    NOT_UNDERSTOOD = "notUnderstood"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """We asked and could not learn. Never the same as "no"."""
+
+    reason: Reason
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)
+
+    @classmethod
+    def parse(cls, text: str) -> "Unknown":
+        """The value whose ``str`` is ``text``; ValueError for a text that starts with no known reason."""
+        reason, _, detail = text.partition(": ")
+        return cls(Reason(reason), detail)

@@ -1,0 +1,185 @@
+"""What the Bookings service's answer to ``services`` means (the table of the product contract, section 3)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from pydantic import TypeAdapter, ValidationError
+
+from atlas.domain.learned import Reason, Unknown
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+ALWAYS_SIGN_IN_HOSTS = ("login.microsoftonline.com", "login.live.com")
+NOT_LEARNED = {403: Reason.REFUSED, 408: Reason.UNREACHABLE, 429: Reason.THROTTLED}
+
+_duration = TypeAdapter(timedelta)
+
+
+@dataclass(frozen=True, slots=True)
+class PageReply:
+    """An HTTP answer of the Bookings service, as far as its meaning depends on it."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    url: str
+    """The address that gave this answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicType:
+    """A meeting type that anybody may book."""
+
+    type_id: str
+    title: str
+    duration_minutes: int | None
+    is_online: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageAnswers:
+    """The page is there; ``public_types`` may be empty."""
+
+    public_types: tuple[PublicType, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAsked:
+    """The page wants its visitor to sign in."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoPage:
+    """The service says that there is no such page."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The service redirects to another address of its own origin, which is asked next."""
+
+    url: str
+
+
+type PageEvidence = PageAnswers | SignInAsked | NoPage | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class PageRules:
+    """What an administrator may set about reading answers: where one signs in, and the words of "no such page"."""
+
+    sign_in_hosts: tuple[str, ...]
+    """Host, with its port where it is not the scheme's own; lower case."""
+    not_set_up_markers: tuple[str, ...]
+
+
+def sign_in_hosts(authority_url: str) -> tuple[str, ...]:
+    """The hosts that a redirect or a page may point to when sign-in is asked for."""
+    return (_host(authority_url), *ALWAYS_SIGN_IN_HOSTS)
+
+
+def classify(reply: PageReply, rules: PageRules) -> PageEvidence | Moved:
+    """The meaning of one answer to ``services``. Never raises: what fits no row is ``notUnderstood``."""
+    if reply.status == 401 or _points_to_sign_in(reply, rules):
+        return SignInAsked()
+    match reply.status:
+        case 200:
+            return _classify_services(reply)
+        case 301 | 302 | 303 | 307 | 308:
+            return _classify_redirect(reply)
+        case 500 if _holds_marker(reply.body, rules):
+            return NoPage(500)
+        case status if status in NOT_LEARNED or status >= 500:
+            reason = NOT_LEARNED.get(status, Reason.UNREACHABLE)
+            return Unknown(reason, f"the Bookings service answered {status}")
+        case status if status >= 400:
+            return NoPage(status)
+        case status:
+            return _not_understood(f"status {status}")
+
+
+def _classify_services(reply: PageReply) -> PageEvidence:
+    if _is_html(reply):
+        return _not_understood("a web page instead of JSON")
+    try:
+        document = json.loads(reply.body)
+    except ValueError:
+        return _not_understood("broken JSON")
+    services = document.get("service") if isinstance(document, dict) else None
+    if not isinstance(services, list):
+        return _not_understood("JSON without a list `service`")
+    try:
+        return PageAnswers(tuple(_public_type(item) for item in services if _is_public(item)))
+    except (KeyError, TypeError, AttributeError) as error:
+        return _not_understood(f"a meeting type without {error}")
+
+
+def _is_public(item: dict[str, Any]) -> bool:
+    return not item.get("isPrivate") and not item.get("isHiddenFromCustomers")
+
+
+def _public_type(item: dict[str, Any]) -> PublicType:
+    online = item.get("isLocationOnline")
+    return PublicType(
+        type_id=str(item["serviceId"]),
+        title=str(item.get("title") or ""),
+        duration_minutes=_minutes(item.get("defaultDuration")),
+        is_online=online if isinstance(online, bool) else None,
+    )
+
+
+def _minutes(iso_duration: object) -> int | None:
+    try:
+        return round(_duration.validate_python(iso_duration).total_seconds() / 60)
+    except ValidationError:
+        return None
+
+
+def _classify_redirect(reply: PageReply) -> Moved | Unknown:
+    location = reply.headers.get("location", "")
+    target = urljoin(reply.url, location)
+    if not location or origin(target) != origin(reply.url):
+        return _not_understood("a redirect to another origin")
+    return Moved(target)
+
+
+def _points_to_sign_in(reply: PageReply, rules: PageRules) -> bool:
+    if 300 <= reply.status < 400:
+        return _host(urljoin(reply.url, reply.headers.get("location", ""))) in rules.sign_in_hosts
+    if not _is_html(reply):
+        return False
+    text = reply.body.lower()
+    return any(f"//{host}".encode() in text for host in rules.sign_in_hosts)
+
+
+def _is_html(reply: PageReply) -> bool:
+    content_type = reply.headers.get("content-type", "").lower()
+    return "html" in content_type or ("json" not in content_type and reply.body.lstrip().startswith(b"<"))
+
+
+def _holds_marker(body: bytes, rules: PageRules) -> bool:
+    text = body.decode("utf-8", "replace").lower()
+    return any(marker.lower() in text for marker in rules.not_set_up_markers)
+
+
+def _not_understood(what: str) -> Unknown:
+    return Unknown(Reason.NOT_UNDERSTOOD, f"the Bookings service answered {what}")
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address; two addresses of one origin give the same. Never raises."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return "", "", None
+
+
+def _host(url: str) -> str:
+    scheme, name, port = origin(url)
+    return name if port == DEFAULT_PORTS.get(scheme) else f"{name}:{port}"

@@ -1,0 +1,110 @@
+"""Evidence in, status and reason out: the rules of the product contract, section 3, in their order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from atlas.domain.learned import Unknown
+from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
+from atlas.domain.pages import NoPage, PageAnswers, PageEvidence, SignInAsked
+
+
+class Status(StrEnum):
+    """What is said of one user's personal page; names are fixed by the product contract."""
+
+    PUBLISHED = "published"
+    NO_PUBLIC_TYPES = "noPublicTypes"
+    NOT_SET_UP = "notSetUp"
+    SWITCHED_OFF = "switchedOff"
+    NO_CAPABILITY = "noCapability"
+    NO_MAILBOX = "noMailbox"
+    SIGN_IN_REQUIRED = "signInRequired"
+    UNKNOWN = "unknown"
+    NOT_LICENSED = "notLicensed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that was learned about one licensed user, each part a value, a known absence or an ``Unknown``."""
+
+    mailbox: MailboxEvidence
+    page: PageEvidence | None = None
+    """``None``: not asked, because there is no mailbox to ask for or its GUID is not known."""
+    sign_in_forced: bool | None = None
+    """The tenant's ``BookingsAuthEnabled``; ``None``: not known."""
+    bookable: bool | None = None
+    """Whether anything can be booked in the next 7 days; ``None``: not asked, or not learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The status, and why it is so where that needs words."""
+
+    status: Status
+    reason: str | None = None
+
+
+type Rule = Callable[[Evidence], Verdict | None]
+
+
+def decide(evidence: Evidence) -> Verdict:
+    """The verdict of the first rule that holds."""
+    return next(verdict for rule in RULES if (verdict := rule(evidence)))
+
+
+def _no_mailbox(evidence: Evidence) -> Verdict | None:
+    if isinstance(evidence.mailbox, NoMailbox):
+        return Verdict(Status.NO_MAILBOX, "licensed, but there is no mailbox in Exchange Online")
+    return None
+
+
+def _mailbox_not_learned(evidence: Evidence) -> Verdict | None:
+    return Verdict(Status.UNKNOWN, str(evidence.mailbox)) if isinstance(evidence.mailbox, Unknown) else None
+
+
+def _page_speaks(evidence: Evidence) -> Verdict | None:
+    match evidence.page:
+        case PageAnswers(public_types=()):
+            return Verdict(Status.NO_PUBLIC_TYPES, "the page answers and offers no public meeting type")
+        case PageAnswers():
+            return Verdict(Status.PUBLISHED)
+        case SignInAsked():
+            return Verdict(Status.SIGN_IN_REQUIRED, "the page asks its visitors to sign in")
+        case Unknown() as unknown:
+            return Verdict(Status.UNKNOWN, str(unknown))
+        case _:
+            return None
+
+
+def _capability_missing(evidence: Evidence) -> Verdict | None:
+    if isinstance(evidence.mailbox, Mailbox) and evidence.mailbox.has_capability is False:
+        return Verdict(
+            Status.NO_CAPABILITY, "the mailbox lacks BPOS_S_BookingsAddOn: the plan has not reached Exchange"
+        )
+    return None
+
+
+def _sign_in_forced(evidence: Evidence) -> Verdict | None:
+    if evidence.sign_in_forced:
+        return Verdict(
+            Status.SIGN_IN_REQUIRED, "BookingsAuthEnabled hides every page from anonymous visitors: there may be one"
+        )
+    return None
+
+
+def _not_set_up(evidence: Evidence) -> Verdict | None:
+    if isinstance(evidence.page, NoPage):
+        return Verdict(Status.NOT_SET_UP, f"the owner has not opened Bookings yet (answer {evidence.page.status})")
+    return None
+
+
+RULES: tuple[Rule, ...] = (
+    _no_mailbox,
+    _mailbox_not_learned,
+    _page_speaks,
+    _capability_missing,
+    # `switchedOff` has its place here, once the policy is read: before the tenant-wide sign-in, after the capability.
+    _sign_in_forced,
+    _not_set_up,
+)

@@ -1,0 +1,160 @@
+"""What is kept about one user, and how a new look at the evidence turns the old row into the next."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from atlas.domain.findings import Finding, findings_of
+from atlas.domain.mailboxes import Mailbox, NoMailbox
+from atlas.domain.page_urls import domain_of, meeting_type_url, page_url
+from atlas.domain.pages import PageAnswers, PublicType, SignInAsked
+from atlas.domain.statuses import Evidence, Status, decide
+from atlas.domain.users import LicensedUser
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingType:
+    """A public meeting type with its own address."""
+
+    type_id: str
+    title: str
+    duration_minutes: int | None
+    is_online: bool | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """One row of the table ``PersonalBookings`` (product contract, section 4). ``None`` means not known."""
+
+    user: LicensedUser
+    status: Status
+    checked_at: datetime
+    reason: str | None = None
+    recipient_type: str | None = None
+    primary_smtp_address: str | None = None
+    mailbox_guid: str | None = None
+    url: str | None = None
+    meeting_types: tuple[MeetingType, ...] | None = None
+    bookable: bool | None = None
+    findings: tuple[Finding, ...] = ()
+    last_known_status: Status | None = None
+    last_known_at: datetime | None = None
+    changed_at: datetime | None = None
+    scan_id: str | None = None
+    """The scan that wrote the row last; a look-up leaves it as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at one licensed user: who, what was learned, and when."""
+
+    user: LicensedUser
+    evidence: Evidence
+    at: datetime
+    bookings_url: str
+
+
+def next_row(previous: UserRow | None, look: Look, scan_id: str | None) -> UserRow:
+    """The row after a look. An ``unknown`` keeps the last known status, its time, the URL and the meeting types.
+
+    ``scan_id`` is ``None`` for a look-up. ``changed_at`` is carried over: ``changes.change_between`` tells changes.
+    """
+    row = _with_mailbox(_with_verdict(previous, look), previous, look.evidence)
+    return replace(
+        row,
+        changed_at=previous.changed_at if previous else None,
+        scan_id=scan_id or (previous.scan_id if previous else None),
+    )
+
+
+def gone_row(previous: UserRow, at: datetime, scan_id: str | None) -> UserRow:
+    """The row of a user who was licensed before, and is not any more."""
+    return replace(
+        previous,
+        status=Status.GONE,
+        reason="no longer licensed for Bookings, or deleted",
+        url=None,
+        meeting_types=None,
+        bookable=None,
+        findings=(),
+        last_known_status=Status.GONE,
+        last_known_at=at,
+        checked_at=at,
+        scan_id=scan_id or previous.scan_id,
+    )
+
+
+def _with_verdict(previous: UserRow | None, look: Look) -> UserRow:
+    verdict = decide(look.evidence)
+    row = UserRow(look.user, verdict.status, look.at, verdict.reason)
+    if verdict.status is Status.UNKNOWN:
+        return _keeping_what_was_known(row, previous)
+    url = _url_of(look)
+    return replace(
+        row,
+        url=url,
+        meeting_types=_meeting_types(url, look.evidence),
+        bookable=look.evidence.bookable,
+        findings=findings_of(look.evidence),
+        last_known_status=verdict.status,
+        last_known_at=look.at,
+    )
+
+
+def _keeping_what_was_known(row: UserRow, previous: UserRow | None) -> UserRow:
+    if previous is None:
+        return row
+    return replace(
+        row,
+        url=previous.url,
+        meeting_types=previous.meeting_types,
+        last_known_status=previous.last_known_status,
+        last_known_at=previous.last_known_at,
+    )
+
+
+def _with_mailbox(row: UserRow, previous: UserRow | None, evidence: Evidence) -> UserRow:
+    match evidence.mailbox:
+        case Mailbox() as mailbox:
+            return replace(
+                row,
+                mailbox_guid=str(mailbox.guid),
+                recipient_type=mailbox.recipient_type,
+                primary_smtp_address=mailbox.primary_smtp_address,
+            )
+        case NoMailbox(recipient_type=recipient_type):
+            return replace(row, recipient_type=recipient_type)
+        case _ if previous:
+            return replace(
+                row,
+                mailbox_guid=previous.mailbox_guid,
+                recipient_type=previous.recipient_type,
+                primary_smtp_address=previous.primary_smtp_address,
+            )
+        case _:
+            return row
+
+
+def _url_of(look: Look) -> str | None:
+    """Only a page that answered or asked for sign-in has an address to give."""
+    mailbox, page = look.evidence.mailbox, look.evidence.page
+    if not isinstance(mailbox, Mailbox) or not isinstance(page, PageAnswers | SignInAsked):
+        return None
+    domain = domain_of(mailbox.primary_smtp_address) or domain_of(look.user.mail) or domain_of(look.user.upn) or ""
+    return page_url(look.bookings_url, mailbox.guid, domain)
+
+
+def _meeting_types(url: str | None, evidence: Evidence) -> tuple[MeetingType, ...] | None:
+    if url is None or not isinstance(evidence.page, PageAnswers):
+        return None
+    return tuple(_meeting_type(url, public_type) for public_type in evidence.page.public_types)
+
+
+def _meeting_type(url: str, public_type: PublicType) -> MeetingType:
+    return MeetingType(
+        public_type.type_id,
+        public_type.title,
+        public_type.duration_minutes,
+        public_type.is_online,
+        meeting_type_url(url, public_type.type_id),
+    )

@@ -1,0 +1,30 @@
+"""Who counts as licensed for Bookings, and what is kept about such a user."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+BOOKINGS_PLAN_ID = UUID("199a5c09-e0ca-4e37-8f7c-b05d533e1ea2")
+"""The service plan MICROSOFTBOOKINGS; it is told by this id alone, never by its service name."""
+
+USABLE_PLAN_STATES = frozenset({"enabled", "warning"})
+"""``Warning`` is the grace period of an expired subscription: the plan still works."""
+
+
+@dataclass(frozen=True, slots=True)
+class LicensedUser:
+    """A user of the directory whose Bookings plan is usable, as Microsoft Graph describes one."""
+
+    user_id: str
+    """Entra object id, lower case; the key of everything that is kept about the user."""
+    upn: str
+    display_name: str | None = None
+    department: str | None = None
+    mail: str | None = None
+    account_enabled: bool | None = None
+    user_type: str | None = None
+    """``Member`` or ``Guest``."""
+
+
+def is_usable_plan(plan_id: UUID, capability_status: str) -> bool:
+    """Whether one assigned plan of a user is a Bookings plan that works now."""
+    return plan_id == BOOKINGS_PLAN_ID and capability_status.lower() in USABLE_PLAN_STATES

@@ -1,0 +1,176 @@
+"""The web service behind personal Bookings pages, asked as an anonymous visitor would ask it (contracts, section 5).
+
+Microsoft documents none of it. Only two questions are put, both of which read: what can be booked, and when.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from atlas.domain.availability import AvailabilityItem
+from atlas.domain.learned import Reason, Unknown
+from atlas.domain.pages import Moved, NoPage, PageAnswers, PageReply, PageRules, SignInAsked, classify
+from atlas.microsoft365.calls import MEBIBYTE, Calls, Question, Reply, wait_seconds_of
+from atlas.microsoft365.failures import NotUnderstood, Refused, TenantFailure, Throttled, Unreachable
+
+PERSONAL_STAFF_ID = "1c1c7887-e0fc-479b-ac7d-6983d0f026ff"
+"""The one staff id of every personal page."""
+SERVICES_TIMEOUT_SECONDS = 30
+AVAILABILITY_TIMEOUT_SECONDS = 60
+LARGEST_ANSWER = 2 * MEBIBYTE
+
+type PageAnswer = PageAnswers | SignInAsked | NoPage
+
+
+class _Moment(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    moment: datetime = Field(alias="dateTime")
+
+    def utc(self) -> datetime:
+        # The zone beside it is a name for people, never parsed: what is asked in UTC is answered in UTC.
+        return self.moment.replace(tzinfo=UTC) if self.moment.tzinfo is None else self.moment.astimezone(UTC)
+
+
+class _Item(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    status: str
+    start: _Moment = Field(alias="startDateTime")
+    end: _Moment = Field(alias="endDateTime")
+
+
+class _Staff(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    items: tuple[_Item, ...] = Field(alias="availabilityItems")
+
+
+class _Availability(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    staff: tuple[_Staff, ...] = Field(alias="staffAvailabilityResponse", min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BookingsPages:
+    """Asks personal pages of one tenant. Every method raises ``TenantFailure`` where the answer tells nothing."""
+
+    calls: Calls
+    base_url: str
+    tenant_id: str
+    rules: PageRules
+
+    async def get_page(self, mailbox_guid: UUID) -> PageAnswer:
+        """What the page of this mailbox offers, or that there is none. What is not understood is asked for twice."""
+        question = self._question("GET", mailbox_guid, "services", SERVICES_TIMEOUT_SECONDS)
+        first = await self._ask_page(question)
+        answer = await self._ask_page(question) if _is_not_understood(first) else first
+        if isinstance(answer, Unknown):
+            raise _failure_of_unknown(answer)
+        return answer
+
+    async def get_availability(
+        self, mailbox_guid: UUID, meeting_type_id: str, start: datetime, end: datetime
+    ) -> tuple[AvailabilityItem, ...]:
+        """The free and busy stretches that the page shows between two aware moments, as the service gives them."""
+        body = {
+            "staffIds": [PERSONAL_STAFF_ID],
+            "startDateTime": _utc_moment(start),
+            "endDateTime": _utc_moment(end),
+            "serviceId": meeting_type_id,
+        }
+        question = self._question("POST", mailbox_guid, "getStaffAvailability", AVAILABILITY_TIMEOUT_SECONDS, body)
+        reply = await self.calls.ask(question, _failure_of_availability)
+        return parse_availability(reply.document())
+
+    async def _ask_page(self, question: Question) -> PageAnswer | Unknown:
+        answer = await self._classified(question)
+        if isinstance(answer, Moved):
+            answer = await self._classified(
+                Question("GET", answer.url, question.headers, None, question.timeout_seconds)
+            )
+        return Unknown(Reason.NOT_UNDERSTOOD, "the page redirects twice") if isinstance(answer, Moved) else answer
+
+    async def _classified(self, question: Question) -> PageAnswer | Unknown | Moved:
+        reply = await self.calls.ask(question, self._failure_of_page)
+        return classify(_page_reply(reply), self.rules)
+
+    def _failure_of_page(self, reply: Reply) -> TenantFailure | None:
+        """Throttled and broken answers are failures, worth another try; all others are answers."""
+        answer = classify(_page_reply(reply), self.rules)
+        if not isinstance(answer, Unknown) or answer.reason is Reason.NOT_UNDERSTOOD:
+            return None
+        return _failure_of_unknown(answer, wait_seconds_of(reply.headers))
+
+    def _question(
+        self, method: str, mailbox_guid: UUID, action: str, timeout_seconds: float, body: Any = None
+    ) -> Question:
+        business = f"mbx:{mailbox_guid.hex}@{self.tenant_id}"
+        return Question(
+            method,
+            f"{self.base_url}/BookingsService/api/V1/bookingBusinessesc2/{business}/{action}",
+            _headers(business),
+            body,
+            timeout_seconds,
+            LARGEST_ANSWER,
+        )
+
+
+def parse_availability(document: Any) -> tuple[AvailabilityItem, ...]:
+    """The items of an answer to ``getStaffAvailability``. Raises ``NotUnderstood``."""
+    try:
+        staff = _Availability.model_validate(document).staff
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise NotUnderstood(f"the Bookings service answered availability without {where}") from None
+    return tuple(
+        AvailabilityItem(item.status, item.start.utc(), item.end.utc()) for member in staff for item in member.items
+    )
+
+
+def _headers(business: str) -> Mapping[str, str]:
+    return {
+        "accept": "application/json",
+        "content-type": "application/json; charset=utf-8",
+        "prefer": 'exchange.behavior="IncludeThirdPartyOnlineMeetingProviders"',
+        "x-anchormailbox": business,
+        "x-owa-canary": "X-OWA-CANARY_cookie_is_null_or_empty",
+        "x-req-source": "BookWithMe",
+    }
+
+
+def _utc_moment(moment: datetime) -> dict[str, str]:
+    return {"dateTime": moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "timeZone": "UTC"}
+
+
+def _page_reply(reply: Reply) -> PageReply:
+    return PageReply(reply.status, reply.headers, reply.body, reply.url)
+
+
+def _is_not_understood(answer: PageAnswer | Unknown) -> bool:
+    return isinstance(answer, Unknown) and answer.reason is Reason.NOT_UNDERSTOOD
+
+
+def _failure_of_unknown(unknown: Unknown, wait_seconds: float | None = None) -> TenantFailure:
+    match unknown.reason:
+        case Reason.THROTTLED:
+            return Throttled(unknown.detail, wait_seconds)
+        case Reason.UNREACHABLE:
+            return Unreachable(unknown.detail)
+        case Reason.REFUSED:
+            return Refused(unknown.detail)
+        case Reason.NOT_UNDERSTOOD:
+            return NotUnderstood(unknown.detail)
+
+
+def _failure_of_availability(reply: Reply) -> TenantFailure | None:
+    match reply.status:
+        case 200:
+            return None
+        case 429:
+            return Throttled("the Bookings service answered 429", wait_seconds_of(reply.headers))
+        case status if status == 408 or status >= 500:
+            return Unreachable(f"the Bookings service answered {status} to the question for free times")
+        case status:
+            return NotUnderstood(f"the Bookings service answered {status} to the question for free times")

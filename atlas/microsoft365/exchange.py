@@ -1,0 +1,180 @@
+"""Exchange Online over ``InvokeCommand``: mailboxes in bulk, and the organisation's settings (contracts, section 3).
+
+Microsoft publishes no contract of this interface; it is what its own PowerShell module speaks. So it stands behind
+this one file, and nothing else depends on it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from atlas.domain.mailboxes import BOOKINGS_CAPABILITY, NO_GUID, Mailbox, NoMailbox
+from atlas.microsoft365.calls import FailureOf, Question, Reply, failure_of_status, link_on
+from atlas.microsoft365.failures import ListingExpired, NotUnderstood, TenantFailure, Unreachable
+from atlas.microsoft365.signed_calls import SignedCalls
+
+PAGE_SIZE = 1000
+MAILBOX_FIELDS = "ExchangeGuid,ExternalDirectoryObjectId,PrimarySmtpAddress,RecipientTypeDetails,PersistedCapabilities"
+ORGANIZATION_FIELDS = "BookingsAuthEnabled"
+SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
+MISSING_GRANT = (
+    "grant the application permission Exchange.ManageAsApp of Office 365 Exchange Online, and to its service principal "
+    "the role Global Reader or a role group with View-Only Recipients and View-Only Configuration"
+)
+PASSING_FAULTS = ("CmdletProxyNotAvailable", "ServerBusyException", "TransientException", "BackendCommunication")
+PAGE_TOO_OLD = "pagination request"
+NOT_FOUND = "ManagementObjectNotFoundException"
+SIGNS_OF_A_CUT = ("resultsize", "more results")
+"""Words of the warnings that tell a listing is cut short; other warnings leave it complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxesPage:
+    """One page of all mailboxes of the tenant, by the Entra object id of their users."""
+
+    mailboxes: Mapping[str, Mailbox | NoMailbox]
+    next_link: str | None
+    warnings: tuple[str, ...]
+    """What Exchange wants an operator to know; none of them says that the listing is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """The settings of the organisation that bear on personal pages; ``None`` where Exchange tells no value."""
+
+    bookings_auth_enabled: bool | None
+
+
+class _Mailbox(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    user_id: str | None = Field(None, alias="ExternalDirectoryObjectId")
+    guid: UUID = Field(alias="ExchangeGuid")
+    primary_smtp_address: str | None = Field(None, alias="PrimarySmtpAddress")
+    recipient_type: str | None = Field(None, alias="RecipientTypeDetails")
+    capabilities: tuple[str, ...] | None = Field(None, alias="PersistedCapabilities")
+
+    def as_evidence(self) -> Mailbox | NoMailbox:
+        if self.guid == NO_GUID:
+            return NoMailbox(self.recipient_type)
+        return Mailbox(
+            guid=self.guid,
+            primary_smtp_address=self.primary_smtp_address,
+            recipient_type=self.recipient_type,
+            has_capability=BOOKINGS_CAPABILITY in (self.capabilities or ()),
+        )
+
+
+class _Organization(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    bookings_auth_enabled: bool | None = Field(None, alias="BookingsAuthEnabled")
+
+
+class Exchange:
+    """Asks Exchange Online in the name of the product. Every method raises ``TenantFailure``."""
+
+    def __init__(self, calls: SignedCalls, base_url: str, tenant_id: str) -> None:
+        self._calls = calls
+        self._base_url = base_url
+        self._tenant_id = tenant_id
+
+    async def get_mailboxes_page(self, link: str | None, page_size: int = PAGE_SIZE) -> MailboxesPage:
+        """One page of all mailboxes: the first, or the one that ``link`` leads to.
+
+        Raises ``ListingExpired`` where the link is too old, and ``NotUnderstood`` where Exchange says that the listing
+        is cut short: a part of it is never taken for the whole.
+        """
+        parameters = {"ResultSize": "Unlimited"}
+        reply = await self._invoke("Get-Mailbox", parameters, MAILBOX_FIELDS, link, page_size)
+        return parse_mailboxes_page(reply.document(), self._base_url)
+
+    async def get_mailbox(self, user_id: str) -> Mailbox | NoMailbox:
+        """The mailbox of one user."""
+        reply = await self._invoke("Get-Mailbox", {"Identity": user_id}, MAILBOX_FIELDS, failure_of=_unless_not_found)
+        if reply.status == 400:
+            return NoMailbox()
+        mailboxes = parse_mailboxes_page(reply.document(), self._base_url).mailboxes
+        return mailboxes.get(user_id, NoMailbox())
+
+    async def get_organization(self) -> Organization:
+        """The settings of the organisation."""
+        reply = await self._invoke("Get-OrganizationConfig", {}, ORGANIZATION_FIELDS)
+        return parse_organization(reply.document())
+
+    async def _invoke(
+        self,
+        cmdlet: str,
+        parameters: Mapping[str, Any],
+        select: str,
+        link: str | None = None,
+        page_size: int = PAGE_SIZE,
+        failure_of: FailureOf | None = None,
+    ) -> Reply:
+        """Run a cmdlet. Each page is the same POST, with the same anchor: the cursor lives on one backend server."""
+        first = f"{self._base_url}/adminapi/beta/{self._tenant_id}/InvokeCommand?{urlencode({'$select': select})}"
+        headers = {
+            "content-type": "application/json; charset=utf-8",
+            "prefer": f"odata.maxpagesize={page_size}",
+            "x-anchormailbox": f"APP:{SYSTEM_MAILBOX}@{self._tenant_id}",
+            "x-cmdletname": cmdlet,
+            "x-responseformat": "json",
+        }
+        body = {"CmdletInput": {"CmdletName": cmdlet, "Parameters": dict(parameters)}}
+        return await self._calls.ask(Question("POST", link or first, headers, body), failure_of or _failure_of)
+
+
+def parse_mailboxes_page(document: Any, base_url: str) -> MailboxesPage:
+    """One page of ``Get-Mailbox``. Raises ``NotUnderstood`` for a page or a mailbox that lacks what we asked for."""
+    rows = _rows(document, "mailboxes")
+    warnings = tuple(str(warning) for warning in document.get("@adminapi.warnings") or ())
+    if cut := next((warning for warning in warnings if _tells_a_cut(warning)), None):
+        raise NotUnderstood(f"Exchange cut the listing of mailboxes short: {cut[:200]}")
+    try:
+        mailboxes = [_Mailbox.model_validate(row) for row in rows]
+    except ValidationError as error:
+        raise NotUnderstood(f"Exchange answered a mailbox without {error.errors()[0]['loc'][0]}") from None
+    return MailboxesPage(
+        mailboxes={mailbox.user_id.lower(): mailbox.as_evidence() for mailbox in mailboxes if mailbox.user_id},
+        next_link=link_on(base_url, document.get("@odata.nextLink")),
+        warnings=warnings,
+    )
+
+
+def parse_organization(document: Any) -> Organization:
+    """The one record of ``Get-OrganizationConfig``. Raises ``NotUnderstood``."""
+    rows = _rows(document, "the organisation")
+    if len(rows) != 1:
+        raise NotUnderstood(f"Exchange answered {len(rows)} organisations")
+    try:
+        return Organization(_Organization.model_validate(rows[0]).bookings_auth_enabled)
+    except ValidationError:
+        raise NotUnderstood("Exchange answered a BookingsAuthEnabled that is neither true nor false") from None
+
+
+def _rows(document: Any, what: str) -> list[Any]:
+    rows = document.get("value") if isinstance(document, dict) else None
+    if not isinstance(rows, list):
+        raise NotUnderstood(f"Exchange answered {what} without a list `value`")
+    return rows
+
+
+def _tells_a_cut(warning: str) -> bool:
+    return any(sign in warning.lower() for sign in SIGNS_OF_A_CUT)
+
+
+def _failure_of(reply: Reply) -> TenantFailure | None:
+    text = reply.body.decode("utf-8", "replace") if reply.status == 400 else ""
+    if any(fault in text for fault in PASSING_FAULTS):
+        return Unreachable("Exchange answered 400 with a fault that passes")
+    if PAGE_TOO_OLD in text:
+        return ListingExpired("Exchange says that the listing of mailboxes is too old to go on with")
+    if reply.status == 404:
+        return NotUnderstood("Exchange answered 404: it does not know the tenant of TENANT_ID")
+    return failure_of_status(reply, MISSING_GRANT)
+
+
+def _unless_not_found(reply: Reply) -> TenantFailure | None:
+    return None if reply.status == 400 and NOT_FOUND.encode() in reply.body else _failure_of(reply)

@@ -1,0 +1,284 @@
+"""Microsoft Graph: who is licensed for Bookings, and the GUID of a mailbox (contracts, section 2)."""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+from urllib.parse import quote, urlencode
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from atlas.domain.learned import Unknown
+from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
+from atlas.domain.users import BOOKINGS_PLAN_ID, LicensedUser, is_usable_plan
+from atlas.microsoft365.calls import FailureOf, Question, Reply, failure_of_status, link_on, wait_before_retry
+from atlas.microsoft365.failures import ListingExpired, NotUnderstood, TenantFailure, Throttled
+from atlas.microsoft365.signed_calls import SignedCalls
+
+PAGE_SIZE = 999
+BATCH_SIZE = 20
+BATCHES_AT_ONCE = 4
+DEFAULT_BATCH_WAIT_SECONDS = 1.0
+BATCH_ROUNDS = 3
+"""How often the parts of a batch that failed are asked for; Graph throttles each part on its own."""
+USER_FIELDS = "id,userPrincipalName,displayName,department,mail,accountEnabled,userType,assignedPlans"
+ADVANCED_QUERY = {"consistencylevel": "eventual"}
+MISSING_GRANT = "grant the application permission User.Read.All of Microsoft Graph"
+MAILBOX_ID = re.compile(r"MBX:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[0-9a-f-]{36}", re.IGNORECASE)
+NO_MAILBOX_CODES = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotHostedInExchangeOnline"})
+TOO_OLD_CODES = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenExpired"})
+
+
+@dataclass(frozen=True, slots=True)
+class UsersPage:
+    """One page of the listing of users with a Bookings plan; those whose plan does not work are left out."""
+
+    users: tuple[LicensedUser, ...]
+    next_link: str | None
+    total: int | None
+    """How many users the whole listing holds, plans that do not work included; told by the first page alone."""
+
+
+class _Plan(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    plan_id: UUID = Field(alias="servicePlanId")
+    status: str = Field(alias="capabilityStatus")
+
+
+class _User(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    user_id: UUID = Field(alias="id")
+    upn: str = Field(alias="userPrincipalName")
+    display_name: str | None = Field(None, alias="displayName")
+    department: str | None = None
+    mail: str | None = None
+    account_enabled: bool | None = Field(None, alias="accountEnabled")
+    user_type: str | None = Field(None, alias="userType")
+    plans: tuple[_Plan, ...] = Field(alias="assignedPlans")
+
+    def is_licensed(self) -> bool:
+        return any(is_usable_plan(plan.plan_id, plan.status) for plan in self.plans)
+
+    def as_user(self) -> LicensedUser:
+        return LicensedUser(
+            user_id=str(self.user_id),
+            upn=self.upn,
+            display_name=self.display_name,
+            department=self.department,
+            mail=self.mail,
+            account_enabled=self.account_enabled,
+            user_type=self.user_type,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user who exists, licensed or not."""
+
+    user: LicensedUser
+    is_licensed: bool
+
+
+class Graph:
+    """Asks Microsoft Graph v1.0. Every method raises ``TenantFailure`` where it says nothing else."""
+
+    def __init__(self, calls: SignedCalls, base_url: str) -> None:
+        self._calls = calls
+        self._base_url = base_url
+
+    async def get_licensed_page(self, link: str | None, page_size: int = PAGE_SIZE) -> UsersPage:
+        """One page of the listing: the first, or the one that ``link`` leads to. Users stand in it once.
+
+        Raises ``ListingExpired`` where the link is too old. A page may be empty and still have a next one.
+        """
+        reply = await self._get(link or self._first_link(page_size), _failure_of_listing, ADVANCED_QUERY)
+        return parse_users_page(reply.document(), self._base_url)
+
+    async def get_account(self, id_or_upn: str) -> Account | None:
+        """The user with this object id or UPN; ``None`` where the directory has none."""
+        url = f"{self._base_url}/v1.0/users/{quote(id_or_upn, safe='')}?{urlencode({'$select': USER_FIELDS})}"
+        reply = await self._get(url, _failure_unless_404)
+        return None if reply.status == 404 else parse_account(reply.document())
+
+    async def get_accounts(self, user_ids: Sequence[str]) -> Mapping[str, Account | Unknown | None]:
+        """As ``get_account`` for many object ids; a question that fails is an ``Unknown`` of its own."""
+        select = urlencode({"$select": USER_FIELDS})
+        replies = await self._get_many({user_id: f"/users/{user_id}?{select}" for user_id in user_ids})
+        return {user_id: _account_of(reply) for user_id, reply in replies.items()}
+
+    async def get_mailbox(self, user_id: str) -> MailboxEvidence:
+        """The mailbox of one user, as far as Graph knows it: its GUID. Raises where that was not learned."""
+        url = f"{self._base_url}/v1.0/users/{user_id}/settings/exchange"
+        return _mailbox_of(await self._get(url, _failure_unless_404))
+
+    async def get_mailboxes(self, user_ids: Sequence[str]) -> Mapping[str, MailboxEvidence]:
+        """As ``get_mailbox`` for many users; a question that fails is an ``Unknown`` of its own."""
+        replies = await self._get_many({user_id: f"/users/{user_id}/settings/exchange" for user_id in user_ids})
+        return {user_id: _learned_mailbox(reply) for user_id, reply in replies.items()}
+
+    def _first_link(self, page_size: int) -> str:
+        query = {
+            "$filter": f"assignedPlans/any(a:a/servicePlanId eq {BOOKINGS_PLAN_ID})",
+            "$count": "true",
+            "$top": str(page_size),
+            "$select": USER_FIELDS,
+        }
+        return f"{self._base_url}/v1.0/users?{urlencode(query, quote_via=quote)}"
+
+    async def _get(self, url: str, failure_of: FailureOf, headers: Mapping[str, str] | None = None) -> Reply:
+        return await self._calls.ask(Question("GET", url, headers or {}), failure_of)
+
+    async def _get_many(self, urls: Mapping[str, str]) -> Mapping[str, Reply | TenantFailure]:
+        """One answer or failure for each key, by ``$batch`` of 20 with a few batches under way at a time."""
+        gate = asyncio.Semaphore(BATCHES_AT_ONCE)
+
+        async def ask(part: tuple[str, ...]) -> dict[str, Reply | TenantFailure]:
+            async with gate:
+                return await self._batch({key: urls[key] for key in part})
+
+        answers = await asyncio.gather(*(ask(part) for part in batched(urls, BATCH_SIZE, strict=False)))
+        return {key: answer for part in answers for key, answer in part.items()}
+
+    async def _batch(self, urls: dict[str, str]) -> dict[str, Reply | TenantFailure]:
+        answers: dict[str, Reply | TenantFailure] = {}
+        open_urls = urls
+        for _ in range(BATCH_ROUNDS):
+            answers |= await self._batch_once(open_urls)
+            open_urls = {key: urls[key] for key in open_urls if _is_worth_repeating(answers[key])}
+            if not open_urls:
+                break
+            await asyncio.sleep(max(_wait_seconds(answers[key]) for key in open_urls))
+        return answers
+
+    async def _batch_once(self, urls: Mapping[str, str]) -> dict[str, Reply | TenantFailure]:
+        body = {"requests": [{"id": key, "method": "GET", "url": url} for key, url in urls.items()]}
+        question = Question("POST", f"{self._base_url}/v1.0/$batch", {"content-type": "application/json"}, body)
+        try:
+            reply = await self._calls.ask(question, _failure_of)
+            parts = parse_batch(reply.document(), self._base_url)
+        except TenantFailure as failure:
+            return dict.fromkeys(urls, failure)
+        missing = NotUnderstood("Microsoft Graph left a part of a batch unanswered")
+        return {key: _part_or_failure(parts[key]) if key in parts else missing for key in urls}
+
+
+def parse_users_page(document: Any, base_url: str) -> UsersPage:
+    """One page of ``GET /users``. Raises ``NotUnderstood`` for a page or a user that lacks what the contract gives."""
+    try:
+        users = [_User.model_validate(item) for item in document["value"]]
+        total = document.get("@odata.count")
+        link = document.get("@odata.nextLink")
+    except (KeyError, TypeError, AttributeError, ValidationError) as error:
+        raise NotUnderstood(f"Microsoft Graph answered a page of users without {_what(error)}") from None
+    licensed = {user.user_id: user.as_user() for user in users if user.is_licensed()}
+    return UsersPage(
+        users=tuple(licensed.values()),
+        next_link=link_on(base_url, link),
+        total=total if isinstance(total, int) else None,
+    )
+
+
+def parse_account(document: Any) -> Account:
+    """One user. Raises ``NotUnderstood``."""
+    try:
+        user = _User.model_validate(document)
+    except ValidationError as error:
+        raise NotUnderstood(f"Microsoft Graph answered a user without {_what(error)}") from None
+    return Account(user.as_user(), user.is_licensed())
+
+
+def parse_mailbox(document: Any) -> Mailbox:
+    """The answer to ``settings/exchange``. Raises ``NotUnderstood`` where it holds no whole mailbox id."""
+    text = document.get("primaryMailboxId") if isinstance(document, dict) else None
+    found = MAILBOX_ID.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        raise NotUnderstood("Microsoft Graph answered no mailbox id of the form MBX:{GUID}@{tenant}")
+    return Mailbox(UUID(found[1]))
+
+
+def parse_batch(document: Any, base_url: str) -> dict[str, Reply]:
+    """The parts of a ``$batch`` answer by their ids; they come in any order."""
+    try:
+        return {part["id"]: _reply_of(part, base_url) for part in document["responses"]}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise NotUnderstood(f"Microsoft Graph answered a batch without {_what(error)}") from None
+
+
+def _reply_of(part: dict[str, Any], base_url: str) -> Reply:
+    headers = {name.lower(): str(value) for name, value in (part.get("headers") or {}).items()}
+    return Reply(part["status"], headers, _json_bytes(part.get("body")), base_url)
+
+
+def _json_bytes(value: Any) -> bytes:
+    return b"" if value is None else json.dumps(value).encode()
+
+
+def _account_of(reply: Reply | TenantFailure) -> Account | Unknown | None:
+    if isinstance(reply, TenantFailure):
+        return reply.unknown()
+    try:
+        return None if reply.status == 404 else parse_account(reply.document())
+    except TenantFailure as failure:
+        return failure.unknown()
+
+
+def _learned_mailbox(reply: Reply | TenantFailure) -> MailboxEvidence:
+    if isinstance(reply, TenantFailure):
+        return reply.unknown()
+    try:
+        return _mailbox_of(reply)
+    except TenantFailure as failure:
+        return failure.unknown()
+
+
+def _mailbox_of(reply: Reply) -> MailboxEvidence:
+    if reply.status != 404:
+        return parse_mailbox(reply.document())
+    code = _error_code(reply)
+    if code in NO_MAILBOX_CODES:
+        return NoMailbox()
+    raise NotUnderstood(f"Microsoft Graph answered 404 {code} to the question for a mailbox")
+
+
+def _part_or_failure(part: Reply) -> Reply | TenantFailure:
+    return _failure_unless_404(part) or part
+
+
+def _failure_of(reply: Reply) -> TenantFailure | None:
+    return failure_of_status(reply, MISSING_GRANT)
+
+
+def _failure_unless_404(reply: Reply) -> TenantFailure | None:
+    return None if reply.status == 404 else _failure_of(reply)
+
+
+def _failure_of_listing(reply: Reply) -> TenantFailure | None:
+    if reply.status == 400 and _error_code(reply) in TOO_OLD_CODES:
+        return ListingExpired("Microsoft Graph says that the listing of users is too old to go on with")
+    return _failure_of(reply)
+
+
+def _error_code(reply: Reply) -> str:
+    try:
+        return str(reply.document()["error"]["code"])
+    except (NotUnderstood, KeyError, TypeError):
+        return "without a code"
+
+
+def _is_worth_repeating(answer: Reply | TenantFailure) -> bool:
+    return isinstance(answer, TenantFailure) and wait_before_retry(answer) is not False
+
+
+def _wait_seconds(answer: Reply | TenantFailure) -> float:
+    wait_seconds = answer.wait_seconds if isinstance(answer, Throttled) else None
+    return DEFAULT_BATCH_WAIT_SECONDS if wait_seconds is None else wait_seconds
+
+
+def _what(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors()}))
+    return str(error)

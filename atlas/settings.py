@@ -1,0 +1,329 @@
+"""Turns the environment into one frozen ``Settings``, checked at once; every wrong value is named with what is right.
+
+The names and their meaning are those of the product contract, section 2.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from croniter import croniter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+DEFAULT_SCHEDULE = "0 0 3 * * *"
+LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
+OTHER_CLOUDS = re.compile(
+    r"(^|\.)(microsoft(online)?\.(us|de)|office365\.(us|cn)|outlook\.cn|microsoftonline\.cn|chinacloudapi\.cn"
+    r"|usgovcloudapi\.net|azure\.us|azure\.cn)$"
+)
+DEVELOPMENT_STORAGE = (
+    "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsu"
+    "Fq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
+)
+"""What ``UseDevelopmentStorage=true`` stands for; the key is Azurite's published one."""
+
+
+class WrongSettings(Exception):
+    """The settings cannot be used; ``str`` is the whole message, ``problems`` one sentence for each setting."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(("Bookings Atlas cannot start, because of its settings:", *problems)))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedIdentity:
+    """Sign in as this user-assigned managed identity; without a client id, as the system-assigned one."""
+
+    client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """Sign in as an app registration with a secret."""
+
+    client_id: str
+    secret: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """Sign in as an app registration with a certificate; ``pem`` holds it and its private key."""
+
+    client_id: str
+    pem: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class FederatedIdentity:
+    """Sign in as an app registration whose credential is a user-assigned managed identity."""
+
+    client_id: str
+    identity_client_id: str
+
+
+type SignInKind = ManagedIdentity | ClientSecret | ClientCertificate | FederatedIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class StorageByConnectionString:
+    """A storage account and its key."""
+
+    connection_string: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class StorageByIdentity:
+    """A storage account that lets a managed identity in."""
+
+    table_service_url: str
+    client_id: str | None = None
+
+
+type Storage = StorageByConnectionString | StorageByIdentity
+
+
+def _guid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError from None
+
+
+def _service_url(text: str) -> str:
+    parts = urlsplit(text.strip().rstrip("/"))
+    host = parts.hostname or ""
+    if OTHER_CLOUDS.search(host):
+        raise ValueError("tenants outside the public cloud are out of scope")
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
+        raise ValueError
+    if parts.scheme == "http" and not LOOPBACK.fullmatch(host):
+        raise ValueError("http:// is accepted for loopback addresses only")
+    return parts.geturl()
+
+
+def _https_url(text: str) -> str:
+    url = _service_url(text)
+    if not url.startswith("https://"):
+        raise ValueError("the sign-in service is always asked over https")
+    return url
+
+
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise ValueError
+    return words
+
+
+def _schedule(text: str) -> str:
+    if len(text.split()) != 6 or not croniter.is_valid(text, second_at_beginning=True):
+        raise ValueError
+    return text
+
+
+def _existing_file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError("no such file")
+    return path
+
+
+def _certificate(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if "PRIVATE KEY-----" not in text or "-----BEGIN CERTIFICATE-----" not in text:
+        raise ValueError
+    return secret
+
+
+def _certificate_file(text: str) -> SecretStr:
+    return _certificate(SecretStr(_existing_file(text).read_text()))
+
+
+def _connection_string(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if text.strip().rstrip(";").lower() == "usedevelopmentstorage=true":
+        return SecretStr(DEVELOPMENT_STORAGE)
+    names = {part.partition("=")[0].strip().lower() for part in text.split(";")}
+    if not {"accountname", "accountkey"} <= names and "sharedaccesssignature" not in names:
+        raise ValueError
+    return secret
+
+
+Guid = Annotated[str, AfterValidator(_guid)]
+ServiceUrl = Annotated[str, AfterValidator(_service_url)]
+ConnectionString = Annotated[SecretStr, AfterValidator(_connection_string)]
+GUID = "a GUID such as 72f988bf-86f1-41af-91ab-2d7cd011db47"
+SERVICE_URL = "an https:// address without query"
+TABLE_URL = "the table address of a storage account, such as https://name.table.core.windows.net"
+CONNECTION_STRING = "the connection string of a storage account (or set {}__tableServiceUri instead)"
+
+
+class Settings(BaseModel):
+    """Every setting of the product, with what each should be as its description."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    tenant_id: Guid = Field(alias="TENANT_ID", description=GUID)
+    azure_client_id: Guid | None = Field(None, alias="AZURE_CLIENT_ID", description=GUID)
+    azure_client_secret: SecretStr | None = Field(
+        None, alias="AZURE_CLIENT_SECRET", description="the value of a client secret"
+    )
+    certificate_of_file: Annotated[SecretStr, BeforeValidator(_certificate_file)] | None = Field(
+        None,
+        alias="AZURE_CLIENT_CERTIFICATE_PATH",
+        description="the path of a PEM file with the certificate and its private key",
+    )
+    certificate: Annotated[SecretStr, AfterValidator(_certificate)] | None = Field(
+        None, alias="AZURE_CLIENT_CERTIFICATE", description="PEM text with the certificate and its private key"
+    )
+    federated_identity_client_id: Guid | None = Field(None, alias="FEDERATED_IDENTITY_CLIENT_ID", description=GUID)
+    managed_identity_client_id: Guid | None = Field(None, alias="MANAGED_IDENTITY_CLIENT_ID", description=GUID)
+    authority_host: Annotated[str, AfterValidator(_https_url)] = Field(
+        "https://login.microsoftonline.com", alias="AZURE_AUTHORITY_HOST", description="an https:// address"
+    )
+    extra_certificates: Annotated[Path, BeforeValidator(_existing_file)] | None = Field(
+        None, alias="SSL_CERT_FILE", description="the path of a PEM file with certificate authorities"
+    )
+    graph_url: ServiceUrl = Field("https://graph.microsoft.com", alias="GRAPH_URL", description=SERVICE_URL)
+    exchange_url: ServiceUrl = Field("https://outlook.office365.com", alias="EXCHANGE_URL", description=SERVICE_URL)
+    bookings_url: ServiceUrl = Field("https://outlook.office.com", alias="BOOKINGS_URL", description=SERVICE_URL)
+    host_storage: ConnectionString | None = Field(
+        None, alias="AzureWebJobsStorage", description=CONNECTION_STRING.format("AzureWebJobsStorage")
+    )
+    host_storage_url: ServiceUrl | None = Field(
+        None, alias="AzureWebJobsStorage__tableServiceUri", description=TABLE_URL
+    )
+    host_storage_client_id: Guid | None = Field(None, alias="AzureWebJobsStorage__clientId", description=GUID)
+    status_storage: ConnectionString | None = Field(
+        None, alias="StatusStorage", description=CONNECTION_STRING.format("StatusStorage")
+    )
+    status_storage_url: ServiceUrl | None = Field(None, alias="StatusStorage__tableServiceUri", description=TABLE_URL)
+    status_storage_client_id: Guid | None = Field(None, alias="StatusStorage__clientId", description=GUID)
+    scan_schedule: Annotated[str, AfterValidator(_schedule)] = Field(
+        DEFAULT_SCHEDULE,
+        alias="SCAN_SCHEDULE",
+        description="six fields: second minute hour day month day-of-week, such as 0 0 3 * * * (UTC)",
+    )
+    probe_concurrency: int = Field(4, alias="PROBE_CONCURRENCY", ge=1, le=64, description="a whole number from 1 to 64")
+    not_set_up_markers: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        ("NotFound", "NotProvisioned", "NonExistent", "NotEnabled"),
+        alias="NOT_SET_UP_MARKERS",
+        description="words with commas between them, such as NotFound,NotProvisioned",
+    )
+    probe_availability: bool = Field(default=True, alias="PROBE_AVAILABILITY", description="true or false")
+    exchange_evidence: bool = Field(default=True, alias="EXCHANGE_EVIDENCE", description="true or false")
+    shared_pages: bool = Field(default=True, alias="SHARED_PAGES", description="true or false")
+    history_days: int = Field(30, alias="HISTORY_DAYS", ge=1, le=3650, description="a whole number from 1 to 3650")
+    api_access: Literal["key", "entra"] = Field("key", alias="API_ACCESS", description="key or entra")
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str]) -> Self:
+        """The settings of this environment; a name with an empty value counts as absent.
+
+        Raises ``WrongSettings`` with every problem at once. Values are quoted back unless they are secrets.
+        """
+        given = {name: value for name, value in environment.items() if value.strip()}
+        problems = [*_sign_in_problems(given), *_storage_problems(given)]
+        try:
+            settings = cls.model_validate(given)
+        except ValidationError as error:
+            problems = [*(_problem(detail, given) for detail in error.errors()), *problems]
+        if problems:
+            raise WrongSettings(tuple(problems))
+        return settings
+
+    @property
+    def sign_in(self) -> SignInKind:
+        """How the product signs in to the tenant."""
+        client_id = self.azure_client_id
+        if client_id and self.azure_client_secret:
+            return ClientSecret(client_id, self.azure_client_secret)
+        if client_id and self.federated_identity_client_id:
+            return FederatedIdentity(client_id, self.federated_identity_client_id)
+        if client_id and (pem := self.certificate_of_file or self.certificate):
+            return ClientCertificate(client_id, pem)
+        return ManagedIdentity(self.managed_identity_client_id)
+
+    @property
+    def storage(self) -> Storage:
+        """Where the rows are kept: ``StatusStorage``, else the storage of the host."""
+        if self.status_storage:
+            return StorageByConnectionString(self.status_storage)
+        if self.status_storage_url:
+            return StorageByIdentity(self.status_storage_url, self.status_storage_client_id)
+        if self.host_storage:
+            return StorageByConnectionString(self.host_storage)
+        if self.host_storage_url:
+            return StorageByIdentity(self.host_storage_url, self.host_storage_client_id)
+        raise AssertionError("load lets no settings without storage pass")
+
+
+STORAGE_NAMES = {
+    "StatusStorage",
+    "StatusStorage__tableServiceUri",
+    "AzureWebJobsStorage",
+    "AzureWebJobsStorage__tableServiceUri",
+}
+WITH_APP_REGISTRATION = (
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_CLIENT_CERTIFICATE",
+    "FEDERATED_IDENTITY_CLIENT_ID",
+)
+
+
+def _sign_in_problems(given: Mapping[str, str]) -> Iterator[str]:
+    kinds = [name for name in (*WITH_APP_REGISTRATION, "MANAGED_IDENTITY_CLIENT_ID") if name in given]
+    with_app = any(name in WITH_APP_REGISTRATION for name in kinds)
+    if len(kinds) > 1:
+        yield f"{' and '.join(kinds)} are set; at most one kind of sign-in may be."
+    elif "AZURE_CLIENT_ID" in given and not with_app:
+        yield f"AZURE_CLIENT_ID is set; it needs one of {', '.join(WITH_APP_REGISTRATION)} beside it."
+    elif with_app and "AZURE_CLIENT_ID" not in given:
+        yield f"{kinds[0]} is set; it needs AZURE_CLIENT_ID, the client id of the app registration, beside it."
+
+
+def _storage_problems(given: Mapping[str, str]) -> Iterator[str]:
+    for prefix in ("StatusStorage", "AzureWebJobsStorage"):
+        if {prefix, f"{prefix}__tableServiceUri"} <= given.keys():
+            yield f"{prefix} and {prefix}__tableServiceUri are set; the rows have one place, so set one of them."
+    if not given.keys() & STORAGE_NAMES:
+        yield f"AzureWebJobsStorage is missing; it should be {_should_be('AzureWebJobsStorage')}."
+
+
+def schedule_of(environment: Mapping[str, str]) -> str:
+    """The timer's schedule, read when the app is imported: a wrong one is told by ``Settings.load``, not by a crash."""
+    schedule = environment.get("SCAN_SCHEDULE", "").strip()
+    try:
+        return _schedule(schedule)
+    except ValueError:
+        return DEFAULT_SCHEDULE
+
+
+def api_access_of(environment: Mapping[str, str]) -> str:
+    """Who may call the routes, read when the app is imported; anything but ``entra`` demands a function key."""
+    return "entra" if environment.get("API_ACCESS", "").strip() == "entra" else "key"
+
+
+def _problem(detail: ErrorDetails, given: Mapping[str, str]) -> str:
+    name = str(detail["loc"][0])
+    if detail["type"] == "missing":
+        return f"{name} is missing; it should be {_should_be(name)}."
+    value = "set" if _is_secret(name) or "@" in given[name] else repr(given[name])
+    why = str(detail.get("ctx", {}).get("error", ""))
+    return f"{name} is {value}; it should be {_should_be(name)}{f' ({why})' if why else ''}."
+
+
+def _should_be(name: str) -> str:
+    return next(field.description or "" for field in Settings.model_fields.values() if field.alias == name)
+
+
+def _is_secret(name: str) -> bool:
+    field = next(field for field in Settings.model_fields.values() if field.alias == name)
+    return "SecretStr" in str(field.annotation)
