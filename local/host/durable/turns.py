@@ -1,0 +1,141 @@
+"""One turn of an orchestrator: what the worker is asked, what it answers, and what that answer means."""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from local.host.durable.instances import Execution, Instance
+from local.host.durable.shim import Action, Scheduled, Shim
+
+_OUT_OF_PROCESS_DATA = "$OutOfProcData$:"
+
+
+class FlowFault(Exception):
+    """The orchestrator broke a rule of Durable Functions; the instance fails with this message."""
+
+
+class NonDeterministic(FlowFault):
+    """A replay asked for something else than the run before."""
+
+
+class IdHazard(FlowFault):
+    """The SDK and the extension would number the tasks of this orchestrator differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an orchestrator said at the end of a turn."""
+
+    actions: list[Action]
+    is_done: bool
+    output_json: str | None
+    custom_status: Any
+    error: str | None
+    stack: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What follows from an answer: new tasks, and whether the execution is over and how."""
+
+    new_tasks: list[Scheduled]
+    cancelled_timers: list[int]
+    is_over: bool
+    continues_with: str | None
+    has_continued: bool
+
+
+def question(instance: Instance) -> str:
+    """Encode what the orchestration trigger sends to the worker."""
+    execution = instance.execution
+    rest = {
+        "input": json.loads(execution.input_json) if execution.input_json else None,
+        "instanceId": instance.instance_id,
+        "isReplaying": execution.fed > 0,
+        "parentInstanceId": instance.parent.instance.instance_id if instance.parent else None,
+        "upperSchemaVersion": 1,
+        "upperSchemaVersionNew": 2,
+        "maximumShortTimerDuration": "6.00:00:00",
+        "longRunningTimerIntervalDuration": "3.00:00:00",
+        "defaultHttpAsyncRequestSleepTimeMillseconds": 30000,
+    }
+    return f'{{"history":{execution.history.to_json()},{json.dumps(rest)[1:]}'
+
+
+def read_answer(answer: str, stack: str = "") -> Answer:
+    """Decode what an orchestrator returned."""
+    state = json.loads(answer)
+    return Answer(
+        actions=[action for group in state["actions"] for action in group],
+        is_done=state.get("isDone", False),
+        output_json=json.dumps(state["output"]) if "output" in state else None,
+        custom_status=state.get("customStatus"),
+        error=state.get("error"),
+        stack=stack,
+    )
+
+
+def read_failure(message: str, stack: str) -> Answer | None:
+    """Decode what an orchestrator raised; None if it did not get as far as saying it in the SDK's way.
+
+    The stack is kept where the fault is the orchestrator's own: a failed activity was shown when it failed.
+    """
+    _, label, state = message.partition(_OUT_OF_PROCESS_DATA)
+    if not label:
+        return None
+    answer = read_answer(state, stack)
+    return replace(answer, stack="") if " function '" in (answer.error or "") else answer
+
+
+def conclude(execution: Execution, answer: Answer) -> Outcome:
+    """Replay the history against the answer; FlowFault when the two sides would not understand each other."""
+    _must_repeat_itself(execution.actions, answer.actions)
+    events = execution.history.events
+    execution.sdk.feed(events[execution.fed :], answer.actions)
+    execution.fed = len(events)
+    execution.actions = answer.actions
+    extension = Shim(fails_fast=False)
+    extension.feed(events, answer.actions)
+    _must_count_alike(execution, extension)
+    known = len(execution.scheduled)
+    execution.scheduled = extension.tasks
+    return Outcome(
+        new_tasks=extension.tasks[known:],
+        cancelled_timers=[task.task_id for task in extension.tasks if task.cancelled],
+        is_over=(answer.is_done or bool(answer.error)) and extension.is_through(answer.actions),
+        continues_with=extension.continues_with,
+        has_continued=extension.continues_with is not None,
+    )
+
+
+def _must_repeat_itself(before: list[Action], now: list[Action]) -> None:
+    for index, action in enumerate(before):
+        if index >= len(now) or _shape(now[index]) != _shape(action):
+            raise NonDeterministic(
+                f"Non-Deterministic workflow detected: yield number {index + 1} asked for {_shape(action)} before "
+                f"and for {_shape(now[index]) if index < len(now) else 'nothing'} now. Orchestrators must not use the "
+                "clock, random numbers, settings or I/O, nor change while instances run."
+            )
+
+
+def _shape(action: Action) -> tuple[Any, ...]:
+    name = action.get("functionName") or action.get("externalEventName") or ""
+    return action["actionType"], name, tuple(_shape(part) for part in action.get("compoundActions", ()))
+
+
+def _must_count_alike(execution: Execution, extension: Shim) -> None:
+    for ours, theirs in (
+        *zip(execution.sdk.tasks, extension.tasks, strict=False),
+        *zip(execution.scheduled, extension.tasks, strict=False),
+    ):
+        if ours.identity != theirs.identity:
+            raise IdHazard(
+                f"IdHazard: task {ours.task_id} is {_named(ours)} for the SDK and {_named(theirs)} for the durable "
+                "extension, so its result would go to the wrong task. Rule: no *_with_retry inside task_all or "
+                "task_any, and do not await a loser of task_any later (Azure/azure-functions-durable-python#603)."
+            )
+
+
+def _named(task: Scheduled) -> str:
+    where = " ".join(str(part + 1) if isinstance(part, int) else part for part in task.path)
+    return f"{task.name or 'a timer'} (yield {where})"

@@ -1,0 +1,209 @@
+"""Puts the host together and runs it: settings, worker, doors, timers and task hub around one function app."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiohttp import web
+from azure.durable_functions.models.utils.http_utils import _close_session as close_the_sdks_session
+
+from local.host.console import summary
+from local.host.doors import LARGEST_BODY, Doors
+from local.host.durable.engine import Engine, Hazards
+from local.host.durable.management import Management, client_json
+from local.host.records import TypedData
+from local.host.routes import Routes, read_route
+from local.host.settings import HostSettings, is_disabled, read_host_json, read_local_settings
+from local.host.timers import BadSchedule, Schedule, Timer
+from local.host.worker import BrokenApp, Function, Worker
+
+log = logging.getLogger("local.host")
+
+HOST = "127.0.0.1"
+
+
+class PortInUse(Exception):
+    """Something else listens on the port; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run may do differently: hazards of production, and how long completions are gathered for one turn."""
+
+    hazards: Hazards = field(default_factory=Hazards)
+    gather_seconds: float = 0.015
+    handle_signals: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A host that answers: where, and what it would say about itself."""
+
+    port: int
+    url: str
+    summary: str
+
+
+async def serve(
+    app_folder: Path,
+    port: int = 7071,
+    *,
+    options: Options | None = None,
+    on_ready: Callable[[Ready], None] | None = None,
+) -> None:
+    """Run the function app of a folder until cancelled or told to stop by SIGINT or SIGTERM.
+
+    Port 0 takes a free one. Settings of the environment win over local.settings.json, whose values are put into the
+    environment before the app is imported. Raises BrokenApp, UnusableSettings or PortInUse when it cannot start.
+    """
+    options = options or Options()
+    app_folder = Path(os.path.abspath(app_folder))  # noqa: ASYNC240,PTH100 - asks the disk nothing
+    for name, value in read_local_settings(app_folder).items():
+        os.environ.setdefault(name, value)
+    host = await _Host.build(app_folder, read_host_json(app_folder), options)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(host.stop)
+        ready = await host.start(port)
+        if on_ready:
+            on_ready(ready)
+        await _until_told_to_stop(handle_signals=options.handle_signals)
+
+
+class _Host:
+    def __init__(self, worker: Worker, functions: list[Function], settings: HostSettings, options: Options) -> None:
+        self._worker = worker
+        self._settings = settings
+        self._by_kind: dict[str, dict[str, Function]] = {}
+        for function in functions:
+            self._by_kind.setdefault(function.kind, {})[_durable_name(function)] = function
+        self._refuse_what_is_not_simulated()
+        self._routes = Routes([read_route(door, settings.route_prefix) for door in self._of("httpTrigger").values()])
+        self._timers = dict(self._read_timers())
+        self._engine = Engine(
+            self._run_orchestrator,
+            self._run_activity,
+            orchestrators=frozenset(self._of("orchestrationTrigger")),
+            activities=frozenset(self._of("activityTrigger")),
+            concurrent_orchestrators=settings.concurrent_orchestrators,
+            concurrent_activities=settings.concurrent_activities,
+            gather_seconds=options.gather_seconds,
+            hazards=options.hazards,
+        )
+        self._url = ""
+        self._runner: web.AppRunner | None = None
+        self._running_timers: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def build(cls, app_folder: Path, settings: HostSettings, options: Options) -> "_Host":
+        worker = Worker(app_folder)
+        functions = [found for found in await worker.index() if not is_disabled(found.name, os.environ)]
+        return cls(worker, functions, settings, options)
+
+    async def start(self, port: int) -> Ready:
+        doors = Doors(self._worker, self._routes)
+        application = web.Application(client_max_size=LARGEST_BODY)
+        application.add_routes(Management(self._engine, lambda: self._url).routes())
+        application.router.add_get("/admin/host/status", self._tell_status)
+        application.router.add_post("/admin/functions/{name}", self._start_by_hand)
+        application.router.add_route("*", "/{path:.*}", doors.answer)
+        self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, port)
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortInUse(
+                    f"port {port} is in use: stop what listens there, or choose another with --port"
+                ) from error
+            raise
+        taken = int(self._runner.addresses[0][1])
+        self._url = f"http://{HOST}:{taken}"
+        self._worker.client_json = client_json(self._url, self._settings.hub_name)
+        self._running_timers = [asyncio.create_task(timer.run_for_ever()) for timer in self._timers.values()]
+        text = summary(
+            self._url,
+            self._routes,
+            self._timers.values(),
+            self._of("orchestrationTrigger"),
+            self._of("activityTrigger"),
+        )
+        return Ready(taken, self._url, text)
+
+    async def stop(self) -> None:
+        for timer in self._running_timers:
+            timer.cancel()
+        self._engine.close()
+        if self._runner:
+            await self._runner.cleanup()
+        await close_the_sdks_session()
+        self._worker.stop()
+
+    def _of(self, kind: str) -> dict[str, Function]:
+        return self._by_kind.get(kind, {})
+
+    def _refuse_what_is_not_simulated(self) -> None:
+        known = {"httpTrigger", "timerTrigger", "orchestrationTrigger", "activityTrigger"}
+        for kind in self._by_kind.keys() - known:
+            log.warning("%s: the local host does not simulate a %s, so it never runs", ", ".join(self._of(kind)), kind)
+
+    def _read_timers(self) -> Iterator[tuple[str, Timer]]:
+        for name, function in self._of("timerTrigger").items():
+            try:
+                schedule = Schedule.parse(function.trigger["schedule"], os.environ)
+            except BadSchedule as fault:
+                log.error("the timer %s does not start: %s", name, fault)  # noqa: TRY400 - the message is all
+            else:
+                yield name, Timer(self._worker, function, schedule)
+
+    async def _run_orchestrator(self, name: str, question: str) -> str:
+        answer = await self._worker.invoke(self._of("orchestrationTrigger")[name], TypedData(string=question))
+        return str(answer.value) if answer else "{}"
+
+    async def _run_activity(self, name: str, argument: str) -> str:
+        answer = await self._worker.invoke(self._of("activityTrigger")[name], TypedData(string=argument))
+        return str(answer.value) if answer else "null"
+
+    async def _tell_status(self, _request: web.Request) -> web.Response:
+        return web.json_response({"state": "Running"})
+
+    async def _start_by_hand(self, request: web.Request) -> web.Response:
+        timer = self._timers.get(request.match_info["name"])
+        if timer is None:
+            return web.Response(status=404)
+        work = asyncio.create_task(_once(timer))
+        self._running_timers.append(work)
+        work.add_done_callback(self._running_timers.remove)
+        return web.Response(status=202)
+
+
+async def _once(timer: Timer) -> None:
+    await timer.run(datetime.now(UTC))
+
+
+def _durable_name(function: Function) -> str:
+    return str(function.trigger.get("orchestration") or function.trigger.get("activity") or function.name)
+
+
+async def _until_told_to_stop(*, handle_signals: bool) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM) if handle_signals and sys.platform != "win32" else ()
+    for number in signals:
+        loop.add_signal_handler(number, told.set)
+    try:
+        await told.wait()
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+__all__ = ["BrokenApp", "Hazards", "Options", "PortInUse", "Ready", "serve"]

@@ -1,0 +1,93 @@
+"""Timer functions: when each is due, by its NCRONTAB expression in UTC, and running it then."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from croniter import CroniterBadCronError, croniter
+
+from local.host.records import TypedData
+from local.host.settings import resolve
+from local.host.worker import Function, InvocationFailed, Worker, report
+
+# Longer sleeps would notice late that a laptop was asleep or its clock was set.
+LONGEST_SLEEP_SECONDS = 30.0
+
+_FIELD = re.compile(r"[0-9A-Za-z*,/\-]+")
+
+
+class BadSchedule(Exception):
+    """A timer's schedule cannot be used; the message says why. In Azure its function would not start either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """An NCRONTAB expression: six fields with seconds first, or five without."""
+
+    expression: str
+
+    @classmethod
+    def parse(cls, text: str, settings: Mapping[str, str]) -> "Schedule":
+        """Read a schedule, with settings in place of their %NAMES%."""
+        try:
+            expression = resolve(text, settings).strip()
+        except KeyError as missing:
+            raise BadSchedule(f"the setting {missing} that its schedule names is not set") from missing
+        fields = expression.split()
+        if len(fields) not in {5, 6} or not all(_FIELD.fullmatch(field) for field in fields):
+            raise BadSchedule(f"'{expression}' is no NCRONTAB expression of six fields (TimeSpans are not simulated)")
+        schedule = cls(expression)
+        try:
+            schedule.after(datetime(2024, 1, 1, tzinfo=UTC))
+        except CroniterBadCronError as error:
+            raise BadSchedule(f"'{expression}' is no NCRONTAB expression: {error}") from error
+        return schedule
+
+    def after(self, moment: datetime) -> datetime:
+        """Give the first time it is due after a moment."""
+        # day_or: where both are restricted, NCRONTAB wants the day of the month and the day of the week.
+        times = croniter(self.expression, moment, second_at_beginning=True, day_or=False)
+        due: datetime = times.get_next(datetime)
+        return due
+
+
+class Timer:
+    """One timer function and its schedule."""
+
+    def __init__(self, worker: Worker, function: Function, schedule: Schedule) -> None:
+        self.function = function
+        self.schedule = schedule
+        self.last: datetime | None = None
+        self._worker = worker
+
+    async def run_for_ever(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Run the function whenever it is due; one that is still running is not started again."""
+        if self.function.trigger.get("runOnStartup"):
+            await self.run(clock())
+        while True:
+            due = self.schedule.after(clock())
+            while (wait := (due - clock()).total_seconds()) > 0:  # noqa: ASYNC110 - nothing but the clock will tell
+                await asyncio.sleep(min(wait, LONGEST_SLEEP_SECONDS))
+            await self.run(clock())
+
+    async def run(self, now: datetime) -> bool:
+        """Run the function once; False if it raised, which has been shown then."""
+        argument = {
+            "Schedule": {"AdjustForDST": True},
+            "ScheduleStatus": {
+                "Last": (self.last or datetime(1, 1, 1, tzinfo=UTC)).isoformat(),
+                "Next": self.schedule.after(now).isoformat(),
+                "LastUpdated": (self.last or datetime(1, 1, 1, tzinfo=UTC)).isoformat(),
+            },
+            "IsPastDue": False,
+        }
+        self.last = now
+        try:
+            await self._worker.invoke(self.function, TypedData(json=json.dumps(argument)))
+        except InvocationFailed as failure:
+            report(f"timer {self.function.name}", failure)
+            return False
+        return True

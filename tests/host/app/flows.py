@@ -1,0 +1,248 @@
+"""The sample app's orchestrators and activities: one for each thing that Durable Functions can do here."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import azure.durable_functions as df
+
+flows = df.Blueprint()
+runs: Counter[str] = Counter()
+
+SOON = timedelta(milliseconds=20)
+LATER = timedelta(hours=1)
+THRICE = df.RetryOptions(first_retry_interval_in_milliseconds=10, max_number_of_attempts=3)
+
+
+# Activities
+
+
+@flows.activity_trigger(input_name="name")
+async def greet(name: str) -> str:
+    return f"hello {name}"
+
+
+@flows.activity_trigger(input_name="number")
+def double(number: int) -> int:
+    return number * 2
+
+
+@flows.activity_trigger(input_name="message")
+async def fail(message: str) -> None:
+    raise ValueError(message)
+
+
+@flows.activity_trigger(input_name="key")
+async def fail_twice(key: str) -> str:
+    runs[key] += 1
+    if runs[key] < 3:
+        raise ValueError(f"attempt {runs[key]}")
+    return f"attempt {runs[key]}"
+
+
+@flows.activity_trigger(input_name="key")
+async def count_run(key: str) -> int:
+    runs[key] += 1
+    return runs[key]
+
+
+@flows.activity_trigger(input_name="key")
+async def read_count(key: str) -> int:
+    return runs[key]
+
+
+@flows.activity_trigger(input_name="size")
+async def many_bytes(size: int) -> str:
+    return "x" * size
+
+
+@flows.activity_trigger(input_name="milliseconds")
+async def nap(milliseconds: int) -> int:
+    await asyncio.sleep(milliseconds / 1000)
+    return milliseconds
+
+
+# Orchestrators
+
+
+@flows.orchestration_trigger(context_name="context")
+def say_hello(context: df.DurableOrchestrationContext):
+    return (yield context.call_activity("greet", context.get_input()))
+
+
+@flows.orchestration_trigger(context_name="context")
+def echo_input(context: df.DurableOrchestrationContext):
+    return context.get_input()
+
+
+@flows.orchestration_trigger(context_name="context")
+def double_all(context: df.DurableOrchestrationContext):
+    return (yield context.task_all([context.call_activity("double", number) for number in context.get_input()]))
+
+
+@flows.orchestration_trigger(context_name="context")
+def double_in_children(context: df.DurableOrchestrationContext):
+    batches = context.get_input()
+    children = [
+        context.call_sub_orchestrator("double_all", batch, f"{context.instance_id}:{place}")
+        for place, batch in enumerate(batches)
+    ]
+    doubled = yield context.task_all(children)
+    return sum(sum(batch) for batch in doubled)
+
+
+@flows.orchestration_trigger(context_name="context")
+def wide(context: df.DurableOrchestrationContext):
+    asked = context.get_input()
+    children = [
+        context.call_sub_orchestrator("double_all", list(range(asked["each"])), f"{context.instance_id}:{place}")
+        for place in range(asked["children"])
+    ]
+    doubled = yield context.task_all(children)
+    return sum(len(batch) for batch in doubled)
+
+
+@flows.orchestration_trigger(context_name="context")
+def fails_uncaught(context: df.DurableOrchestrationContext):
+    yield context.call_activity("fail", "out of milk")
+
+
+@flows.orchestration_trigger(context_name="context")
+def fails_caught(context: df.DurableOrchestrationContext):
+    try:
+        yield context.call_activity("fail", "out of milk")
+    except Exception as error:  # noqa: BLE001 - the SDK raises nothing narrower
+        return f"caught: {error}"
+
+
+@flows.orchestration_trigger(context_name="context")
+def raises(context: df.DurableOrchestrationContext):
+    yield context.call_activity("greet", "you")
+    raise KeyError("my own fault")
+
+
+@flows.orchestration_trigger(context_name="context")
+def child_fails_caught(context: df.DurableOrchestrationContext):
+    try:
+        yield context.call_sub_orchestrator("fails_uncaught", None, f"{context.instance_id}:child")
+    except Exception as error:  # noqa: BLE001 - the SDK raises nothing narrower
+        return f"caught: {error}"
+
+
+@flows.orchestration_trigger(context_name="context")
+def retries(context: df.DurableOrchestrationContext):
+    return (yield context.call_activity_with_retry("fail_twice", THRICE, context.instance_id))
+
+
+@flows.orchestration_trigger(context_name="context")
+def retries_in_vain(context: df.DurableOrchestrationContext):
+    yield context.call_activity_with_retry("fail", THRICE, "still out of milk")
+
+
+@flows.orchestration_trigger(context_name="context")
+def retries_inside_task_all(context: df.DurableOrchestrationContext):
+    # The forbidden shape: leaves a task_all at its first failure while a retry is still going on.
+    key = context.instance_id
+    try:
+        yield context.task_all(
+            [context.call_activity("fail", "at once"), context.call_activity_with_retry("fail_twice", THRICE, key)]
+        )
+    except Exception:  # noqa: BLE001 - the SDK raises nothing narrower
+        return (yield context.call_activity("greet", "whoever comes first"))
+
+
+@flows.orchestration_trigger(context_name="context")
+def waits(context: df.DurableOrchestrationContext):
+    began = context.current_utc_datetime
+    yield context.create_timer(began + SOON)
+    return (context.current_utc_datetime - began) >= SOON
+
+
+@flows.orchestration_trigger(context_name="context")
+def first_of(context: df.DurableOrchestrationContext):
+    timer = context.create_timer(context.current_utc_datetime + LATER)
+    work = context.call_activity("greet", "the winner")
+    winner = yield context.task_any([timer, work])
+    if winner is work:
+        timer.cancel()
+    return (yield context.call_activity("greet", winner.result))
+
+
+@flows.orchestration_trigger(context_name="context")
+def times_out(context: df.DurableOrchestrationContext):
+    timer = context.create_timer(context.current_utc_datetime + SOON)
+    event = context.wait_for_external_event("never")
+    winner = yield context.task_any([timer, event])
+    return "too late" if winner is timer else "in time"
+
+
+@flows.orchestration_trigger(context_name="context")
+def waits_for_event(context: df.DurableOrchestrationContext):
+    context.set_custom_status("waiting")
+    answer = yield context.wait_for_external_event("answer")
+    return answer
+
+
+@flows.orchestration_trigger(context_name="context")
+def shows_status(context: df.DurableOrchestrationContext):
+    context.set_custom_status({"step": 1})
+    yield context.call_activity("greet", "one")
+    context.set_custom_status({"step": 2})
+    return "done"
+
+
+@flows.orchestration_trigger(context_name="context")
+def counts_down(context: df.DurableOrchestrationContext):
+    number = context.get_input()
+    yield context.call_activity("greet", str(number))
+    if number:
+        context.continue_as_new(number - 1)
+        return None
+    return "lift-off"
+
+
+@flows.orchestration_trigger(context_name="context")
+def counts_down_in_child(context: df.DurableOrchestrationContext):
+    ended = yield context.call_sub_orchestrator("counts_down", context.get_input(), f"{context.instance_id}:child")
+    return f"the child said {ended}"
+
+
+@flows.orchestration_trigger(context_name="context")
+def old_results_stay_away(context: df.DurableOrchestrationContext):
+    if context.get_input() == "second":
+        return (yield context.call_activity("greet", "the new generation"))
+    slow = context.call_activity("nap", 60)
+    quick = context.call_activity("greet", "the old generation")
+    yield context.task_any([slow, quick])
+    context.continue_as_new("second")
+    return None
+
+
+@flows.orchestration_trigger(context_name="context")
+def waits_with_child(context: df.DurableOrchestrationContext):
+    return (yield context.call_sub_orchestrator("waits_for_event", None, f"{context.instance_id}:child"))
+
+
+@flows.orchestration_trigger(context_name="context")
+def calls_nobody(context: df.DurableOrchestrationContext):
+    yield context.call_activity("nobody", None)
+
+
+@flows.orchestration_trigger(context_name="context")
+def changes_its_mind(context: df.DurableOrchestrationContext):
+    # Stands for an orchestrator that reads the clock: the first replay sees another world than the first run.
+    name = "double" if context.is_replaying else "greet"
+    yield context.call_activity(name, 1)
+    yield context.call_activity("greet", "you")
+
+
+@flows.orchestration_trigger(context_name="context")
+def carries(context: df.DurableOrchestrationContext):
+    return len((yield context.call_activity("many_bytes", context.get_input())))
+
+
+@flows.orchestration_trigger(context_name="context")
+def counts_runs(context: df.DurableOrchestrationContext):
+    keys = [f"{context.instance_id}/{number}" for number in range(context.get_input())]
+    yield context.task_all([context.call_activity("count_run", key) for key in keys])
+    return (yield context.task_all([context.call_activity("read_count", key) for key in keys]))

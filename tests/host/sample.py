@@ -1,0 +1,77 @@
+"""The sample app from outside: what tests ask of it, in one line each."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from local.host.child import HostChild
+
+SAMPLE_APP = Path(__file__).parent / "app"
+PATIENCE_SECONDS = 20.0
+
+numbers = itertools.count(1)
+
+
+async def until[Found](look: Callable[[], Awaitable[Found | None]], what: str) -> Found:
+    """Look again until something is found."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := await look()) is None:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"in vain: {what}")
+        await asyncio.sleep(0.01)
+    return found
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The sample app from outside."""
+
+    http: aiohttp.ClientSession
+    host: HostChild
+
+    async def get(self, path: str) -> Any:
+        async with self.http.get(f"{self.host.url}/api/{path}") as answer:
+            return await answer.json(content_type=None)
+
+    async def post(self, path: str, body: Any = None) -> tuple[int, str]:
+        async with self.http.post(f"{self.host.url}/api/{path}", json=body) as answer:
+            return answer.status, await answer.text()
+
+    async def start(self, flow: str, argument: Any = None) -> str:
+        instance_id = f"{flow}-{next(numbers)}"
+        status, text = await self.post(f"start/{flow}?id={instance_id}", argument)
+        assert status == 202, text
+        return instance_id
+
+    async def status(self, instance_id: str) -> Any:
+        return await self.get(f"status/{instance_id}")
+
+    async def ends(self, instance_id: str) -> Any:
+        async def look() -> Any:
+            found = await self.status(instance_id)
+            return found if found and found["runtimeStatus"] in {"Completed", "Failed", "Terminated"} else None
+
+        return await until(look, f"the end of {instance_id}")
+
+    async def is_running(self, instance_id: str) -> Any:
+        async def look() -> Any:
+            found = await self.status(instance_id)
+            return found if found and found["runtimeStatus"] == "Running" else None
+
+        return await until(look, f"{instance_id} running")
+
+    async def output_of(self, flow: str, argument: Any = None) -> Any:
+        ended = await self.ends(await self.start(flow, argument))
+        assert ended["runtimeStatus"] == "Completed", ended
+        return ended["output"]
+
+    async def failure_of(self, flow: str, argument: Any = None) -> str:
+        ended = await self.ends(await self.start(flow, argument))
+        assert ended["runtimeStatus"] == "Failed", ended
+        return str(ended["output"])

@@ -1,0 +1,238 @@
+"""What Durable Functions promises, kept by the local host: the sample app's flows, through the real SDK."""
+
+import asyncio
+
+import pytest
+
+from local.host.child import host_child
+from tests.host.sample import SAMPLE_APP, Sample
+
+
+async def test_a_flow_returns_what_its_activity_returns(sample: Sample):
+    assert await sample.output_of("say_hello", "you") == "hello you"
+
+
+@pytest.mark.parametrize(
+    "argument", [None, 7, "text", ["a", 1], {"deep": {"er": [True, None]}}, "\u00e4\u2028\U0001f600"]
+)
+async def test_input_and_output_survive_the_journey(sample: Sample, argument):
+    assert await sample.output_of("echo_input", argument) == argument
+
+
+async def test_task_all_keeps_the_order(sample: Sample):
+    assert await sample.output_of("double_all", list(range(60))) == [2 * number for number in range(60)]
+
+
+async def test_sub_orchestrations_have_the_ids_they_were_given(sample: Sample):
+    parent = await sample.start("double_in_children", [[1, 2], [3]])
+
+    assert (await sample.ends(parent))["output"] == 12
+    assert (await sample.status(f"{parent}:1"))["output"] == [6]
+
+
+async def test_an_uncaught_failure_fails_the_flow(sample: Sample):
+    failure = await sample.failure_of("fails_uncaught")
+
+    assert failure.startswith("Orchestrator function 'fails_uncaught' failed: Activity function 'fail' failed:")
+    assert "ValueError: out of milk" in failure
+
+
+async def test_a_failure_can_be_caught(sample: Sample):
+    assert "out of milk" in await sample.output_of("fails_caught")
+
+
+async def test_an_activitys_traceback_is_shown_once(sample: Sample):
+    instance_id = await sample.start("fails_uncaught")
+    await sample.ends(instance_id)
+
+    lines = [line for line in sample.host.log().splitlines() if instance_id in line]
+    assert len([line for line in lines if "activity fail of" in line and "ValueError: out of milk" in line]) == 1
+    assert "raise ValueError(message)" in sample.host.log()
+
+
+async def test_an_orchestrators_own_exception_fails_it(sample: Sample):
+    assert "my own fault" in await sample.failure_of("raises")
+
+
+async def test_a_child_fails_its_parent_as_an_activity_does(sample: Sample):
+    assert "Orchestrator function 'fails_uncaught' failed" in await sample.output_of("child_fails_caught")
+
+
+async def test_a_retry_alone_gets_there(sample: Sample):
+    assert await sample.output_of("retries") == "attempt 3"
+
+
+async def test_a_retry_gives_up(sample: Sample):
+    assert "still out of milk" in await sample.failure_of("retries_in_vain")
+
+
+async def test_a_retry_inside_task_all_is_refused_by_name(sample: Sample):
+    failure = await sample.failure_of("retries_inside_task_all")
+
+    assert failure.startswith("IdHazard")
+    assert "no *_with_retry inside task_all or task_any" in failure
+
+
+async def test_a_flow_that_changes_its_mind_is_refused(sample: Sample):
+    assert (await sample.failure_of("changes_its_mind")).startswith("Non-Deterministic")
+
+
+async def test_a_timer_lets_time_pass_inside_the_flow(sample: Sample):
+    assert await sample.output_of("waits") is True
+
+
+async def test_the_first_of_two_wins_and_the_other_is_cancelled(sample: Sample):
+    assert await sample.output_of("first_of") == "hello hello the winner"
+
+
+async def test_a_timeout_beats_an_event_that_never_comes(sample: Sample):
+    assert await sample.output_of("times_out") == "too late"
+
+
+async def test_an_event_reaches_the_flow(sample: Sample):
+    waiting = await sample.start("waits_for_event")
+    await sample.is_running(waiting)
+
+    await sample.post(f"raise/{waiting}/answer", {"yes": 1})
+
+    # The 1.x client encodes what it raises twice, so that flows get the text.
+    assert (await sample.ends(waiting))["output"] == '{"yes": 1}'
+
+
+async def test_an_event_for_nobody_is_an_error(sample: Sample):
+    status, _ = await sample.post("raise/nobody/answer", 1)
+    assert status == 500
+
+
+async def test_custom_status_is_seen_while_running_and_after(sample: Sample):
+    waiting = await sample.start("waits_for_event")
+
+    assert (await sample.is_running(waiting))["customStatus"] == "waiting"
+    done = await sample.ends(await sample.start("shows_status"))
+    assert done["customStatus"] == {"step": 2}
+    await sample.post(f"terminate/{waiting}")
+
+
+async def test_continue_as_new_goes_on_under_the_same_id(sample: Sample):
+    assert await sample.output_of("counts_down", 5) == "lift-off"
+
+
+async def test_a_parent_hears_from_the_last_generation_of_its_child(sample: Sample):
+    assert await sample.output_of("counts_down_in_child", 3) == "the child said lift-off"
+
+
+async def test_results_of_an_old_generation_do_not_reach_the_new_one(sample: Sample):
+    assert await sample.output_of("old_results_stay_away") == "hello the new generation"
+
+
+async def test_terminate_ends_the_parent_and_not_the_child(sample: Sample):
+    parent = await sample.start("waits_with_child")
+    await sample.is_running(f"{parent}:child")
+
+    await sample.post(f"terminate/{parent}")
+
+    ended = await sample.ends(parent)
+    assert (ended["runtimeStatus"], ended["output"]) == ("Terminated", "asked to")
+    assert (await sample.status(f"{parent}:child"))["runtimeStatus"] == "Running"
+    await sample.post(f"terminate/{parent}:child")
+
+
+async def test_a_terminated_child_fails_its_parent(sample: Sample):
+    parent = await sample.start("waits_with_child")
+    await sample.is_running(f"{parent}:child")
+
+    await sample.post(f"terminate/{parent}:child")
+
+    ended = await sample.ends(parent)
+    assert ended["runtimeStatus"] == "Failed"
+    assert "asked to" in ended["output"]
+
+
+async def test_a_suspended_flow_hears_later_what_happened_meanwhile(sample: Sample):
+    waiting = await sample.start("waits_for_event")
+    await sample.is_running(waiting)
+    await sample.post(f"hold/{waiting}/suspend")
+    await sample.post(f"raise/{waiting}/answer", 1)
+    assert (await sample.status(waiting))["runtimeStatus"] == "Suspended"
+
+    await sample.post(f"hold/{waiting}/resume")
+
+    assert (await sample.ends(waiting))["runtimeStatus"] == "Completed"
+
+
+async def test_an_unknown_activity_fails_the_flow_and_is_named(sample: Sample):
+    assert "The function 'nobody' doesn't exist" in await sample.failure_of("calls_nobody")
+
+
+async def test_an_unknown_flow_cannot_be_started(sample: Sample):
+    status, _ = await sample.post("start/nothing")
+    assert status == 500
+    assert "The function 'nothing' doesn't exist" in sample.host.log()
+
+
+async def test_an_id_that_runs_cannot_be_started_again_and_one_that_ended_can(sample: Sample):
+    waiting = await sample.start("waits_for_event")
+    status, _ = await sample.post(f"start/say_hello?id={waiting}", "again")
+    assert status == 500
+    await sample.post(f"terminate/{waiting}")
+
+    status, _ = await sample.post(f"start/say_hello?id={waiting}", "again")
+
+    assert status == 202
+    assert (await sample.ends(waiting))["output"] == "hello again"
+
+
+async def test_what_ended_can_be_purged_and_what_runs_cannot(sample: Sample):
+    done, waiting = await sample.start("say_hello", "you"), await sample.start("waits_for_event")
+    await sample.ends(done)
+    await sample.is_running(waiting)
+
+    assert await sample.post(f"purge/{done}") == (200, "1")
+    assert await sample.status(done) is None
+    assert await sample.post(f"purge/{done}") == (200, "0")
+    assert (await sample.post(f"purge/{waiting}"))[0] == 500
+    await sample.post(f"terminate/{waiting}")
+
+
+async def test_purging_and_listing_go_by_status(sample: Sample):
+    failed, done = await sample.start("fails_uncaught"), await sample.start("say_hello", "you")
+    await asyncio.gather(sample.ends(failed), sample.ends(done))
+
+    listed = await sample.get("finished")
+    status, purged = await sample.post("purge")
+
+    assert done in listed
+    assert failed not in listed
+    assert status == 200
+    assert int(purged) >= 1
+    assert await sample.status(failed) is None
+    assert await sample.status(done) is not None
+
+
+async def test_a_large_payload_is_warned_about_by_name(sample: Sample):
+    assert await sample.output_of("carries", 50_000) == 50_000
+    assert "the output of many_bytes has 50,002 bytes" in sample.host.log()
+
+
+async def test_a_payload_that_azure_would_refuse_fails(sample: Sample):
+    assert "the output of many_bytes has" in await sample.failure_of("carries", 1_100_000)
+
+
+async def test_activities_run_once_unless_asked_for_at_least_once(sample: Sample):
+    assert await sample.output_of("counts_runs", 30) == [1] * 30
+
+
+async def test_at_least_once_runs_the_same_activities_twice_every_time(http):
+    seen = []
+    for _ in range(2):
+        with host_child(SAMPLE_APP, arguments=("--repeat-activities", "0.5", "--seed", "7")) as host:
+            sample = Sample(http, host)
+            await sample.post("start/counts_runs?id=fixed", 30)
+            seen.append((await sample.ends("fixed"))["output"])
+
+    assert seen[0] == seen[1]
+    assert set(seen[0]) == {1, 2}
+
+
+async def test_a_thousand_activities_in_twenty_children(sample: Sample):
+    assert await sample.output_of("wide", {"children": 20, "each": 50}) == 1000
