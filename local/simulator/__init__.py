@@ -1,0 +1,44 @@
+"""A simulated Microsoft 365 tenant: an independent statement of how Microsoft's services behave, on real sockets.
+
+It is built from Microsoft's documents and published measurements (the contracts), imports nothing of the product, and
+the product knows nothing of it.
+
+    async with running(TenantPlan(users=200), folder=folder) as tenant:
+        os.environ.update(tenant.settings())
+"""
+
+from local.simulator.faults import Fault
+from local.simulator.mixes import MIXES
+from local.simulator.options import (
+    Behaviour,
+    BookingsBehaviour,
+    ExchangeBehaviour,
+    GraphBehaviour,
+    Organization,
+    SignIn,
+    TenantPlan,
+)
+from local.simulator.serve import SimulatedTenant, running
+from local.simulator.stories import Mailbox, MailboxPolicy, Page, Plan, Story
+from local.simulator.truth import Evidence, Expected
+
+__all__ = [
+    "MIXES",
+    "Behaviour",
+    "BookingsBehaviour",
+    "Evidence",
+    "ExchangeBehaviour",
+    "Expected",
+    "Fault",
+    "GraphBehaviour",
+    "Mailbox",
+    "MailboxPolicy",
+    "Organization",
+    "Page",
+    "Plan",
+    "SignIn",
+    "SimulatedTenant",
+    "Story",
+    "TenantPlan",
+    "running",
+]

@@ -1,0 +1,159 @@
+"""The anonymous web service behind the Personal Bookings pages: contracts, section 5."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from local.simulator.availability import WINDOWS_ZONES, Interval, availability
+from local.simulator.faults import Fault
+from local.simulator.meeting_types import STAFF_ID, MeetingTypes
+from local.simulator.pages import fixed_answer
+from local.simulator.people import Person
+from local.simulator.stories import OUTCOMES, Outcome, Page
+from local.simulator.wire import Ask, Reply
+from local.simulator.world import World
+
+_PATH = re.compile(
+    r"/bookingsservice/api/v1/bookingbusinessesc2/(?P<business>[^/]+)(?:/(?P<what>[^/]*))?/?", re.IGNORECASE
+)
+_BUSINESS = re.compile(r"mbx:(?P<guid>[0-9a-f]{32})@(?P<tenant>[0-9a-f-]{36})", re.IGNORECASE)
+_READS = {("GET", "services"), ("GET", ""), ("GET", "bookingssettings"), ("GET", "staffmembers")}
+_ANSWERED = {Outcome.PUBLIC, Outcome.NONE_PUBLIC}
+_MOVED = "moved=1"
+
+
+class Bookings:
+    """The Bookings service."""
+
+    name = "bookings"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def operation_of(self, ask: Ask) -> str:
+        """services, getStaffAvailability, bookingsSettings, staffmembers, business or other."""
+        matched = _PATH.fullmatch(ask.path)
+        what = (matched["what"] or "business").lower() if matched else "other"
+        named = {"getstaffavailability": "getStaffAvailability", "bookingssettings": "bookingsSettings"}
+        return named.get(what, what)
+
+    def is_write(self, ask: Ask) -> bool:
+        """Whatever is neither a GET nor the question for free time."""
+        if ask.method in {"GET", "HEAD", "OPTIONS"}:
+            return False
+        return not (ask.method == "POST" and self.operation_of(ask) == "getStaffAvailability")
+
+    def refuse_write(self, ask: Ask) -> Reply:
+        """Appointments are not made here."""
+        return Reply(405, {"message": f"{ask.method} is not allowed"}, {"Allow": "GET"})
+
+    def fail(self, fault: Fault, ask: Ask) -> Reply:
+        """A fault in the service's own format."""
+        del ask
+        return Reply(fault.status, {"message": fault.error or "The request could not be completed."})
+
+    def answer(self, ask: Ask) -> Reply:
+        """Answer one question about one page."""
+        matched = _PATH.fullmatch(ask.path)
+        if matched is None:
+            return Reply(404, b"")
+        what = (matched["what"] or "").lower()
+        if (ask.method, what) not in _READS and what != "getstaffavailability":
+            return Reply(404, b"")
+        if what == "bookingssettings":
+            return Reply(200, self._settings())
+        person = self._owner(matched["business"])
+        page = person.page if person else Page.MISSING_404
+        return self._forced_sign_in(page) or self._of_page(ask, person, page, what)
+
+    def _owner(self, business: str) -> Person | None:
+        matched = _BUSINESS.fullmatch(business)
+        if matched is None or matched["tenant"].lower() != self._world.tenant.tenant_id:
+            return None
+        return self._world.tenant.by_mailbox(matched["guid"].lower(), self._world.clock())
+
+    def _settings(self) -> dict[str, Any]:
+        forced = self._world.behaviour.organization.bookings_auth_enabled
+        return {"tenantSettings": {"settings": {"BookingsAuthEnabled": {"boolValue": forced}}}}
+
+    def _forced_sign_in(self, page: Page) -> Reply | None:
+        """What BookingsAuthEnabled makes of a page that would have answered."""
+        if not self._world.behaviour.organization.bookings_auth_enabled or OUTCOMES[page] not in _ANSWERED:
+            return None
+        bookings = self._world.behaviour.bookings
+        instead = Page.MISSING_404 if bookings.auth_hides_pages else Page.SIGN_IN_401
+        return fixed_answer(instead, self._world.urls, "", bookings)
+
+    def _of_page(self, ask: Ask, person: Person | None, page: Page, what: str) -> Reply:
+        bookings = self._world.behaviour.bookings
+        fixed = fixed_answer(page, self._world.urls, ask.raw_path, bookings)
+        if fixed is not None or person is None:
+            return fixed or Reply(404, b"")
+        if page is Page.REDIRECT_SAME_ORIGIN and ask.method == "GET" and _MOVED not in ask.raw_query:
+            return Reply(302, b"", {"Location": f"{ask.raw_path.partition('?')[0]}?{_MOVED}"})
+        delay_seconds = bookings.slow_seconds if page is Page.SLOW else 0
+        return self._told(ask, person, what, delay_seconds)
+
+    def _told(self, ask: Ask, person: Person, what: str, delay_seconds: float) -> Reply:
+        match what:
+            case "services":
+                listed = self._meeting_types().of(person)
+                return Reply(
+                    200, {"service": listed, "count": len(listed), "nextSkipToken": ""}, delay_seconds=delay_seconds
+                )
+            case "getstaffavailability":
+                return self._availability(ask, person)
+            case "staffmembers":
+                return Reply(200, {"staffMembers": [{"id": STAFF_ID, "displayName": person.display_name}]})
+            case _:
+                policy = {"schedulingPolicy": {"timeSlotInterval": "PT30M"}}
+                info = {"displayName": person.display_name, "businessTimeZone": "W. Europe Standard Time", **policy}
+                return Reply(200, {"businessInfo": info})
+
+    def _meeting_types(self) -> MeetingTypes:
+        return MeetingTypes(self._world.plan.seed, self._world.urls["bookings"])
+
+    def _availability(self, ask: Ask, person: Person) -> Reply:
+        if person.page is Page.AVAILABILITY_FAILS:
+            return Reply(500, {"message": "An internal server error occurred. Try again later."})
+        asked = ask.json()
+        window = _window(asked)
+        if window is None:
+            return Reply(400, {"message": "startDateTime and endDateTime need a dateTime and a Windows timeZone."})
+        service_id = asked.get("serviceId")
+        if service_id and service_id not in self._meeting_types().ids_of(person):
+            return Reply(400, {"message": "The service is not offered by this business."})
+        return self._intervals(person, asked, window)
+
+    def _intervals(self, person: Person, asked: dict[str, Any], window: tuple[datetime, datetime, str]) -> Reply:
+        bookings = self._world.behaviour.bookings
+        start, end, zone = window
+        times = availability(person, start, end, starts_inside_busy=bookings.starts_inside_busy)
+        items = [_item(interval, zone, asked.get("serviceId")) for interval in times]
+        staff = asked.get("staffIds") or []
+        answer = [{"staffId": one, "availabilityItems": items if one == STAFF_ID else []} for one in staff]
+        delay_seconds = 0 if all(one == STAFF_ID for one in staff) else bookings.slow_seconds
+        return Reply(200, {"staffAvailabilityResponse": answer}, delay_seconds=delay_seconds)
+
+
+def _window(asked: Any) -> tuple[datetime, datetime, str] | None:
+    """Start and end in UTC, and the Windows zone they were asked in."""
+    try:
+        zones = [asked[name]["timeZone"] for name in ("startDateTime", "endDateTime")]
+        start, end = (
+            datetime.fromisoformat(asked[name]["dateTime"]).replace(tzinfo=ZoneInfo(WINDOWS_ZONES[zone][0]))
+            for name, zone in zip(("startDateTime", "endDateTime"), zones, strict=True)
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (start.astimezone(UTC), end.astimezone(UTC), zones[0]) if start < end else None
+
+
+def _item(interval: Interval, zone: str, service_id: str | None) -> dict[str, Any]:
+    name, display = WINDOWS_ZONES[zone]
+    item: dict[str, Any] = {"status": interval.status}
+    for field, instant in (("startDateTime", interval.start), ("endDateTime", interval.end)):
+        local = instant.astimezone(ZoneInfo(name)).strftime("%Y-%m-%dT%H:%M:%S")
+        item[field] = {"dateTime": local, "timeZone": display}
+    return {**item, "serviceId": service_id, "availableCount": 0} if service_id else item

@@ -1,0 +1,224 @@
+"""Changes and shows the simulated tenant while it runs, over JSON on a port of its own.
+
+| request | does |
+|---|---|
+| `GET /control/users?skip=0&top=100` | users in the order of their index, with what a scan must find for each; `exchange=false`, `mailboxPolicy=false`, `availability=false` leave that evidence out; `licensed=true` only those with a row |
+| `GET /control/users/{index, object id, UPN or mailbox GUID}` | one of them |
+| `POST /control/users/{...}` | `{"action": ...}`: `open_bookings` (a page appears, `after_seconds` later), `delete_page`, `set_page` (`page`), `set_policy` (`policy`), `lose_licence`, `gain_licence`, `delete`, `recreate_mailbox`, `remove_mailbox`, `remove_capability`, `restore_capability`, `restore` (as at the start) |
+| `GET`, `PATCH /control/behaviour` | all options of `Behaviour`; a PATCH names only what changes: `{"bookings": {"latency_ms": 200}, "organization": {"bookings_auth_enabled": true}}` |
+| `GET`, `POST`, `DELETE /control/faults` | the faults that wait; add one (the fields of `Fault`); remove all |
+| `GET /control/metrics` | requests by service, operation and status, most in flight, `writes` |
+| `POST /control/reset-metrics` | count from zero |
+| `GET /control/expected-counts` | how many licensed users there must be of each status (same switches as users) |
+| `GET /control/settings` | the product's settings for this tenant, for each way to sign in |
+"""  # noqa: E501
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from local.simulator import truth
+from local.simulator.faults import Fault
+from local.simulator.options import UnknownOption
+from local.simulator.people import Person
+from local.simulator.stories import Mailbox, MailboxPolicy, Page, Plan
+from local.simulator.tenant import Tenant
+from local.simulator.world import World
+
+_MOST = 5000
+
+
+class UnknownUser(LookupError):
+    """Nobody by that name, id or index."""
+
+
+class UnknownAction(ValueError):
+    """Nothing like that can be done to a user."""
+
+
+class Control:
+    """Everything that can be done to a running tenant; the routes below and Python callers share it."""
+
+    def __init__(self, world: World, settings: Callable[[], Mapping[str, Mapping[str, str]]]) -> None:
+        self._world = world
+        self._settings = settings
+
+    def expected(self, person: Person, evidence: truth.Evidence = truth.EVERYTHING) -> truth.Expected:
+        """What a scan that starts now must find for one person."""
+        now = self._world.tenant.person(person.index, self._world.clock()) or person
+        behaviour = self._world.behaviour
+        return truth.expected(now, behaviour.organization, evidence, hides_pages=behaviour.bookings.auth_hides_pages)
+
+    def users(
+        self, skip: int = 0, top: int = 100, evidence: truth.Evidence = truth.EVERYTHING, *, licensed: bool = False
+    ) -> list[dict[str, Any]]:
+        """Users by index, each with the truth about them; the deleted are left out."""
+        end = min(skip + top, self._world.tenant.population.in_graph)
+        people = (self._world.tenant.person(index) for index in range(skip, end))
+        return [self.shown(person, evidence) for person in people if person and (person.is_licensed or not licensed)]
+
+    def user(self, key: str, evidence: truth.Evidence = truth.EVERYTHING) -> dict[str, Any]:
+        """One user with the truth about them."""
+        return self.shown(self.found(key), evidence)
+
+    def found(self, key: str) -> Person:
+        """One user by index, object id, UPN or mailbox GUID."""
+        person = self._world.tenant.find(key)
+        if person is None:
+            raise UnknownUser(f"{key}: nobody")
+        return person
+
+    def shown(self, person: Person, evidence: truth.Evidence = truth.EVERYTHING) -> dict[str, Any]:
+        """A person as plain values."""
+        return {
+            "index": person.index,
+            "id": person.object_id,
+            "upn": person.upn,
+            "display_name": person.display_name,
+            "page": person.page,
+            "mailbox": person.mailbox,
+            "policy": person.policy,
+            "plan": person.plan,
+            "expected": asdict(self.expected(person, evidence)),
+        }
+
+    def expected_counts(self, evidence: truth.Evidence = truth.EVERYTHING) -> dict[str, int]:
+        """Licensed users by the status that a scan must find."""
+        tenant = self._world.tenant
+        licensed = (person for _, person in tenant.in_filter(0) if person.is_licensed)
+        return dict(Counter(self.expected(person, evidence).status for person in licensed))
+
+    def change_user(self, key: str, action: str, **more: Any) -> dict[str, Any]:
+        """Do something to a user; `restore` also finds the deleted, by index or object id."""
+        tenant = self._world.tenant
+        if action == "restore":
+            index = int(key) if key.isdecimal() else tenant.population.index_of_object(key)
+            tenant.changes.pop(self.found(key).index if index is None else index, None)
+            return self.user(key)
+        person = self.found(key)
+        self._act(tenant, person, action, more)
+        now = tenant.person(person.index)
+        return {"index": person.index, "deleted": True} if now is None else self.shown(now)
+
+    def _act(self, tenant: Tenant, person: Person, action: str, more: Mapping[str, Any]) -> None:
+        if action == "open_bookings":
+            after_seconds = more.get("after_seconds", self._world.behaviour.bookings.page_appears_after_seconds)
+            page = Page(more.get("page", Page.PUBLIC_SEVERAL))
+            tenant.change(person.index, page=page, page_appears_at=self._world.clock() + float(after_seconds))
+        elif action == "recreate_mailbox":
+            generation = tenant.changes[person.index].mailbox_generation if person.index in tenant.changes else 0
+            tenant.change(person.index, mailbox_generation=generation + 1)
+        elif action in _SETTERS:
+            field, kind = _SETTERS[action]
+            tenant.change(person.index, **{field: kind(more[field])}, **_AT_ONCE.get(field, {}))
+        elif action in _ACTIONS:
+            tenant.change(person.index, **_ACTIONS[action])
+        else:
+            raise UnknownAction(f"{action}: not one of {', '.join(sorted(ACTIONS))}")
+
+    def add_fault(self, fault: Fault) -> None:
+        """Let calls fail."""
+        self._world.faults.add(fault)
+
+    def routes(self) -> web.Application:
+        """The same over HTTP."""
+        app = web.Application(middlewares=[_problems])
+        app.add_routes(
+            [
+                web.get("/control/users", self._get_users),
+                web.get("/control/users/{key}", self._get_user),
+                web.post("/control/users/{key}", self._post_user),
+                web.get("/control/behaviour", self._get_behaviour),
+                web.patch("/control/behaviour", self._patch_behaviour),
+                web.get("/control/faults", self._get_faults),
+                web.post("/control/faults", self._post_fault),
+                web.delete("/control/faults", self._delete_faults),
+                web.get("/control/metrics", self._get_metrics),
+                web.post("/control/reset-metrics", self._reset_metrics),
+                web.get("/control/expected-counts", self._get_counts),
+                web.get("/control/settings", self._get_settings),
+            ]
+        )
+        return app
+
+    async def _get_users(self, request: web.Request) -> web.Response:
+        skip, top = int(request.query.get("skip", "0")), min(int(request.query.get("top", "100")), _MOST)
+        is_licensed = request.query.get("licensed") == "true"
+        found = self.users(skip, top, _evidence(request), licensed=is_licensed)
+        total = self._world.tenant.population.in_graph
+        return web.json_response({"value": found, "next_skip": skip + top if skip + top < total else None})
+
+    async def _get_user(self, request: web.Request) -> web.Response:
+        return web.json_response(self.user(request.match_info["key"], _evidence(request)))
+
+    async def _post_user(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        return web.json_response(self.change_user(request.match_info["key"], asked.pop("action", ""), **asked))
+
+    async def _get_behaviour(self, _: web.Request) -> web.Response:
+        return web.json_response(asdict(self._world.behaviour))
+
+    async def _patch_behaviour(self, request: web.Request) -> web.Response:
+        return web.json_response(asdict(self._world.behave(await request.json())))
+
+    async def _get_faults(self, _: web.Request) -> web.Response:
+        return web.json_response({"value": self._world.faults.waiting()})
+
+    async def _post_fault(self, request: web.Request) -> web.Response:
+        self.add_fault(Fault(**await request.json()))
+        return await self._get_faults(request)
+
+    async def _delete_faults(self, request: web.Request) -> web.Response:
+        self._world.faults.clear()
+        return await self._get_faults(request)
+
+    async def _get_metrics(self, _: web.Request) -> web.Response:
+        return web.json_response(self._world.metrics.to_dict())
+
+    async def _reset_metrics(self, _: web.Request) -> web.Response:
+        self._world.metrics.reset()
+        return web.json_response(self._world.metrics.to_dict())
+
+    async def _get_counts(self, request: web.Request) -> web.Response:
+        return web.json_response(self.expected_counts(_evidence(request)))
+
+    async def _get_settings(self, _: web.Request) -> web.Response:
+        return web.json_response(self._settings())
+
+
+_AT_ONCE: dict[str, dict[str, Any]] = {"page": {"page_appears_at": 0}}
+_SETTERS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "set_page": ("page", Page),
+    "set_policy": ("policy", MailboxPolicy),
+    "set_mailbox": ("mailbox", Mailbox),
+    "set_plan": ("plan", Plan),
+}
+_ACTIONS: dict[str, dict[str, Any]] = {
+    "delete_page": {"page": Page.MISSING_404, "page_appears_at": 0},
+    "lose_licence": {"plan": Plan.DELETED},
+    "gain_licence": {"plan": Plan.ENABLED, "mailbox": Mailbox.NORMAL},
+    "delete": {"is_deleted": True},
+    "remove_mailbox": {"mailbox": Mailbox.NONE},
+    "remove_capability": {"mailbox": Mailbox.WITHOUT_CAPABILITY},
+    "restore_capability": {"mailbox": Mailbox.NORMAL},
+}
+ACTIONS = frozenset({*_ACTIONS, *_SETTERS, "open_bookings", "recreate_mailbox", "restore"})
+
+
+def _evidence(request: web.Request) -> truth.Evidence:
+    names = {"exchange": "exchange", "mailboxPolicy": "mailbox_policy", "availability": "availability"}
+    return truth.Evidence(**{field: request.query.get(name) != "false" for name, field in names.items()})
+
+
+@web.middleware
+async def _problems(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+    try:
+        response: web.StreamResponse = await handler(request)
+    except UnknownUser as error:
+        return web.json_response({"problem": str(error)}, status=404)
+    except (UnknownOption, UnknownAction, KeyError, TypeError, ValueError) as error:
+        return web.json_response({"problem": str(error)}, status=400)
+    return response

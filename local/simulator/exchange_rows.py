@@ -1,0 +1,127 @@
+"""What Exchange's cmdlets return, property by property: contracts, sections 3.2, 3.3 and 4."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from local.simulator import policy
+from local.simulator.options import Organization
+from local.simulator.people import Person
+from local.simulator.stories import Mailbox
+
+EMPTY_GUID = "00000000-0000-0000-0000-000000000000"
+CAPABILITY = "BPOS_S_BookingsAddOn"
+_ORGANIZATION_KEYS = 336
+
+
+def mailbox_row(person: Person) -> dict[str, Any]:
+    """Get-Mailbox."""
+    return {
+        "ExchangeGuid": EMPTY_GUID if person.mailbox is Mailbox.EMPTY_GUID else person.mailbox_guid,
+        "ExternalDirectoryObjectId": person.object_id or "",
+        "UserPrincipalName": person.upn,
+        "PrimarySmtpAddress": person.primary_smtp,
+        "DisplayName": person.display_name,
+        "Alias": person.upn.partition("@")[0],
+        "RecipientTypeDetails": person.recipient_type,
+        "PersistedCapabilities": _capabilities(person),
+        "WhenMailboxCreated": f"202{person.luck[17] % 6}-0{person.luck[18] % 9 + 1}-21T08:07:47.0000000+00:00",
+        "AccountDisabled": not person.account_enabled,
+    }
+
+
+def _capabilities(person: Person) -> list[str] | None:
+    """Multi-valued properties arrive as a list, an empty list or null."""
+    if person.has_capability:
+        return ["GRAPH_CONNECTORS_SEARCH_INDEX", CAPABILITY, "MYANALYTICSP2", "BPOS_S_Standard"]
+    return (["BPOS_S_Standard"], [], None, ["GRAPH_CONNECTORS_SEARCH_INDEX", "BPOS_S_Standard"])[person.luck[19] % 4]
+
+
+def cas_row(person: Person) -> dict[str, Any]:
+    """Get-CASMailbox."""
+    settings = policy.MAILBOX_SETTINGS[person.policy]
+    return {
+        "Guid": person.mailbox_guid,
+        "ExternalDirectoryObjectId": person.object_id or "",
+        "PrimarySmtpAddress": person.primary_smtp,
+        "DisplayName": person.display_name,
+        "EwsEnabled": settings.enabled,
+        "EwsApplicationAccessPolicy": settings.policy,
+        "EwsAllowList": _listed(settings.allow_list),
+        "EwsBlockList": _listed(settings.block_list),
+        "EwsAllowOutlook": None,
+        "OWAEnabled": True,
+        "OwaMailboxPolicy": "OwaMailboxPolicy-Default",
+    }
+
+
+def organization_row(organization: Organization) -> dict[str, Any]:
+    """Get-OrganizationConfig: one record of 336 keys, few of which matter."""
+    known: dict[str, Any] = {
+        "Name": "contoso.onmicrosoft.com",
+        "DisplayName": "Contoso",
+        "EwsEnabled": organization.ews_enabled,
+        "EwsApplicationAccessPolicy": organization.ews_policy,
+        "EwsAllowList": _listed(organization.ews_allow_list),
+        "EwsBlockList": _listed(organization.ews_block_list),
+        "EwsAllowOutlook": None,
+        "EwsAllowMacOutlook": None,
+        "EwsAllowEntourage": None,
+        "BookingsEnabled": organization.bookings_enabled,
+        "BookingsEnabledLastUpdateTime": "2025-03-04T09:00:00.0000000+00:00",
+        "BookingsAuthEnabled": organization.bookings_auth_enabled,
+        "BookingsPaymentsEnabled": False,
+        "BookingsSocialSharingRestricted": False,
+        "BookingsAddressEntryRestricted": False,
+        "BookingsCreationOfCustomQuestionsRestricted": False,
+        "BookingsExposureOfStaffDetailsRestricted": False,
+        "BookingsNotesEntryRestricted": False,
+        "BookingsPhoneNumberEntryRestricted": False,
+        "BookingsMembershipApprovalRequired": False,
+        "BookingsSmsMicrosoftEnabled": True,
+        "BookingsSearchEngineIndexDisabled": False,
+        "BookingsNamingPolicyEnabled": False,
+    }
+    others = _ORGANIZATION_KEYS - len(known)
+    return {**known, **{f"SettingOfNoConcern{number:03}": number % 3 == 0 for number in range(others)}}
+
+
+OWA_POLICIES: tuple[dict[str, Any], ...] = (
+    {
+        "Identity": "OwaMailboxPolicy-Default",
+        "Name": "OwaMailboxPolicy-Default",
+        "IsDefault": True,
+        "BookingsMailboxCreationEnabled": True,
+        "BookingsMailboxDomain": None,
+    },
+    {
+        "Identity": "No shared Bookings",
+        "Name": "No shared Bookings",
+        "IsDefault": False,
+        "BookingsMailboxCreationEnabled": False,
+        "BookingsMailboxDomain": "contoso.com",
+    },
+)
+
+
+def on_the_wire(row: dict[str, Any], select: Iterable[str], *, leaves_nulls_out: bool) -> dict[str, Any]:
+    """A row with its type noise and only the selected properties; a null may be left out with `$select`."""
+    wanted = list(select)
+    out: dict[str, Any] = {}
+    for name, value in row.items():
+        if wanted and (name not in wanted or (value is None and leaves_nulls_out)):
+            continue
+        out.update(_noise(name, value))
+        out[name] = value
+    return out
+
+
+def _noise(name: str, value: Any) -> dict[str, str]:
+    if name.endswith("Guid"):
+        return {f"{name}@data.type": "System.Guid", f"{name}@odata.type": "#Guid"}
+    if isinstance(value, list):
+        return {f"{name}@odata.type": "#Collection(String)"}
+    return {f"{name}@odata.type": "#DateTimeOffset"} if name.startswith("When") else {}
+
+
+def _listed(entries: tuple[str, ...] | None) -> list[str] | None:
+    return None if entries is None else list(entries)

@@ -1,0 +1,147 @@
+"""Microsoft Graph: who may call it, what is asked, and the JSON batch (contracts, section 2)."""
+
+from typing import Any
+
+from local.simulator.faults import Fault
+from local.simulator.gate import faulty
+from local.simulator.graph_replies import problem
+from local.simulator.graph_users import GraphUsers
+from local.simulator.principals import GRAPH
+from local.simulator.tokens import Tokens
+from local.simulator.wire import Ask, Reply
+from local.simulator.world import World
+
+_MOST_PARTS = 20
+_MAY_READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
+
+
+class Graph:
+    """The Graph service."""
+
+    name = "graph"
+
+    def __init__(self, world: World, tokens: Tokens) -> None:
+        self._world = world
+        self._tokens = tokens
+        self._users = GraphUsers(world)
+
+    def operation_of(self, ask: Ask) -> str:
+        """users, users.next, count, user, settings, batch or other."""
+        match _parts(ask.path):
+            case ["users"]:
+                return "users.next" if "$skiptoken" in ask.query else "users"
+            case ["users", "$count"]:
+                return "count"
+            case ["users", _]:
+                return "user"
+            case ["users", _, "settings", "exchange"]:
+                return "settings"
+            case ["$batch"]:
+                return "batch"
+            case _:
+                return "other"
+
+    def is_write(self, ask: Ask) -> bool:
+        """Everything but GET writes, except the batch, whose parts are looked at."""
+        if ask.method == "POST" and self.operation_of(ask) == "batch":
+            return any(part.get("method", "GET").upper() != "GET" for part in _requests(ask))
+        return ask.method not in {"GET", "HEAD"}
+
+    def refuse_write(self, ask: Ask) -> Reply:
+        """Nobody here may write."""
+        message = f"Insufficient privileges to complete the operation ({ask.method})."
+        return problem(self._world, 403, "Authorization_RequestDenied", message)
+
+    def fail(self, fault: Fault, ask: Ask) -> Reply:
+        """A fault in Graph's format."""
+        reply = problem(self._world, fault.status, fault.error)
+        if fault.status != 429:
+            return reply
+        scope = f"Tenant_Application/ReadWrite/{self._world.tenant.tenant_id}"
+        return reply.with_headers({"x-ms-throttle-scope": scope, **self._headers(ask)})
+
+    def answer(self, ask: Ask) -> Reply:
+        """Answer one request on the wire."""
+        return (self._refused(ask) or self._answered(ask)).with_headers(self._headers(ask))
+
+    def _headers(self, ask: Ask) -> dict[str, str]:
+        request_id = self._world.request_id()
+        return {
+            "request-id": request_id,
+            "client-request-id": ask.headers.get("client-request-id", request_id),
+            "x-ms-ags-diagnostic": '{"ServerInfo":{"DataCenter":"Switzerland North","Slice":"E","Ring":"3"}}',
+        }
+
+    def _refused(self, ask: Ask) -> Reply | None:
+        tenant_id, now = self._world.tenant.tenant_id, self._world.clock()
+        caller = self._tokens.caller(ask.headers.get("Authorization"), GRAPH, tenant_id, now)
+        if caller is None:
+            return problem(self._world, 401, "InvalidAuthenticationToken", "Access token validation failure.")
+        if caller.roles & _MAY_READ_USERS or self.operation_of(ask) == "batch":
+            return None
+        return self._forbidden(ask)
+
+    def _forbidden(self, ask: Ask) -> Reply:
+        if self.operation_of(ask) == "settings":
+            return problem(self._world, 403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+        message = "Insufficient privileges to complete the operation."
+        return problem(self._world, 403, "Authorization_RequestDenied", message)
+
+    def _answered(self, ask: Ask) -> Reply:
+        match _parts(ask.path):
+            case ["users"]:
+                return self._users.list(ask)
+            case ["users", "$count"]:
+                return self._users.count(ask)
+            case ["users", key]:
+                return self._users.one(ask, key)
+            case ["users", key, "settings", "exchange"]:
+                return self._users.exchange_settings(key)
+            case ["$batch"] if ask.method == "POST":
+                return self._batch(ask)
+            case _:
+                message = f"Resource not found for the segment '{ask.path.rpartition('/')[2]}'."
+                return problem(self._world, 400, "BadRequest", message)
+
+    def _batch(self, ask: Ask) -> Reply:
+        requests = _requests(ask)
+        ids = {part.get("id") for part in requests}
+        is_whole = all(part.get("id") and part.get("url") for part in requests) and len(ids) == len(requests)
+        if not requests or len(requests) > _MOST_PARTS or not is_whole:
+            return problem(self._world, 400, "BadRequest", "Invalid batch payload format.")
+        parts = [self._part(ask, part) for part in requests]
+        if self._world.behaviour.graph.shuffle_batches:
+            self._world.faults.shuffle(parts)
+        return Reply(200, {"responses": parts})
+
+    def _part(self, batch: Ask, part: dict[str, Any]) -> dict[str, Any]:
+        authorization = {"Authorization": batch.headers.get("Authorization", "")}
+        headers = _Headers({**part.get("headers", {}), **authorization})
+        ask = Ask("GET", f"/v1.0/{part['url'].lstrip('/')}", headers)
+        operation = self.operation_of(ask)
+        self._world.metrics.of(self.name).by_operation[f"part.{operation}"] += 1
+        fault = self._world.faults.next_for(f"{self.name}.part.{operation}")
+        reply = faulty(self, fault, ask) if fault else self._refused(ask) or self._answered(ask)
+        headers_out = {"Content-Type": "application/json", **reply.headers}
+        return {"id": part["id"], "status": reply.status, "headers": headers_out, "body": reply.body}
+
+
+class _Headers(dict[str, str]):
+    """Headers of a part, found in any case."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        super().__init__({name.lower(): value for name, value in headers.items()})
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
+
+
+def _parts(path: str) -> list[str]:
+    """Segments after the version."""
+    return path.removeprefix("/v1.0/").strip("/").split("/")
+
+
+def _requests(ask: Ask) -> list[dict[str, Any]]:
+    body = ask.json()
+    requests = body.get("requests") if isinstance(body, dict) else None
+    return [part for part in requests if isinstance(part, dict)] if isinstance(requests, list) else []

@@ -1,0 +1,234 @@
+"""The licence listing, one user and the count of Microsoft Graph: contracts, sections 2.1 and 2.5."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from local.simulator.graph_replies import problem, unknown_resource
+from local.simulator.people import Person
+from local.simulator.stories import Mailbox, Plan
+from local.simulator.wire import Ask, Reply
+from local.simulator.world import World
+
+BOOKINGS_PLAN = "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2"
+_OTHER_PLANS = (
+    ("exchange", "efb87545-963c-4e0d-99df-69c6916d9eb0"),
+    ("TeamspaceAPI", "57ff2da0-773e-42df-b2af-ffb7a2317929"),
+    ("SharePoint", "5dbe027f-2339-4123-9542-606e4d348a72"),
+    ("MicrosoftCommunicationsOnline", "0feaeb32-d00e-4d66-bd5a-43b5b83db82c"),
+    ("Sway", "a23b959c-7ce8-4e57-9140-b90eb88a9e97"),
+    ("ProjectWorkManagement", "b737dad2-2f6c-4c65-90e3-ca563267e8b9"),
+    ("OfficeForms", "2789c901-c14e-48ab-a76a-be334d9d793a"),
+    ("MicrosoftStream", "9e700747-8b1d-45e5-ab8d-ef187ceec156"),
+    ("MicrosoftOffice", "43de0ff5-c92c-492b-9116-175376d08c38"),
+)
+_FILTER = re.compile(
+    r"assignedPlans/any\((?P<x>\w+):(?P=x)/servicePlanId eq (?P<plan>[0-9a-f-]{36})"
+    r"(?: and (?P=x)/capabilityStatus eq '(?P<status>\w+)')?\)",
+    re.IGNORECASE,
+)
+_MOST = 999
+_USUAL = 100
+_USUAL_SELECT = ("id", "userPrincipalName", "displayName", "mail")
+
+
+def _assigned_plans(person: Person) -> list[dict[str, str]]:
+    since = f"2025-{person.luck[20] % 12 + 1:02}-{person.luck[21] % 28 + 1:02}T08:12:44Z"
+    entries = [("Enabled", service, plan) for service, plan in _OTHER_PLANS[: 6 + person.luck[22] % 4]]
+    if person.is_licensed and person.luck[23] % 30 == 0:
+        entries.append(("Deleted", "exchange", BOOKINGS_PLAN))
+    if person.plan not in {Plan.UNINDEXED, Plan.NONE}:
+        entries.append((person.plan.value, "exchange", BOOKINGS_PLAN))
+    return [
+        {"assignedDateTime": since, "capabilityStatus": status, "service": service, "servicePlanId": plan}
+        for status, service, plan in entries
+    ]
+
+
+PROPERTIES: dict[str, Callable[[Person], Any]] = {
+    "id": lambda person: person.object_id,
+    "userPrincipalName": lambda person: person.upn,
+    "displayName": lambda person: person.display_name,
+    "department": lambda person: person.department,
+    "mail": lambda person: person.mail,
+    "accountEnabled": lambda person: person.account_enabled,
+    "userType": lambda person: person.user_type,
+    "assignedPlans": _assigned_plans,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """One page of a listing that was asked for."""
+
+    size: int
+    select: tuple[str, ...]
+    is_filtered: bool
+    status: str | None
+    place: int = 0
+    page: int = 0
+
+
+class GraphUsers:
+    """Answers about users."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def list(self, ask: Ask) -> Reply:
+        """GET /users."""
+        listing = self._understood(ask)
+        return listing if isinstance(listing, Reply) else self._page(ask, listing)
+
+    def count(self, ask: Ask) -> Reply:
+        """GET /users/$count: plain text only."""
+        if not _is_eventual(ask):
+            return problem(self._world, 400, "Request_BadRequest", "$count is not currently supported.")
+        if "json" in ask.headers.get("Accept", ""):
+            return problem(self._world, 415, "Request_BadRequest", "Only text/plain can be answered.")
+        listing = self._understood(ask)
+        if isinstance(listing, Reply):
+            return listing
+        return Reply(200, str(self._count(listing)), {"Content-Type": "text/plain"})
+
+    def one(self, ask: Ask, key: str) -> Reply:
+        """GET /users/{id or UPN}."""
+        person = self.found(key)
+        if person is None:
+            return unknown_resource(self._world, key)
+        select = self._select(ask)
+        if isinstance(select, Reply):
+            return select
+        context = {"@odata.context": f"{self._base()}/$metadata#users({','.join(select)})/$entity"}
+        return Reply(200, {**context, **_row(person, select)})
+
+    def exchange_settings(self, key: str) -> Reply:
+        """GET /users/{id or UPN}/settings/exchange: the Exchange GUID."""
+        person = self.found(key)
+        if person is None:
+            return unknown_resource(self._world, key)
+        if not person.mailbox_answers:
+            message = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
+            return problem(self._world, 404, "MailboxNotEnabledForRESTAPI", message)
+        context = {"@odata.context": f"{self._base()}/$metadata#users('{key}')/settings/exchange/$entity"}
+        if person.mailbox is Mailbox.UNTOLD:
+            return Reply(200, context)
+        mailbox_id = f"MBX:{person.mailbox_guid}@{self._world.tenant.tenant_id}"
+        in_case = (mailbox_id, mailbox_id.upper(), mailbox_id.lower(), mailbox_id)[person.luck[16] % 4]
+        return Reply(200, {**context, "primaryMailboxId": in_case})
+
+    def found(self, key: str) -> Person | None:
+        """The user with this object id or UPN."""
+        return self._world.tenant.by_upn(key) if "@" in key else self._world.tenant.by_object_id(key)
+
+    def _understood(self, ask: Ask) -> _Listing | Reply:
+        query = ask.query
+        if refused := self._refused(ask):
+            return refused
+        matched = _FILTER.fullmatch(query["$filter"]) if "$filter" in query else None
+        select, place = self._select(ask), _read_token(query.get("$skiptoken"))
+        if isinstance(select, Reply):
+            return select
+        if place is None:
+            return problem(self._world, 400, "Directory_ExpiredPageToken", "The specified page token has expired.")
+        size = min(int(query.get("$top", _USUAL)), self._world.behaviour.graph.largest_page)
+        return _Listing(size, select, matched is not None, matched and matched["status"], *place)
+
+    def _refused(self, ask: Ask) -> Reply | None:
+        query, top = ask.query, ask.query.get("$top", str(_USUAL))
+        if not top.isdecimal() or not 1 <= int(top) <= _MOST:
+            message = f"Invalid page size specified: '{top}'. Must be between 1 and {_MOST} inclusive."
+            return problem(self._world, 400, "Request_BadRequest", message)
+        if "$skip" in query:
+            return problem(self._world, 400, "Request_BadRequest", "'$skip' is not supported by the service.")
+        if "$filter" not in query:
+            return None
+        matched = _FILTER.fullmatch(query["$filter"])
+        if matched is None or matched["plan"].lower() != BOOKINGS_PLAN:
+            return problem(self._world, 400, "Request_BadRequest", "Invalid filter clause.")
+        if not _is_eventual(ask) or not (query.get("$count") == "true" or ask.path.endswith("$count")):
+            message = "Complex query on property assignedPlans is not supported."
+            return problem(self._world, 400, "Request_UnsupportedQuery", message)
+        return None
+
+    def _select(self, ask: Ask) -> tuple[str, ...] | Reply:
+        wanted = tuple(name for name in ask.query.get("$select", "").split(",") if name) or _USUAL_SELECT
+        unknown = [name for name in wanted if name not in PROPERTIES]
+        if unknown:
+            message = f"Could not find a property named '{unknown[0]}' on type 'microsoft.graph.user'."
+            return problem(self._world, 400, "Request_BadRequest", message)
+        return wanted
+
+    def _page(self, ask: Ask, listing: _Listing) -> Reply:
+        graph = self._world.behaviour.graph
+        is_empty = listing.page > 0 and listing.page == graph.empty_page_after
+        people, place = ([], listing.place) if is_empty else self._people(listing)
+        body: dict[str, Any] = {"@odata.context": f"{self._base()}/$metadata#users({','.join(listing.select)})"}
+        if listing.page == 0 and ask.query.get("$count") == "true" and _is_eventual(ask):
+            body["@odata.count"] = self._count(listing)
+        if place is not None:
+            place -= 1 if graph.duplicate_across_pages and listing.page == 0 else 0
+            body["@odata.nextLink"] = self._next_link(ask, place, listing.page)
+        body["value"] = [_row(person, listing.select) for person in people]
+        return Reply(200, body)
+
+    def _people(self, listing: _Listing) -> tuple[Iterable[Person], int | None]:
+        """People on the page, and the place after it, or None at the end."""
+        people: list[Person] = []
+        place = listing.place
+        for after, person in self._from(listing):
+            if len(people) == listing.size:
+                return people, place
+            people.append(person)
+            place = after
+        return people, None
+
+    def _from(self, listing: _Listing) -> Iterator[tuple[int, Person]]:
+        tenant = self._world.tenant
+        places = tenant.in_filter(listing.place) if listing.is_filtered else tenant.in_graph(listing.place)
+        return ((after, person) for after, person in places if listing.status in {None, person.plan.value})
+
+    def _count(self, listing: _Listing) -> int:
+        tenant = self._world.tenant
+        if listing.status is not None:
+            return sum(person.plan.value == listing.status for _, person in tenant.in_filter(0))
+        return tenant.count_in_filter() if listing.is_filtered else tenant.count_in_graph()
+
+    def _next_link(self, ask: Ask, place: int, page: int) -> str:
+        kept = [
+            part for part in ask.raw_query.split("&") if not part.lower().startswith(("$skiptoken", "%24skiptoken"))
+        ]
+        query = "&".join([*kept, f"$skiptoken={_token(place, page + 1)}"])
+        is_foreign = self._world.behaviour.graph.foreign_next_link and page == 0
+        host = "http://localhost:9" if is_foreign else self._world.urls["graph"]
+        return f"{host}/v1.0/users?{query}"
+
+    def _base(self) -> str:
+        return "https://graph.microsoft.com/v1.0"
+
+
+def _row(person: Person, select: Iterable[str]) -> dict[str, Any]:
+    return {name: PROPERTIES[name](person) for name in select}
+
+
+def _is_eventual(ask: Ask) -> bool:
+    return ask.headers.get("ConsistencyLevel", "").lower() == "eventual"
+
+
+def _token(place: int, page: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps(["RFNwdA", place, page]).encode()).decode()
+
+
+def _read_token(token: str | None) -> tuple[int, int] | None:
+    """Place and page of a token; the beginning without one; None if it is not ours."""
+    if token is None:
+        return 0, 0
+    try:
+        _, place, page = json.loads(base64.urlsafe_b64decode(token))
+    except (ValueError, TypeError, binascii.Error):
+        return None
+    return int(place), int(page)

@@ -1,0 +1,68 @@
+"""The meeting types on a simulated page, as `services` lists them: contracts, section 5.3."""
+
+from typing import Any
+
+from local.simulator import ids
+from local.simulator.people import Person
+from local.simulator.stories import OUTCOMES, Outcome, Page
+
+_DEFAULTS = (("30 minutes meeting", 30, True), ("60 minutes meeting", 60, False), ("15 minutes meeting", 15, True))
+_TITLES = (("Coffee & questions", 20, False), ("Sprechstunde für Studierende", 45, True), ("Erstgespräch", 50, True))
+_PUBLIC_COUNTS = {Page.PUBLIC_ONE: 1, Page.PUBLIC_AND_PRIVATE: 2, Page.NOTHING_FREE: 1}
+
+
+class MeetingTypes:
+    """Makes the list for a person; the ids are the person's own."""
+
+    def __init__(self, seed: int, bookings_url: str) -> None:
+        self._key = ids.key_of(seed, "meeting types")
+        self._bookings_url = bookings_url
+
+    def of(self, person: Person) -> list[dict[str, Any]]:
+        """Everything that `services` lists for a page that answers."""
+        if OUTCOMES[person.page] is Outcome.PUBLIC:
+            return self._public(person)
+        hidden = {Page.PRIVATE_ONLY: {"isPrivate": True}, Page.HIDDEN_ONLY: {"isHiddenFromCustomers": True}}
+        return [self._one(person, 0, **hidden[person.page])] if person.page in hidden else []
+
+    def ids_of(self, person: Person) -> set[str]:
+        """Ids of everything that is listed."""
+        return {meeting_type["serviceId"] for meeting_type in self.of(person)}
+
+    def _public(self, person: Person) -> list[dict[str, Any]]:
+        listed = [self._one(person, number) for number in range(_PUBLIC_COUNTS.get(person.page, 3))]
+        if person.page is Page.PUBLIC_AND_PRIVATE:
+            return [
+                self._one(person, 2, isPrivate=True),
+                *listed,
+                self._one(person, 3, isHiddenFromCustomers=True),
+            ]
+        return listed
+
+    def _one(self, person: Person, number: int, **flags: bool) -> dict[str, Any]:
+        titles = _TITLES if person.luck[24] % 4 == 0 else _DEFAULTS
+        title, minutes, is_online = titles[number % len(titles)]
+        service_id = ids.guid_of(self._key, person.index, number)
+        iso = f"PT{minutes // 60}H" if minutes % 60 == 0 else f"PT{minutes}M"
+        is_private = flags.get("isPrivate", False)
+        user = f"{person.mailbox_guid.replace('-', '')}@{person.primary_smtp.rpartition('@')[2].lower()}"
+        return {
+            "serviceId": service_id,
+            "title": title,
+            "description": "",
+            "defaultDuration": iso,
+            "formattedDuration": f"{minutes} minutes",
+            "staffMemberIds": [STAFF_ID],
+            "isLocationOnline": is_online,
+            "isPrivate": is_private,
+            "isHiddenFromCustomers": flags.get("isHiddenFromCustomers", False),
+            "restrictionType": f"BOOKING_SERVICE_RESTRICTION_{'PRIVATE' if is_private else 'PUBLIC'}",
+            "defaultPrice": 0,
+            "defaultPriceType": "SERVICEDEFAULTPRICETYPES_FREE",
+            "webUrl": f"{self._bookings_url}/bookwithme/user/{user}/meetingtype/{service_id}?anonymous",
+            "bookingsSchedulingPolicy": {"minimumLeadTime": "PT1H", "maximumAdvance": "P60D"},
+        }
+
+
+STAFF_ID = "1c1c7887-e0fc-479b-ac7d-6983d0f026ff"
+"""The same for every personal page."""

@@ -1,0 +1,62 @@
+"""Counts what was asked of each service: how much, how much at once, and whether anything was to be written."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class ServiceMetrics:
+    """What one service has seen."""
+
+    requests: int = 0
+    by_operation: Counter[str] = field(default_factory=Counter)
+    by_status: Counter[str] = field(default_factory=Counter)
+    in_flight: int = 0
+    most_in_flight: int = 0
+
+    def opened(self, operation: str) -> None:
+        """A request has arrived."""
+        self.requests += 1
+        self.by_operation[operation] += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+
+    def closed(self, status: int) -> None:
+        """It has been answered."""
+        self.in_flight -= 1
+        self.by_status[str(status)] += 1
+
+
+class Metrics:
+    """What all services have seen."""
+
+    def __init__(self) -> None:
+        self.services: dict[str, ServiceMetrics] = {}
+        self.writes: list[str] = []
+        """Requests that would have changed something in the tenant; there must be none."""
+
+    def of(self, service: str) -> ServiceMetrics:
+        """The counts of one service."""
+        return self.services.setdefault(service, ServiceMetrics())
+
+    def reset(self) -> None:
+        """Count from zero; requests under way stay counted as in flight."""
+        for name, counted in self.services.items():
+            self.services[name] = ServiceMetrics(in_flight=counted.in_flight, most_in_flight=counted.in_flight)
+        self.writes.clear()
+
+    def to_dict(self) -> dict[str, Any]:
+        """All counts as plain values."""
+        services = {
+            name: {
+                "requests": counted.requests,
+                "by_operation": dict(counted.by_operation),
+                "by_status": dict(counted.by_status),
+                "in_flight": counted.in_flight,
+                "most_in_flight": counted.most_in_flight,
+            }
+            for name, counted in self.services.items()
+        }
+        microsoft365 = sum(self.of(name).requests for name in ("graph", "exchange", "bookings"))
+        return {"services": services, "requests_to_microsoft_365": microsoft365, "writes": list(self.writes)}

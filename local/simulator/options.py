@@ -1,0 +1,168 @@
+"""Everything that can be chosen about a simulated tenant: what it is, and how it behaves."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from local.simulator import mixes
+
+
+class UnknownOption(ValueError):
+    """A change names an option that does not exist."""
+
+
+class Changeable:
+    """Options that may be changed while the tenant runs."""
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Self:
+        """The same options with these replaced; sections may be given as nested mappings."""
+        fields = {f.name for f in dataclasses.fields(self)}  # type: ignore[arg-type]  # every subclass is a dataclass
+        if unknown := sorted(set(changes) - fields):
+            raise UnknownOption(
+                f"{type(self).__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(fields))}"
+            )
+        plain = {name: self._merged(name, value) for name, value in changes.items()}
+        return dataclasses.replace(self, **plain)  # type: ignore[type-var]
+
+    def _merged(self, name: str, value: Any) -> Any:
+        current = getattr(self, name)
+        if isinstance(current, Changeable) and isinstance(value, Mapping):
+            return current.with_changes(value)
+        return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Pace(Changeable):
+    """How fast a service answers, and when it throttles."""
+
+    latency_ms: float = 0
+    """Added to every answer."""
+    jitter_ms: float = 0
+    """Up to this much more, drawn from the seed."""
+    most_in_flight: int | None = None
+    """More calls at once than this are answered 429; None never throttles."""
+    retry_after: str | None = "1"
+    """`Retry-After` of those 429s; None sends none, as some workloads do."""
+
+
+@dataclass(frozen=True)
+class GraphBehaviour(Pace):
+    """Microsoft Graph (contracts, section 2)."""
+
+    largest_page: int = 999
+    """Users a page holds at most; smaller values make small tenants page."""
+    empty_page_after: int | None = 1
+    """After this many pages comes an empty one that has a next link; None: never."""
+    duplicate_across_pages: bool = False
+    """The last user of page 1 comes again on the next page."""
+    foreign_next_link: bool = False
+    """The first next link points to another host, which must not get the token."""
+    shuffle_batches: bool = True
+
+
+@dataclass(frozen=True)
+class ExchangeBehaviour(Pace):
+    """Exchange Online over REST (contracts, section 3)."""
+
+    role: str | None = "Global Reader"
+    """Role of the service principal in Entra; None or one that cannot read (Security Reader) gives 403."""
+    largest_page: int = 1000
+    """Rows a page holds at most."""
+    page_lifetime_seconds: float = 1800
+    warnings: tuple[str, ...] = ()
+    """Warnings that do not mean truncation, for example of a corrupted object; added to the first page."""
+
+
+@dataclass(frozen=True)
+class BookingsBehaviour(Pace):
+    """The anonymous Bookings service (contracts, section 5)."""
+
+    slow_seconds: float = 15
+    """What a page of the kind `slow` and unknown staff ids take."""
+    page_appears_after_seconds: float = 0
+    """How long after its owner first opened Bookings a page is still missing; in real life some minutes."""
+    page_retry_after: str = "1"
+    """`Retry-After` of the pages that are always throttled."""
+    auth_hides_pages: bool = False
+    """With BookingsAuthEnabled, a page answers as if it were missing instead of 401."""
+    starts_inside_busy: bool = True
+    """Some pages call the first interval available although it starts inside a busy block."""
+
+
+@dataclass(frozen=True)
+class SignIn(Changeable):
+    """Entra and the managed identity endpoint (contracts, section 1)."""
+
+    graph_roles: tuple[str, ...] = ("User.Read.All",)
+    """Empty: the token is issued all the same, without `roles`."""
+    exchange_roles: tuple[str, ...] = ("Exchange.ManageAsApp",)
+    token_seconds: int = 3599
+    managed_token_seconds: int = 86399
+    secret_expired: bool = False
+    consented: bool = True
+    """Whether the app registration has a service principal in the tenant that is scanned."""
+    federated_audience: str = "api://AzureADTokenExchange"
+    """Audience of the registration's federated credential."""
+    federated_credential: bool = True
+    """Whether the registration trusts the user-assigned identity."""
+    latency_ms: float = 0
+
+
+@dataclass(frozen=True)
+class Organization(Changeable):
+    """Get-OrganizationConfig (contracts, section 4); the default is a tenant in which nothing forbids bookings."""
+
+    ews_enabled: bool | None = None
+    ews_policy: str | None = None
+    ews_allow_list: tuple[str, ...] | None = None
+    ews_block_list: tuple[str, ...] | None = None
+    bookings_enabled: bool = True
+    bookings_auth_enabled: bool = False
+    """Forces sign-in on Bookings pages: the anonymous service then answers 401."""
+
+
+@dataclass(frozen=True)
+class Behaviour(Changeable):
+    """How the tenant behaves; every part may be changed while it runs."""
+
+    graph: GraphBehaviour = field(default_factory=GraphBehaviour)
+    exchange: ExchangeBehaviour = field(default_factory=ExchangeBehaviour)
+    bookings: BookingsBehaviour = field(default_factory=BookingsBehaviour)
+    sign_in: SignIn = field(default_factory=SignIn)
+    organization: Organization = field(default_factory=Organization)
+
+
+@dataclass(frozen=True)
+class TenantPlan:
+    """What the tenant is; the same plan gives the same tenant each time."""
+
+    users: int = 200
+    """Licensed users: exactly so many whose Bookings plan is Enabled or Warning."""
+    seed: int = 1
+    mix: mixes.Mix = field(default_factory=lambda: mixes.DEFAULT)
+    """Which stories the licensed users live, and in which shares."""
+    stale: int | None = None
+    """Users on top whom the licence filter lists and who must not be kept; None: 3 %, at least 4."""
+    unlicensed: int | None = None
+    """Users on top without the plan and outside the filter; None: 10 %, at least 5."""
+    exchange_only: int | None = None
+    """Mailboxes on top that only Exchange knows; None: 2 %, at least 3."""
+    home_tenant_id: str | None = None
+    """Tenant of the app registration and the identities, where it is not the one that is scanned."""
+    behaviour: Behaviour = field(default_factory=Behaviour)
+
+    @property
+    def stale_users(self) -> int:
+        """Users in the filter's result without a usable plan."""
+        return max(4, self.users * 3 // 100) if self.stale is None else self.stale
+
+    @property
+    def unlicensed_users(self) -> int:
+        """Users outside the filter's result."""
+        return max(5, self.users // 10) if self.unlicensed is None else self.unlicensed
+
+    @property
+    def exchange_only_mailboxes(self) -> int:
+        """Mailboxes without a user."""
+        return max(3, self.users // 50) if self.exchange_only is None else self.exchange_only

@@ -1,0 +1,171 @@
+"""The facts of one user as a pure function of seed and index: nothing about a person is stored."""
+
+import hashlib
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from local.simulator import ids, mixes, names
+from local.simulator.options import TenantPlan
+from local.simulator.stories import (
+    MAILBOXES_IN_EXCHANGE,
+    MAILBOXES_THAT_ANSWER,
+    USABLE_PLANS,
+    Mailbox,
+    MailboxPolicy,
+    Page,
+    Plan,
+    Story,
+)
+
+_NUMBER = re.compile(r"\d+")
+_STALE_PLANS = (Plan.SUSPENDED, Plan.DELETED, Plan.LOCKED_OUT, Plan.UNINDEXED)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One user, or one mailbox without a user, as Microsoft's services know it."""
+
+    index: int
+    luck: bytes
+    """Random bytes of this person's own, for quirks that nobody else needs to know of."""
+    object_id: str | None
+    """None for a mailbox that only Exchange knows."""
+    mailbox_guid: str
+    upn: str
+    display_name: str
+    department: str | None
+    mail: str | None
+    """Graph's `mail`."""
+    primary_smtp: str
+    account_enabled: bool
+    user_type: str
+    recipient_type: str
+    time_zone: str
+    plan: Plan
+    page: Page
+    mailbox: Mailbox
+    policy: MailboxPolicy
+
+    @property
+    def is_licensed(self) -> bool:
+        """Has a Bookings plan that is usable."""
+        return self.plan in USABLE_PLANS
+
+    @property
+    def in_exchange(self) -> bool:
+        """Get-Mailbox lists the mailbox."""
+        return self.mailbox in MAILBOXES_IN_EXCHANGE
+
+    @property
+    def mailbox_answers(self) -> bool:
+        """There is an Exchange Online mailbox with a GUID of its own."""
+        return self.mailbox in MAILBOXES_THAT_ANSWER
+
+    @property
+    def has_capability(self) -> bool:
+        """`BPOS_S_BookingsAddOn` is among the mailbox's PersistedCapabilities."""
+        return self.mailbox in {Mailbox.NORMAL, Mailbox.UNTOLD}
+
+
+class Population:
+    """Everybody in a tenant, by index: licensed first, then stale, unlicensed, and mailboxes without users."""
+
+    def __init__(self, plan: TenantPlan) -> None:
+        self.licensed = plan.users
+        self.in_filter = plan.users + plan.stale_users
+        self.in_graph = self.in_filter + plan.unlicensed_users
+        self.total = self.in_graph + plan.exchange_only_mailboxes
+        self._stories, self._ends = mixes.shares(plan.mix, plan.users)
+        self._story_order = ids.Shuffle(plan.seed, "stories", plan.users)
+        self._luck_key = ids.key_of(plan.seed, "luck")
+        self._object_key = ids.key_of(plan.seed, "object ids")
+        self._mailbox_key = ids.key_of(plan.seed, "mailbox guids")
+
+    def person(self, index: int) -> Person:
+        """The person as constructed, before anything changed."""
+        luck = hashlib.blake2b(index.to_bytes(8), digest_size=32, key=self._luck_key).digest()
+        plan, story = self._plan_of(index, luck), self._story_of(index, luck)
+        kind, display_name, local = _called(index, luck)
+        upn, mail, primary_smtp, is_guest = _addresses(local, kind, luck)
+        return Person(
+            index=index,
+            luck=luck,
+            object_id=ids.guid_of(self._object_key, index) if index < self.in_graph else None,
+            mailbox_guid=self.mailbox_guid(index, 0),
+            upn=upn,
+            display_name=display_name,
+            department=names.DEPARTMENTS[luck[4] % len(names.DEPARTMENTS)],
+            mail=mail if story.mailbox in MAILBOXES_IN_EXCHANGE or is_guest else None,
+            primary_smtp=primary_smtp,
+            account_enabled=kind == "UserMailbox" and luck[5] % 17 != 0,
+            user_type="Guest" if is_guest else "Member",
+            recipient_type=kind,
+            time_zone=names.TIME_ZONES[luck[6] % len(names.TIME_ZONES)],
+            plan=plan,
+            page=story.page,
+            mailbox=story.mailbox,
+            policy=story.policy,
+        )
+
+    def mailbox_guid(self, index: int, generation: int) -> str:
+        """ExchangeGuid; another generation for a mailbox that was made anew."""
+        return ids.guid_of(self._mailbox_key, index, generation)
+
+    def index_of_object(self, object_id: str) -> int | None:
+        """Index of the user with this object id."""
+        found = ids.index_of(self._object_key, object_id)
+        return found[0] if found and found[0] < self.in_graph and found[1] == 0 else None
+
+    def index_of_mailbox(self, guid: str) -> tuple[int, int] | None:
+        """Index and generation of the mailbox with this GUID."""
+        found = ids.index_of(self._mailbox_key, guid)
+        return found if found and found[0] < self.total else None
+
+    def index_of_address(self, address: str) -> int | None:
+        """Index that an address would have; whether it is really theirs, the caller compares."""
+        number = _NUMBER.search(address)
+        index = int(number.group()) if number and len(number.group()) < 12 else None
+        return index if index is not None and index < self.total else None
+
+    def _plan_of(self, index: int, luck: bytes) -> Plan:
+        if index < self.licensed:
+            return Plan.WARNING if luck[7] % 20 == 0 else Plan.ENABLED
+        if index < self.in_filter:
+            return _STALE_PLANS[(index - self.licensed) % len(_STALE_PLANS)]
+        return Plan.NONE
+
+    def _story_of(self, index: int, luck: bytes) -> Story:
+        if index < self.licensed:
+            return self._stories[bisect_right(self._ends, self._story_order[index])]
+        page = Page.PUBLIC_SEVERAL if luck[8] % 4 == 0 and index < self.in_filter else Page.MISSING_404
+        has_mailbox = luck[9] % 3 != 0 or index >= self.in_graph
+        return Story(page, Mailbox.WITHOUT_CAPABILITY if has_mailbox else Mailbox.NONE)
+
+
+def _called(index: int, luck: bytes) -> tuple[str, str, str]:
+    """Recipient type, display name, and the local part of the address; its number leads back to the index."""
+    if luck[3] % 25 == 0:
+        team = names.TEAMS[luck[1] % len(names.TEAMS)]
+        return "SharedMailbox", f"{team} {index}", f"{names.plain(team)}{index}".replace("&", "")
+    if luck[3] % 60 == 1:
+        room = names.ROOMS[luck[1] % len(names.ROOMS)]
+        return "RoomMailbox", f"Room {room} {index}", f"room.{names.plain(room)}{index}"
+    first, last = luck[0] % len(names.FIRST), luck[1] % len(names.LAST)
+    local = f"{names.FIRST_PLAIN[first]}.{names.LAST_PLAIN[last]}{index}"
+    if luck[2] % 50 == 0:
+        local += "+bookings"
+    return "UserMailbox", f"{names.FIRST[first]} {names.LAST[last]}", local
+
+
+def _addresses(local: str, kind: str, luck: bytes) -> tuple[str, str, str, bool]:
+    """UPN, mail, primary SMTP address, and whether this is a guest."""
+    domain = names.DOMAINS[luck[10] % len(names.DOMAINS)]
+    if kind == "UserMailbox" and luck[11] % 40 == 0:
+        partner = names.PARTNERS[luck[12] % len(names.PARTNERS)]
+        guest = f"{local}_{partner}#EXT#@{names.INITIAL_DOMAIN}"
+        return guest, f"{local}@{partner}", f"{local}@{domain}", True
+    smtp = f"{local.title()}@{domain.title()}" if luck[13] % 8 == 0 else f"{local}@{domain}"
+    if luck[14] % 6 == 0:
+        return f"{local}@{names.SIGN_IN_DOMAINS[luck[15] % len(names.SIGN_IN_DOMAINS)]}", smtp, smtp, False
+    return f"{local}@{domain}", smtp, smtp, False

@@ -1,0 +1,192 @@
+"""Opens the sockets of a simulated tenant and tells what to set to reach it."""
+
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import trustme
+from aiohttp import web
+
+from local.simulator import truth
+from local.simulator.bookings import Bookings
+from local.simulator.certificate import registered_certificate
+from local.simulator.control import Control
+from local.simulator.entra import Entra
+from local.simulator.exchange import Exchange
+from local.simulator.faults import Fault
+from local.simulator.gate import Gate
+from local.simulator.graph import Graph
+from local.simulator.managed_identity import ManagedIdentity
+from local.simulator.options import Behaviour, TenantPlan
+from local.simulator.people import Person
+from local.simulator.principals import principals_of
+from local.simulator.tokens import Tokens
+from local.simulator.wire import Service
+from local.simulator.world import World
+
+_HOST = "127.0.0.1"
+
+
+class SimulatedTenant:
+    """A running tenant: its settings, its truth, and everything that can be changed about it."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world = world
+        self.folder = folder
+        self.principals = principals_of(world.plan.seed)
+        self._tokens = Tokens()
+        self.identity = ManagedIdentity(world, self._tokens, self.principals)
+        self.entra = Entra(world, self._tokens, self.principals)
+        self.control = Control(world, self.all_settings)
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Every service of Microsoft's that is simulated."""
+        graph, exchange = Graph(self.world, self._tokens), Exchange(self.world, self._tokens)
+        return (self.identity, self.entra, graph, exchange, Bookings(self.world))
+
+    @property
+    def control_url(self) -> str:
+        """Base of the control API."""
+        return self.world.urls["control"]
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant that is scanned."""
+        return self.world.tenant.tenant_id
+
+    @property
+    def authority_file(self) -> Path:
+        """PEM of the certificate authority that clients must trust."""
+        return self.folder / "simulated-authority.pem"
+
+    def settings(self) -> dict[str, str]:
+        """The product's settings for the system-assigned managed identity."""
+        urls = self.world.urls
+        return {
+            "TENANT_ID": self.tenant_id,
+            "GRAPH_URL": urls["graph"],
+            "EXCHANGE_URL": urls["exchange"],
+            "BOOKINGS_URL": urls["bookings"],
+            "AZURE_AUTHORITY_HOST": urls["entra"],
+            "SSL_CERT_FILE": str(self.authority_file),
+            "IDENTITY_ENDPOINT": f"{urls['managed_identity']}/msi/token",
+            "IDENTITY_HEADER": self.identity.header,
+        }
+
+    def settings_for_user_assigned(self) -> dict[str, str]:
+        """The same for a user-assigned managed identity."""
+        return {**self.settings(), "MANAGED_IDENTITY_CLIENT_ID": self.principals.user_assigned.client_id}
+
+    def settings_for_secret(self) -> dict[str, str]:
+        """The same for an app registration with a secret."""
+        return {**self._settings_for_app(), "AZURE_CLIENT_SECRET": self.principals.app_secret}
+
+    def settings_for_certificate(self, *, as_text: bool = False) -> dict[str, str]:
+        """The same for an app registration with a certificate, as a file or as the PEM text itself."""
+        path = self.folder / "simulated-app.pem"
+        if self.entra.certificate is None:
+            self.entra.certificate = registered_certificate(path)
+        credential = (
+            {"AZURE_CLIENT_CERTIFICATE": path.read_text()} if as_text else {"AZURE_CLIENT_CERTIFICATE_PATH": str(path)}
+        )
+        return {**self._settings_for_app(), **credential}
+
+    def settings_for_federated(self) -> dict[str, str]:
+        """The same for an app registration that trusts the user-assigned identity."""
+        return {**self._settings_for_app(), "FEDERATED_IDENTITY_CLIENT_ID": self.principals.user_assigned.client_id}
+
+    def all_settings(self) -> dict[str, dict[str, str]]:
+        """Settings for each way to sign in."""
+        return {
+            "system_assigned": self.settings(),
+            "user_assigned": self.settings_for_user_assigned(),
+            "secret": self.settings_for_secret(),
+            "certificate": self.settings_for_certificate(),
+            "federated": self.settings_for_federated(),
+        }
+
+    def _settings_for_app(self) -> dict[str, str]:
+        return {**self.settings(), "AZURE_CLIENT_ID": self.principals.app.client_id}
+
+    def user(self, key: str | int) -> Person:
+        """One user by index, object id, UPN or mailbox GUID."""
+        return self.control.found(str(key))
+
+    def users(self, skip: int = 0, top: int = 100, **evidence: bool) -> list[dict[str, Any]]:
+        """Users by index, each with the truth about them."""
+        return self.control.users(skip, top, truth.Evidence(**evidence))
+
+    def expected(self, key: str | int, **evidence: bool) -> truth.Expected:
+        """What a scan that starts now must find for one user."""
+        return self.control.expected(self.user(key), truth.Evidence(**evidence))
+
+    def expected_counts(self, **evidence: bool) -> dict[str, int]:
+        """Licensed users by the status that a scan must find."""
+        return self.control.expected_counts(truth.Evidence(**evidence))
+
+    def change_user(self, key: str | int, action: str, **more: Any) -> dict[str, Any]:
+        """Do something to a user: the actions of the control API."""
+        return self.control.change_user(str(key), action, **more)
+
+    def behave(self, **changes: Any) -> Behaviour:
+        """Change behaviour, for example `behave(bookings={"latency_ms": 200})`."""
+        return self.world.behave(changes)
+
+    def add_fault(self, fault: Fault) -> None:
+        """Let calls fail."""
+        self.world.faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Let everything work again."""
+        self.world.faults.clear()
+
+    def metrics(self) -> dict[str, Any]:
+        """What has been asked of each service."""
+        return self.world.metrics.to_dict()
+
+    def reset_metrics(self) -> None:
+        """Count from zero."""
+        self.world.metrics.reset()
+
+
+@asynccontextmanager
+async def running(
+    plan: TenantPlan | None = None, *, folder: Path, clock: Callable[[], float] = time.time
+) -> AsyncIterator[SimulatedTenant]:
+    """A tenant on free ports of the loopback address until the block ends; its files are in the folder."""
+    tenant = SimulatedTenant(World(plan or TenantPlan(), clock), folder)
+    secure = _certified(tenant.authority_file)
+    async with AsyncExitStack() as stack:
+        for service in tenant.services:
+            server = web.Server(Gate(service, tenant.world), access_log=None)
+            is_entra = service.name == tenant.entra.name
+            url = await _opened(stack, web.ServerRunner(server), secure if is_entra else None)
+            tenant.world.urls[service.name] = url
+        runner = web.AppRunner(tenant.control.routes(), access_log=None)
+        tenant.world.urls["control"] = await _opened(stack, runner, None)
+        yield tenant
+
+
+def _certified(authority_file: Path) -> ssl.SSLContext:
+    """What an https socket needs; the authority behind it is written to the file."""
+    authority = trustme.CA()
+    authority_file.parent.mkdir(parents=True, exist_ok=True)
+    authority.cert_pem.write_to_path(str(authority_file))
+    secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(_HOST, "localhost").configure_cert(secure)
+    return secure
+
+
+async def _opened(
+    stack: AsyncExitStack, runner: web.ServerRunner | web.AppRunner, secure: ssl.SSLContext | None
+) -> str:
+    """Base URL of a runner that now listens on a free port."""
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, _HOST, 0, ssl_context=secure, shutdown_timeout=0.1).start()
+    port = runner.addresses[0][1]
+    return f"{'https' if secure else 'http'}://{_HOST}:{port}"

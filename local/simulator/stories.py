@@ -1,0 +1,149 @@
+"""The kinds of user a tenant holds; the pages cover every row of the product contract's table of answers."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Plan(StrEnum):
+    """State of the Bookings plan in Graph's `assignedPlans` (assignedPlan.capabilityStatus)."""
+
+    ENABLED = "Enabled"
+    WARNING = "Warning"
+    SUSPENDED = "Suspended"
+    DELETED = "Deleted"
+    LOCKED_OUT = "LockedOut"
+    UNINDEXED = "unindexed"
+    """In the filter's result without having the plan: the index is eventually consistent."""
+    NONE = "none"
+    """Neither in the filter's result nor licensed."""
+
+
+USABLE_PLANS = frozenset({Plan.ENABLED, Plan.WARNING})
+
+
+class Mailbox(StrEnum):
+    """What Exchange holds for a user."""
+
+    NORMAL = "normal"
+    WITHOUT_CAPABILITY = "withoutCapability"
+    NONE = "none"
+    ON_PREMISES = "onPremises"
+    EMPTY_GUID = "emptyGuid"
+    """Listed by Get-Mailbox with an all-zero ExchangeGuid."""
+    UNTOLD = "untold"
+    """A normal mailbox, but Graph's settings/exchange leaves `primaryMailboxId` out."""
+
+
+MAILBOXES_IN_EXCHANGE = frozenset({Mailbox.NORMAL, Mailbox.WITHOUT_CAPABILITY, Mailbox.EMPTY_GUID, Mailbox.UNTOLD})
+MAILBOXES_THAT_ANSWER = MAILBOXES_IN_EXCHANGE - {Mailbox.EMPTY_GUID}
+
+
+class MailboxPolicy(StrEnum):
+    """What Get-CASMailbox says of a mailbox; organisation and mailbox together give the verdict."""
+
+    INHERIT = "inherit"
+    BLOCKED = "blocked"
+    BLOCKS_ANOTHER = "blocksAnother"
+    LIST_WITHOUT_POLICY = "listWithoutPolicy"
+    NOT_ON_ALLOW_LIST = "notOnAllowList"
+    ALLOWED_BY_WILDCARD = "allowedByWildcard"
+    EWS_DISABLED = "ewsDisabled"
+    UNHEARD_OF = "unheardOf"
+    """A policy value that no document names."""
+
+
+class Page(StrEnum):
+    """What the Bookings service answers for a mailbox."""
+
+    PUBLIC_ONE = "publicOne"
+    PUBLIC_SEVERAL = "publicSeveral"
+    PUBLIC_AND_PRIVATE = "publicAndPrivate"
+    NOTHING_FREE = "nothingFree"
+    AVAILABILITY_FAILS = "availabilityFails"
+    REDIRECT_SAME_ORIGIN = "redirectSameOrigin"
+    SLOW = "slow"
+    PRIVATE_ONLY = "privateOnly"
+    HIDDEN_ONLY = "hiddenOnly"
+    EMPTY = "empty"
+    SIGN_IN_401 = "signIn401"
+    SIGN_IN_REDIRECT = "signInRedirect"
+    SIGN_IN_REDIRECT_PUBLIC = "signInRedirectPublic"
+    SIGN_IN_REDIRECT_CONSUMER = "signInRedirectConsumer"
+    SIGN_IN_HTML = "signInHtml"
+    SIGN_IN_HTML_403 = "signInHtml403"
+    MISSING_404 = "missing404"
+    MISSING_400 = "missing400"
+    MISSING_410 = "missing410"
+    MISSING_500_MARKER = "missing500Marker"
+    REFUSED_403 = "refused403"
+    THROTTLED_429 = "throttled429"
+    TIMEOUT_408 = "timeout408"
+    UNRECOGNISED_500 = "unrecognised500"
+    BAD_GATEWAY_502 = "badGateway502"
+    UNAVAILABLE_503 = "unavailable503"
+    DROPPED = "dropped"
+    """The connection is closed without an answer."""
+    OTHER_HTML = "otherHtml"
+    BROKEN_JSON = "brokenJson"
+    OTHER_JSON = "otherJson"
+    REDIRECT_AWAY = "redirectAway"
+
+
+class Outcome(StrEnum):
+    """What the answer of `services` means."""
+
+    PUBLIC = "public"
+    NONE_PUBLIC = "nonePublic"
+    SIGN_IN = "signIn"
+    NO_PAGE = "noPage"
+    THROTTLED = "throttled"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    NOT_UNDERSTOOD = "notUnderstood"
+
+
+OUTCOMES: dict[Page, Outcome] = {
+    Page.PUBLIC_ONE: Outcome.PUBLIC,
+    Page.PUBLIC_SEVERAL: Outcome.PUBLIC,
+    Page.PUBLIC_AND_PRIVATE: Outcome.PUBLIC,
+    Page.NOTHING_FREE: Outcome.PUBLIC,
+    Page.AVAILABILITY_FAILS: Outcome.PUBLIC,
+    Page.REDIRECT_SAME_ORIGIN: Outcome.PUBLIC,
+    Page.SLOW: Outcome.PUBLIC,
+    Page.PRIVATE_ONLY: Outcome.NONE_PUBLIC,
+    Page.HIDDEN_ONLY: Outcome.NONE_PUBLIC,
+    Page.EMPTY: Outcome.NONE_PUBLIC,
+    Page.SIGN_IN_401: Outcome.SIGN_IN,
+    Page.SIGN_IN_REDIRECT: Outcome.SIGN_IN,
+    Page.SIGN_IN_REDIRECT_PUBLIC: Outcome.SIGN_IN,
+    Page.SIGN_IN_REDIRECT_CONSUMER: Outcome.SIGN_IN,
+    Page.SIGN_IN_HTML: Outcome.SIGN_IN,
+    Page.SIGN_IN_HTML_403: Outcome.SIGN_IN,
+    Page.MISSING_404: Outcome.NO_PAGE,
+    Page.MISSING_400: Outcome.NO_PAGE,
+    Page.MISSING_410: Outcome.NO_PAGE,
+    Page.MISSING_500_MARKER: Outcome.NO_PAGE,
+    Page.REFUSED_403: Outcome.REFUSED,
+    Page.THROTTLED_429: Outcome.THROTTLED,
+    Page.TIMEOUT_408: Outcome.UNREACHABLE,
+    Page.UNRECOGNISED_500: Outcome.UNREACHABLE,
+    Page.BAD_GATEWAY_502: Outcome.UNREACHABLE,
+    Page.UNAVAILABLE_503: Outcome.UNREACHABLE,
+    Page.DROPPED: Outcome.UNREACHABLE,
+    Page.OTHER_HTML: Outcome.NOT_UNDERSTOOD,
+    Page.BROKEN_JSON: Outcome.NOT_UNDERSTOOD,
+    Page.OTHER_JSON: Outcome.NOT_UNDERSTOOD,
+    Page.REDIRECT_AWAY: Outcome.NOT_UNDERSTOOD,
+}
+"""The table of the product contract, section 3, by the way each page was made."""
+
+UNLEARNED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.REFUSED, Outcome.NOT_UNDERSTOOD})
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """How one kind of licensed user came to be: mailbox, mailbox policy and page."""
+
+    page: Page = Page.MISSING_404
+    mailbox: Mailbox = Mailbox.NORMAL
+    policy: MailboxPolicy = MailboxPolicy.INHERIT

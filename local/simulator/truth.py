@@ -1,0 +1,135 @@
+"""What a scan must arrive at for each user, derived from how the user was made: product contract, section 3."""
+
+from dataclasses import dataclass
+
+from local.simulator import policy
+from local.simulator.options import Organization
+from local.simulator.people import Person
+from local.simulator.stories import OUTCOMES, UNLEARNED, Mailbox, Outcome, Page
+
+_ANSWERED = {Outcome.PUBLIC, Outcome.NONE_PUBLIC}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the scan may use."""
+
+    exchange: bool = True
+    """False: EXCHANGE_EVIDENCE is off or Exchange refuses; GUIDs come from Graph, capability and policy are unknown."""
+    mailbox_policy: bool = True
+    """False: mailbox policies are not read, so that only an organisation's block counts."""
+    availability: bool = True
+    """False: PROBE_AVAILABILITY is off."""
+
+
+EVERYTHING = Evidence()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The truth about one user."""
+
+    status: str
+    reason: str | None = None
+    """First word of the reason of an `unknown`."""
+    mailbox_guid: str | None = None
+    """With hyphens; None where there is none, or none to be learned."""
+    domain: str | None = None
+    """Domain in the page's URL, lower case."""
+    url_path: str | None = None
+    """Path of the page's URL; None where no URL may be given."""
+    bookable: bool | None = None
+    """None where it is not asked or cannot be learned."""
+    policy_verdict: str = "unknown"
+    findings: tuple[str, ...] = ()
+
+
+def outcome_of(page: Page, organization: Organization, *, hides_pages: bool = False) -> Outcome:
+    """What `services` answers for a page of this kind, in this organisation."""
+    outcome = OUTCOMES[page]
+    if organization.bookings_auth_enabled and outcome in _ANSWERED:
+        return Outcome.NO_PAGE if hides_pages else Outcome.SIGN_IN
+    return outcome
+
+
+def expected(
+    person: Person, organization: Organization, evidence: Evidence = EVERYTHING, *, hides_pages: bool = False
+) -> Expected:
+    """The truth about one person."""
+    if not person.is_licensed:
+        return Expected("notLicensed")
+    verdict = _verdict(person, organization, evidence)
+    if not person.mailbox_answers:
+        return Expected(
+            "noMailbox", policy_verdict="off" if _organization_blocks(organization, evidence) else "unknown"
+        )
+    if person.mailbox is Mailbox.UNTOLD and not evidence.exchange:
+        return Expected("unknown", Outcome.NOT_UNDERSTOOD)
+    outcome = outcome_of(person.page, organization, hides_pages=hides_pages)
+    domain = _url_domain(person, evidence)
+    has_url = outcome in _ANSWERED or outcome is Outcome.SIGN_IN
+    bare_guid = person.mailbox_guid.replace("-", "")
+    return Expected(
+        status=_status(person, organization, evidence, outcome, verdict),
+        reason=outcome.value if outcome in UNLEARNED else None,
+        mailbox_guid=person.mailbox_guid,
+        domain=domain,
+        url_path=f"/bookwithme/user/{bare_guid}@{domain}" if has_url else None,
+        bookable=_bookable(person, outcome, evidence),
+        policy_verdict=verdict,
+        findings=_findings(person, organization, evidence, outcome, verdict),
+    )
+
+
+def _status(person: Person, organization: Organization, evidence: Evidence, outcome: Outcome, verdict: str) -> str:
+    if outcome in UNLEARNED:
+        return "unknown"
+    by_page = {Outcome.PUBLIC: "published", Outcome.NONE_PUBLIC: "noPublicTypes", Outcome.SIGN_IN: "signInRequired"}
+    if outcome in by_page:
+        return by_page[outcome]
+    without_page = (
+        (evidence.exchange and not person.has_capability, "noCapability"),
+        (verdict == "off", "switchedOff"),
+        (evidence.exchange and organization.bookings_auth_enabled, "signInRequired"),
+    )
+    return next((status for holds, status in without_page if holds), "notSetUp")
+
+
+def _verdict(person: Person, organization: Organization, evidence: Evidence) -> str:
+    if not evidence.exchange:
+        return "unknown"
+    ours = policy.of_organization(organization)
+    if evidence.mailbox_policy:
+        return policy.verdict(ours, policy.MAILBOX_SETTINGS[person.policy])
+    return "off" if _organization_blocks(organization, evidence) else "unknown"
+
+
+def _organization_blocks(organization: Organization, evidence: Evidence) -> bool:
+    alone = policy.verdict(policy.of_organization(organization), policy.EwsSettings(enabled=True))
+    return evidence.exchange and alone == "off"
+
+
+def _url_domain(person: Person, evidence: Evidence) -> str:
+    address = person.primary_smtp if evidence.exchange else person.mail or person.upn
+    return address.rpartition("@")[2].lower()
+
+
+def _bookable(person: Person, outcome: Outcome, evidence: Evidence) -> bool | None:
+    if outcome is not Outcome.PUBLIC or not evidence.availability or person.page is Page.AVAILABILITY_FAILS:
+        return None
+    return person.page is not Page.NOTHING_FREE
+
+
+def _findings(
+    person: Person, organization: Organization, evidence: Evidence, outcome: Outcome, verdict: str
+) -> tuple[str, ...]:
+    answers = outcome in _ANSWERED
+    ours, theirs = policy.of_organization(organization), policy.MAILBOX_SETTINGS[person.policy]
+    reads_policies = evidence.exchange and evidence.mailbox_policy
+    found = {
+        "policyContradictsPage": verdict == "off" and (answers or outcome is Outcome.SIGN_IN),
+        "policyConflict": reads_policies and policy.conflicts(ours, theirs),
+        "capabilityContradictsPage": evidence.exchange and answers and not person.has_capability,
+        "nothingBookable": _bookable(person, outcome, evidence) is False,
+    }
+    return tuple(name for name, holds in found.items() if holds)

@@ -1,0 +1,96 @@
+"""A request and a reply without sockets, so that a service is a function from one to the other."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote
+
+from local.simulator.faults import Fault
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request as it stood on the wire."""
+
+    method: str
+    raw_path: str
+    """Path and query, still percent-encoded."""
+    headers: Mapping[str, str]
+    """Looked up in any case."""
+    body: bytes = b""
+
+    @cached_property
+    def path(self) -> str:
+        """Decoded path without the query."""
+        return unquote(self.raw_path.partition("?")[0])
+
+    @cached_property
+    def raw_query(self) -> str:
+        """Query as the client wrote it."""
+        return self.raw_path.partition("?")[2]
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """Decoded query; `+` is a space."""
+        return dict(parse_qsl(self.raw_query, keep_blank_values=True))
+
+    @cached_property
+    def form(self) -> dict[str, str]:
+        """Decoded form body."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+    def json(self) -> Any:
+        """Body as JSON, or None where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer."""
+
+    status: int = 200
+    body: Any = b""
+    """Bytes and text go out as they are, anything else as JSON."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0
+    """How long the service takes over it, beside its latency."""
+    is_dropped: bool = False
+    """The connection is closed without an answer."""
+
+    @property
+    def content(self) -> bytes:
+        """Body as bytes."""
+        if isinstance(self.body, bytes):
+            return self.body
+        text = self.body if isinstance(self.body, str) else json.dumps(self.body, separators=(",", ":"))
+        return text.encode()
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Reply":
+        """The same answer with more headers; its own win."""
+        return replace(self, headers={**headers, **self.headers})
+
+
+class Service(Protocol):
+    """One of Microsoft's services."""
+
+    name: str
+
+    def operation_of(self, ask: Ask) -> str:
+        """What is asked for, in one word: counted in the metrics, aimed at by faults."""
+
+    def is_write(self, ask: Ask) -> bool:
+        """Whether the request would change something in a tenant."""
+
+    def refuse_write(self, ask: Ask) -> Reply:
+        """Answer to a request that would change something."""
+
+    def fail(self, fault: Fault, ask: Ask) -> Reply:
+        """Answer in the service's own error format."""
+
+    def answer(self, ask: Ask) -> Reply:
+        """Answer as Microsoft would."""
