@@ -16,8 +16,12 @@ from typing import IO
 FOLDER = Path(__file__).parent / "azurite"
 _MAIN = Path("node_modules", "azurite", "dist", "src", "table", "main.js")
 _OLDEST_NODE = 20
-# Node runs this beside Azurite: standard input is a pipe from us, and ends with us, however we end.
-_END_WITH_PARENT = "data:text/javascript,process.stdin.on('end',()=>process.exit()).resume()"
+# Node runs this beside Azurite. Standard input is a pipe from us and ends with us, however we end; SIGINT is the one
+# way to end Azurite on which it writes its files.
+_END_WITH_STDIN = (
+    "data:text/javascript,process.stdin.on('end',()=>{process.emit('SIGINT');"
+    "setTimeout(()=>process.exit(),3000).unref()}).resume().unref()"
+)
 _LONGEST_START_SECONDS = 30.0
 
 ACCOUNT = "devstoreaccount1"
@@ -54,20 +58,20 @@ def azurite_tables(location: Path | None = None, *, port: int = 0) -> Iterator[A
     Port 0 takes a free one. It also ends when this process does, even by SIGKILL.
     Raises AzuriteNotThere when Node or Azurite is missing or it does not start.
     """
-    command = [*_command(), "--tablePort", str(port or _free_port())]
+    if port and _answers(port):
+        raise AzuriteNotThere(f"Azurite cannot have port {port}: something else listens on it.")
+    taken = port or _free_port()
+    command = [*_command(), "--tablePort", str(taken)]
     command += ["--location", str(location)] if location else ["--inMemoryPersistence"]
-    if location:
-        location.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen(  # noqa: S603 - our own arguments
             command,
-            stdin=subprocess.PIPE,  # never written to: its end tells the child that we are gone
+            stdin=subprocess.PIPE,  # never written to: its end is what ends the child
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C in a terminal is for its parent, which still needs the tables to end well
         )
         try:
-            taken = int(command[command.index("--tablePort") + 1])
             _wait_until_it_answers(child, taken, said)
             yield Azurite(taken, child.pid)
         finally:
@@ -79,7 +83,7 @@ def _command() -> list[str]:
     if not main.exists():
         raise AzuriteNotThere(f"Azurite is not installed: run `npm ci` in {FOLDER}.")
     quiet = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
-    return [str(_node()), "--import", _END_WITH_PARENT, str(main), "--tableHost", "127.0.0.1", *quiet]
+    return [str(_node()), "--import", _END_WITH_STDIN, str(main), "--tableHost", "127.0.0.1", *quiet]
 
 
 def _node() -> Path:
@@ -139,10 +143,8 @@ def _ended_within(seconds: float, child: subprocess.Popen[bytes]) -> bool:
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        child.terminate()
-        if not _ended_within(5, child):
-            child.kill()
-            child.wait()
     if child.stdin:
         child.stdin.close()
+    if not _ended_within(5, child):
+        child.kill()
+        child.wait()

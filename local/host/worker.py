@@ -83,12 +83,11 @@ class Worker:
         sys.path.insert(0, str(self.app_folder))
         runtime.start_threadpool_executor()
         asked = Record(capabilities={}, function_app_directory=str(self.app_folder))
-        answer = await runtime.worker_init_request(
-            Record(
-                properties={"host": "127.0.0.1", "protos": Messages},
-                request=Record(worker_init_request=asked),
-            )
+        request = Record(
+            properties={"host": "127.0.0.1", "protos": Messages}, request=Record(worker_init_request=asked)
         )
+        with _silenced("azure.functions"):  # it would log what it answers, with the whole sys.path
+            answer = await runtime.worker_init_request(request)
         if answer.result.status != Messages.StatusResult.Success:
             raise BrokenApp(_why_it_is_broken(answer.result.exception))
         metadata = await runtime.functions_metadata_request(None)
@@ -131,6 +130,16 @@ def _marked_as_running(name: str) -> Iterator[str]:
     finally:
         _function_name.reset(token)
         del _running[invocation_id]
+
+
+@contextmanager
+def _silenced(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = False
 
 
 def _function(found: Any) -> Function:

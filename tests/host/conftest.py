@@ -6,12 +6,12 @@ import aiohttp
 import pytest
 
 from local.host.child import HostChild, host_child
-from tests.host.sample import SAMPLE_APP, Sample
+from tests.host.sample import SAMPLE_APP, SETTINGS, Sample
 
 
 @pytest.fixture(scope="session")
 def sample_host() -> Iterator[HostChild]:
-    with host_child(SAMPLE_APP, settings={"SAMPLE_FROM_ENVIRONMENT": "yes"}) as host:
+    with host_child(SAMPLE_APP, settings=SETTINGS) as host:
         yield host
 
 

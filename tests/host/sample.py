@@ -13,6 +13,7 @@ import aiohttp
 from local.host.child import HostChild
 
 SAMPLE_APP = Path(__file__).parent / "app"
+SETTINGS = {"SAMPLE_SCHEDULE": "0 0 3 * * *"}
 PATIENCE_SECONDS = 20.0
 
 numbers = itertools.count(1)

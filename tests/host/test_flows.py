@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from local.host.child import host_child
-from tests.host.sample import SAMPLE_APP, Sample
+from tests.host.sample import SAMPLE_APP, SETTINGS, Sample
 
 
 async def test_a_flow_returns_what_its_activity_returns(sample: Sample):
@@ -225,7 +225,7 @@ async def test_activities_run_once_unless_asked_for_at_least_once(sample: Sample
 async def test_at_least_once_runs_the_same_activities_twice_every_time(http):
     seen = []
     for _ in range(2):
-        with host_child(SAMPLE_APP, arguments=("--repeat-activities", "0.5", "--seed", "7")) as host:
+        with host_child(SAMPLE_APP, settings=SETTINGS, arguments=("--repeat-activities", "0.5", "--seed", "7")) as host:
             sample = Sample(http, host)
             await sample.post("start/counts_runs?id=fixed", 30)
             seen.append((await sample.ends("fixed"))["output"])

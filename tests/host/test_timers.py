@@ -1,0 +1,74 @@
+"""Timer functions: when they are due, and that nothing else makes them run but a hand."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from local.host.child import host_child
+from local.host.timers import BadSchedule, Schedule
+from tests.host.sample import SAMPLE_APP, Sample, until
+
+NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)  # a Saturday
+
+
+@pytest.mark.parametrize(
+    ("expression", "due"),
+    [
+        ("0 0 3 * * *", datetime(2026, 11, 22, 3, 0, 0, tzinfo=UTC)),
+        ("*/15 * * * * *", datetime(2026, 11, 21, 12, 0, 15, tzinfo=UTC)),
+        ("0 */5 * * * *", datetime(2026, 11, 21, 12, 5, 0, tzinfo=UTC)),
+        ("0 30 9-17 * * 1-5", datetime(2026, 11, 23, 9, 30, 0, tzinfo=UTC)),
+        ("0 0 0 1 Jan *", datetime(2027, 1, 1, tzinfo=UTC)),
+        ("0 0 0 13 * 5", datetime(2027, 8, 13, tzinfo=UTC)),  # a Friday the 13th: both must hold
+        ("5 12 * * *", datetime(2026, 11, 21, 12, 5, 0, tzinfo=UTC)),
+    ],
+)
+def test_a_schedule_is_due_as_ncrontab_says(expression: str, due: datetime):
+    assert Schedule.parse(expression, {}).after(NOON) == due
+
+
+def test_a_schedule_may_be_a_setting():
+    assert Schedule.parse("%WHEN%", {"WHEN": "0 0 3 * * *"}).expression == "0 0 3 * * *"
+
+
+@pytest.mark.parametrize("expression", ["%MISSING%", "0 0 3 * *  * *", "0 0 25 * * *", "00:05:00", "@daily", "soon"])
+def test_a_schedule_that_cannot_be_used_is_refused(expression: str):
+    with pytest.raises(BadSchedule):
+        Schedule.parse(expression, {})
+
+
+async def test_a_timer_does_not_run_at_start_and_runs_by_hand(sample: Sample):
+    assert await sample.get("ticks") == []
+
+    async with sample.http.post(f"{sample.host.url}/admin/functions/tick", json={"input": ""}) as answer:
+        assert answer.status == 202
+
+    async def ticked():
+        return await sample.get("ticks") or None
+
+    (tick,) = await until(ticked, "a tick")
+    assert tick["pastDue"] is False
+    assert (await sample.ends(tick["instance"]))["output"] == "hello the timer"
+
+
+async def test_only_timers_start_by_hand(sample: Sample):
+    async with sample.http.post(f"{sample.host.url}/admin/functions/echo", json={}) as answer:
+        assert answer.status == 404
+
+
+async def test_a_timer_runs_when_it_is_due(http):
+    with host_child(SAMPLE_APP, settings={"SAMPLE_SCHEDULE": "* * * * * *"}) as host:
+        sample = Sample(http, host)
+
+        async def ticked_twice():
+            ticks = await sample.get("ticks")
+            return ticks if len(ticks) > 1 else None
+
+        await until(ticked_twice, "two ticks")
+
+
+async def test_a_timer_without_its_setting_does_not_keep_the_rest_from_working(http):
+    with host_child(SAMPLE_APP, settings={"SAMPLE_SCHEDULE": "soon"}) as host:
+        sample = Sample(http, host)
+        assert await sample.output_of("say_hello", "you") == "hello you"
+        assert "the timer tick does not start: 'soon'" in host.log()
