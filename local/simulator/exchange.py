@@ -95,7 +95,9 @@ class Exchange:
             case "get-casmailbox":
                 return self._mailboxes(ask, parameters, rows.cas_row)
             case "get-organizationconfig":
-                return self._collection(ask, [rows.organization_row(organization)], [], None)
+                with_app_ids = bool(parameters.get("RetrieveEwsOperationAccessPolicy"))
+                row = rows.organization_row(organization, with_app_ids=with_app_ids)
+                return self._collection(ask, [row], [], None)
             case "get-owamailboxpolicy":
                 return self._collection(ask, list(rows.OWA_POLICIES), [], None)
             case _:

@@ -54,7 +54,7 @@ def cas_row(person: Person) -> dict[str, Any]:
     }
 
 
-def organization_row(organization: Organization) -> dict[str, Any]:
+def organization_row(organization: Organization, *, with_app_ids: bool = False) -> dict[str, Any]:
     """Get-OrganizationConfig: one record of 336 keys, few of which matter."""
     known: dict[str, Any] = {
         "Name": "contoso.onmicrosoft.com",
@@ -81,6 +81,8 @@ def organization_row(organization: Organization) -> dict[str, Any]:
         "BookingsSearchEngineIndexDisabled": False,
         "BookingsNamingPolicyEnabled": False,
     }
+    if with_app_ids:
+        known["EwsAllowedAppIDs"] = _listed(organization.ews_allowed_app_ids)
     others = _ORGANIZATION_KEYS - len(known)
     return {**known, **{f"SettingOfNoConcern{number:03}": number % 3 == 0 for number in range(others)}}
 

@@ -47,7 +47,7 @@ class Gate:
             return self._service.refuse_write(ask)
         most = getattr(self._pace(), "most_in_flight", None)
         if most is not None and in_flight > most:
-            return self._service.fail(Fault(operation, 429, retry_after=self._pace().retry_after), ask)
+            return faulty(self._service, Fault(operation, 429, retry_after=self._pace().retry_after), ask)
         fault = self._world.faults.next_for(f"{self._service.name}.{operation}")
         return self._service.answer(ask) if fault is None else faulty(self._service, fault, ask)
 

@@ -11,6 +11,11 @@ _TITLES = (("Coffee & questions", 20, False), ("Sprechstunde für Studierende", 
 _PUBLIC_COUNTS = {Page.PUBLIC_ONE: 1, Page.PUBLIC_AND_PRIVATE: 2, Page.NOTHING_FREE: 1}
 
 
+def public_count(page: Page) -> int:
+    """How many public meeting types a page of this kind offers."""
+    return _PUBLIC_COUNTS.get(page, len(_DEFAULTS)) if OUTCOMES[page] is Outcome.PUBLIC else 0
+
+
 class MeetingTypes:
     """Makes the list for a person; the ids are the person's own."""
 
@@ -30,7 +35,7 @@ class MeetingTypes:
         return {meeting_type["serviceId"] for meeting_type in self.of(person)}
 
     def _public(self, person: Person) -> list[dict[str, Any]]:
-        listed = [self._one(person, number) for number in range(_PUBLIC_COUNTS.get(person.page, 3))]
+        listed = [self._one(person, number) for number in range(public_count(person.page))]
         if person.page is Page.PUBLIC_AND_PRIVATE:
             return [
                 self._one(person, 2, isPrivate=True),

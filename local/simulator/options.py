@@ -117,6 +117,8 @@ class Organization(Changeable):
     ews_policy: str | None = None
     ews_allow_list: tuple[str, ...] | None = None
     ews_block_list: tuple[str, ...] | None = None
+    ews_allowed_app_ids: tuple[str, ...] | None = None
+    """Told only when the cmdlet is called with RetrieveEwsOperationAccessPolicy."""
     bookings_enabled: bool = True
     bookings_auth_enabled: bool = False
     """Forces sign-in on Bookings pages: the anonymous service then answers 401."""

@@ -28,6 +28,8 @@ from local.simulator.wire import Service
 from local.simulator.world import World
 
 _HOST = "127.0.0.1"
+_PATIENCE_SECONDS = 0.1
+"""How long the end waits for answers under way."""
 
 
 class SimulatedTenant:
@@ -164,9 +166,11 @@ async def running(
         for service in tenant.services:
             server = web.Server(Gate(service, tenant.world), access_log=None)
             is_entra = service.name == tenant.entra.name
-            url = await _opened(stack, web.ServerRunner(server), secure if is_entra else None)
+            url = await _opened(
+                stack, web.ServerRunner(server, shutdown_timeout=_PATIENCE_SECONDS), secure if is_entra else None
+            )
             tenant.world.urls[service.name] = url
-        runner = web.AppRunner(tenant.control.routes(), access_log=None)
+        runner = web.AppRunner(tenant.control.routes(), access_log=None, shutdown_timeout=_PATIENCE_SECONDS)
         tenant.world.urls["control"] = await _opened(stack, runner, None)
         yield tenant
 
@@ -187,6 +191,6 @@ async def _opened(
     """Base URL of a runner that now listens on a free port."""
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, _HOST, 0, ssl_context=secure, shutdown_timeout=0.1).start()
+    await web.TCPSite(runner, _HOST, 0, ssl_context=secure).start()
     port = runner.addresses[0][1]
     return f"{'https' if secure else 'http'}://{_HOST}:{port}"

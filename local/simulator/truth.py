@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from local.simulator import policy
+from local.simulator.meeting_types import public_count
 from local.simulator.options import Organization
 from local.simulator.people import Person
 from local.simulator.stories import OUTCOMES, UNLEARNED, Mailbox, Outcome, Page
@@ -40,6 +41,8 @@ class Expected:
     """Path of the page's URL; None where no URL may be given."""
     bookable: bool | None = None
     """None where it is not asked or cannot be learned."""
+    public_types: int | None = None
+    """How many public meeting types the page offers; None without a page that answers."""
     policy_verdict: str = "unknown"
     findings: tuple[str, ...] = ()
 
@@ -76,6 +79,7 @@ def expected(
         domain=domain,
         url_path=f"/bookwithme/user/{bare_guid}@{domain}" if has_url else None,
         bookable=_bookable(person, outcome, evidence),
+        public_types=_public_types(person.page, outcome),
         policy_verdict=verdict,
         findings=_findings(person, organization, evidence, outcome, verdict),
     )
@@ -118,6 +122,10 @@ def _bookable(person: Person, outcome: Outcome, evidence: Evidence) -> bool | No
     if outcome is not Outcome.PUBLIC or not evidence.availability or person.page is Page.AVAILABILITY_FAILS:
         return None
     return person.page is not Page.NOTHING_FREE
+
+
+def _public_types(page: Page, outcome: Outcome) -> int | None:
+    return public_count(page) if outcome in _ANSWERED else None
 
 
 def _findings(

@@ -1,0 +1,250 @@
+"""Exchange's InvokeCommand as the contracts have it: grants, paging tied to an anchor, odd rows, errors."""
+
+import pytest
+
+from local.simulator import ExchangeBehaviour, Fault, MailboxPolicy
+from local.simulator.mixes import EVERY
+from local.simulator.policy import AGENT
+
+EMPTY = "00000000-0000-0000-0000-000000000000"
+UNLIMITED = {"ResultSize": "Unlimited"}
+
+
+async def listed(client, cmdlet="Get-Mailbox", parameters=None, select=""):
+    tenant_id = client.tenant.tenant_id
+    url = f"{client.settings['EXCHANGE_URL']}/adminapi/beta/{tenant_id}/InvokeCommand"
+    url = f"{url}?$select={select}" if select else url
+    rows = []
+    while url:
+        page = (await client.cmdlet(cmdlet, parameters or UNLIMITED, url=url)).json()
+        rows += page["value"]
+        url = page.get("@odata.nextLink")
+    return rows
+
+
+async def test_every_mailbox_is_listed_once_over_many_pages(start):
+    client = await start({"exchange": {"largest_page": 7}}, users=60)
+
+    rows = await listed(client)
+
+    guids = [row["ExchangeGuid"] for row in rows if row["ExchangeGuid"] != EMPTY]
+    known = {person["expected"]["mailbox_guid"] for person in client.tenant.users(0, 60)} - {None}
+    assert len(guids) == len(set(guids))
+    assert known <= set(guids)
+
+
+async def test_some_mailboxes_have_no_user_and_one_has_an_empty_guid(start):
+    client = await start(users=len(EVERY), mix=EVERY)
+
+    rows = await listed(client)
+
+    assert sum(row["ExternalDirectoryObjectId"] == "" for row in rows) == 3
+    assert sum(row["ExchangeGuid"] == EMPTY for row in rows) == 1
+
+
+async def test_rows_carry_type_noise_and_capabilities_in_every_form(start):
+    client = await start(users=200)
+
+    rows = await listed(client, select="ExchangeGuid,PersistedCapabilities")
+
+    forms = {repr(row.get("PersistedCapabilities", "absent"))[:6] for row in rows}
+    assert {"[]", "None", "'absen"} <= forms
+    assert any("BPOS_S_BookingsAddOn" in (row.get("PersistedCapabilities") or []) for row in rows)
+    assert all("ExchangeGuid@odata.type" in row for row in rows)
+    assert {key.partition("@")[0] for row in rows for key in row} == {"ExchangeGuid", "PersistedCapabilities"}
+
+
+async def test_without_a_result_size_a_listing_is_cut_and_says_so(start):
+    client = await start(users=1200)
+
+    page = (await client.cmdlet("Get-Mailbox")).json()
+
+    assert len(page["value"]) == 1000
+    assert "@odata.nextLink" not in page
+    assert "more results available" in page["@adminapi.warnings"][0]
+
+
+async def test_a_page_is_as_small_as_the_client_prefers(start):
+    client = await start(users=30)
+
+    page = (await client.cmdlet("Get-Mailbox", UNLIMITED, headers={"Prefer": "odata.maxpagesize=4"})).json()
+
+    assert len(page["value"]) == 4
+    assert page["@odata.nextLink"].startswith(client.settings["EXCHANGE_URL"])
+
+
+async def test_a_warning_of_a_corrupted_object_does_not_end_the_listing(start):
+    behaviour = {"exchange": {"warnings": ["The object x has been corrupted."], "largest_page": 10}}
+    client = await start(behaviour, users=30)
+
+    page = (await client.cmdlet("Get-Mailbox", UNLIMITED)).json()
+
+    assert page["@adminapi.warnings"] == ["The object x has been corrupted."]
+    assert "@odata.nextLink" in page
+
+
+@pytest.mark.parametrize(
+    ("parameters", "headers"),
+    [
+        (UNLIMITED, {"X-AnchorMailbox": "UPN:somebody@contoso.com"}),
+        (UNLIMITED, {"X-AnchorMailbox": ""}),
+        ({"ResultSize": 5000}, {}),
+    ],
+)
+async def test_a_page_asked_for_in_another_way_has_expired(start, parameters, headers):
+    client = await start({"exchange": {"largest_page": 5}}, users=30)
+    link = (await client.cmdlet("Get-Mailbox", UNLIMITED)).json()["@odata.nextLink"]
+
+    reply = await client.cmdlet("Get-Mailbox", parameters, url=link, headers=headers)
+
+    assert reply.status_code == 400
+    inner = reply.json()["error"]["innererror"]["internalexception"]["message"]
+    assert inner.startswith("Expired or Invalid pagination request")
+    assert (await client.cmdlet("Get-Mailbox", UNLIMITED, url=link)).status_code == 200
+
+
+async def test_a_listing_without_an_anchor_cannot_be_continued(start):
+    client = await start({"exchange": {"largest_page": 5}}, users=30)
+    no_anchor = {"X-AnchorMailbox": ""}
+    link = (await client.cmdlet("Get-Mailbox", UNLIMITED, headers=no_anchor)).json()["@odata.nextLink"]
+
+    assert (await client.cmdlet("Get-Mailbox", UNLIMITED, url=link, headers=no_anchor)).status_code == 400
+    assert (await client.cmdlet("Get-Mailbox", UNLIMITED, url=link)).status_code == 400
+
+
+async def test_a_page_expires_after_half_an_hour(start, clock):
+    client = await start({"exchange": {"largest_page": 5}}, users=30)
+    link = (await client.cmdlet("Get-Mailbox", UNLIMITED)).json()["@odata.nextLink"]
+    clock.now += 1801
+
+    assert (await client.cmdlet("Get-Mailbox", UNLIMITED, url=link)).status_code == 400
+
+
+async def test_a_listing_can_break_off_on_its_second_page_for_ever(start):
+    client = await start({"exchange": {"largest_page": 5}}, users=30)
+    client.tenant.add_fault(Fault("exchange.Get-Mailbox.next", status=400, error="expiredPage", times=None))
+
+    for _ in range(2):
+        link = (await client.cmdlet("Get-Mailbox", UNLIMITED)).json()["@odata.nextLink"]
+        assert (await client.cmdlet("Get-Mailbox", UNLIMITED, url=link)).status_code == 400
+
+
+async def test_a_busy_server_answers_400_once(start):
+    client = await start(users=5)
+    client.tenant.add_fault(Fault("exchange.Get-OrganizationConfig", status=400, error="ServerBusyException"))
+
+    replies = [await client.cmdlet("Get-OrganizationConfig") for _ in range(2)]
+
+    assert [reply.status_code for reply in replies] == [400, 200]
+    assert replies[0].json()["error"]["message"] == "Invalid Operation"
+    assert "ServerBusyException" in replies[0].json()["error"]["details"][0]["message"]
+
+
+async def test_without_the_app_role_exchange_answers_401(start):
+    client = await start({"sign_in": {"exchange_roles": ["Exchange.ManageAsAppV2"]}}, users=5)
+
+    reply = await client.cmdlet("Get-OrganizationConfig")
+
+    assert reply.status_code == 401
+    assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("role", [None, "Security Reader"])
+async def test_without_a_reading_role_exchange_answers_403_with_nul_bytes(start, role):
+    client = await start({"exchange": {"role": role}}, users=5)
+
+    reply = await client.cmdlet("Get-Mailbox", UNLIMITED)
+
+    assert reply.status_code == 403
+    assert set(reply.content) == {0}
+
+
+async def test_another_tenant_is_not_found(start):
+    client = await start(users=5)
+    url = f"{client.settings['EXCHANGE_URL']}/adminapi/beta/6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0/InvokeCommand"
+
+    assert (await client.cmdlet("Get-OrganizationConfig", url=url)).status_code == 404
+
+
+async def test_the_organisation_has_336_keys_and_the_options_that_were_chosen(start):
+    chosen = {"ews_policy": "EnforceBlockList", "ews_block_list": [AGENT], "ews_allowed_app_ids": ["a"]}
+    client = await start({"organization": chosen}, users=5)
+
+    record = (await client.cmdlet("Get-OrganizationConfig")).json()["value"][0]
+    more = (await client.cmdlet("Get-OrganizationConfig", {"RetrieveEwsOperationAccessPolicy": True})).json()["value"][
+        0
+    ]
+
+    plain = {key for key in record if "@" not in key}
+    assert len(plain) == 336
+    assert record["EwsApplicationAccessPolicy"] == "EnforceBlockList"
+    assert record["EwsBlockList"] == [AGENT]
+    assert record["EwsEnabled"] is None
+    assert record["BookingsAuthEnabled"] is False
+    assert "EwsAllowedAppIDs" not in plain
+    assert more["EwsAllowedAppIDs"] == ["a"]
+
+
+async def test_mailbox_policies_are_told_by_get_casmailbox(start):
+    client = await start(users=len(EVERY), mix=EVERY)
+    blocked = next(p for p in client.tenant.users(0, len(EVERY)) if p["policy"] == MailboxPolicy.BLOCKED)
+
+    rows = {row["ExternalDirectoryObjectId"]: row for row in await listed(client, "Get-CASMailbox")}
+
+    assert rows[blocked["id"]]["EwsApplicationAccessPolicy"] == "EnforceBlockList"
+    assert rows[blocked["id"]]["EwsBlockList"] == [AGENT]
+    assert {row["EwsApplicationAccessPolicy"] for row in rows.values()} > {None, "EnforceAllowList"}
+
+
+async def test_one_mailbox_is_found_by_id_upn_address_and_guid(start):
+    client = await start(users=20)
+    person = client.tenant.user(4)
+
+    for identity in (person.object_id, person.upn, person.primary_smtp, person.mailbox_guid):
+        rows = (await client.cmdlet("Get-Mailbox", {"Identity": identity})).json()["value"]
+        assert [row["ExchangeGuid"] for row in rows] == [person.mailbox_guid]
+
+
+async def test_an_unknown_mailbox_is_an_error_that_hides_its_reason(start):
+    client = await start(users=5)
+
+    reply = await client.cmdlet("Get-Mailbox", {"Identity": "nobody@contoso.com"})
+
+    error = reply.json()["error"]
+    assert reply.status_code == 400
+    assert error["message"] == "Invalid Operation"
+    assert "ManagementObjectNotFoundException" in error["details"][0]["message"]
+
+
+async def test_owa_policies_are_told(start):
+    client = await start(users=5)
+
+    rows = (await client.cmdlet("Get-OwaMailboxPolicy")).json()["value"]
+
+    assert [row["BookingsMailboxCreationEnabled"] for row in rows] == [True, False]
+
+
+async def test_parameters_must_be_an_object_and_a_cmdlet_must_exist(start):
+    client = await start(users=5)
+
+    assert (await client.cmdlet("Get-Mailbox", [])).status_code == 400
+    assert (await client.cmdlet("Get-Nonsense")).status_code == 400
+
+
+async def test_a_cmdlet_that_writes_is_refused_and_remembered(start):
+    client = await start(users=5)
+
+    reply = await client.cmdlet("Set-OrganizationConfig", {"EwsEnabled": True})
+
+    assert reply.status_code == 403
+    assert len(client.tenant.metrics()["writes"]) == 1
+
+
+async def test_throttled_exchange_may_say_nothing_of_when_to_return(start):
+    client = await start({"exchange": {"most_in_flight": 0, "retry_after": None}}, users=5)
+
+    reply = await client.cmdlet("Get-OrganizationConfig")
+
+    assert reply.status_code == 429
+    assert "Retry-After" not in reply.headers
+    assert ExchangeBehaviour().most_in_flight is None

@@ -1,0 +1,189 @@
+"""The tenant as pure facts: determinism, mapping back, constant memory, and a truth that covers everything."""
+
+import tracemalloc
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.simulator import Evidence, MailboxPolicy, Organization, TenantPlan, ids, truth
+from local.simulator.mixes import EVERY, MIXES, shares
+from local.simulator.policy import AGENT, MAILBOX_SETTINGS, EwsSettings, conflicts, verdict
+from local.simulator.stories import UNLEARNED
+from local.simulator.tenant import Tenant
+
+STATUSES = {
+    "published",
+    "noPublicTypes",
+    "notSetUp",
+    "switchedOff",
+    "noCapability",
+    "noMailbox",
+    "signInRequired",
+    "unknown",
+}
+LARGE = Tenant(TenantPlan(users=50_000))
+
+
+def licensed(tenant):
+    return (person for _, person in tenant.in_filter(0) if person.is_licensed)
+
+
+@given(st.integers(), st.integers(0, (1 << 40) - 1), st.integers(0, 1000))
+def test_a_guid_leads_back_to_what_it_hides(seed, index, generation):
+    key = ids.key_of(seed, "test")
+
+    guid = ids.guid_of(key, index, generation)
+
+    assert ids.index_of(key, guid) == (index, generation)
+    assert ids.index_of(key, guid.replace("-", "").upper()) == (index, generation)
+
+
+@given(st.uuids(version=4))
+def test_a_guid_of_somebody_else_leads_nowhere(guid):
+    assert ids.index_of(ids.key_of(1, "test"), str(guid)) is None
+
+
+@given(st.integers(0, 50_000 - 1))
+def test_everybody_is_found_by_id_upn_and_mailbox(index):
+    person = LARGE.person(index)
+
+    assert LARGE.by_object_id(person.object_id) == person
+    assert LARGE.by_upn(person.upn.upper()) == person
+    assert not person.mailbox_answers or LARGE.by_mailbox(person.mailbox_guid.upper()) == person
+
+
+@given(st.text())
+def test_nobody_is_found_by_nonsense(text):
+    assert LARGE.by_object_id(text) is None
+    assert LARGE.by_upn(text) is None
+    assert LARGE.by_mailbox(text) is None
+
+
+@given(st.integers(0, 3000), st.integers())
+def test_a_shuffle_holds_each_place_once(count, seed):
+    order = ids.Shuffle(seed, "test", count)
+
+    assert sorted(order[place] for place in range(count)) == list(range(count))
+
+
+@given(st.integers(0, 5000), st.sampled_from(sorted(MIXES)))
+def test_shares_add_up_and_leave_no_story_out_of_a_tenant_with_room(users, name):
+    stories, ends = shares(MIXES[name], users)
+    counts = [end - before for before, end in zip((0, *ends), ends, strict=False)]
+
+    assert ends[-1] == users
+    assert min(counts) >= 0
+    assert users < 2 * len(stories) or min(counts) >= 1
+
+
+def test_the_same_seed_gives_the_same_tenant_and_another_seed_another():
+    first, again, other = (Tenant(TenantPlan(users=30, seed=seed)) for seed in (1, 1, 2))
+
+    people = [[tenant.person(index) for index in range(30)] for tenant in (first, again, other)]
+
+    assert people[0] == people[1]
+    assert people[0] != people[2]
+    assert first.tenant_id == again.tenant_id != other.tenant_id
+
+
+def test_listing_fifty_thousand_users_keeps_nothing():
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+
+    count = sum(1 for _ in licensed(LARGE))
+
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert count == 50_000
+    assert grown < 100_000
+
+
+def test_names_and_ids_are_unique_in_a_large_tenant():
+    people = list(licensed(Tenant(TenantPlan(users=3000))))
+
+    for facts in ([p.upn for p in people], [p.object_id for p in people], [p.mailbox_guid for p in people]):
+        assert len(set(facts)) == 3000
+
+
+def test_the_demo_tenant_shows_every_status_and_every_reason():
+    found = [truth.expected(person, Organization()) for person in licensed(Tenant(TenantPlan()))]
+
+    statuses = Counter(one.status for one in found)
+    assert sum(statuses.values()) == 200
+    assert set(statuses) == STATUSES
+    assert {one.reason for one in found} == {None, *UNLEARNED}
+    assert 0.4 < statuses["published"] / 200 < 0.5
+    assert 0.3 < statuses["notSetUp"] / 200 < 0.4
+
+
+def test_without_exchange_capability_and_policy_explain_nothing():
+    tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
+
+    found = {truth.expected(person, Organization(), Evidence(exchange=False)).status for person in licensed(tenant)}
+
+    assert found == STATUSES - {"noCapability", "switchedOff"}
+
+
+def test_without_mailbox_policies_only_the_organisation_switches_off():
+    tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
+    evidence = Evidence(mailbox_policy=False)
+    blocking = Organization(ews_policy="EnforceBlockList", ews_block_list=(AGENT,))
+
+    open_org = {truth.expected(person, Organization(), evidence).status for person in licensed(tenant)}
+    closed_org = {truth.expected(person, blocking, evidence).status for person in licensed(tenant)}
+
+    assert "switchedOff" not in open_org
+    assert "switchedOff" in closed_org
+    assert "notSetUp" not in closed_org
+
+
+def test_every_finding_can_be_expected():
+    tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
+    blocking = Organization(ews_policy="EnforceBlockList", ews_block_list=(AGENT,))
+
+    found = {
+        finding
+        for organization in (Organization(), blocking)
+        for person in licensed(tenant)
+        for finding in truth.expected(person, organization).findings
+    }
+
+    assert found == {"policyContradictsPage", "policyConflict", "capabilityContradictsPage", "nothingBookable"}
+
+
+def test_verdicts_follow_the_truth_table_of_the_contracts():
+    agent = (AGENT,)
+    table = [
+        (EwsSettings(), EwsSettings(enabled=True), "on"),
+        (EwsSettings(block_list=agent), EwsSettings(enabled=True), "on"),
+        (EwsSettings(policy="EnforceBlockList", block_list=agent), EwsSettings(enabled=True), "off"),
+        (EwsSettings(True, "EnforceBlockList", block_list=("other",)), EwsSettings(enabled=True), "on"),
+        (EwsSettings(True, "EnforceAllowList"), EwsSettings(enabled=True), "off"),
+        (EwsSettings(True, "EnforceAllowList", ("MicrosoftOWS*",)), EwsSettings(enabled=True), "on"),
+        (
+            EwsSettings(True, "EnforceAllowList", (AGENT.lower(),)),
+            EwsSettings(True, "EnforceBlockList", block_list=agent),
+            "off",
+        ),
+        (EwsSettings(True, "EnforceBlockList", None, agent), EwsSettings(True, "EnforceAllowList", agent), "off"),
+        (EwsSettings(enabled=False), EwsSettings(enabled=True), "ewsDisabled"),
+        (EwsSettings(True), EwsSettings(False, "EnforceBlockList", block_list=agent), "ewsDisabled"),
+    ]
+
+    assert [verdict(ours, theirs) for ours, theirs, _ in table] == [expected for *_, expected in table]
+    assert [conflicts(ours, theirs) for ours, theirs, _ in table].index(True) == 7
+
+
+def test_every_mailbox_policy_has_settings():
+    assert set(MAILBOX_SETTINGS) == set(MailboxPolicy)
+
+
+def test_the_simulator_imports_nothing_of_the_product():
+    from pathlib import Path
+
+    import local.simulator
+
+    sources = Path(local.simulator.__file__).parent.glob("*.py")
+
+    assert not [path.name for path in sources if "import atlas" in path.read_text() or "from atlas" in path.read_text()]
