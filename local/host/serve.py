@@ -17,8 +17,9 @@ from azure.durable_functions.models.utils.http_utils import _close_session as cl
 
 from local.host.console import summary
 from local.host.doors import LARGEST_BODY, Doors
-from local.host.durable.engine import Engine, Hazards
+from local.host.durable.engine import Engine
 from local.host.durable.management import Management, client_json
+from local.host.durable.tasks import Functions, Hazards
 from local.host.records import TypedData
 from local.host.routes import Routes, read_route
 from local.host.settings import HostSettings, is_disabled, read_host_json, read_local_settings
@@ -90,8 +91,7 @@ class _Host:
         self._engine = Engine(
             self._run_orchestrator,
             self._run_activity,
-            orchestrators=frozenset(self._of("orchestrationTrigger")),
-            activities=frozenset(self._of("activityTrigger")),
+            Functions(frozenset(self._of("orchestrationTrigger")), frozenset(self._of("activityTrigger"))),
             concurrent_orchestrators=settings.concurrent_orchestrators,
             concurrent_activities=settings.concurrent_activities,
             gather_seconds=options.gather_seconds,

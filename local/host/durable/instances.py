@@ -48,6 +48,12 @@ class Execution:
     open_tasks: set[int] = field(default_factory=set)
     timers: dict[int, asyncio.TimerHandle] = field(default_factory=dict)
 
+    def cancel_timer(self, task_id: int) -> None:
+        """Stop one of its timers, if it still runs."""
+        if timer := self.timers.pop(task_id, None):
+            timer.cancel()
+            self.open_tasks.discard(task_id)
+
     def close(self) -> None:
         """Stop its timers; whatever else still runs will find nobody to tell."""
         for timer in self.timers.values():

@@ -7,9 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
-from local.host.durable.engine import AlreadyRunning, BadInstanceId, Engine, UnknownFunction
+from local.host.durable.engine import AlreadyRunning, BadInstanceId, Engine
 from local.host.durable.instances import Instance
 from local.host.durable.payloads import PayloadTooLarge
+from local.host.durable.tasks import UnknownFunction
 
 PREFIX = "/runtime/webhooks/durabletask"
 _DEFAULT_PAGE = 100

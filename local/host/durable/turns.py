@@ -42,7 +42,6 @@ class Outcome:
     cancelled_timers: list[int]
     is_over: bool
     continues_with: str | None
-    has_continued: bool
 
 
 def question(instance: Instance) -> str:
@@ -104,7 +103,6 @@ def conclude(execution: Execution, answer: Answer) -> Outcome:
         cancelled_timers=[task.task_id for task in extension.tasks if task.cancelled],
         is_over=(answer.is_done or bool(answer.error)) and extension.is_through(answer.actions),
         continues_with=extension.continues_with,
-        has_continued=extension.continues_with is not None,
     )
 
 

@@ -246,3 +246,46 @@ def counts_runs(context: df.DurableOrchestrationContext):
     keys = [f"{context.instance_id}/{number}" for number in range(context.get_input())]
     yield context.task_all([context.call_activity("count_run", key) for key in keys])
     return (yield context.task_all([context.call_activity("read_count", key) for key in keys]))
+
+
+@flows.orchestration_trigger(context_name="context")
+def runs_program(context: df.DurableOrchestrationContext):
+    # A program is a list of steps; tests make them up and know what must come out.
+    results = []
+    for place, step in enumerate(context.get_input()):
+        results.append((yield from _step(context, step, f"{context.instance_id}.{place}")))
+    return results
+
+
+def _step(context, step, place):
+    kind = step[0]
+    try:
+        if kind in {"all", "any"}:
+            tasks = [_task(context, part, f"{place}.{index}") for index, part in enumerate(step[1])]
+            found = yield (context.task_all(tasks) if kind == "all" else context.task_any(tasks))
+            return found if kind == "all" else tasks.index(found)
+        return (yield _task(context, step, place))
+    except Exception:  # noqa: BLE001 - the SDK raises nothing narrower
+        return "failed"
+
+
+def _task(context, step, place):
+    kind, *arguments = step
+    match kind:
+        case "call":
+            return context.call_activity("double", arguments[0])
+        case "fail":
+            return context.call_activity("fail", place)
+        case "nap":
+            return context.call_activity("nap", arguments[0])
+        case "retry":
+            return context.call_activity_with_retry("fail_twice", _attempts(arguments[0]), place)
+        case "child":
+            return context.call_sub_orchestrator("runs_program", arguments[0], place)
+        case "timer":
+            return context.create_timer(context.current_utc_datetime + timedelta(milliseconds=arguments[0]))
+    raise ValueError(kind)
+
+
+def _attempts(number):
+    return df.RetryOptions(first_retry_interval_in_milliseconds=1, max_number_of_attempts=number)

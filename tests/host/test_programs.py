@@ -1,0 +1,92 @@
+"""Made-up orchestrations come out as they must, however their tasks interleave."""
+
+import asyncio
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.host.sample import Sample
+
+Step = tuple[Any, ...]
+Program = list[Step]
+
+CALL = st.tuples(st.just("call"), st.integers(-9, 9))
+NAP = st.tuples(st.just("nap"), st.integers(0, 20))
+FAIL = st.tuples(st.just("fail"))
+TIMER = st.tuples(st.just("timer"), st.integers(0, 20))
+RETRY = st.tuples(st.just("retry"), st.integers(1, 4))
+LEAF = st.one_of(CALL, CALL, NAP, TIMER, FAIL)
+
+
+def programs(inside_all: st.SearchStrategy[Step]) -> st.SearchStrategy[Program]:
+    def longer(shorter: st.SearchStrategy[Program]) -> st.SearchStrategy[Program]:
+        child = st.tuples(st.just("child"), shorter)
+        together = st.tuples(st.just("all"), st.lists(st.one_of(inside_all, child), min_size=1, max_size=5))
+        return st.lists(st.one_of(LEAF, RETRY, child, together), max_size=4)
+
+    return st.recursive(st.lists(LEAF, max_size=3), longer, max_leaves=6)
+
+
+def result_of(step: Step) -> Any:
+    match step:
+        case ("call", number):
+            return 2 * number
+        case ("nap", milliseconds):
+            return milliseconds
+        case ("timer", _):
+            return None
+        case ("fail",):
+            return "failed"
+        case ("retry", attempts):
+            return "attempt 3" if attempts >= 3 else "failed"
+        case ("child", program):
+            return results_of(program)
+        case ("all", steps):
+            results = [result_of(each) for each in steps]
+            return "failed" if "failed" in results else results
+    raise ValueError(step)
+
+
+def results_of(program: Program) -> list[Any]:
+    return [result_of(step) for step in program]
+
+
+def may_be(step: Step, found: Any) -> bool:
+    """Tell whether this is right, or a child that was refused, which its parent sees as a failure."""
+    match step:
+        case ("child", program) if isinstance(found, list):
+            return all(may_be(each, part) for each, part in zip(program, found, strict=True))
+        case ("child", program):
+            return found == "failed" and "retry" in str(program)
+        case ("all", steps) if isinstance(found, list):
+            return all(may_be(each, part) for each, part in zip(steps, found, strict=True))
+        case ("all", steps):
+            return found == "failed" and ("failed" in map(result_of, steps) or "retry" in str(steps))
+    return bool(found == result_of(step))
+
+
+# The sample app keeps nothing from one example to the next, so one host serves them all.
+THOROUGHLY = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@THOROUGHLY
+@given(made_up=st.lists(programs(inside_all=LEAF), min_size=1, max_size=6))
+async def test_programs_within_the_rules_come_out_right(sample: Sample, made_up: list[Program]):
+    ids = [await sample.start("runs_program", program) for program in made_up]
+
+    ended = await asyncio.gather(*(sample.ends(instance_id) for instance_id in ids))
+
+    assert [each["output"] for each in ended] == [results_of(program) for program in made_up]
+
+
+@THOROUGHLY
+@given(made_up=st.lists(programs(inside_all=st.one_of(LEAF, RETRY)), min_size=1, max_size=6))
+async def test_programs_against_the_rules_come_out_right_or_are_refused(sample: Sample, made_up: list[Program]):
+    ids = [await sample.start("runs_program", program) for program in made_up]
+
+    ended = await asyncio.gather(*(sample.ends(instance_id) for instance_id in ids))
+
+    for each, program in zip(ended, made_up, strict=True):
+        refused = each["runtimeStatus"] == "Failed" and each["output"].startswith("IdHazard")
+        assert refused or all(may_be(step, found) for step, found in zip(program, each["output"], strict=True))
