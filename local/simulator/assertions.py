@@ -88,9 +88,9 @@ def _names(assertion: str, certificate: x509.Certificate) -> bool:
         header = jwt.get_unverified_header(assertion)
     except jwt.InvalidTokenError:
         return False
-    return header.get("x5t#S256") == _encoded(hashlib.sha256(der).digest()) or (
-        header.get("x5t") == _encoded(hashlib.sha1(der, usedforsecurity=False).digest())
-    )
+    newer, older = (str(header.get(name, "")).rstrip("=") for name in ("x5t#S256", "x5t"))
+    older_digest = hashlib.sha1(der, usedforsecurity=False).digest()
+    return newer == _encoded(hashlib.sha256(der).digest()) or older == _encoded(older_digest)
 
 
 def _signed_claims(assertion: str, key: rsa.RSAPublicKey) -> dict[str, Any] | None:

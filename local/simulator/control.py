@@ -73,6 +73,7 @@ class Control:
 
     def shown(self, person: Person, evidence: truth.Evidence = truth.EVERYTHING) -> dict[str, Any]:
         """A person as plain values."""
+        expected = self.expected(person, evidence)
         return {
             "index": person.index,
             "id": person.object_id,
@@ -82,7 +83,7 @@ class Control:
             "mailbox": person.mailbox,
             "policy": person.policy,
             "plan": person.plan,
-            "expected": asdict(self.expected(person, evidence)),
+            "expected": {**asdict(expected), "findings": list(expected.findings)},
         }
 
     def expected_counts(self, evidence: truth.Evidence = truth.EVERYTHING) -> dict[str, int]:

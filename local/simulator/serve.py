@@ -1,5 +1,6 @@
 """Opens the sockets of a simulated tenant and tells what to set to reach it."""
 
+import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -190,7 +191,17 @@ async def _opened(
 ) -> str:
     """Base URL of a runner that now listens on a free port."""
     await runner.setup()
-    stack.push_async_callback(runner.cleanup)
+    stack.push_async_callback(_closed, runner)
     await web.TCPSite(runner, _HOST, 0, ssl_context=secure).start()
     port = runner.addresses[0][1]
     return f"{'https' if secure else 'http'}://{_HOST}:{port}"
+
+
+async def _closed(runner: web.ServerRunner | web.AppRunner) -> None:
+    """Close a runner at once: a polite end of TLS would wait for clients that are not there any more."""
+    connections = runner.server.connections if runner.server else []
+    transports = [connection.transport for connection in connections if connection.transport]
+    await runner.cleanup()
+    for transport in transports:
+        transport.abort()
+    await asyncio.sleep(0)
