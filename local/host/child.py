@@ -47,38 +47,42 @@ def host_child(
     that ends. Raises HostDidNotStart.
     """
     python_path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "local.host", "--app", str(app_folder), "--port", str(port), "--end-with-stdin"]
     with tempfile.TemporaryDirectory(prefix="local-host-") as folder:
-        log_file = Path(folder, "host.log")
+        log_file, ready_file = Path(folder, "host.log"), Path(folder, "ready")
+        command = [sys.executable, "-m", "local.host", "--app", str(app_folder), "--port", str(port)]
+        command += ["--ready-file", str(ready_file), "--end-with-stdin", *arguments]
         with (
             log_file.open("wb") as log,
             subprocess.Popen(  # noqa: S603 - our own arguments
-                [*command, *arguments],
+                command,
                 stdin=subprocess.PIPE,  # never written to: its end tells the child that we are gone
-                stdout=subprocess.PIPE,
-                stderr=log,
+                stdout=log,
+                stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONPATH": python_path, **(settings or {})},
             ) as child,
         ):
             try:
-                yield HostChild(_first_line(child, log_file), child.pid, log_file)
+                yield HostChild(_url(child, ready_file, log_file), child.pid, log_file)
             finally:
                 _stop(child)
 
 
-def _first_line(child: subprocess.Popen[bytes], log_file: Path) -> str:
-    assert child.stdout  # noqa: S101 - it is a pipe
-    line = child.stdout.readline().decode().strip()
-    if not line:
-        child.wait()
-        raise HostDidNotStart(log_file.read_text(encoding="utf-8", errors="replace").strip())
-    return line
+def _url(child: subprocess.Popen[bytes], ready_file: Path, log_file: Path) -> str:
+    while not ready_file.exists():
+        if _ended_within(0.02, child):
+            raise HostDidNotStart(log_file.read_text(encoding="utf-8", errors="replace").strip())
+    return ready_file.read_text(encoding="utf-8")
+
+
+def _ended_within(seconds: float, child: subprocess.Popen[bytes]) -> bool:
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(_LONGEST_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
+    child.terminate()
+    if not _ended_within(_LONGEST_STOP_SECONDS, child):
+        child.kill()

@@ -47,6 +47,7 @@ def set_up_logging(log_file: Path | None = None, level: int = logging.INFO) -> N
     for output in outputs:
         output.setFormatter(OneLine())
         output.addFilter(_note_function)
+    logging.captureWarnings(capture=True)
     logging.basicConfig(level=level, handlers=outputs, force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

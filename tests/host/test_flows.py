@@ -99,9 +99,60 @@ async def test_an_event_reaches_the_flow(sample: Sample):
     assert (await sample.ends(waiting))["output"] == '{"yes": 1}'
 
 
+async def test_an_event_that_comes_early_is_kept(sample: Sample):
+    listening = await sample.start("listens_late")
+    await sample.is_running(listening)
+
+    await sample.post(f"raise/{listening}/answer", 42)
+    await sample.post(f"raise/{listening}/wake up", "now")
+
+    assert (await sample.ends(listening))["output"] == "42"
+
+
+async def test_of_two_events_the_one_that_comes_wins(sample: Sample):
+    listening = await sample.start("listens_to_two")
+    await sample.is_running(listening)
+
+    await sample.post(f"raise/{listening}/two", 2)
+
+    assert (await sample.ends(listening))["output"] == "two"
+
+
 async def test_an_event_for_nobody_is_an_error(sample: Sample):
     status, _ = await sample.post("raise/nobody/answer", 1)
     assert status == 500
+
+
+async def test_a_timer_beyond_what_storage_queues_can_hide_is_cut_in_pieces(sample: Sample):
+    assert await sample.output_of("need_not_wait_ten_days") == "hello hello the winner"
+
+
+async def test_a_child_can_be_retried_under_its_id(sample: Sample):
+    assert await sample.output_of("retries_child") == "attempt 3"
+
+
+async def test_a_flow_goes_on_after_a_failure_inside_task_all(sample: Sample):
+    assert await sample.output_of("goes_on_after_a_failure") == "hello the rest"
+
+
+async def test_a_flow_knows_what_it_replays(sample: Sample):
+    assert await sample.output_of("is_live_at_the_end") == [True, False]
+
+
+async def test_a_custom_status_that_azure_would_refuse_fails(sample: Sample):
+    assert "the custom status of says_too_much has" in await sample.failure_of("says_too_much", 8_193)
+
+
+async def test_what_is_not_simulated_fails_and_says_so(sample: Sample):
+    assert "does not simulate durable action 8" in await sample.failure_of("calls_http")
+
+
+async def test_a_child_cannot_have_the_id_of_one_that_runs(sample: Sample):
+    waiting = await sample.start("waits_for_event")
+    await sample.is_running(waiting)
+
+    assert "already exists" in await sample.failure_of("shares_a_child", waiting)
+    await sample.post(f"terminate/{waiting}")
 
 
 async def test_custom_status_is_seen_while_running_and_after(sample: Sample):

@@ -1,6 +1,7 @@
 """The sample app's orchestrators and activities: one for each thing that Durable Functions can do here."""
 
 import asyncio
+import threading
 from collections import Counter
 from datetime import timedelta
 
@@ -60,6 +61,20 @@ async def many_bytes(size: int) -> str:
 async def nap(milliseconds: int) -> int:
     await asyncio.sleep(milliseconds / 1000)
     return milliseconds
+
+
+@flows.activity_trigger(input_name="nothing")
+async def join_crowd(nothing: str) -> int:
+    runs["crowd"] += 1
+    await asyncio.sleep(0.005)
+    crowd = runs["crowd"]
+    runs["crowd"] -= 1
+    return crowd
+
+
+@flows.activity_trigger(input_name="nothing")
+def never_return(nothing: str) -> None:
+    threading.Event().wait()
 
 
 # Orchestrators
@@ -246,6 +261,83 @@ def counts_runs(context: df.DurableOrchestrationContext):
     keys = [f"{context.instance_id}/{number}" for number in range(context.get_input())]
     yield context.task_all([context.call_activity("count_run", key) for key in keys])
     return (yield context.task_all([context.call_activity("read_count", key) for key in keys]))
+
+
+@flows.orchestration_trigger(context_name="context")
+def crowds(context: df.DurableOrchestrationContext):
+    crowd = yield context.task_all([context.call_activity("join_crowd", "") for _ in range(context.get_input())])
+    return max(crowd)
+
+
+@flows.orchestration_trigger(context_name="context")
+def gets_stuck(context: df.DurableOrchestrationContext):
+    yield context.call_activity("never_return", "")
+
+
+@flows.orchestration_trigger(context_name="context")
+def listens_late(context: df.DurableOrchestrationContext):
+    context.set_custom_status("deaf")
+    yield context.wait_for_external_event("wake up")
+    return (yield context.wait_for_external_event("answer"))
+
+
+@flows.orchestration_trigger(context_name="context")
+def listens_to_two(context: df.DurableOrchestrationContext):
+    one, two = context.wait_for_external_event("one"), context.wait_for_external_event("two")
+    winner = yield context.task_any([one, two])
+    return "one" if winner is one else "two"
+
+
+@flows.orchestration_trigger(context_name="context")
+def need_not_wait_ten_days(context: df.DurableOrchestrationContext):
+    timer = context.create_timer(context.current_utc_datetime + timedelta(days=10))
+    work = context.call_activity("greet", "the winner")
+    yield context.task_any([timer, work])
+    timer.cancel()
+    return (yield context.call_activity("greet", work.result))
+
+
+@flows.orchestration_trigger(context_name="context")
+def retries_child(context: df.DurableOrchestrationContext):
+    child = f"{context.instance_id}:child"
+    return (yield context.call_sub_orchestrator_with_retry("fails_at_first", THRICE, child, child))
+
+
+@flows.orchestration_trigger(context_name="context")
+def fails_at_first(context: df.DurableOrchestrationContext):
+    return (yield context.call_activity("fail_twice", context.get_input()))
+
+
+@flows.orchestration_trigger(context_name="context")
+def goes_on_after_a_failure(context: df.DurableOrchestrationContext):
+    try:
+        yield context.task_all([context.call_activity("fail", "at once"), context.call_activity("nap", 60)])
+    except Exception:  # noqa: BLE001 - the SDK raises nothing narrower
+        return (yield context.call_activity("greet", "the rest"))
+
+
+@flows.orchestration_trigger(context_name="context")
+def is_live_at_the_end(context: df.DurableOrchestrationContext):
+    yield context.call_activity("greet", "one")
+    first_time = context.is_replaying
+    yield context.call_activity("greet", "two")
+    return [first_time, context.is_replaying]
+
+
+@flows.orchestration_trigger(context_name="context")
+def says_too_much(context: df.DurableOrchestrationContext):
+    context.set_custom_status("x" * context.get_input())
+    yield context.call_activity("greet", "you")
+
+
+@flows.orchestration_trigger(context_name="context")
+def calls_http(context: df.DurableOrchestrationContext):
+    yield context.call_http("GET", "http://127.0.0.1/")
+
+
+@flows.orchestration_trigger(context_name="context")
+def shares_a_child(context: df.DurableOrchestrationContext):
+    yield context.call_sub_orchestrator("waits_for_event", None, context.get_input())
 
 
 @flows.orchestration_trigger(context_name="context")
