@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from atlas.domain.findings import Finding, findings_of
 from atlas.domain.mailboxes import Mailbox, NoMailbox
@@ -59,7 +60,7 @@ def next_row(previous: UserRow | None, look: Look, scan_id: str | None) -> UserR
 
     ``scan_id`` is ``None`` for a look-up. ``changed_at`` is carried over: ``changes.change_between`` tells changes.
     """
-    row = _with_mailbox(_with_verdict(previous, look), previous, look.evidence)
+    row = _with_verdict(_with_mailbox(previous, look), previous, look)
     return replace(
         row,
         changed_at=previous.changed_at if previous else None,
@@ -84,12 +85,35 @@ def gone_row(previous: UserRow, at: datetime, scan_id: str | None) -> UserRow:
     )
 
 
-def _with_verdict(previous: UserRow | None, look: Look) -> UserRow:
+def _with_mailbox(previous: UserRow | None, look: Look) -> UserRow:
+    """What is known of the mailbox. Microsoft Graph tells its GUID alone: what Exchange told of it before stands."""
+    row = UserRow(look.user, Status.UNKNOWN, look.at)
+    mailbox = look.evidence.mailbox
+    if isinstance(mailbox, NoMailbox):
+        return replace(row, recipient_type=mailbox.recipient_type)
+    if isinstance(mailbox, Mailbox):
+        row = replace(
+            row,
+            mailbox_guid=str(mailbox.guid),
+            recipient_type=mailbox.recipient_type,
+            primary_smtp_address=mailbox.primary_smtp_address,
+        )
+    if previous and row.mailbox_guid in (None, previous.mailbox_guid):
+        row = replace(
+            row,
+            mailbox_guid=previous.mailbox_guid,
+            recipient_type=row.recipient_type or previous.recipient_type,
+            primary_smtp_address=row.primary_smtp_address or previous.primary_smtp_address,
+        )
+    return row
+
+
+def _with_verdict(row: UserRow, previous: UserRow | None, look: Look) -> UserRow:
     verdict = decide(look.evidence)
-    row = UserRow(look.user, verdict.status, look.at, verdict.reason)
+    row = replace(row, status=verdict.status, reason=verdict.reason)
     if verdict.status is Status.UNKNOWN:
         return _keeping_what_was_known(row, previous)
-    url = _url_of(look)
+    url = _url_of(row, look)
     return replace(
         row,
         url=url,
@@ -113,35 +137,12 @@ def _keeping_what_was_known(row: UserRow, previous: UserRow | None) -> UserRow:
     )
 
 
-def _with_mailbox(row: UserRow, previous: UserRow | None, evidence: Evidence) -> UserRow:
-    match evidence.mailbox:
-        case Mailbox() as mailbox:
-            return replace(
-                row,
-                mailbox_guid=str(mailbox.guid),
-                recipient_type=mailbox.recipient_type,
-                primary_smtp_address=mailbox.primary_smtp_address,
-            )
-        case NoMailbox(recipient_type=recipient_type):
-            return replace(row, recipient_type=recipient_type)
-        case _ if previous:
-            return replace(
-                row,
-                mailbox_guid=previous.mailbox_guid,
-                recipient_type=previous.recipient_type,
-                primary_smtp_address=previous.primary_smtp_address,
-            )
-        case _:
-            return row
-
-
-def _url_of(look: Look) -> str | None:
+def _url_of(row: UserRow, look: Look) -> str | None:
     """Only a page that answered or asked for sign-in has an address to give."""
-    mailbox, page = look.evidence.mailbox, look.evidence.page
-    if not isinstance(mailbox, Mailbox) or not isinstance(page, PageAnswers | SignInAsked):
+    if row.mailbox_guid is None or not isinstance(look.evidence.page, PageAnswers | SignInAsked):
         return None
-    domain = domain_of(mailbox.primary_smtp_address) or domain_of(look.user.mail) or domain_of(look.user.upn) or ""
-    return page_url(look.bookings_url, mailbox.guid, domain)
+    domain = domain_of(row.primary_smtp_address) or domain_of(look.user.mail) or domain_of(look.user.upn) or ""
+    return page_url(look.bookings_url, UUID(row.mailbox_guid), domain)
 
 
 def _meeting_types(url: str | None, evidence: Evidence) -> tuple[MeetingType, ...] | None:

@@ -1,0 +1,22 @@
+"""The activity ``close_scan``."""
+
+import logging
+
+import azure.durable_functions as df
+
+from atlas import wiring
+from atlas.domain.payloads import Closing
+from atlas.scan import closing
+
+blueprint = df.Blueprint()
+log = logging.getLogger(__name__)
+
+
+@blueprint.activity_trigger(input_name="order")
+async def close_scan(order: dict) -> dict:
+    """Write how the scan ended, and let the next one in."""
+    scan = await closing.close_scan(await wiring.tools(), Closing.from_dict(order))
+    log.info("scan %s %s: %s", scan.scan_id, scan.state, dict(scan.by_status or {}))
+    for warning in (*scan.warnings, *([scan.error] if scan.error else [])):
+        log.warning("scan %s: %s", scan.scan_id, warning)
+    return {"state": str(scan.state)}

@@ -1,0 +1,14 @@
+"""The activity ``mark_gone``."""
+
+import azure.durable_functions as df
+
+from atlas import wiring
+from atlas.scan import closing
+
+blueprint = df.Blueprint()
+
+
+@blueprint.activity_trigger(input_name="scan")
+async def mark_gone(scan: str) -> dict:
+    """Count the rows of a scan, and mark the users who are not licensed any more."""
+    return (await closing.mark_gone(await wiring.tools(), scan)).to_dict()

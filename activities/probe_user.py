@@ -1,0 +1,26 @@
+"""The activity ``probe_user``: one for each licensed user."""
+
+import logging
+
+import azure.durable_functions as df
+
+from atlas import wiring
+from atlas.domain.payloads import ProbeAnswer, ProbeOrder
+from atlas.scan.probing import probe_one
+
+blueprint = df.Blueprint()
+log = logging.getLogger(__name__)
+
+
+@blueprint.activity_trigger(input_name="order")
+async def probe_user(order: dict) -> dict:
+    """Ask one licensed user's page and record what it says; a failure is answered, never raised.
+
+    One raised would end its whole lane. The flow tries again, and counts a user whose row could not be written.
+    """
+    probe = ProbeOrder.from_dict(order)
+    try:
+        return (await probe_one(await wiring.tools(), probe)).to_dict()
+    except Exception:
+        log.exception("probe of user %d on page %d of %s failed", probe.index, probe.page, probe.scan_id)
+        return ProbeAnswer().to_dict()

@@ -1,0 +1,1 @@
+"""The doors: HTTP routes and the timer, one file a resource."""

@@ -1,0 +1,47 @@
+"""The flows of the Durable extension, as the use cases start, follow and stop them."""
+
+from datetime import UTC, datetime
+
+import azure.durable_functions as df
+from azure.durable_functions.models.OrchestrationRuntimeStatus import OrchestrationRuntimeStatus as Runtime
+
+from atlas.domain.payloads import ScanOrder
+from atlas.scan.ports import FlowStatus
+from orchestrators.names import SCAN_TENANT
+
+ACTIVE = frozenset({Runtime.Pending, Runtime.Running, Runtime.ContinuedAsNew, Runtime.Suspended})
+ENDED = [Runtime.Completed, Runtime.Failed, Runtime.Terminated, Runtime.Canceled]
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class DurableFlows:
+    """Asks the extension over the client that a door is given."""
+
+    def __init__(self, client: df.DurableOrchestrationClient) -> None:
+        self._client = client
+
+    async def start_scan(self, order: ScanOrder) -> None:
+        """Start the flow of a scan under the scan's id."""
+        await self._client.start_new(SCAN_TENANT, order.scan_id, order.to_dict())
+
+    async def get(self, instance_id: str) -> FlowStatus | None:
+        """The flow of this id; ``None`` where the extension knows none."""
+        status = await self._client.get_status(instance_id)
+        if not status or not isinstance(status.runtime_status, Runtime):
+            return None
+        shown = status.custom_status
+        return FlowStatus(
+            is_active=status.runtime_status in ACTIVE,
+            was_terminated=status.runtime_status is Runtime.Terminated,
+            custom_status=shown if isinstance(shown, dict) else None,
+        )
+
+    async def terminate(self, instance_id: str, reason: str) -> None:
+        """Stop a flow that runs; the extension answers 404 with an exception for one that it does not know."""
+        status = await self.get(instance_id)
+        if status and status.is_active:
+            await self._client.terminate(instance_id, reason)
+
+    async def forget_before(self, moment: datetime) -> None:
+        """Remove the histories of flows that ended and were created before ``moment``."""
+        await self._client.purge_instance_history_by(EARLIEST, moment, ENDED)

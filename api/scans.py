@@ -1,0 +1,84 @@
+"""The routes of scans: start one, follow it, stop it."""
+
+from http import HTTPStatus
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from api.access import AUTH_LEVEL
+from api.answers import boolean_parameter, json_answer, number_parameter
+from api.durable_flows import DurableFlows
+from api.problems import Problem, answers_problems
+from atlas import wiring
+from atlas.domain.scans import Scan
+from atlas.report.shapes import scan_shape
+from atlas.scan.ports import Tools
+from atlas.scan.starting import follow_scan, start_scan, stop_scan
+
+RETRY_SECONDS = "10"
+MOST_SCANS = 1000
+
+blueprint = df.Blueprint()
+
+
+@blueprint.route("scans", methods=["POST"], auth_level=AUTH_LEVEL)
+@blueprint.durable_client_input(client_name="client")
+@answers_problems
+async def post_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    """Start a scan; while one runs, answer with that one."""
+    scan = await start_scan(await wiring.tools(), DurableFlows(client), "http", uuid4().hex[:8])
+    return _under_way(req, scan)
+
+
+@blueprint.route("scans", methods=["GET"], auth_level=AUTH_LEVEL)
+@blueprint.durable_client_input(client_name="client")
+@answers_problems
+async def get_scans(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    """Recent scans, newest first."""
+    limit = number_parameter(req, "limit", default=100, most=MOST_SCANS)
+    tools, flows = await wiring.tools(), DurableFlows(client)
+    scans: list[Scan] = []
+    async for scan in tools.scans.each():
+        scans.append(await follow_scan(tools, flows, scan))
+        if len(scans) == limit:
+            break
+    return json_answer({"value": [scan_shape(scan) for scan in scans], "continuation": None, "nextLink": None})
+
+
+@blueprint.route("scans/{id}", methods=["GET"], auth_level=AUTH_LEVEL)
+@blueprint.durable_client_input(client_name="client")
+@answers_problems
+async def get_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    """One scan; with ``async=true``, 202 while it runs."""
+    is_asynchronous = boolean_parameter(req, "async", default=False)
+    tools = await wiring.tools()
+    scan = await follow_scan(tools, DurableFlows(client), await _scan(tools, req))
+    if is_asynchronous and not scan.has_ended:
+        return _under_way(req, scan)
+    return json_answer(scan_shape(scan))
+
+
+@blueprint.route("scans/{id}", methods=["DELETE"], auth_level=AUTH_LEVEL)
+@blueprint.durable_client_input(client_name="client")
+@answers_problems
+async def delete_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    """Stop a scan and all its flows."""
+    tools = await wiring.tools()
+    scan = await stop_scan(tools, DurableFlows(client), await _scan(tools, req))
+    return json_answer(scan_shape(scan), HTTPStatus.ACCEPTED)
+
+
+async def _scan(tools: Tools, req: func.HttpRequest) -> Scan:
+    scan = await tools.scans.get(req.route_params["id"])
+    if scan is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "scanNotFound", "there is no scan of this id, or it was forgotten")
+    return scan
+
+
+def _under_way(req: func.HttpRequest, scan: Scan) -> func.HttpResponse:
+    parts = urlsplit(req.url)
+    location = f"{parts.scheme}://{parts.netloc}/api/scans/{scan.scan_id}?async=true"
+    headers = {"Location": location, "Retry-After": RETRY_SECONDS}
+    return json_answer(scan_shape(scan), HTTPStatus.ACCEPTED, headers)

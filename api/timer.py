@@ -1,0 +1,28 @@
+"""The timer: starts the scan of the tenant on ``SCAN_SCHEDULE``, and lets old flows go."""
+
+import logging
+import os
+from datetime import timedelta
+from uuid import uuid4
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from api.durable_flows import DurableFlows
+from atlas import wiring
+from atlas.scan.starting import start_scan
+from atlas.settings import schedule_of
+
+log = logging.getLogger(__name__)
+
+blueprint = df.Blueprint()
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule=schedule_of(os.environ))
+@blueprint.durable_client_input(client_name="client")
+async def start_scheduled_scan(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+    """Start a scan, unless one runs, and forget flows that ended longer ago than ``HISTORY_DAYS``."""
+    tools, flows = await wiring.tools(), DurableFlows(client)
+    scan = await start_scan(tools, flows, "timer", uuid4().hex[:8])
+    log.info("scan %s is %s", scan.scan_id, scan.state)
+    await flows.forget_before(tools.clock() - timedelta(days=tools.history_days))

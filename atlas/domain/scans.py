@@ -1,0 +1,74 @@
+"""A scan of the whole tenant: its id, its state, and what is told of it while it runs and after."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+class ScanState(StrEnum):
+    """Names are fixed by the product contract, section 5.1."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    INCOMPLETE = "incomplete"
+    """Every licensed user was listed, and something about some of them could not be recorded or confirmed."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({ScanState.COMPLETED, ScanState.INCOMPLETE, ScanState.FAILED, ScanState.CANCELLED})
+FINISHED = frozenset({ScanState.COMPLETED, ScanState.INCOMPLETE})
+"""Ended by having seen the whole list of licensed users."""
+
+SCAN_ID = re.compile(r"scan-(?P<started>\d{8}T\d{9})-[0-9a-f]{8}")
+STARTED_FORMAT = "%Y%m%dT%H%M%S%f"
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What is told of one scan (product contract, section 5.1)."""
+
+    scan_id: str
+    state: ScanState
+    trigger: str
+    """``timer`` or ``http``."""
+    started_at: datetime
+    finished_at: datetime | None = None
+    users_listed: int | None = None
+    users_probed: int | None = None
+    by_status: Mapping[str, int] | None = None
+    throttled_waits: int | None = None
+    estimated_end: datetime | None = None
+    warnings: tuple[str, ...] = field(default=())
+    error: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing about it will change any more."""
+        return self.state in ENDED
+
+
+def new_scan_id(started_at: datetime, token: str) -> str:
+    """An id that tells when the scan started; ``token`` is 8 hex digits that no other scan has."""
+    return f"scan-{started_at.astimezone(UTC).strftime(STARTED_FORMAT)[:-3]}-{token}"
+
+
+def started_at_of(scan_id: str) -> datetime | None:
+    """When the scan of this id started; ``None`` for a text that is no scan's id."""
+    found = SCAN_ID.fullmatch(scan_id)
+    if not found:
+        return None
+    try:
+        return datetime.strptime(found["started"], STARTED_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def estimated_end(started_at: datetime, now: datetime, probed: int, total: int | None) -> datetime | None:
+    """When a scan that goes on at its pace so far will end; ``None`` while there is no pace or no total."""
+    if not total or not 0 < probed <= total:
+        return None
+    return now + (now - started_at) * ((total - probed) / probed)

@@ -1,0 +1,1 @@
+"""Shows: the shapes of the HTTP API, totals, tables for the terminal."""

@@ -1,0 +1,104 @@
+"""The JSON shapes of the product contract, section 5.1: camelCase, times in UTC with ``Z``, ``null`` for not known."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from atlas.domain.page_urls import anonymous_url
+from atlas.domain.scans import Scan
+from atlas.domain.user_rows import MeetingType, UserRow
+from atlas.scan.checking import Health
+from atlas.scan.looking_up import Found
+
+
+def user_shape(row: UserRow) -> dict[str, Any]:
+    """A user."""
+    return {
+        "userId": row.user.user_id,
+        "userPrincipalName": row.user.upn,
+        "displayName": row.user.display_name,
+        "department": row.user.department,
+        "accountEnabled": row.user.account_enabled,
+        "userType": row.user.user_type,
+        "recipientType": row.recipient_type,
+        "primarySmtpAddress": row.primary_smtp_address,
+        "mailboxGuid": row.mailbox_guid,
+        "status": str(row.status),
+        "reason": row.reason,
+        "url": row.url,
+        "anonymousUrl": anonymous_url(row.url) if row.url else None,
+        "meetingTypes": None if row.meeting_types is None else [*map(meeting_type_shape, row.meeting_types)],
+        "bookable": row.bookable,
+        "policyVerdict": None,
+        "policyReason": None,
+        "findings": [str(finding) for finding in row.findings],
+        "lastKnownStatus": row.last_known_status and str(row.last_known_status),
+        "lastKnownAt": moment_text(row.last_known_at),
+        "checkedAt": moment_text(row.checked_at),
+        "changedAt": moment_text(row.changed_at),
+        "scanId": row.scan_id,
+    }
+
+
+def meeting_type_shape(meeting_type: MeetingType) -> dict[str, Any]:
+    """A meeting type."""
+    return {
+        "id": meeting_type.type_id,
+        "title": meeting_type.title,
+        "durationMinutes": meeting_type.duration_minutes,
+        "isOnline": meeting_type.is_online,
+        "url": meeting_type.url,
+    }
+
+
+def look_up_shape(found: Found) -> dict[str, Any]:
+    """A look-up: the user, and where the answer comes from."""
+    return {**user_shape(found.row), "source": str(found.source)}
+
+
+def scan_shape(scan: Scan) -> dict[str, Any]:
+    """A scan."""
+    return {
+        "id": scan.scan_id,
+        "state": str(scan.state),
+        "trigger": scan.trigger,
+        "startedAt": moment_text(scan.started_at),
+        "finishedAt": moment_text(scan.finished_at),
+        "usersListed": scan.users_listed,
+        "usersProbed": scan.users_probed,
+        "byStatus": None if scan.by_status is None else dict(scan.by_status),
+        "throttledWaits": scan.throttled_waits,
+        "estimatedEnd": moment_text(scan.estimated_end),
+        "warnings": list(scan.warnings),
+        "error": scan.error,
+    }
+
+
+def health_shape(health: Health, now: datetime) -> dict[str, Any]:
+    """The health of the app; the age of the last finished scan is that of ``now``."""
+    checks = {
+        "signIn": health.sign_in,
+        "graph": health.graph,
+        "exchange": health.exchange,
+        "bookings": health.bookings,
+        "tables": health.tables,
+    }
+    last = health.last_scan
+    return {
+        "status": str(health.status),
+        "checks": {name: {"ok": check.ok, "detail": check.detail} for name, check in checks.items()},
+        "lastScan": last
+        and {
+            "id": last.scan_id,
+            "state": str(last.state),
+            "finishedAt": moment_text(last.finished_at),
+            "ageSeconds": last.finished_at and round((now - last.finished_at).total_seconds()),
+        },
+    }
+
+
+def moment_text(moment: datetime | None) -> str | None:
+    """RFC 3339, UTC, to the second or, where there are any, the millisecond."""
+    if moment is None:
+        return None
+    utc = moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds").replace("+00:00", "Z")

@@ -1,0 +1,82 @@
+"""Takes the census of a scan: the organisation once, mailboxes page by page, then licensed users page by page."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from atlas.domain.mailboxes import MailboxEvidence
+from atlas.domain.payloads import MailboxesAnswer, MailboxesOrder, OrganizationAnswer, UsersAnswer, UsersOrder
+from atlas.domain.scans import ScanState
+from atlas.domain.users import LicensedUser
+from atlas.microsoft365.failures import ListingExpired, TenantFailure, Throttled, Unreachable
+from atlas.scan.ports import Tools
+
+READS_AT_ONCE = 16
+DEFAULT_WAIT_SECONDS = 10.0
+
+
+async def read_organization(tools: Tools, scan_id: str, *, is_last_attempt: bool) -> OrganizationAnswer:
+    """Note that the scan runs, and ask for the organisation's settings. A failure is a problem to tell, not the end."""
+    scan = await tools.scans.get(scan_id)
+    if scan and scan.state is ScanState.PENDING:
+        await tools.scans.save(replace(scan, state=ScanState.RUNNING))
+    if tools.mailboxes is None:
+        return OrganizationAnswer(asks_exchange=False)
+    try:
+        organization = await tools.mailboxes.get_organization()
+    except TenantFailure as failure:
+        wait_seconds = _wait_seconds(failure, is_last_attempt=is_last_attempt)
+        return OrganizationAnswer(problem=str(failure), wait_seconds=wait_seconds)
+    return OrganizationAnswer(sign_in_forced=organization.bookings_auth_enabled)
+
+
+async def list_mailboxes(tools: Tools, order: MailboxesOrder) -> MailboxesAnswer:
+    """Put one page of all mailboxes into the census. A failure makes the whole listing of no use, and says why."""
+    if tools.mailboxes is None:
+        return MailboxesAnswer(problem="Exchange is not asked, by EXCHANGE_EVIDENCE")
+    try:
+        page = await tools.mailboxes.get_mailboxes_page(order.link)
+    except ListingExpired as failure:
+        return MailboxesAnswer(problem=str(failure), is_expired=True)
+    except TenantFailure as failure:
+        wait_seconds = _wait_seconds(failure, is_last_attempt=order.is_last_attempt)
+        return MailboxesAnswer(problem=str(failure), wait_seconds=wait_seconds)
+    await tools.census.add_mailboxes(order.scan_id, page.mailboxes)
+    return MailboxesAnswer(link=page.next_link, warnings=[f"Exchange: {warning[:300]}" for warning in page.warnings])
+
+
+async def list_users(tools: Tools, order: UsersOrder) -> UsersAnswer:
+    """Put one page of licensed users, each with the mailbox found for it, into the census."""
+    try:
+        page = await tools.directory.get_licensed_page(order.link)
+    except ListingExpired as failure:
+        return UsersAnswer(order.page, problem=str(failure), is_expired=True)
+    except TenantFailure as failure:
+        wait_seconds = _wait_seconds(failure, is_last_attempt=order.is_last_attempt)
+        return UsersAnswer(order.page, problem=str(failure), wait_seconds=wait_seconds)
+    mailboxes = await _mailboxes_of(tools, order, page.users)
+    await tools.census.add_users(order.scan_id, order.page, [(user, mailboxes[user.user_id]) for user in page.users])
+    return UsersAnswer(order.page, len(page.users), page.next_link, page.total)
+
+
+async def _mailboxes_of(
+    tools: Tools, order: UsersOrder, users: Sequence[LicensedUser]
+) -> Mapping[str, MailboxEvidence]:
+    user_ids = [user.user_id for user in users]
+    if not order.has_mailboxes:
+        return await tools.directory.get_mailboxes(user_ids)
+    gate = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def read(user_id: str) -> MailboxEvidence:
+        async with gate:
+            return await tools.census.get_mailbox(order.scan_id, user_id)
+
+    return dict(zip(user_ids, await asyncio.gather(*map(read, user_ids)), strict=True))
+
+
+def _wait_seconds(failure: TenantFailure, *, is_last_attempt: bool) -> float | None:
+    """How long the flow waits before it asks again; ``None`` where asking again is of no use."""
+    if is_last_attempt or not isinstance(failure, Throttled | Unreachable):
+        return None
+    told = failure.wait_seconds if isinstance(failure, Throttled) else None
+    return DEFAULT_WAIT_SECONDS if told is None else told

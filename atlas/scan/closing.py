@@ -1,0 +1,163 @@
+"""Ends a scan: who is gone, what is too old to keep, and what is told of the scan from now on."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from atlas.domain.learned import Unknown
+from atlas.domain.payloads import Closing, GoneAnswer
+from atlas.domain.scans import Scan, ScanState
+from atlas.domain.statuses import Status
+from atlas.domain.user_rows import UserRow, gone_row
+from atlas.microsoft365.graph import Account
+from atlas.scan.ports import Tools
+from atlas.scan.recording import record, tell_pending
+from atlas.tables.status_rows import KeptRow
+from atlas.tables.store import RowChanged
+
+CONFIRMED_AT_ONCE = 200
+FORGOTTEN_AT_ONCE = 1000
+FORGETTING_ROUNDS = 20
+"""Rows are removed in parts, so that no activity runs for long; the flow asks again while there are more."""
+
+
+@dataclass
+class _Tally:
+    by_status: Counter[str] = field(default_factory=Counter)
+    gone: int = 0
+    unconfirmed: int = 0
+    still_licensed: int = 0
+
+
+async def mark_gone(tools: Tools, scan_id: str) -> GoneAnswer:
+    """Go through all rows once: count those of this scan, and mark those whose user is not licensed any more.
+
+    Only for a scan that saw the whole list. A listing may leave somebody out, so the directory is asked about each user
+    whom the scan did not write before anybody is called gone.
+    """
+    scan = await tools.scans.get(scan_id)
+    started_at = scan.started_at if scan else tools.clock()
+    tally = _Tally()
+    unwritten: list[KeptRow] = []
+    async for kept in tools.rows.each():
+        await _tell_leftover(tools, kept)
+        if kept.row.scan_id == scan_id and kept.row.status is not Status.GONE:
+            tally.by_status[kept.row.status] += 1
+        elif kept.row.status is Status.GONE:
+            await _forget_if_old(tools, kept)
+        else:
+            unwritten.append(kept)
+        if len(unwritten) >= CONFIRMED_AT_ONCE:
+            await _mark_unlicensed(tools, scan_id, started_at, unwritten, tally)
+            unwritten = []
+    await _mark_unlicensed(tools, scan_id, started_at, unwritten, tally)
+    return GoneAnswer(dict(tally.by_status), tally.gone, tally.unconfirmed, tally.still_licensed)
+
+
+async def forget_old(tools: Tools, scan_id: str) -> bool:
+    """Remove what is kept no longer: censuses, changes and scans; answers whether there is more to remove."""
+    horizon = tools.clock() - timedelta(days=tools.history_days)
+    for _ in range(FORGETTING_ROUNDS):
+        if not await tools.census.forget(scan_id, FORGOTTEN_AT_ONCE) and not await _forget_history(tools, horizon):
+            return False
+    return True
+
+
+async def close_scan(tools: Tools, closing: Closing) -> Scan:
+    """Write how the scan ended, and let the next one in. Closing it again changes nothing."""
+    scan = await tools.scans.get(closing.scan_id)
+    if scan is None:
+        raise LookupError(f"no scan {closing.scan_id} to close")
+    if not scan.has_ended:
+        scan = ended_scan(scan, closing, tools.clock())
+        await tools.scans.save(scan)
+    await tools.scans.release_lock(closing.scan_id)
+    return scan
+
+
+def ended_scan(scan: Scan, closing: Closing, at: datetime) -> Scan:
+    """What is told of a scan from its end on."""
+    probed = sum((closing.by_status or {}).values())
+    warnings = (*closing.warnings, *_closing_warnings(closing))
+    return replace(
+        scan,
+        state=_end_state(closing),
+        finished_at=at,
+        users_listed=probed + closing.unrecorded,
+        users_probed=probed,
+        by_status=closing.by_status or {},
+        throttled_waits=closing.throttled_waits,
+        warnings=tuple(dict.fromkeys(warnings)),
+        error=closing.error,
+    )
+
+
+def _end_state(closing: Closing) -> ScanState:
+    if closing.error:
+        return ScanState.FAILED
+    doubts = closing.unrecorded or closing.unconfirmed or closing.missed
+    return ScanState.INCOMPLETE if doubts else ScanState.COMPLETED
+
+
+def _closing_warnings(closing: Closing) -> list[str]:
+    told = (
+        (closing.unrecorded, "users could not be asked for or written; the log says why. Their rows are as they were."),
+        (
+            closing.missed,
+            "users are licensed whom Microsoft Graph left out of its listing; their rows are as they were.",
+        ),
+        (closing.unconfirmed, "users were not listed, and Microsoft Graph did not tell whether they are gone."),
+    )
+    return [f"{count} {sentence}" for count, sentence in told if count]
+
+
+async def _tell_leftover(tools: Tools, kept: KeptRow) -> None:
+    try:
+        await tell_pending(tools, kept)
+    except RowChanged:  # a look-up writes it just now, and tells the change itself
+        return
+
+
+async def _forget_if_old(tools: Tools, kept: KeptRow) -> None:
+    since = kept.row.last_known_at or kept.row.checked_at
+    if tools.clock() - since > timedelta(days=tools.history_days):
+        try:
+            await tools.rows.delete(kept.row.user.user_id, kept.etag)
+            await tools.index.remove(kept.row, None)
+        except RowChanged:  # licensed again since it was read
+            return
+
+
+async def _mark_unlicensed(
+    tools: Tools, scan_id: str, started_at: datetime, unwritten: list[KeptRow], tally: _Tally
+) -> None:
+    accounts = await tools.directory.get_accounts([kept.row.user.user_id for kept in unwritten])
+    for kept in unwritten:
+        match accounts[kept.row.user.user_id]:
+            case Unknown():
+                tally.unconfirmed += 1
+            case Account(is_licensed=True):
+                # One whom a look-up wrote while the scan ran was licensed after the listing passed by.
+                tally.still_licensed += kept.row.checked_at < started_at
+            case _:
+                await _mark(tools, scan_id, kept)
+                tally.gone += 1
+
+
+async def _mark(tools: Tools, scan_id: str, kept: KeptRow) -> None:
+    now = tools.clock()
+
+    def next_row(previous: UserRow | None) -> UserRow:
+        return gone_row(previous or kept.row, now, scan_id)
+
+    await record(tools, kept.row.user.user_id, kept, next_row, scanned_before=True)
+
+
+async def _forget_history(tools: Tools, horizon: datetime) -> int:
+    forgotten = await tools.changes.forget_before(horizon, FORGOTTEN_AT_ONCE)
+    async for scan in tools.scans.each():
+        if scan.has_ended:
+            forgotten += await tools.census.forget(scan.scan_id, FORGOTTEN_AT_ONCE)
+        if scan.has_ended and scan.started_at < horizon:
+            await tools.scans.forget(scan.scan_id)
+    return forgotten

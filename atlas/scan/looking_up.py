@@ -1,0 +1,147 @@
+"""Answers for one user: from the row, or by asking Microsoft 365 now and writing the row as a scan would."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from atlas.domain.mailboxes import MailboxEvidence
+from atlas.domain.page_urls import PageAddress, parse_page_url
+from atlas.domain.pages import NoPage
+from atlas.domain.statuses import Evidence, Status
+from atlas.domain.user_rows import Look, UserRow, gone_row
+from atlas.domain.users import LicensedUser
+from atlas.microsoft365.failures import TenantFailure
+from atlas.scan.ports import Tools
+from atlas.scan.probing import gather_evidence, record_look
+from atlas.scan.recording import record
+from atlas.tables.status_rows import KeptRow
+
+
+class Source(StrEnum):
+    """Where an answer comes from."""
+
+    ROW = "row"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known about a user."""
+
+    row: UserRow
+    source: Source
+
+
+type Subject = UUID | PageAddress | str
+"""An object id, the address of a page, or a UPN."""
+
+
+class NoSuchUser(Exception):
+    """The directory has no such user; ``str`` says how it was looked for."""
+
+
+class NotASubject(ValueError):
+    """The text names nobody; the message says what would."""
+
+
+def parse_subject(text: str) -> Subject:
+    """Who is meant by an object id, a pasted page address or a UPN.
+
+    Raises ``NotAPageUrl`` for an address that is none of a personal page, else ``NotASubject``.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        pass
+    if "//" in text or "bookwithme" in text.lower() or text.lower().startswith(("book.ms", "www.book.ms")):
+        return parse_page_url(text)
+    name, _, domain = text.strip().rpartition("@")
+    if not name or "." not in domain or any(character.isspace() for character in text.strip()):
+        raise NotASubject("name a user by UPN (adele@contoso.com), Entra object id, or the address of a personal page")
+    return text.strip()
+
+
+async def look_up(tools: Tools, subject: Subject, *, fresh: bool) -> Found:
+    """What is known about this user; ``fresh``, or a user without a row, is asked for now, and the row is written.
+
+    Raises ``NoSuchUser``; ``TenantFailure`` only where the directory cannot be asked and there is no row.
+    """
+    kept = await _kept_row(tools, subject)
+    if kept and not fresh:
+        return Found(kept.row, Source.ROW)
+    if kept is None and isinstance(subject, PageAddress):
+        raise NoSuchUser("no user of the last scan has the mailbox of this page")
+    try:
+        account = await tools.directory.get_account(kept.row.user.user_id if kept else str(subject))
+    except TenantFailure:
+        if kept is None:
+            raise
+        return Found(await _ask(tools, kept.row.user, kept), Source.LIVE)
+    if account and account.is_licensed:
+        kept = kept or await tools.rows.get(account.user.user_id)
+        return Found(await _ask(tools, account.user, kept), Source.LIVE)
+    if kept:
+        return Found(await _mark_gone(tools, kept), Source.LIVE)
+    if account is None:
+        raise NoSuchUser(f"Microsoft Entra has no user {subject}")
+    reason = "the user has no Bookings plan that is enabled"
+    return Found(UserRow(account.user, Status.NOT_LICENSED, tools.clock(), reason), Source.LIVE)
+
+
+async def _kept_row(tools: Tools, subject: Subject) -> KeptRow | None:
+    match subject:
+        case UUID():
+            return await tools.rows.get(str(subject))
+        case PageAddress():
+            user_id = await tools.index.get_by_mailbox(str(subject.mailbox_guid))
+            kept = await tools.rows.get(user_id) if user_id else None
+            return kept if kept and kept.row.mailbox_guid == str(subject.mailbox_guid) else None
+        case upn:
+            user_id = await tools.index.get_by_upn(upn)
+            kept = await tools.rows.get(user_id) if user_id else None
+            return kept if kept and kept.row.user.upn.lower() == upn.lower() else None
+
+
+async def _ask(tools: Tools, user: LicensedUser, kept: KeptRow | None) -> UserRow:
+    mailbox = await _mailbox(tools, user)
+    evidence = await gather_evidence(tools, user, mailbox, sign_in_forced=None, is_last_attempt=True)
+    if isinstance(evidence.page, NoPage):
+        evidence = Evidence(evidence.mailbox, evidence.page, await _sign_in_forced(tools), evidence.bookable)
+    scanned_before = await tools.scans.last_finished() is not None
+    look = Look(user, evidence, tools.clock(), tools.bookings_url)
+    return await record_look(tools, kept, look, None, scanned_before=scanned_before)
+
+
+async def _mailbox(tools: Tools, user: LicensedUser) -> MailboxEvidence:
+    """The mailbox whole from Exchange; where that does not tell, its GUID from the directory."""
+    if tools.mailboxes is not None:
+        try:
+            return await tools.mailboxes.get_mailbox(user.user_id)
+        except TenantFailure:
+            pass
+    try:
+        return await tools.directory.get_mailbox(user.user_id)
+    except TenantFailure as failure:
+        return failure.unknown()
+
+
+async def _sign_in_forced(tools: Tools) -> bool | None:
+    if tools.mailboxes is None:
+        return None
+    try:
+        return (await tools.mailboxes.get_organization()).bookings_auth_enabled
+    except TenantFailure:
+        return None
+
+
+async def _mark_gone(tools: Tools, kept: KeptRow) -> UserRow:
+    if kept.row.status is Status.GONE:
+        return kept.row
+    now = tools.clock()
+    return await record(
+        tools,
+        kept.row.user.user_id,
+        kept,
+        lambda previous: gone_row(previous or kept.row, now, None),
+        scanned_before=True,
+    )

@@ -1,0 +1,106 @@
+"""Asks all there is to ask about one licensed user: the straight line from evidence to a row."""
+
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+
+from atlas.domain.availability import free_slots
+from atlas.domain.learned import Unknown
+from atlas.domain.mailboxes import Mailbox, MailboxEvidence
+from atlas.domain.pages import PageAnswers, PageEvidence, PublicType
+from atlas.domain.payloads import ProbeAnswer, ProbeOrder
+from atlas.domain.statuses import Evidence
+from atlas.domain.user_rows import Look, UserRow, next_row
+from atlas.domain.users import LicensedUser
+from atlas.microsoft365.failures import TenantFailure, Throttled
+from atlas.scan.ports import Tools
+from atlas.scan.recording import record
+from atlas.tables.status_rows import KeptRow
+
+BOOKABLE_WITHIN = timedelta(days=7)
+DEFAULT_DURATION = timedelta(minutes=30)
+DEFAULT_WAIT_SECONDS = 10.0
+"""Where a throttling service does not say how long to wait."""
+
+
+class CensusIncomplete(Exception):
+    """The census holds no user at this place: it was removed, or never written."""
+
+
+async def probe_one(tools: Tools, order: ProbeOrder) -> ProbeAnswer:
+    """Ask about the user at one place of the census, and record the row and what changed.
+
+    Answers the status; or how long to wait where a service throttles and this is not the last attempt. A probe that is
+    repeated after its row was written finds it written and asks nobody again. Raises ``StorageFailure``.
+    """
+    found = await tools.census.get_user(order.scan_id, order.page, order.index)
+    if found is None:
+        raise CensusIncomplete(f"no user {order.index} on page {order.page} of {order.scan_id}")
+    user, mailbox = found
+    kept = await tools.rows.get(user.user_id)
+    if kept and kept.row.scan_id == order.scan_id and kept.pending_change is None:
+        return ProbeAnswer(status=str(kept.row.status))
+    try:
+        evidence = await gather_evidence(
+            tools, user, mailbox, sign_in_forced=order.sign_in_forced, is_last_attempt=order.is_last_attempt
+        )
+    except Throttled as throttled:
+        return ProbeAnswer(wait_seconds=throttled.wait_seconds or DEFAULT_WAIT_SECONDS)
+    look = Look(user, evidence, tools.clock(), tools.bookings_url)
+    row = await record_look(tools, kept, look, order.scan_id, scanned_before=order.scanned_before)
+    return ProbeAnswer(status=str(row.status))
+
+
+async def record_look(
+    tools: Tools, kept: KeptRow | None, look: Look, scan_id: str | None, *, scanned_before: bool
+) -> UserRow:
+    """Write what was learned about a user, over the row as it was read: the one path of scans and look-ups."""
+    return await record(
+        tools,
+        look.user.user_id,
+        kept,
+        lambda previous: next_row(previous, look, scan_id),
+        scanned_before=scanned_before,
+    )
+
+
+async def gather_evidence(
+    tools: Tools, user: LicensedUser, mailbox: MailboxEvidence, *, sign_in_forced: bool | None, is_last_attempt: bool
+) -> Evidence:
+    """What can be learned about this user now; a question that fails leaves an ``Unknown`` in its place.
+
+    A mailbox that the census could not learn is asked for once more. Raises ``Throttled``, but not on the last attempt.
+    """
+
+    async def learn[Answer](question: Awaitable[Answer]) -> Answer | Unknown:
+        try:
+            return await question
+        except TenantFailure as failure:
+            if isinstance(failure, Throttled) and not is_last_attempt:
+                raise
+            return failure.unknown()
+
+    if isinstance(mailbox, Unknown):
+        mailbox = await learn(tools.directory.get_mailbox(user.user_id))
+    if not isinstance(mailbox, Mailbox):
+        return Evidence(mailbox)
+    page = await learn(tools.pages.get_page(mailbox.guid))
+    bookable = await learn(is_bookable(tools, mailbox, page))
+    return Evidence(mailbox, page, sign_in_forced, None if isinstance(bookable, Unknown) else bookable)
+
+
+async def is_bookable(tools: Tools, mailbox: Mailbox, page: PageEvidence) -> bool | None:
+    """Whether anything on the page can be booked soon; ``None`` where that is not asked. Raises ``TenantFailure``."""
+    if not tools.probe_availability or not isinstance(page, PageAnswers) or not page.public_types:
+        return None
+    now = tools.clock()
+    for meeting_type in page.public_types:
+        if await _has_free_slot(tools, mailbox, meeting_type, now):
+            return True
+    return False
+
+
+async def _has_free_slot(tools: Tools, mailbox: Mailbox, meeting_type: PublicType, now: datetime) -> bool:
+    items = await tools.pages.get_availability(mailbox.guid, meeting_type.type_id, now, now + BOOKABLE_WITHIN)
+    minutes = meeting_type.duration_minutes
+    duration = DEFAULT_DURATION if minutes is None else timedelta(minutes=minutes)
+    return bool(free_slots(items, duration, now))

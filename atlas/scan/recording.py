@@ -1,0 +1,71 @@
+"""Writes what was learned about a user, and tells a change once, whatever breaks between two steps.
+
+The order is: the row with the change inside it, the change's own row, the row without it. A change that is found still
+inside a row was perhaps not told; whoever reads the row next tells it first.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from atlas.domain.changes import change_between
+from atlas.domain.user_rows import UserRow
+from atlas.scan.ports import Tools
+from atlas.tables.status_rows import KeptRow
+from atlas.tables.store import RowChanged, StorageUnavailable
+
+TELL_WITHIN = timedelta(seconds=5)
+"""Changes are served 10 s after their time; one told later than this gets a later time, so that no reader passes it."""
+ATTEMPTS = 5
+
+type NextRow = Callable[[UserRow | None], UserRow]
+
+
+async def record(
+    tools: Tools, user_id: str, kept: KeptRow | None, next_row: NextRow, *, scanned_before: bool
+) -> UserRow:
+    """Write the row that ``next_row`` makes of ``kept``, the row as it was read, and tell the change between them.
+
+    When another writer came between, the row is read again and ``next_row`` asked again. Raises ``StorageFailure``.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            kept = await tell_pending(tools, kept) if kept else None
+            return await _write(tools, kept, next_row(kept.row if kept else None), scanned_before=scanned_before)
+        except RowChanged:
+            kept = await tools.rows.get(user_id)
+    raise StorageUnavailable(f"a row was changed by others {ATTEMPTS} times in a row while it was being written")
+
+
+async def tell_pending(tools: Tools, kept: KeptRow) -> KeptRow:
+    """Tell the change that is still inside a row, if there is one. Raises ``RowChanged``."""
+    change = kept.pending_change
+    if change is None:
+        return kept
+    etag = kept.etag
+    now = tools.clock()
+    if now - change.at > TELL_WITHIN:
+        if not await tools.changes.is_told(change):
+            change = replace(change, at=now)
+            etag = await tools.rows.mark_pending(change.user_id, change, etag)
+            await tools.changes.tell(change)
+    else:
+        await tools.changes.tell(change)
+    return KeptRow(kept.row, await tools.rows.mark_pending(change.user_id, None, etag))
+
+
+async def _write(tools: Tools, kept: KeptRow | None, row: UserRow, *, scanned_before: bool) -> UserRow:
+    before = kept.row if kept else None
+    change = change_between(before, row, tools.clock(), scanned_before=scanned_before)
+    if change:
+        row = replace(row, changed_at=change.at)
+    await tools.index.add(row, before)
+    etag = await tools.rows.save(row, change, kept.etag if kept else None)
+    if before:
+        await tools.index.remove(before, row)
+    if change:
+        try:
+            await tell_pending(tools, KeptRow(row, etag, change))
+        except RowChanged:  # another writer has read the row meanwhile, and tells the change it found
+            return row
+    return row

@@ -1,0 +1,47 @@
+"""The table ``BookingsChanges``: what changed, in the order of its time, each change once."""
+
+from datetime import UTC, datetime
+
+from atlas.domain.changes import Change
+from atlas.tables.status_rows import change_dict
+from atlas.tables.store import RowExists, TableStore
+
+BOOKINGS_CHANGES = "BookingsChanges"
+
+
+class Changes:
+    """The changes of one tenant. Their key begins with their time, so that a range read gives them in order."""
+
+    def __init__(self, store: TableStore, tenant_id: str) -> None:
+        self._store = store
+        self._tenant_id = tenant_id
+
+    async def tell(self, change: Change) -> None:
+        """Write a change; writing it again changes nothing."""
+        entity = {"PartitionKey": self._tenant_id, "RowKey": change_key(change), **change_dict(change)}
+        try:
+            await self._store.insert(BOOKINGS_CHANGES, entity)
+        except RowExists:
+            return
+
+    async def is_told(self, change: Change) -> bool:
+        """Point read: whether this very change was written."""
+        return await self._store.get(BOOKINGS_CHANGES, self._tenant_id, change_key(change)) is not None
+
+    async def forget_before(self, moment: datetime, most: int) -> int:
+        """Remove the oldest changes from before ``moment``, at most so many; answers how many there were."""
+        page = await self._store.get_page(
+            BOOKINGS_CHANGES, self._tenant_id, last=time_key(moment), select=["RowKey"], size=min(most, 1000)
+        )
+        await self._store.delete_all(BOOKINGS_CHANGES, self._tenant_id, [row["RowKey"] for row in page.entities])
+        return len(page.entities)
+
+
+def change_key(change: Change) -> str:
+    """The row key: the time in milliseconds, then the user."""
+    return f"{time_key(change.at)}-{change.user_id}"
+
+
+def time_key(moment: datetime) -> str:
+    """Milliseconds since 1970, in digits enough that text order is time order."""
+    return f"{int(moment.astimezone(UTC).timestamp() * 1000):014d}"

@@ -1,0 +1,202 @@
+"""The table ``PersonalBookings``: one row for each licensed user (product contract, section 4)."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from atlas.domain.changes import Change, ChangeKind
+from atlas.domain.findings import Finding
+from atlas.domain.page_urls import anonymous_url
+from atlas.domain.statuses import Status
+from atlas.domain.user_rows import MeetingType, UserRow
+from atlas.domain.users import LicensedUser
+from atlas.tables.store import Entity, TableStore
+
+PERSONAL_BOOKINGS = "PersonalBookings"
+LARGEST_TEXT = 32_000
+"""A string property holds 64 KiB of UTF-16."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    """A row as it was read: with what a conditional write needs, and a change that was not told yet."""
+
+    row: UserRow
+    etag: str
+    pending_change: Change | None = None
+
+
+class StatusRows:
+    """The rows of one tenant."""
+
+    def __init__(self, store: TableStore, tenant_id: str) -> None:
+        self._store = store
+        self._tenant_id = tenant_id
+
+    async def get(self, user_id: str) -> KeptRow | None:
+        """Point read of one user's row."""
+        entity = await self._store.get(PERSONAL_BOOKINGS, self._tenant_id, user_id)
+        return from_entity(entity) if entity else None
+
+    async def each(self) -> AsyncIterator[KeptRow]:
+        """Range read of all rows, in the order of the object id."""
+        async for entity in self._store.each(PERSONAL_BOOKINGS, self._tenant_id):
+            yield from_entity(entity)
+
+    async def save(self, row: UserRow, pending_change: Change | None, etag: str | None) -> str:
+        """Write the whole row over the version read, or insert it; answers the new ETag. Raises ``RowChanged``."""
+        return await self._store.replace(PERSONAL_BOOKINGS, to_entity(row, self._tenant_id, pending_change), etag)
+
+    async def mark_pending(self, user_id: str, change: Change | None, etag: str) -> str:
+        """Write only which change is not told yet; answers the new ETag. Raises ``RowChanged``."""
+        entity = {"PartitionKey": self._tenant_id, "RowKey": user_id, "PendingChange": _change_text(change)}
+        return await self._store.merge(PERSONAL_BOOKINGS, entity, etag)
+
+    async def delete(self, user_id: str, etag: str) -> None:
+        """Remove a row in the version read. Raises ``RowChanged``."""
+        await self._store.delete(PERSONAL_BOOKINGS, self._tenant_id, user_id, etag)
+
+
+def to_entity(row: UserRow, tenant_id: str, pending_change: Change | None = None) -> Entity:
+    """The columns of a row; what is not known has no column."""
+    user = row.user
+    types, cut = meeting_types_text(row.meeting_types) if row.meeting_types is not None else (None, None)
+    columns: Mapping[str, Any] = {
+        "UserPrincipalName": user.upn,
+        "DisplayName": user.display_name,
+        "Department": user.department,
+        "Mail": user.mail,
+        "AccountEnabled": user.account_enabled,
+        "UserType": user.user_type,
+        "RecipientType": row.recipient_type,
+        "PrimarySmtpAddress": row.primary_smtp_address,
+        "MailboxGuid": row.mailbox_guid,
+        "Status": str(row.status),
+        "Reason": row.reason or cut,
+        "Url": row.url,
+        "AnonymousUrl": anonymous_url(row.url) if row.url else None,
+        "MeetingTypes": types,
+        "Bookable": row.bookable,
+        "Finding": " ".join(row.findings) or None,
+        "LastKnownStatus": row.last_known_status and str(row.last_known_status),
+        "LastKnownAt": row.last_known_at,
+        "CheckedAt": row.checked_at,
+        "ChangedAt": row.changed_at,
+        "ScanId": row.scan_id,
+        "PendingChange": _change_text(pending_change) or None,
+    }
+    known = {name: value for name, value in columns.items() if value is not None}
+    return {"PartitionKey": tenant_id, "RowKey": user.user_id, **known}
+
+
+def from_entity(entity: Mapping[str, Any]) -> KeptRow:
+    """The row that ``to_entity`` wrote."""
+    last_known = entity.get("LastKnownStatus")
+    row = UserRow(
+        user=LicensedUser(
+            user_id=entity["RowKey"],
+            upn=entity["UserPrincipalName"],
+            display_name=entity.get("DisplayName"),
+            department=entity.get("Department"),
+            mail=entity.get("Mail"),
+            account_enabled=entity.get("AccountEnabled"),
+            user_type=entity.get("UserType"),
+        ),
+        status=Status(entity["Status"]),
+        checked_at=_moment(entity["CheckedAt"]),
+        reason=entity.get("Reason"),
+        recipient_type=entity.get("RecipientType"),
+        primary_smtp_address=entity.get("PrimarySmtpAddress"),
+        mailbox_guid=entity.get("MailboxGuid"),
+        url=entity.get("Url"),
+        meeting_types=_meeting_types(entity.get("MeetingTypes")),
+        bookable=entity.get("Bookable"),
+        findings=tuple(Finding(name) for name in entity.get("Finding", "").split()),
+        last_known_status=Status(last_known) if last_known else None,
+        last_known_at=_optional_moment(entity.get("LastKnownAt")),
+        changed_at=_optional_moment(entity.get("ChangedAt")),
+        scan_id=entity.get("ScanId"),
+    )
+    return KeptRow(row, getattr(entity, "metadata", {}).get("etag", ""), _change(entity.get("PendingChange")))
+
+
+def meeting_types_text(types: tuple[MeetingType, ...]) -> tuple[str, str | None]:
+    """The list of section 5.1 as JSON; where a column cannot hold it, the first that fit and a sentence about it."""
+    kept = types
+    while len(text := json.dumps([meeting_type_dict(item) for item in kept], ensure_ascii=False)) > LARGEST_TEXT:
+        kept = kept[: len(kept) * LARGEST_TEXT // len(text)]
+    return text, None if kept == types else f"the first {len(kept)} of {len(types)} meeting types are kept"
+
+
+def meeting_type_dict(meeting_type: MeetingType) -> dict[str, Any]:
+    """One meeting type in the shape of section 5.1."""
+    return {
+        "id": meeting_type.type_id,
+        "title": meeting_type.title,
+        "durationMinutes": meeting_type.duration_minutes,
+        "isOnline": meeting_type.is_online,
+        "url": meeting_type.url,
+    }
+
+
+def _meeting_types(text: str | None) -> tuple[MeetingType, ...] | None:
+    if text is None:
+        return None
+    return tuple(
+        MeetingType(item["id"], item["title"], item["durationMinutes"], item["isOnline"], item["url"])
+        for item in json.loads(text)
+    )
+
+
+def change_dict(change: Change) -> dict[str, Any]:
+    """A change as columns of its own row, and as the text of ``PendingChange``; unknown parts are left out."""
+    columns = {
+        "At": change.at,
+        "Kind": str(change.kind),
+        "UserId": change.user_id,
+        "UserPrincipalName": change.upn,
+        "DisplayName": change.display_name,
+        "FromStatus": change.from_status and str(change.from_status),
+        "ToStatus": str(change.to_status),
+        "Url": change.url,
+        "PreviousUrl": change.previous_url,
+        "ScanId": change.scan_id,
+    }
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+def change_of(columns: Mapping[str, Any]) -> Change:
+    """The change that ``change_dict`` wrote."""
+    from_status = columns.get("FromStatus")
+    return Change(
+        at=_moment(columns["At"]),
+        kind=ChangeKind(columns["Kind"]),
+        user_id=columns["UserId"],
+        upn=columns["UserPrincipalName"],
+        display_name=columns.get("DisplayName"),
+        from_status=Status(from_status) if from_status else None,
+        to_status=Status(columns["ToStatus"]),
+        url=columns.get("Url"),
+        previous_url=columns.get("PreviousUrl"),
+        scan_id=columns.get("ScanId"),
+    )
+
+
+def _change_text(change: Change | None) -> str:
+    return json.dumps(change_dict(change), default=lambda moment: moment.isoformat()) if change else ""
+
+
+def _change(text: str | None) -> Change | None:
+    return change_of(json.loads(text)) if text else None
+
+
+def _moment(value: Any) -> datetime:
+    """A time without the SDK's own subclass around it."""
+    text = value if isinstance(value, str) else value.isoformat()
+    return datetime.fromisoformat(text)
+
+
+def _optional_moment(value: Any) -> datetime | None:
+    return None if value is None else _moment(value)

@@ -1,0 +1,283 @@
+"""Azure Table Storage as the product uses it: point reads, range reads, conditional writes, bounded transactions."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+import aiohttp
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.data.tables import TableEntity, TableTransactionError, UpdateMode
+from azure.data.tables.aio import TableClient, TableServiceClient
+from azure.identity.aio import ManagedIdentityCredential
+
+from atlas.settings import Storage, StorageByConnectionString, StorageByIdentity
+
+type Entity = dict[str, Any]
+
+LARGEST_TRANSACTION_ROWS = 100
+LARGEST_TRANSACTION_BYTES = 3_500_000
+"""The service takes 4 MiB; the rest is for the frame that each row of a transaction is wrapped in."""
+ROW_FRAME_BYTES = 1_000
+TRANSACTIONS_AT_ONCE = 4
+REPEATABLE = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
+"""Every write here may be sent twice: upserts by nature, inserts and conditional writes because their reader copes."""
+
+
+class StorageFailure(Exception):
+    """Table Storage did not do what it was asked; ``str`` says what an operator can do."""
+
+
+class StorageUnavailable(StorageFailure):
+    """No answer, or none that is of use, after the SDK's own retries."""
+
+
+class StorageRefused(StorageFailure):
+    """The storage account does not let us in."""
+
+
+class RowExists(Exception):
+    """An insert found a row of that key."""
+
+
+class RowChanged(Exception):
+    """A conditional write found the row changed, or gone, since it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a range read, and the key that the next part begins with."""
+
+    entities: tuple[TableEntity, ...]
+    next_key: Mapping[str, str] | None
+
+
+class TableStore:
+    """The tables of one storage account. Tables are created when they are first used."""
+
+    def __init__(self, service: TableServiceClient, *closing: Any) -> None:
+        self._service = service
+        self._closing = closing
+        self._tables: dict[str, Awaitable[TableClient]] = {}
+
+    async def get(self, table: str, partition: str, row: str) -> TableEntity | None:
+        """A point read; ``None`` where there is no such row."""
+        try:
+            return await _asked((await self._table(table)).get_entity(partition, row, retry_on_methods=REPEATABLE))
+        except ResourceNotFoundError:
+            return None
+
+    async def insert(self, table: str, entity: Entity) -> str:
+        """Write a row that must not be there yet; answers its ETag. Raises ``RowExists``."""
+        client = await self._table(table)
+        try:
+            return _etag(await _asked(client.create_entity(entity, retry_on_methods=REPEATABLE)))
+        except ResourceExistsError:
+            raise RowExists from None
+
+    async def upsert(self, table: str, entity: Entity) -> None:
+        """Write a whole row, whether it was there or not."""
+        client = await self._table(table)
+        await _asked(client.upsert_entity(entity, UpdateMode.REPLACE, retry_on_methods=REPEATABLE))
+
+    async def replace(self, table: str, entity: Entity, etag: str | None) -> str:
+        """Write a whole row over the version that ``etag`` names; without one, insert. Answers the new ETag.
+
+        Raises ``RowChanged`` where another version is there, or none.
+        """
+        try:
+            if etag is None:
+                return await self.insert(table, entity)
+            return await self._update(table, entity, etag, UpdateMode.REPLACE)
+        except (RowExists, ResourceModifiedError, ResourceNotFoundError):
+            raise RowChanged from None
+
+    async def merge(self, table: str, entity: Entity, etag: str | None = None) -> str:
+        """Write some columns of a row that is there; answers its new ETag. Raises ``RowChanged``."""
+        try:
+            return await self._update(table, entity, etag, UpdateMode.MERGE)
+        except (ResourceModifiedError, ResourceNotFoundError):
+            raise RowChanged from None
+
+    async def delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
+        """Remove a row, if ``etag`` is given only in that version. Raises ``RowChanged``; a row not there is none."""
+        condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
+        client = await self._table(table)
+        try:
+            await _asked(client.delete_entity(partition, row, retry_on_methods=REPEATABLE, **condition))
+        except ResourceModifiedError:
+            raise RowChanged from None
+        except ResourceNotFoundError:
+            return
+
+    async def each(
+        self, table: str, partition: str, first: str = "", last: str = "~", select: Sequence[str] | None = None
+    ) -> AsyncIterator[TableEntity]:
+        """A range read: the rows of one partition from key ``first`` up to and without ``last``, in order."""
+        next_key: Mapping[str, str] | None = None
+        while True:
+            page = await self.get_page(table, partition, first, last, select=select, next_key=next_key)
+            for entity in page.entities:
+                yield entity
+            if page.next_key is None:
+                return
+            next_key = page.next_key
+
+    async def get_page(
+        self,
+        table: str,
+        partition: str,
+        first: str = "",
+        last: str = "~",
+        *,
+        select: Sequence[str] | None = None,
+        size: int = 1000,
+        next_key: Mapping[str, str] | None = None,
+    ) -> Page:
+        """One part of a range read. It may hold no row and still have a next part."""
+        query = (await self._table(table)).query_entities(
+            "PartitionKey eq @partition and RowKey ge @first and RowKey lt @last",
+            parameters={"partition": partition, "first": first, "last": last},
+            select=list(select) if select else None,
+            results_per_page=size,
+            retry_on_methods=REPEATABLE,
+        )
+        pages: Any = query.by_page(continuation_token=next_key)  # type: ignore[arg-type]  # typed as text, is a mapping
+        entities = await _asked(_first_page(pages))
+        token = pages.continuation_token
+        return Page(tuple(entities), token if token and token.get("PartitionKey") else None)
+
+    async def upsert_all(self, table: str, entities: Iterable[Entity]) -> None:
+        """Write rows of one partition, in transactions of at most 100 rows and 4 MiB, a few at a time."""
+        await self._transact(table, [("upsert", entity, {"mode": UpdateMode.REPLACE}) for entity in entities])
+
+    async def delete_all(self, table: str, partition: str, rows: Iterable[str]) -> None:
+        """Remove rows of one partition by their keys; one that is not there any more is no failure."""
+        keys = list(rows)
+        try:
+            await self._transact(table, [("delete", {"PartitionKey": partition, "RowKey": row}) for row in keys])
+        except ResourceNotFoundError:  # a transaction is all or nothing: a repeated clean-up goes row by row
+            for row in keys:
+                await self.delete(table, partition, row)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._service.close()
+        for closing in self._closing:
+            await closing.close()
+
+    async def _update(self, table: str, entity: Entity, etag: str | None, mode: UpdateMode) -> str:
+        condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
+        client = await self._table(table)
+        return _etag(await _asked(client.update_entity(entity, mode, retry_on_methods=REPEATABLE, **condition)))
+
+    async def _transact(self, table: str, operations: Sequence[Any]) -> None:
+        client = await self._table(table)
+        gate = asyncio.Semaphore(TRANSACTIONS_AT_ONCE)
+
+        async def submit(transaction: Sequence[Any]) -> None:
+            async with gate:
+                await _asked(client.submit_transaction(transaction, retry_on_methods=REPEATABLE))
+
+        await asyncio.gather(*(submit(transaction) for transaction in transactions_of(operations)))
+
+    async def _table(self, name: str) -> TableClient:
+        if name not in self._tables:
+            self._tables[name] = asyncio.ensure_future(self._created(name))
+        try:
+            return await asyncio.shield(self._tables[name])
+        except StorageFailure:
+            self._tables.pop(name, None)
+            raise
+
+    async def _created(self, name: str) -> TableClient:
+        return await _asked(self._service.create_table_if_not_exists(name, retry_on_methods=REPEATABLE))
+
+
+def transactions_of(operations: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Operations cut into transactions that the service takes."""
+    for part in batched(operations, LARGEST_TRANSACTION_ROWS, strict=False):
+        transaction: list[Any] = []
+        size = 0
+        for operation in part:
+            row_size = ROW_FRAME_BYTES + len(json.dumps(operation[1], default=str).encode())
+            if transaction and size + row_size > LARGEST_TRANSACTION_BYTES:
+                yield transaction
+                transaction, size = [], 0
+            transaction.append(operation)
+            size += row_size
+        yield transaction
+
+
+def open_tables(storage: Storage, session: aiohttp.ClientSession) -> TableStore:
+    """The tables of this storage, on connections of this session, which stays the caller's. Nothing is asked yet."""
+    options: dict[str, Any] = {
+        "transport": AioHttpTransport(session=session, session_owner=False),
+        "retry_total": 5,
+        "retry_backoff_factor": 0.4,
+        "connection_timeout": 5,
+        "read_timeout": 40,
+        "logging_enable": False,
+    }
+    match storage:
+        case StorageByConnectionString(connection_string=secret):
+            service = TableServiceClient.from_connection_string(secret.get_secret_value(), **options)
+            return TableStore(service)
+        case StorageByIdentity(table_service_url=url, client_id=client_id):
+            credential = ManagedIdentityCredential(client_id=client_id)
+            return TableStore(TableServiceClient(url, credential=credential, **options), credential)
+
+
+def _etag(written: Mapping[str, Any]) -> str:
+    return str(written["etag"])
+
+
+async def _first_page(pages: Any) -> list[TableEntity]:
+    async for page in pages:
+        return [entity async for entity in page]
+    return []
+
+
+async def _asked[Answer](question: Awaitable[Answer]) -> Answer:
+    """The answer; the SDK's many failures become the two that a caller can tell apart."""
+    try:
+        return await question
+    except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):
+        raise
+    except ClientAuthenticationError as error:
+        raise StorageRefused(_advice(error)) from None
+    except TableTransactionError as error:
+        if error.status_code == 404:
+            raise ResourceNotFoundError(error.message) from None
+        raise StorageUnavailable(f"Table Storage refused a transaction: {_first_line(error)}") from error
+    except HttpResponseError as error:
+        if error.status_code == 403:
+            raise StorageRefused(_advice(error)) from None
+        raise StorageUnavailable(f"Table Storage answered {error.status_code}: {_first_line(error)}") from error
+    except (AzureError, aiohttp.ClientError, TimeoutError) as error:
+        raise StorageUnavailable(
+            f"Table Storage does not answer ({type(error).__name__}): look at StatusStorage or AzureWebJobsStorage, "
+            "and whether that account can be reached from here"
+        ) from error
+
+
+def _advice(error: AzureError) -> str:
+    return (
+        "Table Storage refuses: look at the key in StatusStorage or AzureWebJobsStorage, or grant the identity the "
+        f"role Storage Table Data Contributor. It said: {_first_line(error)}"
+    )
+
+
+def _first_line(error: AzureError) -> str:
+    return str(error.message).strip().splitlines()[0][:200] if error.message else type(error).__name__

@@ -1,0 +1,100 @@
+"""The composition root: from ``Settings`` to the tools of the use cases; the only file that knows every product."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from weakref import WeakKeyDictionary
+
+import stamina
+
+from atlas.domain.pages import PageRules, sign_in_hosts
+from atlas.microsoft365.bookings_pages import BookingsPages
+from atlas.microsoft365.calls import Calls
+from atlas.microsoft365.connections import open_http, open_session, trusted_authorities
+from atlas.microsoft365.exchange import Exchange
+from atlas.microsoft365.graph import Graph
+from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, SignIn, sign_in_with
+from atlas.microsoft365.signed_calls import SignedCalls
+from atlas.scan.ports import Tools
+from atlas.settings import Settings
+from atlas.tables.census import Census
+from atlas.tables.changes import Changes
+from atlas.tables.scan_log import ScanLog
+from atlas.tables.status_rows import StatusRows
+from atlas.tables.store import TableStore, open_tables
+from atlas.tables.user_index import UserIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The tools of the use cases, and what some doors need beside them."""
+
+    tools: Tools
+    sign_in: SignIn
+
+
+_lifetimes: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Opened, AsyncGenerator[Opened]]] = WeakKeyDictionary()
+
+
+async def opened() -> Opened:
+    """What this process has opened, by the environment, when it is first asked for. Raises ``WrongSettings``.
+
+    It is closed with its event loop: a loop that ends closes the asynchronous generators it has begun.
+    """
+    loop = asyncio.get_running_loop()
+    if loop not in _lifetimes:
+        settings = Settings.load(os.environ)
+        lifetime = _lifetime(settings, lambda: datetime.now(UTC))  # noqa: TID251 - where the clock comes from
+        _lifetimes[loop] = (await anext(lifetime), lifetime)
+    return _lifetimes[loop][0]
+
+
+async def tools() -> Tools:
+    """The tools of this process. Raises ``WrongSettings``."""
+    return (await opened()).tools
+
+
+async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> AsyncGenerator[Opened]:
+    async with open_tools(settings, clock) as held:
+        yield held
+
+
+@asynccontextmanager
+async def open_tools(settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[Opened]:
+    """Clients and tables of these settings, closed at the end of the block; nobody is asked anything yet."""
+    # Every retry ends in an answer or a failure that is told; a line for each would only repeat it.
+    stamina.instrumentation.set_on_retry_hooks(())
+    trust = trusted_authorities(settings.extra_certificates)
+    async with open_http(trust) as http, open_session(trust) as session:
+        store = open_tables(settings.storage, session)
+        try:
+            sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
+            yield Opened(_tools(settings, clock, Calls(http), sign_in, store), sign_in)
+        finally:
+            await store.aclose()
+
+
+def _tools(
+    settings: Settings, clock: Callable[[], datetime], calls: Calls, sign_in: SignIn, store: TableStore
+) -> Tools:
+    tenant_id = settings.tenant_id
+    exchange = Exchange(SignedCalls(calls, sign_in, EXCHANGE_SCOPE), settings.exchange_url, tenant_id)
+    rules = PageRules(sign_in_hosts(settings.authority_host), settings.not_set_up_markers)
+    return Tools(
+        directory=Graph(SignedCalls(calls, sign_in, GRAPH_SCOPE), settings.graph_url),
+        mailboxes=exchange if settings.exchange_evidence else None,
+        pages=BookingsPages(calls, settings.bookings_url, tenant_id, rules),
+        rows=StatusRows(store, tenant_id),
+        index=UserIndex(store, tenant_id),
+        changes=Changes(store, tenant_id),
+        census=Census(store),
+        scans=ScanLog(store, tenant_id),
+        clock=clock,
+        bookings_url=settings.bookings_url,
+        probe_concurrency=settings.probe_concurrency,
+        probe_availability=settings.probe_availability,
+        history_days=settings.history_days,
+    )

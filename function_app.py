@@ -1,0 +1,33 @@
+"""The index of the app: one line for each door and each durable function."""
+
+import azure.durable_functions as df
+
+from activities import (
+    close_scan,
+    forget_old,
+    list_mailboxes,
+    list_users,
+    mark_gone,
+    probe_user,
+    read_organization,
+)
+from api import health, scans, timer, users
+from orchestrators import scan_page, scan_tenant
+
+app = df.DFApp()
+
+app.register_functions(timer.blueprint)
+app.register_functions(scans.blueprint)
+app.register_functions(users.blueprint)
+app.register_functions(health.blueprint)
+
+app.register_functions(scan_tenant.blueprint)
+app.register_functions(scan_page.blueprint)
+
+app.register_functions(read_organization.blueprint)
+app.register_functions(list_mailboxes.blueprint)
+app.register_functions(list_users.blueprint)
+app.register_functions(probe_user.blueprint)
+app.register_functions(mark_gone.blueprint)
+app.register_functions(forget_old.blueprint)
+app.register_functions(close_scan.blueprint)

@@ -1,0 +1,12 @@
+"""The names that flows, activities and doors know each other by."""
+
+SCAN_TENANT = "scan_tenant"
+SCAN_PAGE = "scan_page"
+
+READ_ORGANIZATION = "read_organization"
+LIST_MAILBOXES = "list_mailboxes"
+LIST_USERS = "list_users"
+PROBE_USER = "probe_user"
+MARK_GONE = "mark_gone"
+FORGET_OLD = "forget_old"
+CLOSE_SCAN = "close_scan"

@@ -1,0 +1,149 @@
+"""The scan of the whole tenant: organisation, mailboxes, then page after page of licensed users, and the close."""
+
+from collections.abc import Generator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import azure.durable_functions as df
+
+from atlas.domain.payloads import (
+    GoneAnswer,
+    MailboxesAnswer,
+    MailboxesOrder,
+    OrganizationAnswer,
+    UsersAnswer,
+    UsersOrder,
+)
+from atlas.domain.walk import Walk, exchange_warnings, lane_id
+from orchestrators.names import (
+    CLOSE_SCAN,
+    FORGET_OLD,
+    LIST_MAILBOXES,
+    LIST_USERS,
+    MARK_GONE,
+    READ_ORGANIZATION,
+    SCAN_PAGE,
+)
+
+PAGES_PER_GENERATION = 10
+ATTEMPTS = 5
+"""How often a listing is asked for its next page while its service throttles or does not answer."""
+LONGEST_WAIT_SECONDS = 900.0
+
+type Flow[Result] = Generator[Any, Any, Result]
+
+blueprint = df.Blueprint()
+
+
+class ScanFailed(Exception):
+    """The list of licensed users cannot be completed, so the scan cannot be."""
+
+
+@blueprint.orchestration_trigger(context_name="context")
+def scan_tenant(context: df.DurableOrchestrationContext) -> Flow[dict[str, Any] | None]:
+    """Walk through the tenant, then close the scan, whatever came of it; answers how it ended."""
+    walk = Walk.from_dict(context.get_input())
+    try:
+        if not walk.is_begun:
+            walk = yield from begin(context, walk)
+        for _ in range(PAGES_PER_GENERATION):
+            walk, has_more = yield from scan_one_page(context, walk)
+            if not has_more:
+                break
+        else:
+            context.continue_as_new(walk.to_dict())
+            return None
+        gone = yield context.call_activity(MARK_GONE, walk.scan_id)
+        closing = walk.closing(GoneAnswer.from_dict(gone))
+    except ScanFailed as failure:
+        closing = walk.failing(str(failure))
+    except Exception as error:  # noqa: BLE001 - a bug in an activity arrives as this; the scan must end and let go
+        closing = walk.failing(f"the scan broke off, the log says why: {str(error)[:300]}")
+    while (yield context.call_activity(FORGET_OLD, walk.scan_id)):
+        pass
+    return (yield context.call_activity(CLOSE_SCAN, closing.to_dict()))
+
+
+def begin(context: df.DurableOrchestrationContext, walk: Walk) -> Flow[Walk]:
+    """Read the organisation, take the census of mailboxes, and put the first page of users into the census."""
+    answer = yield from answered(context, READ_ORGANIZATION, {"scan_id": walk.scan_id})
+    organization = OrganizationAnswer.from_dict(answer)
+    mailboxes = MailboxesAnswer(problem="")
+    if organization.asks_exchange:
+        mailboxes = yield from take_mailboxes(context, walk.scan_id)
+    walk = replace(
+        walk,
+        is_begun=True,
+        sign_in_forced=organization.sign_in_forced,
+        has_mailboxes=mailboxes.problem is None,
+        warnings=mailboxes.warnings + exchange_warnings(organization.problem, mailboxes.problem),
+    )
+    walk = walk.with_page((yield from list_users(context, walk, link=None)))
+    context.set_custom_status(walk.progress())
+    return walk
+
+
+def take_mailboxes(context: df.DurableOrchestrationContext, scan_id: str) -> Flow[MailboxesAnswer]:
+    """List all mailboxes into the census. A listing that expires begins again once; then it is dropped whole."""
+    warnings: list[str] = []
+    link, restarts = None, 0
+    while True:
+        answer = yield from answered(context, LIST_MAILBOXES, MailboxesOrder(scan_id, link).to_dict())
+        page = MailboxesAnswer.from_dict(answer)
+        warnings += [warning for warning in page.warnings if warning not in warnings]
+        if page.is_expired and not restarts:
+            link, restarts = None, 1
+        elif page.problem is not None or page.link is None:
+            return replace(page, warnings=warnings)
+        else:
+            link = page.link
+
+
+def list_users(context: df.DurableOrchestrationContext, walk: Walk, link: str | None) -> Flow[UsersAnswer]:
+    """Put the next page of licensed users into the census; a listing that expires begins again once.
+
+    Users who stand on two pages then are asked about once: their row says that this scan has written it.
+    """
+    order = UsersOrder(walk.scan_id, walk.page + 1, link, walk.has_mailboxes)
+    listing = UsersAnswer.from_dict((yield from answered(context, LIST_USERS, order.to_dict())))
+    if listing.is_expired:
+        order = replace(order, link=None)
+        listing = UsersAnswer.from_dict((yield from answered(context, LIST_USERS, order.to_dict())))
+    if listing.problem is not None:
+        raise ScanFailed(f"the list of licensed users could not be completed: {listing.problem}")
+    return listing
+
+
+def scan_one_page(context: df.DurableOrchestrationContext, walk: Walk) -> Flow[tuple[Walk, bool]]:
+    """Probe the users of the page at hand while the next one is listed; answers whether there is a next one."""
+    tasks = [
+        context.call_sub_orchestrator(SCAN_PAGE, lane.to_dict(), lane_id(walk.scan_id, walk.page, number))
+        for number, lane in enumerate(walk.lanes())
+    ]
+    if walk.next_link:
+        order = UsersOrder(walk.scan_id, walk.page + 1, walk.next_link, walk.has_mailboxes)
+        tasks.append(context.call_activity(LIST_USERS, order.to_dict()))
+    results = (yield context.task_all(tasks)) if tasks else []
+    lanes, listing = (results[:-1], results[-1]) if walk.next_link else (results, None)
+    walk = walk.with_counts(lanes)
+    if listing is None:
+        return walk, False
+    page = UsersAnswer.from_dict(listing)
+    if page.problem is not None:
+        page = yield from list_users(context, walk, walk.next_link)
+    walk = walk.with_page(page)
+    context.set_custom_status(walk.progress())
+    return walk, True
+
+
+def answered(context: df.DurableOrchestrationContext, activity: str, order: dict[str, Any]) -> Flow[dict[str, Any]]:
+    """The answer of an activity that may ask to be called again later; the last attempt takes what there is."""
+    for attempt in range(1, ATTEMPTS + 1):
+        answer = yield context.call_activity(activity, {**order, "is_last_attempt": attempt == ATTEMPTS})
+        wait_seconds = answer.get("wait_seconds")
+        if wait_seconds is None:
+            break
+        wait = timedelta(seconds=min(wait_seconds, LONGEST_WAIT_SECONDS))
+        yield context.create_timer(context.current_utc_datetime + wait)
+    return answer
