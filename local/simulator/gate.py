@@ -1,11 +1,11 @@
 """What every request passes before a service answers: counts, latency, throttling, faults, the read-only trap."""
 
 import asyncio
-from typing import Any
 
 from aiohttp import web
 
 from local.simulator.faults import Fault
+from local.simulator.options import Pace
 from local.simulator.wire import Ask, Reply, Service
 from local.simulator.world import World
 
@@ -45,20 +45,19 @@ class Gate:
         if self._service.is_write(ask):
             self._world.metrics.writes.append(f"{self._service.name}: {ask.method} {ask.path}")
             return self._service.refuse_write(ask)
-        most = getattr(self._pace(), "most_in_flight", None)
-        if most is not None and in_flight > most:
-            return faulty(self._service, Fault(operation, 429, retry_after=self._pace().retry_after), ask)
+        pace = self._pace()
+        if pace.most_in_flight is not None and in_flight > pace.most_in_flight:
+            return faulty(self._service, Fault(operation, 429, retry_after=pace.retry_after), ask)
         fault = self._world.faults.next_for(f"{self._service.name}.{operation}")
         return self._service.answer(ask) if fault is None else faulty(self._service, fault, ask)
 
     def _latency_seconds(self) -> float:
         pace = self._pace()
-        jitter_ms = getattr(pace, "jitter_ms", 0)
-        return float(pace.latency_ms + (self._world.faults.jitter(jitter_ms) if jitter_ms else 0)) / 1000
+        jitter_ms = self._world.faults.jitter(pace.jitter_ms) if pace.jitter_ms else 0
+        return (pace.latency_ms + jitter_ms) / 1000
 
-    def _pace(self) -> Any:
-        behaviour = self._world.behaviour
-        return getattr(behaviour, self._service.name, behaviour.sign_in)
+    def _pace(self) -> Pace:
+        return self._world.behaviour.pace_of(self._service.name)
 
 
 def faulty(service: Service, fault: Fault, ask: Ask) -> Reply:

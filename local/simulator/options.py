@@ -91,7 +91,7 @@ class BookingsBehaviour(Pace):
 
 
 @dataclass(frozen=True)
-class SignIn(Changeable):
+class SignIn(Pace):
     """Entra and the managed identity endpoint (contracts, section 1)."""
 
     graph_roles: tuple[str, ...] = ("User.Read.All",)
@@ -106,7 +106,6 @@ class SignIn(Changeable):
     """Audience of the registration's federated credential."""
     federated_credential: bool = True
     """Whether the registration trusts the user-assigned identity."""
-    latency_ms: float = 0
 
 
 @dataclass(frozen=True)
@@ -133,6 +132,11 @@ class Behaviour(Changeable):
     bookings: BookingsBehaviour = field(default_factory=BookingsBehaviour)
     sign_in: SignIn = field(default_factory=SignIn)
     organization: Organization = field(default_factory=Organization)
+
+    def pace_of(self, service: str) -> Pace:
+        """Latency and throttling of one service, by its name."""
+        paces: dict[str, Pace] = {"graph": self.graph, "exchange": self.exchange, "bookings": self.bookings}
+        return paces.get(service, self.sign_in)
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class Population:
             upn=upn,
             display_name=display_name,
             department=names.DEPARTMENTS[luck[4] % len(names.DEPARTMENTS)],
-            mail=mail if story.mailbox in MAILBOXES_IN_EXCHANGE or is_guest else None,
+            mail=mail if is_guest or (story.mailbox in MAILBOXES_IN_EXCHANGE and luck[28] % 50 != 0) else None,
             primary_smtp=primary_smtp,
             account_enabled=kind == "UserMailbox" and luck[5] % 17 != 0,
             user_type="Guest" if is_guest else "Member",

@@ -1,7 +1,8 @@
 """A small simulated tenant, and plain HTTP to its sockets."""
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,6 @@ import pytest
 from local.simulator import Behaviour, SimulatedTenant, TenantPlan, running
 
 LICENSED = "assignedPlans/any(a:a/servicePlanId eq 199a5c09-e0ca-4e37-8f7c-b05d533e1ea2)"
-
-type Start = Callable[..., Awaitable[SimulatedTenant]]
 
 
 class Clock:
@@ -105,8 +104,6 @@ def clock() -> Clock:
 @pytest.fixture
 async def start(tmp_path: Path, clock: Clock) -> AsyncIterator[Callable[..., Any]]:
     """Starts a tenant of a plan, and ends it with the test."""
-    from contextlib import AsyncExitStack  # the stack lives as long as the test
-
     async with AsyncExitStack() as stack:
 
         async def started(behaviour: dict[str, Any] | None = None, **plan: Any) -> Client:

@@ -243,7 +243,7 @@ async def test_a_mailbox_made_anew_answers_at_its_new_guid_only(start):
 
 
 async def test_more_calls_at_once_than_allowed_are_throttled(start):
-    client = await start({"bookings": {"most_in_flight": 2, "latency_ms": 30, "retry_after": "7"}}, users=1)
+    client = await start({"bookings": {"most_in_flight": 2, "latency_ms": 200, "retry_after": "7"}}, users=1)
 
     replies = await asyncio.gather(*(client.services(0) for _ in range(6)))
 
@@ -311,3 +311,18 @@ async def test_the_answer_of_each_page_fits_the_outcome_it_is_expected_to_have(s
         }
         if person["page"] != Page.REDIRECT_SAME_ORIGIN:
             assert shows_types == expects_types, person["page"]
+
+
+async def test_a_slow_reply_is_still_the_right_one(start):
+    client = await start(**a_page(Page.SLOW))
+    client.tenant.behave(bookings={"slow_seconds": 0.01})
+    client.tenant.add_fault(Fault("bookings.services", status=200, delay_seconds=0.01))
+
+    assert [(await client.services(0)).json()["count"] for _ in range(2)] == [3, 3]
+
+
+async def test_a_fault_may_bring_its_own_body(start):
+    client = await start(**a_page(Page.PUBLIC_ONE))
+    client.tenant.add_fault(Fault("bookings.services", status=200, body="<html>once</html>"))
+
+    assert [(await client.services(0)).text[:6] for _ in range(2)] == ["<html>", '{"serv']

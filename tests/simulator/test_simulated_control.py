@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -139,20 +140,21 @@ async def test_settings_are_told_for_each_way_to_sign_in(start):
 
 
 async def test_it_runs_alone_prints_settings_and_ends_on_a_signal():
-    process = await asyncio.create_subprocess_exec(
+    program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "local.simulator", "--users", "7", "--sign-in", "secret"),
         stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
     )
     lines = []
     with contextlib.suppress(asyncio.IncompleteReadError):
-        while not lines or "Ctrl-C" not in lines[-1]:
-            lines.append((await process.stdout.readuntil(b"\n")).decode().strip())
+        while "Ctrl-C" not in "".join(lines):
+            lines.append((await program.stdout.readuntil(b"\n")).decode().strip())
 
     exported = dict(line.removeprefix("export ").split("=", 1) for line in lines if line.startswith("export "))
     control = next(line.split("control: ")[1] for line in lines if "control: " in line)
     async with httpx.AsyncClient() as http:
         assert len((await http.get(control, params={"licensed": "true"})).json()["value"]) == 7
-    process.send_signal(signal.SIGTERM)
+    program.send_signal(signal.SIGTERM)
 
-    assert await process.wait() == 0
+    assert await program.wait() == 0
     assert {"TENANT_ID", "GRAPH_URL", "AZURE_CLIENT_SECRET", "SSL_CERT_FILE"} <= set(exported)

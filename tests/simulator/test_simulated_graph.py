@@ -1,6 +1,7 @@
 """Graph as the contracts have it: the licence listing, single users, settings and the batch."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -156,8 +157,6 @@ async def test_the_count_is_plain_text(start):
 
 
 async def test_every_user_is_found_by_id_and_by_encoded_upn(start):
-    from urllib.parse import quote
-
     client = await start(users=120)
 
     for user in await client.all_licensed(top="999"):

@@ -2,10 +2,12 @@
 
 import tracemalloc
 from collections import Counter
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+import local.simulator
 from local.simulator import Evidence, MailboxPolicy, Organization, TenantPlan, ids, truth
 from local.simulator.mixes import EVERY, MIXES, shares
 from local.simulator.policy import AGENT, MAILBOX_SETTINGS, EwsSettings, conflicts, verdict
@@ -180,10 +182,23 @@ def test_every_mailbox_policy_has_settings():
 
 
 def test_the_simulator_imports_nothing_of_the_product():
-    from pathlib import Path
-
-    import local.simulator
-
     sources = Path(local.simulator.__file__).parent.glob("*.py")
 
     assert not [path.name for path in sources if "import atlas" in path.read_text() or "from atlas" in path.read_text()]
+
+
+def test_a_tenant_may_be_empty():
+    tenant = Tenant(TenantPlan(users=0, stale=0, unlicensed=0, exchange_only=0))
+
+    assert list(tenant.in_filter(0)) == list(tenant.in_exchange(0)) == []
+    assert tenant.count_in_graph() == 0
+
+
+def test_the_domain_of_a_url_depends_on_what_is_known():
+    tenant = Tenant(TenantPlan(users=2000))
+    people = [person for person in licensed(tenant) if person.mailbox_answers and person.mail is None]
+
+    found = [truth.expected(person, Organization(), Evidence(exchange=False)).domain for person in people]
+
+    assert people
+    assert found == [person.upn.rpartition("@")[2] for person in people]
