@@ -1,6 +1,7 @@
 """Made-up orchestrations come out as they must, however their tasks interleave."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -23,29 +24,36 @@ def programs(inside_all: st.SearchStrategy[Step]) -> st.SearchStrategy[Program]:
     def longer(shorter: st.SearchStrategy[Program]) -> st.SearchStrategy[Program]:
         child = st.tuples(st.just("child"), shorter)
         together = st.tuples(st.just("all"), st.lists(st.one_of(inside_all, child), min_size=1, max_size=5))
-        return st.lists(st.one_of(LEAF, RETRY, child, together), max_size=4)
+        first = st.tuples(st.just("any"), st.lists(LEAF, min_size=1, max_size=3))
+        return st.lists(st.one_of(LEAF, RETRY, child, together, first), max_size=4)
 
     return st.recursive(st.lists(LEAF, max_size=3), longer, max_leaves=6)
 
 
+class OneOf(int):
+    """The place of whichever of so many tasks was first."""
+
+    def __eq__(self, place: object) -> bool:
+        return isinstance(place, int) and 0 <= place < int(self)
+
+    __hash__ = int.__hash__
+
+
 def result_of(step: Step) -> Any:
-    match step:
-        case ("call", number):
-            return 2 * number
-        case ("nap", milliseconds):
-            return milliseconds
-        case ("timer", _):
-            return None
-        case ("fail",):
-            return "failed"
-        case ("retry", attempts):
-            return "attempt 3" if attempts >= 3 else "failed"
-        case ("child", program):
-            return results_of(program)
-        case ("all", steps):
-            results = [result_of(each) for each in steps]
-            return "failed" if "failed" in results else results
-    raise ValueError(step)
+    kind, *arguments = step
+    return WHAT_COMES_OUT[kind](*arguments)
+
+
+WHAT_COMES_OUT: dict[str, Callable[..., Any]] = {
+    "call": lambda number: 2 * number,
+    "nap": lambda milliseconds: milliseconds,
+    "timer": lambda _milliseconds: None,
+    "fail": lambda: "failed",
+    "retry": lambda attempts: "attempt 3" if attempts >= 3 else "failed",
+    "child": lambda program: results_of(program),
+    "all": lambda steps: "failed" if "failed" in results_of(steps) else results_of(steps),
+    "any": lambda steps: OneOf(len(steps)),
+}
 
 
 def results_of(program: Program) -> list[Any]:
