@@ -14,6 +14,7 @@ class ServiceMetrics:
     by_status: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
     most_in_flight: int = 0
+    """Without latency an answer takes no time and calls hardly overlap: choose some where this is to be asserted."""
 
     def opened(self, operation: str) -> None:
         """A request has arrived."""

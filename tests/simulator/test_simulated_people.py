@@ -202,3 +202,24 @@ def test_the_domain_of_a_url_depends_on_what_is_known():
 
     assert people
     assert found == [person.upn.rpartition("@")[2] for person in people]
+
+
+def test_forced_sign_in_explains_missing_pages_and_never_gives_them_a_url():
+    tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
+    forced = Organization(bookings_auth_enabled=True)
+
+    found = [truth.expected(person, forced) for person in licensed(tenant)]
+    hidden = [truth.expected(person, forced, hides_pages=True) for person in licensed(tenant)]
+
+    assert {one.status for one in found} == STATUSES - {"published", "noPublicTypes", "notSetUp"}
+    assert {one.url_path is None for one in found if one.status == "signInRequired"} == {True, False}
+    assert sum(one.url_path is not None for one in hidden) < sum(one.url_path is not None for one in found)
+
+
+def test_a_url_has_the_bare_guid_and_the_domain_in_lower_case():
+    for person in licensed(Tenant(TenantPlan(users=100))):
+        found = truth.expected(person, Organization())
+        if found.url_path:
+            assert found.url_path == found.url_path.lower()
+            assert found.url_path.startswith(f"/bookwithme/user/{person.mailbox_guid.replace('-', '')}@contoso")
+            assert found.status in {"published", "noPublicTypes", "signInRequired"}
