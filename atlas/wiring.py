@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,13 +58,6 @@ async def tools() -> Tools:
 
 
 async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> AsyncGenerator[Opened]:
-    async with open_tools(settings, clock) as held:
-        yield held
-
-
-@asynccontextmanager
-async def open_tools(settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[Opened]:
-    """Clients and tables of these settings, closed at the end of the block; nobody is asked anything yet."""
     # Every retry ends in an answer or a failure that is told; a line for each would only repeat it.
     stamina.instrumentation.set_on_retry_hooks(())
     trust = trusted_authorities(settings.extra_certificates)
@@ -75,6 +68,10 @@ async def open_tools(settings: Settings, clock: Callable[[], datetime]) -> Async
             yield Opened(_tools(settings, clock, Calls(http), sign_in, store), sign_in)
         finally:
             await store.aclose()
+
+
+open_tools = asynccontextmanager(_lifetime)
+"""Clients and tables of these settings, closed at the end of the block; nobody is asked anything yet."""
 
 
 def _tools(

@@ -27,7 +27,7 @@ class OneLine(logging.Formatter):
         """Format a record."""
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
         who = getattr(record, "function", "") or record.name
-        line = f"{at} {record.levelname:<7} {who}: {record.getMessage()}"
+        line = f"{at} {record.levelname:<7} {who}: {record.getMessage().rstrip()}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line

@@ -135,5 +135,6 @@ def _must_count_alike(execution: Execution, extension: Shim) -> None:
 
 
 def _named(task: Scheduled) -> str:
-    where = " ".join(str(part + 1) if isinstance(part, int) else part for part in task.path)
-    return f"{task.name or 'a timer'} (yield {where})"
+    place = ".".join(str(part + 1) for part in task.path if isinstance(part, int))
+    attempt = "".join(f", {part}" for part in task.path if isinstance(part, str))
+    return f"{task.name or 'a timer'} (yield {place}{attempt})"
