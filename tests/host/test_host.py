@@ -82,6 +82,7 @@ async def test_a_signal_ends_it_with_exit_code_0_whatever_still_runs(number: sig
     sample = Sample(http, HostChild(await until(url, "the host"), child.pid, ready))
     stuck = await sample.start("gets_stuck")
     await sample.is_running(stuck)
+    await sample.post("keep-open")
 
     child.send_signal(number)
     _, said = await child.communicate()

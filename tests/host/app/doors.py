@@ -5,6 +5,7 @@ import logging
 import os
 from datetime import UTC, datetime
 
+import aiohttp
 import azure.durable_functions as df
 import azure.functions as func
 
@@ -12,6 +13,7 @@ doors = df.Blueprint()
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 ticks: list[dict] = []
+sessions: list[aiohttp.ClientSession] = []  # as an app keeps them: for as long as the process lives
 
 
 def _described(request: func.HttpRequest) -> func.HttpResponse:
@@ -65,6 +67,12 @@ async def rest(req: func.HttpRequest) -> func.HttpResponse:
 @doors.route("log", methods=["POST"])
 def write_log(req: func.HttpRequest) -> func.HttpResponse:
     logging.getLogger("sample").info(req.get_body().decode())
+    return func.HttpResponse(status_code=204)
+
+
+@doors.route("keep-open", methods=["POST"])
+async def keep_open(req: func.HttpRequest) -> func.HttpResponse:
+    sessions.append(aiohttp.ClientSession())
     return func.HttpResponse(status_code=204)
 
 
