@@ -24,17 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     options = Options(hazards=Hazards(repeat=asked.repeat_activities, seed=asked.seed))
     try:
-        asyncio.run(_serve(app_folder, asked.port, options, ready_file))
+        asyncio.run(serve(app_folder, asked.port, options=options, on_ready=lambda ready: _announce(ready, ready_file)))
     except (BrokenApp, PortInUse, UnusableSettings) as fault:
         print(f"The local host cannot start: {fault}", file=sys.stderr)  # noqa: T201 - a terminal's last words
         return 1
     return 0
-
-
-async def _serve(app_folder: Path, port: int, options: Options, ready_file: Path | None) -> None:
-    await serve(app_folder, port, options=options, on_ready=lambda ready: _announce(ready, ready_file))
-    # A worker gives an app no moment to close its clients, so what they say about that now helps nobody.
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, _said: None)
 
 
 def _end_with_stdin() -> None:

@@ -69,7 +69,10 @@ async def test_the_log_can_go_to_a_file_too(app_folder: Path, tmp_path: Path, ht
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_ends_it_with_exit_code_0_whatever_still_runs(number: signal.Signals, tmp_path: Path, http):
+@pytest.mark.parametrize("flow", ["waits_for_event", "gets_stuck"])
+async def test_a_signal_ends_it_with_exit_code_0_whatever_still_runs(
+    number: signal.Signals, flow: str, tmp_path: Path, http
+):
     ready = tmp_path / "ready"
     command = [sys.executable, "-m", "local.host", "--app", str(SAMPLE_APP), "--port", "0", "--ready-file", str(ready)]
     child = await asyncio.create_subprocess_exec(
@@ -80,8 +83,7 @@ async def test_a_signal_ends_it_with_exit_code_0_whatever_still_runs(number: sig
         return ready.read_text() if ready.exists() else None
 
     sample = Sample(http, HostChild(await until(url, "the host"), child.pid, ready))
-    stuck = await sample.start("gets_stuck")
-    await sample.is_running(stuck)
+    await sample.is_running(await sample.start(flow))
     await sample.post("keep-open")
 
     child.send_signal(number)
