@@ -96,7 +96,7 @@ def classify(reply: PageReply, rules: PageRules) -> PageEvidence | Moved:
             return NoPage(500)
         case status if status in NOT_LEARNED or status >= 500:
             reason = NOT_LEARNED.get(status, Reason.UNREACHABLE)
-            return Unknown(reason, f"the Bookings service answered {status}")
+            return Unknown(reason, f"Bookings answered {status}")
         case status if status >= 400:
             return NoPage(status)
         case status:
@@ -168,7 +168,7 @@ def _holds_marker(body: bytes, rules: PageRules) -> bool:
 
 
 def _not_understood(what: str) -> Unknown:
-    return Unknown(Reason.NOT_UNDERSTOOD, f"the Bookings service answered {what}")
+    return Unknown(Reason.NOT_UNDERSTOOD, f"Bookings answered {what}")
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

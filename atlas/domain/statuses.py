@@ -55,7 +55,7 @@ def decide(evidence: Evidence) -> Verdict:
 
 def _no_mailbox(evidence: Evidence) -> Verdict | None:
     if isinstance(evidence.mailbox, NoMailbox):
-        return Verdict(Status.NO_MAILBOX, "licensed, but there is no mailbox in Exchange Online")
+        return Verdict(Status.NO_MAILBOX, "no mailbox in Exchange Online")
     return None
 
 
@@ -66,11 +66,11 @@ def _mailbox_not_learned(evidence: Evidence) -> Verdict | None:
 def _page_speaks(evidence: Evidence) -> Verdict | None:
     match evidence.page:
         case PageAnswers(public_types=()):
-            return Verdict(Status.NO_PUBLIC_TYPES, "the page answers and offers no public meeting type")
+            return Verdict(Status.NO_PUBLIC_TYPES, "no public meeting type")
         case PageAnswers():
             return Verdict(Status.PUBLISHED)
         case SignInAsked():
-            return Verdict(Status.SIGN_IN_REQUIRED, "the page asks its visitors to sign in")
+            return Verdict(Status.SIGN_IN_REQUIRED, "its visitors have to sign in")
         case Unknown() as unknown:
             return Verdict(Status.UNKNOWN, str(unknown))
         case _:
@@ -79,23 +79,21 @@ def _page_speaks(evidence: Evidence) -> Verdict | None:
 
 def _capability_missing(evidence: Evidence) -> Verdict | None:
     if isinstance(evidence.mailbox, Mailbox) and evidence.mailbox.has_capability is False:
-        return Verdict(
-            Status.NO_CAPABILITY, "the mailbox lacks BPOS_S_BookingsAddOn: the plan has not reached Exchange"
-        )
+        return Verdict(Status.NO_CAPABILITY, "the mailbox lacks BPOS_S_BookingsAddOn")
     return None
 
 
 def _sign_in_forced(evidence: Evidence) -> Verdict | None:
     if evidence.sign_in_forced:
         return Verdict(
-            Status.SIGN_IN_REQUIRED, "BookingsAuthEnabled hides every page from anonymous visitors: there may be one"
+            Status.SIGN_IN_REQUIRED, "BookingsAuthEnabled hides every page from anonymous visitors, so there may be one"
         )
     return None
 
 
 def _not_set_up(evidence: Evidence) -> Verdict | None:
     if isinstance(evidence.page, NoPage):
-        return Verdict(Status.NOT_SET_UP, f"the owner has not opened Bookings yet (answer {evidence.page.status})")
+        return Verdict(Status.NOT_SET_UP, f"its owner has not opened Bookings yet (answer {evidence.page.status})")
     return None
 
 

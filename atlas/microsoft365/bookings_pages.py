@@ -123,7 +123,7 @@ def parse_availability(document: Any) -> tuple[AvailabilityItem, ...]:
         staff = _Availability.model_validate(document).staff
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise NotUnderstood(f"the Bookings service answered availability without {where}") from None
+        raise NotUnderstood(f"Bookings answered availability without {where}") from None
     return tuple(
         AvailabilityItem(item.status, item.start.utc(), item.end.utc()) for member in staff for item in member.items
     )
@@ -169,8 +169,8 @@ def _failure_of_availability(reply: Reply) -> TenantFailure | None:
         case 200:
             return None
         case 429:
-            return Throttled("the Bookings service answered 429", wait_seconds_of(reply.headers))
+            return Throttled("Bookings answered 429", wait_seconds_of(reply.headers))
         case status if status == 408 or status >= 500:
-            return Unreachable(f"the Bookings service answered {status} to the question for free times")
+            return Unreachable(f"Bookings answered {status} to the question for free times")
         case status:
-            return NotUnderstood(f"the Bookings service answered {status} to the question for free times")
+            return NotUnderstood(f"Bookings answered {status} to the question for free times")

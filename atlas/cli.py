@@ -1,0 +1,84 @@
+"""The command line ``atlas``."""
+
+import asyncio
+import importlib
+from types import ModuleType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from atlas.settings import WrongSettings
+
+WRONG_SETTINGS = 2
+
+app = typer.Typer(
+    name="atlas",
+    help="Who in a Microsoft 365 tenant has a Personal Bookings page, and why somebody has none.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Users = Annotated[int, typer.Option("--users", min=1, max=200_000, envvar="USERS", help="licensed users")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, envvar="PORT", help="0 takes a free one")]
+
+
+@app.command()
+def demo(
+    users: Users = 200,
+    once: Annotated[bool, typer.Option("--once", help="end after the scan")] = False,  # noqa: FBT002 - a flag
+    port: Port = 7071,
+) -> None:
+    """Scan a simulated tenant on this machine, and show what was found."""
+    raise typer.Exit(_local("local.demo").main(users=users, once=once, port=port))
+
+
+@app.command()
+def host(port: Port = 7071) -> None:
+    """Run the app on the local host, with the settings of the environment and of local.settings.json."""
+    raise typer.Exit(_local("local.app_host").main(port=port))
+
+
+@app.command()
+def simulate(
+    users: Users = 200,
+    seed: Annotated[int, typer.Option(help="another seed, another tenant")] = 1,
+    latency_ms: Annotated[float, typer.Option(min=0, help="added to every answer")] = 0,
+    jitter_ms: Annotated[float, typer.Option(min=0, help="up to so much more")] = 0,
+    throttle_above: Annotated[
+        int | None, typer.Option(min=1, help="Bookings calls at once above which it answers 429")
+    ] = None,
+    sign_in: Annotated[str, typer.Option(help="whose settings to print")] = "system_assigned",
+) -> None:
+    """Run the simulated tenant alone, and print the settings that lead to it."""
+    standalone = _local("local.simulator.standalone")
+    if sign_in not in standalone.SIGN_INS:
+        raise typer.BadParameter(f"should be one of {', '.join(standalone.SIGN_INS)}", param_hint="--sign-in")
+    options = standalone.Options(
+        users=users,
+        seed=seed,
+        latency_ms=latency_ms,
+        jitter_ms=jitter_ms,
+        throttle_above=throttle_above,
+        sign_in=sign_in,
+    )
+    asyncio.run(standalone.main(options, typer.echo))
+
+
+def main() -> None:
+    """Run the command line; the exit code is 2 for wrong arguments or settings."""
+    try:
+        app()
+    except WrongSettings as wrong:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(str(wrong), markup=False)
+        raise SystemExit(WRONG_SETTINGS) from None
+
+
+def _local(module: str) -> ModuleType:
+    """A part of what stands in for the clouds; it comes with a source checkout only."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        if not (missing.name or "").startswith("local"):
+            raise
+        raise typer.BadParameter("this command needs a source checkout of Bookings Atlas") from None
