@@ -1,6 +1,7 @@
 """What the Bookings service's answer to ``services`` means (the table of the product contract, section 3)."""
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -108,7 +109,7 @@ def _classify_services(reply: PageReply) -> PageEvidence:
         return _not_understood("a web page instead of JSON")
     try:
         document = json.loads(reply.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _not_understood("broken JSON")
     services = document.get("service") if isinstance(document, dict) else None
     if not isinstance(services, list):
@@ -125,8 +126,11 @@ def _is_public(item: dict[str, Any]) -> bool:
 
 def _public_type(item: dict[str, Any]) -> PublicType:
     online = item.get("isLocationOnline")
+    type_id = item["serviceId"]
+    if type_id is None or type_id == "":
+        raise KeyError("serviceId")
     return PublicType(
-        type_id=str(item["serviceId"]),
+        type_id=str(type_id),
         title=str(item.get("title") or ""),
         duration_minutes=_minutes(item.get("defaultDuration")),
         is_online=online if isinstance(online, bool) else None,
@@ -141,16 +145,24 @@ def _minutes(iso_duration: object) -> int | None:
 
 
 def _classify_redirect(reply: PageReply) -> Moved | Unknown:
-    location = reply.headers.get("location", "")
-    target = urljoin(reply.url, location)
-    if not location or origin(target) != origin(reply.url):
+    target = _redirect_target(reply)
+    if not target or origin(target) != origin(reply.url):
         return _not_understood("a redirect to another origin")
     return Moved(target)
 
 
+def _redirect_target(reply: PageReply) -> str:
+    """Where a redirect leads; empty where it names no address."""
+    location = reply.headers.get("location", "")
+    try:
+        return urljoin(reply.url, location) if location else ""
+    except ValueError:
+        return ""
+
+
 def _points_to_sign_in(reply: PageReply, rules: PageRules) -> bool:
     if 300 <= reply.status < 400:
-        return _host(urljoin(reply.url, reply.headers.get("location", ""))) in rules.sign_in_hosts
+        return _host(_redirect_target(reply)) in rules.sign_in_hosts
     if not _is_html(reply):
         return False
     text = reply.body.lower()
@@ -159,7 +171,8 @@ def _points_to_sign_in(reply: PageReply, rules: PageRules) -> bool:
 
 def _is_html(reply: PageReply) -> bool:
     content_type = reply.headers.get("content-type", "").lower()
-    return "html" in content_type or ("json" not in content_type and reply.body.lstrip().startswith(b"<"))
+    body = reply.body.removeprefix(BOM_UTF8).lstrip()
+    return "html" in content_type or ("json" not in content_type and body.startswith(b"<"))
 
 
 def _holds_marker(body: bytes, rules: PageRules) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import unquote
 from uuid import UUID
 
 from atlas.domain.mailboxes import MailboxEvidence
@@ -49,16 +50,17 @@ def parse_subject(text: str) -> Subject:
 
     Raises ``NotAPageUrl`` for an address that is none of a personal page, else ``NotASubject``.
     """
+    text = text.strip()
     try:
         return UUID(text)
     except ValueError:
         pass
-    if "//" in text or "bookwithme" in text.lower() or text.lower().startswith(("book.ms", "www.book.ms")):
+    if "/" in unquote(unquote(text)):  # no UPN holds one
         return parse_page_url(text)
-    name, _, domain = text.strip().rpartition("@")
-    if not name or "." not in domain or any(character.isspace() for character in text.strip()):
+    name, _, domain = text.rpartition("@")
+    if not name or "." not in domain or any(character.isspace() for character in text):
         raise NotASubject("name a user by UPN (adele@contoso.com), Entra object id, or the address of a personal page")
-    return text.strip()
+    return text
 
 
 async def look_up(tools: Tools, subject: Subject, *, fresh: bool) -> Found:

@@ -1,0 +1,253 @@
+"""How a look turns the old row into the next, and what of it is a change."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas.domain.changes import ChangeKind, change_between
+from atlas.domain.findings import Finding
+from atlas.domain.learned import Reason, Unknown
+from atlas.domain.mailboxes import Mailbox, NoMailbox
+from atlas.domain.pages import NoPage, PageAnswers, PublicType, SignInAsked
+from atlas.domain.statuses import Evidence, Status
+from atlas.domain.user_rows import Look, UserRow, gone_row, next_row
+from atlas.domain.users import LicensedUser
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+BASE = "https://outlook.office.com"
+GUID = UUID("2be92a50-0c6b-4d1e-8a61-3f1f5a0c7e11")
+OTHER_GUID = UUID("3ce92a50-0c6b-4d1e-8a61-3f1f5a0c7e22")
+ADELE = LicensedUser(
+    "6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0", "AdeleV@login.example", "Adele Vance", mail="Adele@Mail.Example"
+)
+WHOLE = Mailbox(GUID, "Adele@Contoso.com", "UserMailbox", has_capability=True)
+BARE = Mailbox(GUID)
+PUBLIC = PageAnswers((PublicType("a1", "30 min", 30, True),))
+SILENT = Unknown(Reason.UNREACHABLE, "no connection")
+URL = f"{BASE}/bookwithme/user/{GUID.hex}@contoso.com"
+
+
+def look(mailbox=WHOLE, page=PUBLIC, at=NOW, user=ADELE, **more):
+    return Look(user, Evidence(mailbox, page, **more), at, BASE)
+
+
+def row_of(previous=None, scan_id="s1", **what):
+    return next_row(previous, look(**what), scan_id)
+
+
+def change(previous, row, *, scanned_before=True):
+    return change_between(previous, row, LATER, scanned_before=scanned_before)
+
+
+def kind(previous, row, **more):
+    told = change(previous, row, **more)
+    return told and told.kind
+
+
+def test_a_page_that_answers_has_its_address_and_its_types():
+    row = row_of(bookable=False)
+
+    assert (row.status, row.url, row.bookable, row.scan_id) == (Status.PUBLISHED, URL, False, "s1")
+    assert row.meeting_types is not None
+    assert row.meeting_types[0].url == f"{URL}/meetingtype/a1?anonymous&ep=mlink"
+    assert (row.last_known_status, row.last_known_at, row.checked_at) == (Status.PUBLISHED, NOW, NOW)
+    assert row.findings == (Finding.NOTHING_BOOKABLE,)
+    assert row.mailbox_guid == str(GUID)
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "user", "domain"),
+    [
+        (WHOLE, ADELE, "contoso.com"),
+        (BARE, ADELE, "mail.example"),
+        (BARE, replace(ADELE, mail=None), "login.example"),
+        (BARE, replace(ADELE, mail=""), "login.example"),
+    ],
+)
+def test_the_domain_is_of_the_smtp_address_else_of_mail_else_of_the_upn(mailbox, user, domain):
+    assert row_of(mailbox=mailbox, user=user).url == URL.replace("contoso.com", domain)
+
+
+@pytest.mark.parametrize("forced", [None, True])
+def test_only_a_page_that_answered_or_asked_for_sign_in_has_an_address(forced):
+    assert row_of(page=SignInAsked(), sign_in_forced=forced).url == URL
+    assert row_of(page=PageAnswers(())).url == URL
+    assert row_of(page=NoPage(404), sign_in_forced=forced).url is None
+    assert row_of(mailbox=NoMailbox(), page=None).url is None
+
+
+@pytest.mark.parametrize("silence", [{"page": SILENT}, {"mailbox": SILENT, "page": None}])
+def test_an_unknown_keeps_what_was_known(silence):
+    before = row_of()
+
+    row = row_of(before, scan_id="s2", at=LATER, **silence)
+
+    assert row.status is Status.UNKNOWN
+    assert row.reason == "unreachable: no connection"
+    assert (row.last_known_status, row.last_known_at) == (Status.PUBLISHED, NOW)
+    assert (row.url, row.meeting_types) == (before.url, before.meeting_types)
+    assert (row.mailbox_guid, row.primary_smtp_address) == (str(GUID), "Adele@Contoso.com")
+    assert (row.checked_at, row.scan_id) == (LATER, "s2")
+
+
+def test_an_unknown_after_an_unknown_still_keeps_it():
+    row = row_of(row_of(row_of(), page=SILENT), mailbox=SILENT, page=None)
+
+    assert (row.last_known_status, row.url) == (Status.PUBLISHED, URL)
+
+
+def test_an_unknown_from_the_first_keeps_nothing():
+    row = row_of(page=SILENT)
+
+    assert (row.status, row.last_known_status, row.url, row.meeting_types) == (Status.UNKNOWN, None, None, None)
+
+
+def test_evidence_of_graph_alone_keeps_the_smtp_address_of_the_same_mailbox():
+    row = row_of(row_of(), mailbox=BARE)
+
+    assert (row.primary_smtp_address, row.recipient_type, row.url) == ("Adele@Contoso.com", "UserMailbox", URL)
+
+
+def test_evidence_of_graph_alone_about_another_mailbox_drops_the_old_address():
+    row = row_of(row_of(), mailbox=Mailbox(OTHER_GUID))
+
+    assert (row.mailbox_guid, row.primary_smtp_address) == (str(OTHER_GUID), None)
+
+
+def test_a_mailbox_that_is_gone_leaves_nothing_of_itself():
+    row = row_of(row_of(), mailbox=NoMailbox("MailUser"), page=None)
+
+    assert (row.status, row.mailbox_guid, row.primary_smtp_address, row.url) == (Status.NO_MAILBOX, None, None, None)
+
+
+def test_only_scans_set_the_scan_id():
+    assert row_of(row_of(scan_id="s1"), scan_id=None).scan_id == "s1"
+    assert row_of(None, scan_id=None).scan_id is None
+
+
+def test_a_row_that_is_gone_keeps_who_it_was():
+    row = gone_row(row_of(bookable=False), LATER, "s2")
+
+    assert row.user == ADELE
+    assert (row.status, row.url, row.meeting_types, row.bookable, row.findings) == (Status.GONE, None, None, None, ())
+    assert (row.last_known_status, row.last_known_at, row.checked_at, row.scan_id) == (Status.GONE, LATER, LATER, "s2")
+
+
+PUBLISHED, EMPTY, HIDDEN = row_of(), row_of(page=PageAnswers(())), row_of(page=SignInAsked())
+NOT_SET_UP, FORCED = row_of(page=NoPage(404)), row_of(page=NoPage(404), sign_in_forced=True)
+NO_CAPABILITY = row_of(mailbox=replace(WHOLE, has_capability=False), page=NoPage(404))
+NO_MAILBOX = row_of(mailbox=NoMailbox(), page=None)
+MOVED = row_of(mailbox=replace(WHOLE, guid=OTHER_GUID))
+SWITCHED_OFF = replace(NOT_SET_UP, status=Status.SWITCHED_OFF, last_known_status=Status.SWITCHED_OFF)
+GONE = gone_row(PUBLISHED, NOW, "s1")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (NOT_SET_UP, PUBLISHED, ChangeKind.SET_UP),
+        (NOT_SET_UP, HIDDEN, ChangeKind.SET_UP),
+        (FORCED, HIDDEN, ChangeKind.SET_UP),
+        (NO_MAILBOX, EMPTY, ChangeKind.SET_UP),
+        (GONE, PUBLISHED, ChangeKind.SET_UP),
+        (PUBLISHED, NOT_SET_UP, ChangeKind.WITHDRAWN),
+        (EMPTY, NO_CAPABILITY, ChangeKind.WITHDRAWN),
+        (HIDDEN, NO_MAILBOX, ChangeKind.WITHDRAWN),
+        (PUBLISHED, MOVED, ChangeKind.URL_CHANGED),
+        (EMPTY, MOVED, ChangeKind.URL_CHANGED),
+        (PUBLISHED, SWITCHED_OFF, ChangeKind.SWITCHED_OFF),
+        (NOT_SET_UP, SWITCHED_OFF, ChangeKind.SWITCHED_OFF),
+        (PUBLISHED, GONE, ChangeKind.GONE),
+        (NOT_SET_UP, GONE, ChangeKind.GONE),
+        (PUBLISHED, EMPTY, ChangeKind.STATUS_CHANGED),
+        (EMPTY, PUBLISHED, ChangeKind.STATUS_CHANGED),
+        (PUBLISHED, HIDDEN, ChangeKind.STATUS_CHANGED),
+        (PUBLISHED, FORCED, ChangeKind.STATUS_CHANGED),
+        (NOT_SET_UP, NO_CAPABILITY, ChangeKind.STATUS_CHANGED),
+        (GONE, NOT_SET_UP, ChangeKind.STATUS_CHANGED),
+    ],
+)
+def test_a_change_is_of_the_kind_that_tells_it_best(before, after, expected):
+    told = change(before, after)
+
+    assert told is not None
+    assert told.kind is expected
+    assert (told.from_status, told.to_status) == (before.status, after.status)
+    assert (told.previous_url, told.url) == (before.url, after.url)
+    assert (told.user_id, told.upn, told.at, told.scan_id) == (ADELE.user_id, ADELE.upn, LATER, after.scan_id)
+
+
+ROWS = (PUBLISHED, EMPTY, HIDDEN, NOT_SET_UP, FORCED, NO_CAPABILITY, NO_MAILBOX, MOVED, SWITCHED_OFF)
+
+
+@pytest.mark.parametrize("row", [*ROWS, GONE])
+def test_the_same_again_is_no_change(row):
+    assert change(row, replace(row, checked_at=LATER, scan_id="s2", reason="otherwise put")) is None
+
+
+@pytest.mark.parametrize("silence", [{"page": SILENT}, {"mailbox": SILENT, "page": None}])
+def test_going_to_unknown_and_back_tells_nothing(silence):
+    before = row_of()
+    unknown = row_of(before, **silence)
+    back = row_of(unknown)
+
+    assert change(before, unknown) is None
+    assert change(unknown, back) is None
+
+
+def test_a_change_behind_an_unknown_is_told_when_it_is_seen():
+    unknown = row_of(row_of(), page=SILENT)
+
+    told = change(unknown, row_of(unknown, page=NoPage(404)))
+
+    assert told is not None
+    assert (told.kind, told.from_status, told.previous_url) == (ChangeKind.WITHDRAWN, Status.PUBLISHED, URL)
+
+
+@pytest.mark.parametrize("before", [None, row_of(page=SILENT)])
+def test_the_first_that_is_known_is_a_change_only_for_a_page_after_a_finished_scan(before):
+    assert kind(before, PUBLISHED) is ChangeKind.SET_UP
+    assert kind(before, PUBLISHED, scanned_before=False) is None
+    assert kind(before, NOT_SET_UP) is None
+    assert kind(before, FORCED) is None
+
+
+LOOKS = st.lists(
+    st.sampled_from(
+        [
+            {},
+            {"page": PageAnswers(())},
+            {"page": SignInAsked()},
+            {"page": NoPage(404)},
+            {"page": NoPage(404), "sign_in_forced": True},
+            {"page": SILENT},
+            {"mailbox": SILENT, "page": None},
+            {"mailbox": NoMailbox(), "page": None},
+            {"mailbox": BARE},
+            {"mailbox": Mailbox(OTHER_GUID)},
+        ]
+    ),
+    max_size=12,
+)
+
+
+@given(LOOKS)
+def test_changes_tell_the_whole_way_and_each_step_once(looks):
+    """Whoever follows the changes alone knows status and address as the rows do."""
+    row: UserRow | None = None
+    followed = None
+    for what in looks:
+        before, row = row, row_of(row, **what)
+        told = change(before, row)
+        if told and followed:
+            assert (told.from_status, told.previous_url) == followed
+        if told:
+            assert (told.from_status, told.previous_url) != (told.to_status, told.url)
+        if told or followed is None:
+            followed = None if row.last_known_status is None else (row.last_known_status, row.url)
+        assert followed == (None if row.last_known_status is None else (row.last_known_status, row.url))
