@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from croniter import croniter
@@ -21,6 +21,9 @@ OTHER_CLOUDS = re.compile(
     r"(^|\.)(microsoft(online)?\.(us|de)|office365\.(us|cn)|outlook\.cn|microsoftonline\.cn|chinacloudapi\.cn"
     r"|usgovcloudapi\.net|azure\.us|azure\.cn)$"
 )
+SIGNS_OF_A_SECRET = frozenset("@?;=~")
+"""Characters of passwords in addresses, shared access signatures, connection strings and client secrets: a value that
+holds one is not quoted back, for it may be a secret in the wrong place."""
 DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsu"
     "Fq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
@@ -95,12 +98,21 @@ def _guid(text: str) -> str:
         raise ValueError from None
 
 
+def _url_parts(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text.strip().rstrip("/"))
+        _ = parts.port  # checked when it is read
+    except ValueError:  # its message quotes the address, which may hold a secret
+        raise ValueError from None
+    return parts
+
+
 def _service_url(text: str) -> str:
-    parts = urlsplit(text.strip().rstrip("/"))
+    parts = _url_parts(text)
     host = parts.hostname or ""
     if OTHER_CLOUDS.search(host):
         raise ValueError("tenants outside the public cloud are out of scope")
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError
     if parts.scheme == "http" and not LOOPBACK.fullmatch(host):
         raise ValueError("http:// is accepted for loopback addresses only")
@@ -127,11 +139,19 @@ def _schedule(text: str) -> str:
     return text
 
 
-def _existing_file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        raise ValueError("no such file")
-    return path
+def _text_of_file(text: str) -> str:
+    try:
+        return Path(text).read_text()
+    except OSError:
+        raise ValueError("no such file, or none that can be read") from None
+    except ValueError:
+        raise ValueError("not a text") from None
+
+
+def _authorities_file(text: str) -> Path:
+    if "-----BEGIN " not in _text_of_file(text):
+        raise ValueError("no certificate in it")
+    return Path(text)
 
 
 def _certificate(secret: SecretStr) -> SecretStr:
@@ -142,7 +162,7 @@ def _certificate(secret: SecretStr) -> SecretStr:
 
 
 def _certificate_file(text: str) -> SecretStr:
-    return _certificate(SecretStr(_existing_file(text).read_text()))
+    return _certificate(SecretStr(_text_of_file(text)))
 
 
 def _connection_string(secret: SecretStr) -> SecretStr:
@@ -187,7 +207,7 @@ class Settings(BaseModel):
     authority_host: Annotated[str, AfterValidator(_https_url)] = Field(
         "https://login.microsoftonline.com", alias="AZURE_AUTHORITY_HOST", description="an https:// address"
     )
-    extra_certificates: Annotated[Path, BeforeValidator(_existing_file)] | None = Field(
+    extra_certificates: Annotated[Path, BeforeValidator(_authorities_file)] | None = Field(
         None, alias="SSL_CERT_FILE", description="the path of a PEM file with certificate authorities"
     )
     graph_url: ServiceUrl = Field("https://graph.microsoft.com", alias="GRAPH_URL", description=SERVICE_URL)
@@ -315,7 +335,7 @@ def _problem(detail: ErrorDetails, given: Mapping[str, str]) -> str:
     name = str(detail["loc"][0])
     if detail["type"] == "missing":
         return f"{name} is missing; it should be {_should_be(name)}."
-    value = "set" if _is_secret(name) or "@" in given[name] else repr(given[name])
+    value = "set" if _is_secret(name) or SIGNS_OF_A_SECRET & set(given[name]) else repr(given[name])
     why = str(detail.get("ctx", {}).get("error", ""))
     return f"{name} is {value}; it should be {_should_be(name)}{f' ({why})' if why else ''}."
 
