@@ -130,11 +130,16 @@ def _public_type(item: dict[str, Any]) -> PublicType:
     if type_id is None or type_id == "":
         raise KeyError("serviceId")
     return PublicType(
-        type_id=str(type_id),
-        title=str(item.get("title") or ""),
+        type_id=_text(type_id),
+        title=_text(item.get("title") or ""),
         duration_minutes=_minutes(item.get("defaultDuration")),
         is_online=online if isinstance(online, bool) else None,
     )
+
+
+def _text(value: object) -> str:
+    """As text that can be stored and sent: JSON may hold halves of characters, where a title was cut."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _minutes(iso_duration: object) -> int | None:

@@ -16,7 +16,7 @@ from atlas.tables.store import Entity, TableStore
 
 PERSONAL_BOOKINGS = "PersonalBookings"
 LARGEST_TEXT = 32_000
-"""A string property holds 64 KiB of UTF-16."""
+"""Code units of UTF-16; a string property holds 64 KiB of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +125,17 @@ def from_entity(entity: Mapping[str, Any]) -> KeptRow:
 def meeting_types_text(types: tuple[MeetingType, ...]) -> tuple[str, str | None]:
     """The list of section 5.1 as JSON; where a column cannot hold it, the first that fit and a sentence about it."""
     kept = types
-    while len(text := json.dumps([meeting_type_dict(item) for item in kept], ensure_ascii=False)) > LARGEST_TEXT:
-        kept = kept[: len(kept) * LARGEST_TEXT // len(text)]
+    while (size := _code_units(text := _types_json(kept))) > LARGEST_TEXT:
+        kept = kept[: len(kept) * LARGEST_TEXT // size]
     return text, None if kept == types else f"the first {len(kept)} of {len(types)} meeting types are kept"
+
+
+def _types_json(types: tuple[MeetingType, ...]) -> str:
+    return json.dumps([meeting_type_dict(item) for item in types], ensure_ascii=False)
+
+
+def _code_units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
 
 
 def meeting_type_dict(meeting_type: MeetingType) -> dict[str, Any]:

@@ -73,6 +73,13 @@ def test_a_meeting_type_that_cannot_be_named_is_not_understood(service_id):
     assert not_learned(classify(services({**PUBLIC, "serviceId": service_id}), RULES)) is Reason.NOT_UNDERSTOOD
 
 
+def test_half_a_character_of_a_title_that_was_cut_does_not_keep_the_row_from_being_written():
+    answer = classify(reply(200, '{"service": [{"serviceId": "a\\ud83d", "title": "Call \\ud83d"}]}', JSON), RULES)
+
+    assert isinstance(answer, PageAnswers)
+    assert (answer.public_types[0].type_id, answer.public_types[0].title) == ("a?", "Call ?")
+
+
 @pytest.mark.parametrize(
     ("duration", "minutes"),
     [("PT30M", 30), ("PT1H30M", 90), ("P1D", 1440), ("PT0S", 0), (None, None), ("half an hour", None), ([], None)],

@@ -1,0 +1,156 @@
+"""Rows, changes and the census as columns: what is written is read back, and what is not known has no column."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas.domain.changes import Change, ChangeKind
+from atlas.domain.findings import Finding
+from atlas.domain.learned import Reason, Unknown
+from atlas.domain.mailboxes import Mailbox, NoMailbox
+from atlas.domain.statuses import Status
+from atlas.domain.user_rows import MeetingType, UserRow
+from atlas.domain.users import LicensedUser
+from atlas.tables import census
+from atlas.tables.changes import change_key
+from atlas.tables.status_rows import change_dict, change_of, from_entity, meeting_types_text, to_entity
+from atlas.tables.user_index import mailbox_key, upn_key
+from tests.domain.moments import MOMENTS
+
+MOST_CODE_UNITS = 32 * 1024
+TEXTS = st.text(max_size=30)
+USERS = st.builds(
+    LicensedUser,
+    user_id=st.uuids().map(str),
+    upn=st.text(min_size=1, max_size=30),
+    display_name=st.none() | TEXTS,
+    department=st.none() | TEXTS,
+    mail=st.none() | TEXTS,
+    account_enabled=st.none() | st.booleans(),
+    user_type=st.none() | TEXTS,
+)
+TYPES = st.lists(
+    st.builds(MeetingType, TEXTS, TEXTS, st.none() | st.integers(0, 999), st.none() | st.booleans(), TEXTS), max_size=3
+).map(tuple)
+ROWS = st.builds(
+    UserRow,
+    user=USERS,
+    status=st.sampled_from(Status),
+    checked_at=MOMENTS,
+    reason=st.none() | st.text(min_size=1, max_size=30),
+    recipient_type=st.none() | TEXTS,
+    primary_smtp_address=st.none() | TEXTS,
+    mailbox_guid=st.none() | st.uuids().map(str),
+    url=st.none() | st.text(min_size=1, max_size=30),
+    meeting_types=st.none() | TYPES,
+    bookable=st.none() | st.booleans(),
+    findings=st.sets(st.sampled_from(Finding)).map(lambda found: tuple(sorted(found))),
+    last_known_status=st.none() | st.sampled_from(Status),
+    last_known_at=st.none() | MOMENTS,
+    changed_at=st.none() | MOMENTS,
+    scan_id=st.none() | TEXTS,
+)
+CHANGES = st.builds(
+    Change,
+    at=MOMENTS,
+    kind=st.sampled_from(ChangeKind),
+    user_id=st.uuids().map(str),
+    upn=TEXTS,
+    display_name=st.none() | TEXTS,
+    from_status=st.none() | st.sampled_from(Status),
+    to_status=st.sampled_from(Status),
+    url=st.none() | TEXTS,
+    previous_url=st.none() | TEXTS,
+    scan_id=st.none() | TEXTS,
+)
+
+
+@given(ROWS, st.none() | CHANGES)
+def test_a_row_comes_back_from_its_columns_as_it_was(row, pending):
+    entity = to_entity(row, "tenant", pending)
+
+    kept = from_entity(entity)
+    assert (kept.row, kept.pending_change) == (row, pending)
+    assert None not in entity.values()
+    assert (entity["PartitionKey"], entity["RowKey"]) == ("tenant", row.user.user_id)
+
+
+@given(CHANGES)
+def test_a_change_comes_back_from_its_columns_as_it_was(change):
+    columns = change_dict(change)
+
+    assert change_of(columns) == change
+    assert None not in columns.values()
+    assert change_key(change_of(columns)) == change_key(change)
+
+
+MAILBOXES = st.one_of(
+    st.builds(Mailbox, st.uuids(), st.none() | TEXTS, st.none() | TEXTS, st.none() | st.booleans()),
+    st.builds(NoMailbox, st.none() | TEXTS),
+    st.builds(Unknown, st.sampled_from(Reason), TEXTS),
+)
+
+
+@given(USERS, MAILBOXES)
+def test_a_place_in_the_census_comes_back_as_it_was(user, mailbox):
+    columns = {**census._user_columns(user), **census._mailbox_columns(mailbox)}
+    entity = census._row("scan", census.user_key(1, 2), columns)
+
+    assert census._user_of(entity) == user
+    assert census._mailbox_of(entity) == mailbox
+    assert None not in entity.values()
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 1999)), min_size=2, max_size=2, unique=True))
+def test_two_places_of_the_census_never_share_a_key(places):
+    assert census.user_key(*places[0]) != census.user_key(*places[1])
+
+
+def types(count, title):
+    return tuple(MeetingType(str(n), title, 30, True, "https://x") for n in range(count))
+
+
+@given(st.integers(0, 400), st.sampled_from(["plain", "ä" * 50, "📅" * 60, '"\\' * 50, "x" * 40_000]))
+def test_a_list_of_meeting_types_always_fits_its_column(count, title):
+    text, cut = meeting_types_text(types(count, title))
+
+    assert len(text.encode("utf-16-le")) // 2 <= MOST_CODE_UNITS
+    assert (cut is None) == (from_entity(row_with(text)).row.meeting_types == types(count, title))
+
+
+def row_with(text):
+    moment = datetime(2026, 11, 23, tzinfo=UTC)
+    return {"RowKey": "x", "UserPrincipalName": "x", "Status": "unknown", "CheckedAt": moment, "MeetingTypes": text}
+
+
+def test_a_list_that_was_cut_says_so_where_there_is_no_other_reason():
+    row = UserRow(LicensedUser("id", "upn"), Status.PUBLISHED, datetime(2026, 11, 23, tzinfo=UTC))
+
+    entity = to_entity(replace(row, meeting_types=types(1000, "a rather long title of a meeting")), "tenant")
+
+    assert "meeting types are kept" in entity["Reason"]
+
+
+FORBIDDEN = set("/\\#?%\t\n\r") | {chr(code) for code in [*range(0x20), *range(0x7F, 0xA0)]}
+
+
+@given(st.text(max_size=100))
+def test_a_upn_in_any_case_has_one_key_that_table_storage_takes(upn):
+    key = upn_key(upn)
+
+    assert not set(key) & FORBIDDEN
+    assert upn_key(upn.lower()) == key
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_two_upns_never_share_a_key(one, other):
+    assert (upn_key(one) == upn_key(other)) == (one.lower() == other.lower())
+
+
+def test_the_keys_of_upns_and_mailboxes_never_meet():
+    guid = str(UUID(int=1))
+
+    assert upn_key(guid) != mailbox_key(guid) == mailbox_key(guid.upper())
