@@ -29,7 +29,7 @@ def scan_page(context: df.DurableOrchestrationContext) -> Generator[Any, Any, di
         )
         lane = lane.with_answers(probes, [ProbeAnswer.from_dict(answer) for answer in answers])
         context.set_custom_status(lane.counts)
-        if lane.wait_seconds:
+        if lane.is_open and lane.wait_seconds:
             yield context.create_timer(context.current_utc_datetime + timedelta(seconds=lane.wait_seconds))
     context.continue_as_new(lane.to_dict())
     return None

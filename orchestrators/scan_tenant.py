@@ -15,7 +15,7 @@ from atlas.domain.payloads import (
     UsersAnswer,
     UsersOrder,
 )
-from atlas.domain.walk import Walk, exchange_warnings, lane_id
+from atlas.domain.walk import Walk, exchange_warnings, few_of, lane_id
 from orchestrators.names import (
     CLOSE_SCAN,
     FORGET_OLD,
@@ -30,6 +30,8 @@ PAGES_PER_GENERATION = 10
 ATTEMPTS = 5
 """How often a listing is asked for its next page while its service throttles or does not answer."""
 LONGEST_WAIT_SECONDS = 900.0
+RESTARTS = 3
+"""How often in a scan the listing of users begins again because its link was too old."""
 
 type Flow[Result] = Generator[Any, Any, Result]
 
@@ -37,7 +39,11 @@ blueprint = df.Blueprint()
 
 
 class ScanFailed(Exception):
-    """The list of licensed users cannot be completed, so the scan cannot be."""
+    """The list of licensed users cannot be completed, so the scan cannot be; ``walk`` is how far it came."""
+
+    def __init__(self, walk: Walk, problem: str) -> None:
+        super().__init__(f"the list of licensed users could not be completed: {problem}")
+        self.walk = walk
 
 
 @blueprint.orchestration_trigger(context_name="context")
@@ -57,11 +63,10 @@ def scan_tenant(context: df.DurableOrchestrationContext) -> Flow[dict[str, Any] 
         gone = yield context.call_activity(MARK_GONE, walk.scan_id)
         closing = walk.closing(GoneAnswer.from_dict(gone))
     except ScanFailed as failure:
-        closing = walk.failing(str(failure))
+        closing = failure.walk.failing(str(failure))
     except Exception as error:  # noqa: BLE001 - a bug in an activity arrives as this; the scan must end and let go
         closing = walk.failing(f"the scan broke off, the log says why: {str(error)[:300]}")
-    while (yield context.call_activity(FORGET_OLD, walk.scan_id)):
-        pass
+    yield from forget_old(context, walk.scan_id)
     return (yield context.call_activity(CLOSE_SCAN, closing.to_dict()))
 
 
@@ -79,7 +84,7 @@ def begin(context: df.DurableOrchestrationContext, walk: Walk) -> Flow[Walk]:
         has_mailboxes=mailboxes.problem is None,
         warnings=mailboxes.warnings + exchange_warnings(organization.problem, mailboxes.problem),
     )
-    walk = walk.with_page((yield from list_users(context, walk, link=None)))
+    walk = yield from list_users(context, walk, link=None)
     context.set_custom_status(walk.progress())
     return walk
 
@@ -91,7 +96,7 @@ def take_mailboxes(context: df.DurableOrchestrationContext, scan_id: str) -> Flo
     while True:
         answer = yield from answered(context, LIST_MAILBOXES, MailboxesOrder(scan_id, link).to_dict())
         page = MailboxesAnswer.from_dict(answer)
-        warnings += [warning for warning in page.warnings if warning not in warnings]
+        warnings = few_of([*warnings, *page.warnings])
         if page.is_expired and not restarts:
             link, restarts = None, 1
         elif page.problem is not None or page.link is None:
@@ -100,19 +105,20 @@ def take_mailboxes(context: df.DurableOrchestrationContext, scan_id: str) -> Flo
             link = page.link
 
 
-def list_users(context: df.DurableOrchestrationContext, walk: Walk, link: str | None) -> Flow[UsersAnswer]:
-    """Put the next page of licensed users into the census; a listing that expires begins again once.
+def list_users(context: df.DurableOrchestrationContext, walk: Walk, link: str | None) -> Flow[Walk]:
+    """The walk with the next page of licensed users, which now stands in the census.
 
-    Users who stand on two pages then are asked about once: their row says that this scan has written it.
+    A listing that expires begins again. Users who stand on two pages then are asked about once: their row says that
+    this scan has written it.
     """
-    order = UsersOrder(walk.scan_id, walk.page + 1, link, walk.has_mailboxes)
-    listing = UsersAnswer.from_dict((yield from answered(context, LIST_USERS, order.to_dict())))
-    if listing.is_expired:
-        order = replace(order, link=None)
+    while True:
+        order = UsersOrder(walk.scan_id, walk.page + 1, link, walk.has_mailboxes)
         listing = UsersAnswer.from_dict((yield from answered(context, LIST_USERS, order.to_dict())))
-    if listing.problem is not None:
-        raise ScanFailed(f"the list of licensed users could not be completed: {listing.problem}")
-    return listing
+        if listing.problem is None:
+            return walk.with_page(listing)
+        if not listing.is_expired or walk.restarts >= RESTARTS:
+            raise ScanFailed(walk, listing.problem)
+        walk, link = replace(walk, restarts=walk.restarts + 1), None
 
 
 def scan_one_page(context: df.DurableOrchestrationContext, walk: Walk) -> Flow[tuple[Walk, bool]]:
@@ -130,11 +136,21 @@ def scan_one_page(context: df.DurableOrchestrationContext, walk: Walk) -> Flow[t
     if listing is None:
         return walk, False
     page = UsersAnswer.from_dict(listing)
-    if page.problem is not None:
-        page = yield from list_users(context, walk, walk.next_link)
-    walk = walk.with_page(page)
+    if page.problem is None:
+        walk = walk.with_page(page)
+    else:
+        walk = yield from list_users(context, walk, walk.next_link)
     context.set_custom_status(walk.progress())
     return walk, True
+
+
+def forget_old(context: df.DurableOrchestrationContext, scan_id: str) -> Flow[None]:
+    """Remove what is kept no longer. What cannot be removed now is left to the next scan: this one ends as it went."""
+    try:
+        while (yield context.call_activity(FORGET_OLD, scan_id)):
+            pass
+    except Exception:  # noqa: BLE001 - whatever an activity raises arrives as this
+        return
 
 
 def answered(context: df.DurableOrchestrationContext, activity: str, order: dict[str, Any]) -> Flow[dict[str, Any]]:

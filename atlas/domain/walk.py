@@ -1,6 +1,6 @@
 """How a scan walks through the tenant: pages of users cut into lanes, each asking a few users at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -14,6 +14,8 @@ ATTEMPTS = 3
 STORAGE_WAIT_SECONDS = 5.0
 LONGEST_WAIT_SECONDS = 900.0
 LONGEST_PAUSE_SECONDS = 8.0
+MOST_WARNINGS = 10
+MORE_WARNINGS = "Exchange gave more warnings than these."
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ class Walk(Payload):
     total: int | None = None
     counts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    restarts: int = 0
+    """How often the listing has begun again because its link was too old."""
 
     def with_page(self, listing: UsersAnswer) -> "Walk":
         """The walk with the page that ``list_users`` has put into the census."""
@@ -170,6 +174,13 @@ def exchange_warnings(organization_problem: str | None, mailboxes_problem: str |
     if organization_problem:
         return [f"{organization_problem}. In this scan BookingsAuthEnabled is not known."]
     return []
+
+
+def few_of(warnings: Iterable[str]) -> list[str]:
+    """Each warning once, and no more of them than a flow's status and a column can hold."""
+    distinct = list(dict.fromkeys(warnings))
+    told = [warning for warning in distinct if warning != MORE_WARNINGS][:MOST_WARNINGS]
+    return told if len(told) == len(distinct) else [*told, MORE_WARNINGS]
 
 
 def lane_id(scan_id: str, page: int, lane: int) -> str:

@@ -8,6 +8,7 @@ from atlas.domain.mailboxes import MailboxEvidence
 from atlas.domain.payloads import MailboxesAnswer, MailboxesOrder, OrganizationAnswer, UsersAnswer, UsersOrder
 from atlas.domain.scans import ScanState
 from atlas.domain.users import LicensedUser
+from atlas.domain.walk import few_of
 from atlas.microsoft365.failures import ListingExpired, TenantFailure, Throttled, Unreachable
 from atlas.scan.ports import Tools
 
@@ -42,7 +43,8 @@ async def list_mailboxes(tools: Tools, order: MailboxesOrder) -> MailboxesAnswer
         wait_seconds = _wait_seconds(failure, is_last_attempt=order.is_last_attempt)
         return MailboxesAnswer(problem=str(failure), wait_seconds=wait_seconds)
     await tools.census.add_mailboxes(order.scan_id, page.mailboxes)
-    return MailboxesAnswer(link=page.next_link, warnings=[f"Exchange: {warning[:300]}" for warning in page.warnings])
+    warnings = few_of(f"Exchange: {warning[:300]}" for warning in page.warnings)
+    return MailboxesAnswer(link=page.next_link, warnings=warnings)
 
 
 async def list_users(tools: Tools, order: UsersOrder) -> UsersAnswer:

@@ -13,10 +13,13 @@ from atlas.domain.walk import (
     LARGEST_FLOW_COUNT,
     LONGEST_PAUSE_SECONDS,
     LONGEST_WAIT_SECONDS,
+    MORE_WARNINGS,
+    MOST_WARNINGS,
     STORAGE_WAIT_SECONDS,
     Lane,
     Walk,
     exchange_warnings,
+    few_of,
     lane_id,
 )
 
@@ -196,3 +199,12 @@ def test_counts_add_as_numbers_do(parts):
     assert total.by_status == dict(sum(map(Counter, parts), Counter())) | {
         name: 0 for part in parts for name, count in part.items() if not sum(p.get(name, 0) for p in parts)
     }
+
+
+@given(st.lists(st.sampled_from([f"warning {number}" for number in range(30)]), max_size=40), st.integers(0, 40))
+def test_of_many_warnings_a_few_are_told_and_that_there_are_more(warnings, first):
+    told = few_of([*few_of(warnings[:first]), *warnings[first:]])
+
+    distinct = list(dict.fromkeys(warnings))
+    assert told[:MOST_WARNINGS] == distinct[:MOST_WARNINGS]
+    assert (told[MOST_WARNINGS:] == [MORE_WARNINGS]) == (len(distinct) > MOST_WARNINGS)
