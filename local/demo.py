@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,22 @@ from atlas.report.terminal import totals_table, users_table
 from atlas.settings import Settings
 from local.app_host import CHECKOUT
 from local.azurite import AzuriteNotThere, azurite_tables
+from local.host.child import HostDidNotStart, host_child
 from local.simulator import SimulatedTenant, TenantPlan, running
 
 LOG_FILE = CHECKOUT / ".local" / "demo.log"
 LATENCY = {"latency_ms": 20, "jitter_ms": 40}
 """Enough to see a scan move."""
 MOST_LINES = 250
-WIDE = 200
+WIDE = 260
 """Columns of an output that is no terminal: enough for a whole page address."""
 LOOK_EVERY_SECONDS = 0.3
 EVIDENCE = {"mailbox_policy": False}
 """What the product uses of what the simulated tenant can tell."""
+
+
+UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
+"""Takes the product's settings that this terminal or a local.settings.json has out of the host's way."""
 
 
 class DemoFailed(Exception):
@@ -45,7 +49,7 @@ def main(*, users: int, once: bool, port: int) -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     try:
         return asyncio.run(_demo(console, users, port, once=once))
-    except (DemoFailed, AzuriteNotThere) as failure:
+    except (DemoFailed, AzuriteNotThere, HostDidNotStart) as failure:
         console.print(f"The demo cannot go on: {failure}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
@@ -54,52 +58,22 @@ def main(*, users: int, once: bool, port: int) -> int:
 
 async def _demo(console: Console, users: int, port: int, *, once: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="bookings-atlas-") as folder:
+        LOG_FILE.parent.mkdir(exist_ok=True)
         console.print(f"A simulated tenant with {users:,} licensed users, Azurite, and the local host …")
         async with running(TenantPlan(users=users), folder=Path(folder)) as tenant:
             tenant.behave(graph=LATENCY, exchange=LATENCY, bookings=LATENCY)
             with azurite_tables() as azurite:
                 settings = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string}
-                async with _host(settings, port) as url, httpx.AsyncClient(base_url=url, timeout=60) as http:
-                    scan = await _scan(console, http, users)
+                host = host_child(
+                    CHECKOUT, settings={**UNSET, **settings}, arguments=("--log-file", str(LOG_FILE)), port=_free(port)
+                )
+                with host as answering:
+                    async with httpx.AsyncClient(base_url=answering.url, timeout=60) as http:
+                        scan = await _scan(console, http, users)
                     succeeded = await _show(console, scan, settings, tenant)
                     if not once:
-                        await _stay(console, url, tenant)
+                        await _stay(console, answering.url, tenant)
                     return 0 if succeeded else 1
-
-
-@contextlib.asynccontextmanager
-async def _host(settings: Mapping[str, str], port: int) -> AsyncIterator[str]:
-    """The local host in a process of its own, without any setting of the product that this terminal has."""
-    nothing = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
-    LOG_FILE.parent.mkdir(exist_ok=True)
-    url = f"http://127.0.0.1:{_free(port)}"
-    with LOG_FILE.open("w") as log:
-        host = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "local.host", "--port", url.rpartition(":")[2], "--app", str(CHECKOUT)),
-            "--end-with-stdin",
-            cwd=CHECKOUT,
-            env={**os.environ, **nothing, **settings},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            await _until_it_answers(url, host)
-            yield url
-        finally:
-            if host.returncode is None:
-                host.terminate()
-            await host.wait()
-
-
-async def _until_it_answers(url: str, host: asyncio.subprocess.Process) -> None:
-    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-        while host.returncode is None:
-            with contextlib.suppress(httpx.TransportError):
-                await http.get("/api/health")
-                return
-            await asyncio.sleep(0.1)
-    raise DemoFailed(f"the local host ended:\n{LOG_FILE.read_text()[-2000:]}")
 
 
 async def _scan(console: Console, http: httpx.AsyncClient, users: int) -> Mapping[str, Any]:

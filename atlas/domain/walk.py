@@ -170,9 +170,11 @@ def exchange_warnings(organization_problem: str | None, mailboxes_problem: str |
     """One warning for whatever Exchange did not tell: what was wrong, and what this scan therefore does not know."""
     if mailboxes_problem:
         lost = "capability, policy" + (" and BookingsAuthEnabled" if organization_problem else "")
-        return [f"{mailboxes_problem}. In this scan mailbox GUIDs come from Microsoft Graph, and {lost} are not known."]
+        return [
+            f"{mailboxes_problem.rstrip('.')}. So mailbox GUIDs come from Microsoft Graph, and {lost} are not known."
+        ]
     if organization_problem:
-        return [f"{organization_problem}. In this scan BookingsAuthEnabled is not known."]
+        return [f"{organization_problem.rstrip('.')}. So BookingsAuthEnabled is not known."]
     return []
 
 

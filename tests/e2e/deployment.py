@@ -1,0 +1,88 @@
+"""The whole product for one test: a simulated tenant, Azurite, and the local host with the unmodified app."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from azure.data.tables.aio import TableServiceClient
+
+from atlas.settings import Settings
+from local.azurite import Azurite
+from local.host.child import HostChild, host_child
+from local.simulator import MIXES, Evidence, SimulatedTenant, TenantPlan, running
+
+ROOT = Path(__file__).parents[2]
+UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
+WITHOUT_MAILBOX_POLICIES = {"mailbox_policy": False}
+"""The product does not read mailbox policies yet, so nobody is expected to be switched off by one."""
+
+type Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A running product and the tenant that it scans."""
+
+    tenant: SimulatedTenant
+    host: HostChild
+    http: httpx.AsyncClient
+    settings: Mapping[str, str]
+
+    async def scan(self) -> Document:
+        """Start a scan and wait for its end."""
+        return await self.ended((await self.http.post("/api/scans")).json()["id"])
+
+    async def ended(self, scan_id: str) -> Document:
+        """The scan of this id once it has ended."""
+        while (scan := await self.get_scan(scan_id))["state"] in {"pending", "running"}:
+            await asyncio.sleep(0.05)
+        return scan
+
+    async def get_scan(self, scan_id: str) -> Document:
+        """The scan as its route tells it now."""
+        return (await self.http.get(f"/api/scans/{scan_id}")).json()
+
+    async def probed(self, scan_id: str, least: int) -> Document:
+        """The scan once it has asked so many users."""
+        while ((scan := await self.get_scan(scan_id))["usersProbed"] or 0) < least:
+            assert scan["state"] in {"pending", "running"}, scan
+            await asyncio.sleep(0.02)
+        return scan
+
+    async def look_up(self, user: str, **query: str) -> httpx.Response:
+        """One user's page."""
+        return await self.http.get(f"/api/users/{user}/bookings", params=query)
+
+    async def rows(self, table: str = "PersonalBookings") -> dict[str, Document]:
+        """All rows of a table by their row keys, read by a plain client of the storage."""
+        service = TableServiceClient.from_connection_string(self.settings["AzureWebJobsStorage"])
+        async with service, service.get_table_client(table) as client:
+            return {row["RowKey"]: dict(row) async for row in client.list_entities()}
+
+    def expected(self, **evidence: bool) -> dict[str, Any]:
+        """What the tenant was made to be found as: by object id, of everybody with a usable plan."""
+        told = Evidence(**{**WITHOUT_MAILBOX_POLICIES, **evidence})
+        everybody = self.tenant.control.users(0, 5000, told, licensed=True)
+        return {user["id"]: user["expected"] for user in everybody}
+
+
+@asynccontextmanager
+async def tenant_of(folder: Path, users: int = 40, mix: str = "healthy", **plan: Any) -> AsyncIterator[SimulatedTenant]:
+    """A simulated tenant."""
+    async with running(TenantPlan(users=users, mix=MIXES[mix], **plan), folder=folder) as tenant:
+        yield tenant
+
+
+@asynccontextmanager
+async def deployed(
+    tenant: SimulatedTenant, azurite: Azurite, *arguments: str, **settings: str
+) -> AsyncIterator[Deployment]:
+    """The product on the local host, with the tenant's settings and these on top."""
+    given = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string, **settings}
+    with host_child(ROOT, settings={**UNSET, **given}, arguments=arguments) as host:
+        async with httpx.AsyncClient(base_url=host.url, timeout=60) as http:
+            yield Deployment(tenant, host, http, given)
