@@ -4,7 +4,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -124,7 +124,13 @@ def _app_registration(
     kind: ClientSecret | ClientCertificate | FederatedIdentity, authority: str, trust: ssl.SSLContext
 ) -> Asks:
     credential, setting = _credential(kind)
-    http = httpx.Client(verify=trust, timeout=30, trust_env=False, event_hooks={"response": [_raise_if_busy]})
+    http = httpx.Client(
+        verify=trust,
+        timeout=30,
+        trust_env=False,
+        limits=httpx.Limits(max_keepalive_connections=0),  # tokens are asked for once an hour; nothing is left to close
+        event_hooks={"response": [_raise_if_busy]},
+    )
     application: msal.ConfidentialClientApplication | None = None
 
     def ask(scope: str) -> tuple[str, float]:
@@ -136,7 +142,7 @@ def _app_registration(
                     client_credential=credential,
                     authority=authority,
                     instance_discovery=False,  # else msal asks the public cloud about any other authority
-                    http_client=http,
+                    http_client=_HttpForMsal(http),
                 )
             application.remove_tokens_for_client()  # msal's own cache might hold a token that its service refused
             answer = application.acquire_token_for_client([scope])
@@ -150,6 +156,23 @@ def _app_registration(
         return _token_of(answer, authority, setting)
 
     return ask
+
+
+class _HttpForMsal:
+    """The part of an HTTP client that msal uses. It signs assertions as bytes, which httpx would send as ``b'...'``."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    def post(self, url: str, data: Mapping[str, Any] | None = None, **more: Any) -> httpx.Response:
+        form = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
+        return self._http.post(url, data=form, **more)
+
+    def get(self, url: str, **more: Any) -> httpx.Response:
+        return self._http.get(url, **more)
+
+    def close(self) -> None:
+        self._http.close()
 
 
 def _raise_if_busy(response: httpx.Response) -> None:
@@ -182,7 +205,7 @@ def _token_of(answer: dict[str, Any], authority: str, setting: str) -> tuple[str
     if "access_token" in answer:
         return str(answer["access_token"]), float(answer["expires_in"])
     raise SignInRefused(
-        f"the sign-in service {authority} refused ({answer.get('error')}): look at TENANT_ID, AZURE_CLIENT_ID and "
+        f"{authority} refused the sign-in ({answer.get('error')}): look at TENANT_ID, AZURE_CLIENT_ID and "
         f"{setting}. It said: {_first_line(str(answer.get('error_description', '')))}"
     )
 

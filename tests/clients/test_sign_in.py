@@ -1,0 +1,275 @@
+"""Sign-in in each of its four ways, with Microsoft's own libraries against the simulated services."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from atlas.microsoft365.connections import trusted_authorities
+from atlas.microsoft365.failures import Refused, SignInRefused, Throttled, Unreachable
+from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, SignIn, sign_in_with
+from atlas.settings import ClientCertificate, ClientSecret, FederatedIdentity, ManagedIdentity
+from local.simulator import Fault, SimulatedTenant
+
+WAYS = {
+    "system-assigned": SimulatedTenant.settings,
+    "user-assigned": SimulatedTenant.settings_for_user_assigned,
+    "secret": SimulatedTenant.settings_for_secret,
+    "certificate file": SimulatedTenant.settings_for_certificate,
+    "certificate text": lambda tenant: tenant.settings_for_certificate(as_text=True),
+    "federated": SimulatedTenant.settings_for_federated,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_every_way_to_sign_in_reaches_graph_and_exchange(start, way):
+    clients = await start(users=3, settings_of=WAYS[way])
+
+    page = await clients.graph.get_licensed_page(None)
+    organization = await clients.exchange.get_organization()
+
+    assert len(page.users) == 3
+    assert organization.bookings_auth_enabled is False
+
+
+def with_home(**changed):
+    """Settings of an app whose registration is in another tenant than the one that is scanned."""
+    return {"home_tenant_id": "99999999-8888-4777-8666-555555555555", **changed}
+
+
+async def test_an_app_of_another_tenant_signs_in_by_its_federated_identity(start):
+    clients = await start(users=2, settings_of=SimulatedTenant.settings_for_federated, **with_home())
+
+    assert len((await clients.graph.get_licensed_page(None)).users) == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_token_is_asked_for_once_when_many_need_one_at_once(start, way):
+    clients = await start(users=1, settings_of=WAYS[way])
+
+    tokens = await asyncio.gather(*(clients.sign_in.token(GRAPH_SCOPE) for _ in range(20)))
+
+    assert len(set(tokens)) == 1
+    service = "managed_identity" if "assigned" in way else "entra"
+    assert clients.asked(service, "token") == 1
+
+
+async def test_a_token_is_asked_for_once_for_each_scope(start):
+    clients = await start(users=1, settings_of=SimulatedTenant.settings_for_secret)
+
+    graph, exchange = await asyncio.gather(clients.sign_in.token(GRAPH_SCOPE), clients.sign_in.token(EXCHANGE_SCOPE))
+
+    assert graph != exchange
+    assert clients.asked("entra", "token") == 2
+
+
+class Asks:
+    """Gives tokens that are numbered, or fails when told to."""
+
+    def __init__(self, lifetime=3600.0):
+        self.given = 0
+        self.lifetime = lifetime
+        self.failure = None
+
+    def __call__(self, scope):
+        if self.failure:
+            raise self.failure
+        self.given += 1
+        return f"{scope}-{self.given}", self.lifetime
+
+
+@pytest.fixture
+def renewing():
+    now = SimpleNamespace(seconds=1000.0)
+    asks = Asks()
+    return now, asks, SignIn(asks, lambda: now.seconds)
+
+
+async def test_a_token_is_kept_until_shortly_before_it_runs_out(renewing):
+    now, asks, sign_in = renewing
+    first = await sign_in.token("s")
+
+    now.seconds += 3299
+    kept = await sign_in.token("s")
+    now.seconds += 2
+    renewed = await sign_in.token("s")
+
+    assert first == kept == "s-1"
+    assert renewed == "s-2"
+    assert asks.given == 2
+
+
+async def test_a_token_that_lives_shortly_is_kept_for_half_its_life(renewing):
+    now, asks, sign_in = renewing
+    asks.lifetime = 100
+    await sign_in.token("s")
+
+    now.seconds += 49
+    assert await sign_in.token("s") == "s-1"
+    now.seconds += 2
+
+    assert await sign_in.token("s") == "s-2"
+
+
+@pytest.mark.parametrize("failure", [Throttled("429", 30), Unreachable("503")])
+async def test_while_the_old_token_lives_a_renewal_that_fails_is_no_failure(renewing, failure):
+    now, asks, sign_in = renewing
+    await sign_in.token("s")
+    asks.failure = failure
+
+    now.seconds += 3500
+    assert await sign_in.token("s") == "s-1"
+    now.seconds += 101
+    with pytest.raises(type(failure)):
+        await sign_in.token("s")
+
+
+async def test_only_the_token_that_was_refused_is_thrown_away(renewing):
+    _, asks, sign_in = renewing
+    first = await sign_in.token("s")
+
+    sign_in.forget("s", "an older one")
+    sign_in.forget("other", first)
+    kept = await sign_in.token("s")
+    sign_in.forget("s", first)
+
+    assert kept == first
+    assert await sign_in.token("s") == "s-2"
+    assert asks.given == 2
+
+
+async def test_a_refused_token_is_asked_for_anew_once(start):
+    clients = await start(users=2)
+    clients.tenant.add_fault(Fault("graph.users", status=401))
+
+    page = await clients.graph.get_licensed_page(None)
+
+    assert len(page.users) == 2
+    assert clients.asked("managed_identity", "token") == 2
+
+
+async def test_tokens_that_are_refused_again_are_a_refusal_and_no_loop(start):
+    clients = await start(users=2)
+    clients.tenant.add_fault(Fault("graph.users", status=401, times=None))
+
+    with pytest.raises(Refused, match=r"User\.Read\.All"):
+        await clients.graph.get_licensed_page(None)
+
+    assert clients.asked("managed_identity", "token") == 2
+    assert clients.asked("graph", "users") == 2
+
+
+REFUSALS = {
+    "AZURE_CLIENT_SECRET": (ClientSecret, {"secret_expired": True}, SimulatedTenant.settings_for_secret),
+    "AZURE_CLIENT_CERTIFICATE": (ClientCertificate, {"consented": False}, SimulatedTenant.settings_for_certificate),
+    "FEDERATED_IDENTITY_CLIENT_ID": (
+        FederatedIdentity,
+        {"federated_credential": False},
+        SimulatedTenant.settings_for_federated,
+    ),
+}
+
+
+@pytest.mark.parametrize("setting", REFUSALS)
+async def test_a_refused_sign_in_says_which_settings_to_look_at(start, setting):
+    _, behaviour, settings_of = REFUSALS[setting]
+    clients = await start({"sign_in": behaviour}, users=1, settings_of=settings_of)
+
+    with pytest.raises(SignInRefused, match=setting) as caught:
+        await clients.sign_in.token(GRAPH_SCOPE)
+
+    assert "TENANT_ID" in str(caught.value)
+    assert "AADSTS" in str(caught.value)
+    assert clients.tenant.principals.app_secret not in str(caught.value)
+    assert "Trace ID" not in str(caught.value)
+
+
+async def test_a_wrong_secret_is_not_told_back(start):
+    clients = await start(
+        users=1, settings_of=lambda tenant: {**tenant.settings_for_secret(), "AZURE_CLIENT_SECRET": "hunter2~Zz"}
+    )
+
+    with pytest.raises(SignInRefused, match="AZURE_CLIENT_SECRET") as caught:
+        await clients.sign_in.token(GRAPH_SCOPE)
+
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_an_unknown_tenant_points_to_the_tenant_id(start):
+    clients = await start(
+        users=1,
+        settings_of=lambda tenant: {
+            **tenant.settings_for_secret(),
+            "TENANT_ID": "00000000-1111-4222-8333-444444444444",
+        },
+    )
+
+    with pytest.raises(SignInRefused, match="TENANT_ID"):
+        await clients.sign_in.token(GRAPH_SCOPE)
+
+
+async def test_an_unknown_identity_points_to_its_setting(start):
+    unknown = "00000000-1111-4222-8333-444444444444"
+    clients = await start(
+        users=1, settings_of=lambda tenant: {**tenant.settings(), "MANAGED_IDENTITY_CLIENT_ID": unknown}
+    )
+
+    with pytest.raises(SignInRefused, match="MANAGED_IDENTITY_CLIENT_ID"):
+        await clients.sign_in.token(GRAPH_SCOPE)
+
+
+async def test_a_certificate_that_cannot_be_read_points_to_its_setting(start):
+    parts = ("PRIVATE KEY", "CERTIFICATE")
+    broken = "\n".join(f"-----BEGIN {part}-----\nAAAA\n-----END {part}-----" for part in parts)
+    clients = await start(
+        users=1,
+        settings_of=lambda tenant: {
+            **tenant.settings(),
+            "AZURE_CLIENT_ID": tenant.principals.app.client_id,
+            "AZURE_CLIENT_CERTIFICATE": broken,
+        },
+    )
+
+    with pytest.raises(SignInRefused, match="AZURE_CLIENT_CERTIFICATE"):
+        await clients.sign_in.token(GRAPH_SCOPE)
+
+
+async def test_a_busy_sign_in_service_is_throttling_and_no_refusal(start):
+    clients = await start(users=1, settings_of=SimulatedTenant.settings_for_secret)
+    clients.tenant.add_fault(Fault("entra.token", status=429, retry_after="12", times=None))
+
+    with pytest.raises(Throttled) as caught:
+        await clients.sign_in.token(GRAPH_SCOPE)
+
+    assert caught.value.wait_seconds == 12
+
+
+async def test_a_sign_in_service_that_breaks_once_gives_a_token_later(start):
+    clients = await start(users=1, settings_of=SimulatedTenant.settings_for_secret)
+    clients.tenant.add_fault(Fault("entra.token", status=503))
+
+    with pytest.raises(Unreachable):
+        await clients.sign_in.token(GRAPH_SCOPE)
+
+    assert await clients.sign_in.token(GRAPH_SCOPE)
+
+
+async def test_a_sign_in_service_whose_certificate_nobody_vouches_for_is_not_trusted(start):
+    clients = await start(users=1)
+    kind = ClientSecret(clients.tenant.principals.app.client_id, SimpleNamespace(get_secret_value=lambda: "s"))
+    sign_in = sign_in_with(
+        kind, clients.tenant.tenant_id, clients.tenant.world.urls["entra"], trusted_authorities(None)
+    )
+
+    with pytest.raises(Unreachable, match="sign-in service"):
+        await sign_in.token(GRAPH_SCOPE)
+
+
+async def test_a_place_without_a_managed_identity_says_so(start, monkeypatch):
+    clients = await start(users=1)
+    monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:9/msi/token")
+    sign_in = sign_in_with(ManagedIdentity(), clients.tenant.tenant_id, "https://unused.example", None)
+    monkeypatch.setattr("azure.core.pipeline.policies.RetryPolicy.sleep", lambda *_, **__: None)
+
+    with pytest.raises(Unreachable, match="managed identity"):
+        await sign_in.token(GRAPH_SCOPE)
