@@ -4,7 +4,7 @@ Microsoft documents none of it. Only two questions are put, both of which read: 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -87,9 +87,7 @@ class BookingsPages:
     async def _ask_page(self, question: Question) -> PageAnswer | Unknown:
         answer = await self._classified(question)
         if isinstance(answer, Moved):
-            answer = await self._classified(
-                Question("GET", answer.url, question.headers, None, question.timeout_seconds)
-            )
+            answer = await self._classified(replace(question, url=answer.url))
         return Unknown(Reason.NOT_UNDERSTOOD, "the page redirects twice") if isinstance(answer, Moved) else answer
 
     async def _classified(self, question: Question) -> PageAnswer | Unknown | Moved:

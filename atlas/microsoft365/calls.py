@@ -47,7 +47,7 @@ class Reply:
         """The JSON of the body. Raises ``NotUnderstood``: a refusal of Exchange may be a run of NUL bytes."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise NotUnderstood(f"{host_of(self.url)} answered {self.status} with a body that is no JSON") from None
 
 

@@ -1,6 +1,7 @@
 """Opens the pooled HTTP clients of one OS process, all of which trust the same certificate authorities."""
 
 import ssl
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
 import aiohttp
@@ -31,5 +32,8 @@ def open_http(trust: ssl.SSLContext) -> httpx.AsyncClient:
     """The client that every question to the tenant goes through. No cookies are kept; redirects are not followed."""
     transport = AiohttpTransport(verify=trust, client=lambda: open_session(trust))
     return httpx.AsyncClient(
-        transport=transport, headers={"user-agent": "bookings-atlas", "accept-encoding": "gzip"}, trust_env=False
+        transport=transport,
+        headers={"user-agent": "bookings-atlas", "accept-encoding": "gzip"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        trust_env=False,
     )

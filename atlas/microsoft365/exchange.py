@@ -129,13 +129,14 @@ class Exchange:
 def parse_mailboxes_page(document: Any, base_url: str) -> MailboxesPage:
     """One page of ``Get-Mailbox``. Raises ``NotUnderstood`` for a page or a mailbox that lacks what we asked for."""
     rows = _rows(document, "mailboxes")
-    warnings = tuple(str(warning) for warning in document.get("@adminapi.warnings") or ())
+    warnings = _warnings(document)
     if cut := next((warning for warning in warnings if _tells_a_cut(warning)), None):
         raise NotUnderstood(f"Exchange cut the listing of mailboxes short: {cut[:200]}")
     try:
         mailboxes = [_Mailbox.model_validate(row) for row in rows]
     except ValidationError as error:
-        raise NotUnderstood(f"Exchange answered a mailbox without {error.errors()[0]['loc'][0]}") from None
+        missing = ".".join(str(part) for part in error.errors()[0]["loc"]) or "properties"
+        raise NotUnderstood(f"Exchange answered a mailbox without {missing}") from None
     return MailboxesPage(
         mailboxes={mailbox.user_id.lower(): mailbox.as_evidence() for mailbox in mailboxes if mailbox.user_id},
         next_link=link_on(base_url, document.get("@odata.nextLink")),
@@ -159,6 +160,11 @@ def _rows(document: Any, what: str) -> list[Any]:
     if not isinstance(rows, list):
         raise NotUnderstood(f"Exchange answered {what} without a list `value`")
     return rows
+
+
+def _warnings(document: Any) -> tuple[str, ...]:
+    warnings = document.get("@adminapi.warnings") or []
+    return tuple(str(warning) for warning in (warnings if isinstance(warnings, list) else [warnings]))
 
 
 def _tells_a_cut(warning: str) -> bool:

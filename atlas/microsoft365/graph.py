@@ -144,14 +144,13 @@ class Graph:
         return {key: answer for part in answers for key, answer in part.items()}
 
     async def _batch(self, urls: dict[str, str]) -> dict[str, Reply | TenantFailure]:
-        answers: dict[str, Reply | TenantFailure] = {}
-        open_urls = urls
-        for _ in range(BATCH_ROUNDS):
-            answers |= await self._batch_once(open_urls)
-            open_urls = {key: urls[key] for key in open_urls if _is_worth_repeating(answers[key])}
-            if not open_urls:
+        answers = await self._batch_once(urls)
+        for _ in range(BATCH_ROUNDS - 1):
+            again = {key: url for key, url in urls.items() if _is_worth_repeating(answers[key])}
+            if not again:
                 break
-            await asyncio.sleep(max(_wait_seconds(answers[key]) for key in open_urls))
+            await asyncio.sleep(max(_wait_seconds(answers[key]) for key in again))
+            answers |= await self._batch_once(again)
         return answers
 
     async def _batch_once(self, urls: Mapping[str, str]) -> dict[str, Reply | TenantFailure]:
@@ -169,7 +168,7 @@ class Graph:
 def parse_users_page(document: Any, base_url: str) -> UsersPage:
     """One page of ``GET /users``. Raises ``NotUnderstood`` for a page or a user that lacks what the contract gives."""
     try:
-        users = [_User.model_validate(item) for item in document["value"]]
+        users = [_User.model_validate(item) for item in _items(document)]
         total = document.get("@odata.count")
         link = document.get("@odata.nextLink")
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
@@ -180,6 +179,13 @@ def parse_users_page(document: Any, base_url: str) -> UsersPage:
         next_link=link_on(base_url, link),
         total=total if isinstance(total, int) else None,
     )
+
+
+def _items(document: Any) -> list[Any]:
+    items = document["value"]
+    if not isinstance(items, list):
+        raise TypeError("a list `value`")
+    return items
 
 
 def parse_account(document: Any) -> Account:
@@ -210,7 +216,10 @@ def parse_batch(document: Any, base_url: str) -> dict[str, Reply]:
 
 def _reply_of(part: dict[str, Any], base_url: str) -> Reply:
     headers = {name.lower(): str(value) for name, value in (part.get("headers") or {}).items()}
-    return Reply(part["status"], headers, _json_bytes(part.get("body")), base_url)
+    status = part["status"]
+    if not isinstance(status, int):
+        raise TypeError("a number `status`")
+    return Reply(status, headers, _json_bytes(part.get("body")), base_url)
 
 
 def _json_bytes(value: Any) -> bytes:

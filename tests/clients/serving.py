@@ -1,0 +1,50 @@
+"""A small web server for answers that the simulated tenant never gives."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+type Answer = web.StreamResponse | Callable[[web.BaseRequest], web.StreamResponse]
+
+
+@dataclass
+class Served:
+    """Where the server is, and what it was asked."""
+
+    url: str = ""
+    asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+
+    @property
+    def paths(self) -> list[str]:
+        return [path for _, path, _, _ in self.asked]
+
+
+@asynccontextmanager
+async def serving(
+    answer: Callable[[web.BaseRequest], web.StreamResponse | Awaitable[web.StreamResponse]],
+) -> AsyncIterator[Served]:
+    """Serve until the block ends."""
+    served = Served()
+
+    async def handled(request: web.BaseRequest) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        served.asked.append((request.method, request.raw_path, headers, await request.read()))
+        reply = answer(request)
+        return reply if isinstance(reply, web.StreamResponse) else await reply
+
+    runner = web.ServerRunner(web.Server(handled, access_log=None), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    served.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield served
+    finally:
+        await runner.cleanup()
+
+
+def one_after_another(*answers: Callable[[], web.StreamResponse]) -> Callable[[web.BaseRequest], web.StreamResponse]:
+    """Each answer once, the last for ever."""
+    left = list(answers)
+    return lambda _: (left.pop(0) if len(left) > 1 else left[0])()

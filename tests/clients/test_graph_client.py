@@ -1,0 +1,375 @@
+"""Microsoft Graph as the product asks it: the whole list of licensed users, single accounts, mailbox GUIDs in bulk."""
+
+import asyncio
+import json
+from uuid import UUID
+
+import pytest
+from aiohttp import web
+
+from atlas.domain.learned import Reason, Unknown
+from atlas.domain.mailboxes import Mailbox, NoMailbox
+from atlas.microsoft365.calls import Calls
+from atlas.microsoft365.connections import open_http, trusted_authorities
+from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, Throttled, Unreachable
+from atlas.microsoft365.graph import BATCH_ROUNDS, Graph, parse_account, parse_batch, parse_mailbox, parse_users_page
+from atlas.microsoft365.signed_calls import SignedCalls
+from local.simulator import Fault
+from local.simulator.mixes import EVERY
+from tests.clients.serving import serving
+
+BASE = "https://graph.microsoft.com"
+PLAN = {"servicePlanId": "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2", "capabilityStatus": "Enabled"}
+USER = {
+    "id": "6EA91A8D-e32e-41a1-b7bd-d2d185eed0e0",
+    "userPrincipalName": "AdeleV@contoso.com",
+    "displayName": "Adele Vance",
+    "assignedPlans": [PLAN],
+}
+
+
+@pytest.fixture(autouse=True)
+def batches_without_waiting(monkeypatch):
+    monkeypatch.setattr("atlas.microsoft365.graph.DEFAULT_BATCH_WAIT_SECONDS", 0)
+
+
+async def listed(clients, size=999):
+    pages, link = [], None
+    while True:
+        page = await clients.graph.get_licensed_page(link, size)
+        pages.append(page)
+        if page.next_link is None:
+            return pages
+        link = page.next_link
+
+
+async def test_the_list_is_read_whole_over_pages_of_which_one_is_empty(start):
+    clients = await start({"graph": {"largest_page": 20, "duplicate_across_pages": True}}, users=70)
+
+    pages = await listed(clients)
+
+    users = {user.user_id: user for page in pages for user in page.users}
+    expected = {user["id"]: user for user in clients.licensed()}
+    assert set(users) == set(expected)
+    assert len(expected) == 70
+    assert {user_id: user.upn for user_id, user in users.items()} == {key: one["upn"] for key, one in expected.items()}
+    assert any(page.users == () and page.next_link for page in pages)
+    assert [page.total is None for page in pages] == [False, *[True] * (len(pages) - 1)]
+    assert len(pages) > 4
+
+
+async def test_only_users_whose_plan_works_are_listed(start):
+    clients = await start(users=40, stale=20)
+
+    (page,) = await listed(clients)
+
+    assert {user.user_id for user in page.users} == {user["id"] for user in clients.licensed()}
+    assert page.total == 60
+    assert {user["plan"] for user in clients.licensed()} == {"Enabled", "Warning"}
+
+
+async def test_a_link_to_another_host_does_not_get_our_token(start):
+    clients = await start({"graph": {"largest_page": 5, "foreign_next_link": True}}, users=20)
+
+    with pytest.raises(NotUnderstood, match="another host"):
+        await clients.graph.get_licensed_page(None)
+
+
+async def test_a_link_that_is_too_old_says_that_the_listing_has_to_begin_again(start):
+    clients = await start({"graph": {"largest_page": 5}}, users=20)
+    page = await clients.graph.get_licensed_page(None)
+    clients.tenant.add_fault(Fault("graph.users.next", status=400, error="Directory_ExpiredPageToken"))
+
+    with pytest.raises(ListingExpired):
+        await clients.graph.get_licensed_page(page.next_link)
+
+
+async def test_another_bad_request_is_not_taken_for_an_old_link(start):
+    clients = await start(users=2)
+    clients.tenant.add_fault(Fault("graph.users", status=400, error="Request_BadRequest"))
+
+    with pytest.raises(NotUnderstood):
+        await clients.graph.get_licensed_page(None)
+
+
+async def test_a_refusal_is_not_an_empty_tenant(start):
+    clients = await start({"sign_in": {"graph_roles": ()}}, users=5)
+
+    with pytest.raises(Refused, match=r"User\.Read\.All"):
+        await clients.graph.get_licensed_page(None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure", "asked"),
+    [
+        (Fault("graph.users", status=503, times=2), None, 3),
+        (Fault("graph.users", status=429, retry_after="1", times=2), None, 3),
+        (Fault("graph.users", status=0, times=1), None, 2),
+        (Fault("graph.users", status=504, times=None), Unreachable, 3),
+        (Fault("graph.users", status=429, times=None), Throttled, 3),
+        (Fault("graph.users", status=429, retry_after="60", times=None), Throttled, 1),
+        (Fault("graph.users", status=503, retry_after="60", times=None), Throttled, 1),
+        (Fault("graph.users", status=200, body="<html>", times=None), NotUnderstood, 1),
+    ],
+)
+async def test_what_passes_is_asked_again_and_what_does_not_is_told(start, fault, failure, asked):
+    clients = await start(users=4)
+    clients.tenant.add_fault(fault)
+
+    if failure:
+        with pytest.raises(failure):
+            await clients.graph.get_licensed_page(None)
+    else:
+        assert len((await clients.graph.get_licensed_page(None)).users) == 4
+
+    assert clients.asked("graph", "users") == asked
+
+
+async def test_a_long_wait_is_left_to_the_flow_with_its_seconds(start):
+    clients = await start(users=1)
+    clients.tenant.add_fault(Fault("graph.users", status=429, retry_after="61.5"))
+
+    with pytest.raises(Throttled) as caught:
+        await clients.graph.get_licensed_page(None)
+
+    assert caught.value.wait_seconds == 61.5
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        [],
+        None,
+        "text",
+        {"value": None},
+        {"value": ""},
+        {"value": {}},
+        {"value": {"a": 1}},
+        {"value": [None]},
+        {"value": [{}]},
+        {"value": [{**USER, "id": "no GUID"}]},
+        {"value": [{name: value for name, value in USER.items() if name != "userPrincipalName"}]},
+        {"value": [{name: value for name, value in USER.items() if name != "assignedPlans"}]},
+        {"value": [], "@odata.nextLink": 7},
+    ],
+)
+def test_a_page_that_lacks_what_was_asked_for_is_not_understood(document):
+    with pytest.raises(NotUnderstood):
+        parse_users_page(document, BASE)
+
+
+def test_a_user_stands_once_on_a_page_under_a_lower_case_id():
+    page = parse_users_page({"value": [USER, USER]}, BASE)
+
+    assert [user.user_id for user in page.users] == ["6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"]
+    assert page.users[0].mail is None
+    assert page.users[0].account_enabled is None
+
+
+@pytest.mark.parametrize(
+    ("status", "is_licensed"),
+    [
+        ("Enabled", True),
+        ("Warning", True),
+        ("enabled", True),
+        ("Suspended", False),
+        ("Deleted", False),
+        ("LockedOut", False),
+    ],
+)
+def test_a_plan_counts_while_it_works(status, is_licensed):
+    assert parse_account({**USER, "assignedPlans": [{**PLAN, "capabilityStatus": status}]}).is_licensed is is_licensed
+
+
+def test_of_two_entries_of_the_plan_one_that_works_is_enough():
+    plans = [{**PLAN, "capabilityStatus": "Deleted"}, {**PLAN, "servicePlanId": PLAN["servicePlanId"].upper()}]
+
+    assert parse_account({**USER, "assignedPlans": plans}).is_licensed
+
+
+async def test_one_account_is_found_by_id_and_by_upn_and_nobody_by_another(start):
+    clients = await start(users=40)
+    odd = [user for user in clients.licensed() if set(user["upn"]) & set("#'+")]
+
+    for user in [*clients.licensed()[:2], *odd]:
+        by_id, by_upn = await asyncio.gather(*(clients.graph.get_account(user[key]) for key in ("id", "upn")))
+        assert by_id == by_upn
+        assert by_id is not None
+        assert (by_id.user.user_id, by_id.is_licensed) == (user["id"], True)
+    assert odd
+    assert await clients.graph.get_account("nobody@contoso.com") is None
+    assert await clients.graph.get_account("00000000-1111-4222-8333-444444444444") is None
+
+
+async def test_many_accounts_are_asked_for_in_bulk(start):
+    clients = await start(users=45, stale=8)
+    everybody = clients.tenant.users(top=60)
+    deleted = clients.tenant.user(0).object_id
+    clients.tenant.change_user(0, "delete")
+
+    accounts = await clients.graph.get_accounts([user["id"] for user in everybody])
+
+    assert accounts[deleted] is None
+    for user in everybody[1:]:
+        account = accounts[user["id"]]
+        assert account is not None
+        assert account.is_licensed == (user["expected"]["status"] != "notLicensed")
+    assert clients.asked("graph", "batch") == -(-len(everybody) // 20)
+
+
+async def test_mailbox_guids_come_in_bulk_whatever_the_order_of_the_parts(start):
+    clients = await start(users=65, mix=EVERY)
+    users = clients.licensed()
+
+    mailboxes = await clients.graph.get_mailboxes([user["id"] for user in users])
+
+    for user in users:
+        truth = clients.tenant.expected(user["id"], exchange=False)
+        mailbox = mailboxes[user["id"]]
+        if truth.status == "noMailbox":
+            assert mailbox == NoMailbox()
+        elif user["mailbox"] == "untold":
+            assert isinstance(mailbox, Unknown)
+            assert mailbox.reason is Reason.NOT_UNDERSTOOD
+        else:
+            assert mailbox == Mailbox(UUID(truth.mailbox_guid))
+
+
+async def test_parts_of_a_batch_that_pass_are_asked_for_again_alone(start):
+    clients = await start(users=20)
+    ids = [user["id"] for user in clients.licensed()]
+    clients.tenant.add_fault(Fault("graph.part.settings", status=429, retry_after="0", times=5))
+    clients.tenant.add_fault(Fault("graph.part.settings", status=504, times=4))
+
+    mailboxes = await clients.graph.get_mailboxes(ids)
+
+    assert not [mailbox for mailbox in mailboxes.values() if isinstance(mailbox, Unknown)]
+    assert clients.asked("graph", "batch") <= BATCH_ROUNDS
+    assert clients.asked("graph", "part.settings") == 20 + 9
+
+
+async def test_parts_that_never_pass_are_unknown_each_for_itself(start):
+    clients = await start(users=20)
+    ids = [user["id"] for user in clients.licensed()]
+    clients.tenant.add_fault(Fault("graph.part.settings", status=429, retry_after="0", times=None, probability=0.5))
+
+    mailboxes = await clients.graph.get_mailboxes(ids)
+
+    unknown = [mailbox for mailbox in mailboxes.values() if isinstance(mailbox, Unknown)]
+    assert list(mailboxes) == ids
+    assert {mailbox.reason for mailbox in unknown} <= {Reason.THROTTLED}
+    assert len(unknown) < 20
+
+
+async def test_a_part_that_is_to_wait_long_is_unknown_at_once(start):
+    clients = await start(users=3)
+    clients.tenant.add_fault(Fault("graph.part.settings", status=429, retry_after="300", times=None))
+
+    mailboxes = await clients.graph.get_mailboxes([user["id"] for user in clients.licensed()])
+
+    assert {mailbox.reason for mailbox in mailboxes.values()} == {Reason.THROTTLED}
+    assert clients.asked("graph", "batch") == 1
+
+
+async def test_a_refusal_of_the_parts_names_the_grant(start):
+    clients = await start({"sign_in": {"graph_roles": ()}}, users=3)
+
+    mailboxes = await clients.graph.get_mailboxes([user["id"] for user in clients.licensed()])
+
+    assert {mailbox.reason for mailbox in mailboxes.values()} == {Reason.REFUSED}
+    assert all("User.Read.All" in mailbox.detail for mailbox in mailboxes.values())
+
+
+async def test_a_user_who_is_not_there_has_no_mailbox_that_is_known(start):
+    clients = await start(users=1)
+    nobody = "00000000-1111-4222-8333-444444444444"
+
+    mailboxes = await clients.graph.get_mailboxes([nobody])
+
+    assert isinstance(mailboxes[nobody], Unknown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MBX:e0643f21@a7809c93",
+        "e0643f21-7a2b-4c1d-9f3e-5b8a1c2d3e4f",
+        "",
+        None,
+        7,
+        "MBX:zz643f21-7a2b-4c1d-9f3e-5b8a1c2d3e4f@x",
+    ],
+)
+def test_a_mailbox_id_that_is_not_whole_is_not_understood(text):
+    with pytest.raises(NotUnderstood):
+        parse_mailbox({"primaryMailboxId": text})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        [],
+        {"responses": None},
+        {"responses": [None]},
+        {"responses": [{"id": "a"}]},
+        {"responses": [{"status": 200}]},
+        {"responses": [{"id": "a", "status": "soon"}]},
+        {"responses": [{"id": ["a"], "status": 200}]},
+        {"responses": [{"id": "a", "status": 200, "headers": ["x"]}]},
+    ],
+)
+def test_a_batch_that_is_not_whole_is_not_understood(document):
+    with pytest.raises(NotUnderstood):
+        parse_batch(document, BASE)
+
+
+class Grants:
+    """Gives a token without asking anybody."""
+
+    async def token(self, scope):
+        return "a-token"
+
+    def forget(self, scope, refused):
+        raise AssertionError("nothing was refused")
+
+
+async def test_a_part_that_is_missing_is_unknown_and_the_others_are_not():
+    def answer(_):
+        body = {"primaryMailboxId": "MBX:e0643f21-7a2b-4c1d-9f3e-5b8a1c2d3e4f@a7809c93-1111-4222-8333-944445555666"}
+        return web.json_response({"responses": [{"id": "b", "status": 200, "body": body}]})
+
+    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+        graph = Graph(SignedCalls(Calls(http), Grants(), "s"), served.url)
+        mailboxes = await graph.get_mailboxes(["a", "b"])
+
+    assert isinstance(mailboxes["a"], Unknown)
+    assert mailboxes["b"] == Mailbox(UUID("e0643f21-7a2b-4c1d-9f3e-5b8a1c2d3e4f"))
+
+
+async def test_every_page_is_asked_for_with_the_header_that_its_filter_needs():
+    def answer(request):
+        link = None if "skiptoken" in request.raw_path else f"{base[0]}/v1.0/users?$skiptoken=x"
+        return web.json_response({"value": [USER], "@odata.nextLink": link})
+
+    base = []
+    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+        base.append(served.url)
+        graph = Graph(SignedCalls(Calls(http), Grants(), "s"), served.url)
+        page = await graph.get_licensed_page(None)
+        await graph.get_licensed_page(page.next_link)
+
+    assert [headers["consistencylevel"] for _, _, headers, _ in served.asked] == ["eventual", "eventual"]
+    assert [headers["authorization"] for _, _, headers, _ in served.asked] == ["Bearer a-token"] * 2
+    assert " " not in served.paths[0]
+
+
+async def test_a_batch_holds_twenty_parts_at_most():
+    def answer(_):
+        return web.json_response({"responses": []})
+
+    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+        await Graph(SignedCalls(Calls(http), Grants(), "s"), served.url).get_mailboxes([str(n) for n in range(45)])
+
+    assert sorted(len(json.loads(body)["requests"]) for *_, body in served.asked) == [5, 20, 20]
