@@ -1,0 +1,201 @@
+"""A change is told once, whatever breaks between two steps of writing it."""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from uuid import UUID
+
+import pytest
+
+from atlas.domain.mailboxes import Mailbox
+from atlas.domain.pages import NoPage, PageAnswers, PublicType
+from atlas.domain.statuses import Evidence, Status
+from atlas.domain.user_rows import Look, next_row
+from atlas.domain.users import LicensedUser
+from atlas.scan.recording import TELL_WITHIN, record, tell_pending
+from atlas.tables.changes import Changes
+from atlas.tables.status_rows import StatusRows, change_of
+from atlas.tables.store import StorageUnavailable
+from atlas.tables.user_index import UserIndex
+
+TICK = timedelta(milliseconds=1)
+"""Every look at the clock finds it later: what is done takes time."""
+NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
+ADELE = LicensedUser("6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0", "AdeleV@contoso.com")
+MAILBOX = Mailbox(UUID("2be92a50-0c6b-4d1e-8a61-3f1f5a0c7e11"), "Adele@contoso.com")
+WITH_PAGE = Evidence(MAILBOX, PageAnswers((PublicType("a1", "30 min", 30, None),)))
+WITHOUT = Evidence(MAILBOX, NoPage(404))
+
+
+class Crash(Exception):
+    """The process ended here."""
+
+
+class Crashing:
+    """A store that lets so many writes pass and then crashes, before or after the next one."""
+
+    def __init__(self, store):
+        self.store = store
+        self.left = None
+        self.after = False
+        self.writes = []
+
+    def __getattr__(self, name):
+        method = getattr(self.store, name)
+        if name not in {"insert", "replace", "merge", "upsert", "upsert_all", "delete", "delete_all"}:
+            return method
+
+        async def counted(*args, **more):
+            self.writes.append((name, args[0]))
+            if self.left == 0 and not self.after:
+                self.left = None
+                raise Crash
+            answer = await method(*args, **more)
+            if self.left == 0:
+                self.left = None
+                raise Crash
+            if self.left is not None:
+                self.left -= 1
+            return answer
+
+        return counted
+
+
+class Recorder:
+    """One user's row and its changes."""
+
+    def __init__(self, store, tenant_id):
+        self.store = Crashing(store)
+        self.tenant_id = tenant_id
+        self.now = NOW
+        self.tools = SimpleNamespace(
+            rows=StatusRows(self.store, tenant_id),
+            changes=Changes(self.store, tenant_id),
+            index=UserIndex(self.store, tenant_id),
+            clock=self.clock,
+        )
+
+    def clock(self):
+        self.now += TICK
+        return self.now
+
+    async def record(self, evidence, kept=None):
+        kept = kept or await self.tools.rows.get(ADELE.user_id)
+        look = Look(ADELE, evidence, self.now, "https://outlook.office.com")
+        return await record(
+            self.tools, ADELE.user_id, kept, lambda before: next_row(before, look, "s"), scanned_before=True
+        )
+
+    async def told(self):
+        return [change_of(one) async for one in self.store.each("BookingsChanges", self.tenant_id)]
+
+
+@pytest.fixture
+def recorder(store, tenant_id):
+    return Recorder(store, tenant_id)
+
+
+async def test_a_change_is_told_with_the_row(recorder):
+    await recorder.record(WITHOUT)
+    recorder.now += timedelta(days=1)
+    row = await recorder.record(WITH_PAGE)
+
+    (told,) = await recorder.told()
+    assert (told.kind, told.from_status) == ("setUp", Status.NOT_SET_UP)
+    assert row.changed_at == told.at
+    kept = await recorder.tools.rows.get(ADELE.user_id)
+    assert kept.row == row
+    assert kept.pending_change is None
+
+
+async def test_the_same_again_tells_nothing(recorder):
+    for _ in range(3):
+        await recorder.record(WITH_PAGE)
+
+    assert len(await recorder.told()) == 1
+
+
+@pytest.mark.parametrize("pause", [timedelta(seconds=1), timedelta(hours=1)])
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", range(6))
+async def test_a_crash_at_any_step_loses_and_doubles_no_change(recorder, step, after, pause):
+    await recorder.record(WITHOUT)
+    recorder.now += timedelta(days=1)
+    recorder.store.left, recorder.store.after = step, after
+
+    try:
+        await recorder.record(WITH_PAGE)
+    except Crash:
+        recorder.now += pause
+    recorder.store.left = None
+    await recorder.record(WITH_PAGE)
+    recorder.now += pause
+    await recorder.record(WITH_PAGE)
+
+    told = await recorder.told()
+    assert [one.kind for one in told] == ["setUp"]
+    kept = await recorder.tools.rows.get(ADELE.user_id)
+    assert (kept.row.status, kept.pending_change) == (Status.PUBLISHED, None)
+    assert await recorder.tools.index.get_by_upn(ADELE.upn) == ADELE.user_id
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", range(8))
+@pytest.mark.parametrize("second", range(4))
+async def test_two_crashes_in_a_row_lose_and_double_no_change(recorder, step, after, second):
+    await recorder.record(WITHOUT)
+    for left in (step, second):
+        recorder.now += timedelta(hours=1)
+        recorder.store.left, recorder.store.after = left, after
+        with suppress(Crash):
+            await recorder.record(WITH_PAGE)
+    recorder.store.left = None
+    recorder.now += timedelta(hours=1)
+    was_written = (await recorder.tools.rows.get(ADELE.user_id)).row.status is Status.PUBLISHED
+    await recorder.record(WITHOUT)
+
+    assert [one.kind for one in await recorder.told()] == (["setUp", "withdrawn"] if was_written else [])
+
+
+async def test_a_change_that_is_told_late_is_told_at_that_later_time(recorder):
+    await recorder.record(WITHOUT)
+    recorder.store.left, recorder.store.after = 0, True
+    with pytest.raises(Crash):
+        await recorder.record(WITH_PAGE)
+    recorder.now += TELL_WITHIN + timedelta(seconds=1)
+
+    await recorder.record(WITH_PAGE)
+
+    (told,) = await recorder.told()
+    assert recorder.now - told.at < timedelta(seconds=1)
+
+
+async def test_whoever_comes_between_is_read_and_judged_again(recorder):
+    await recorder.record(WITHOUT)
+    kept = await recorder.tools.rows.get(ADELE.user_id)
+    await recorder.record(WITH_PAGE)
+
+    row = await recorder.record(WITH_PAGE, kept)
+
+    assert row.status is Status.PUBLISHED
+    assert len(await recorder.told()) == 1
+
+
+async def test_many_who_write_at_once_tell_one_change(recorder):
+    await recorder.record(WITHOUT)
+    recorder.now += timedelta(days=1)
+
+    done = await asyncio.gather(*(recorder.record(WITH_PAGE) for _ in range(4)), return_exceptions=True)
+
+    assert not [one for one in done if isinstance(one, Exception) and not isinstance(one, StorageUnavailable)]
+    assert [one.kind for one in await recorder.told()] == ["setUp"]
+
+
+async def test_a_row_without_a_change_that_waits_is_left_alone(recorder):
+    await recorder.record(WITH_PAGE)
+    kept = await recorder.tools.rows.get(ADELE.user_id)
+    written = len(recorder.store.writes)
+
+    assert await tell_pending(recorder.tools, kept) == kept
+    assert len(recorder.store.writes) == written

@@ -1,0 +1,245 @@
+"""Table Storage as the product uses it, on a real Azurite: conditions, ranges, transactions, lost connections."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from atlas.microsoft365.connections import open_session, trusted_authorities
+from atlas.settings import Settings
+from atlas.tables.store import RowChanged, RowExists, StorageRefused, StorageUnavailable, open_tables
+from local.azurite import KEY
+
+TABLE = "TestRows"
+
+
+def row(tenant_id, key, **columns):
+    return {"PartitionKey": tenant_id, "RowKey": key, **columns}
+
+
+async def keys(store, tenant_id, **more):
+    return [entity["RowKey"] async for entity in store.each(TABLE, tenant_id, **more)]
+
+
+async def test_a_row_that_was_never_written_is_not_there(store, tenant_id):
+    assert await store.get(TABLE, tenant_id, "a") is None
+
+
+async def test_a_row_is_inserted_once(store, tenant_id):
+    await store.insert(TABLE, row(tenant_id, "a", Text="one"))
+
+    with pytest.raises(RowExists):
+        await store.insert(TABLE, row(tenant_id, "a", Text="two"))
+    with pytest.raises(RowChanged):
+        await store.replace(TABLE, row(tenant_id, "a", Text="two"), None)
+
+    assert (await store.get(TABLE, tenant_id, "a"))["Text"] == "one"
+
+
+async def test_a_row_is_written_only_over_the_version_that_was_read(store, tenant_id):
+    first = await store.insert(TABLE, row(tenant_id, "a", Text="one"))
+    second = await store.replace(TABLE, row(tenant_id, "a", Text="two"), first)
+
+    for stale in (store.replace(TABLE, row(tenant_id, "a"), first), store.merge(TABLE, row(tenant_id, "a"), first)):
+        with pytest.raises(RowChanged):
+            await stale
+    with pytest.raises(RowChanged):
+        await store.delete(TABLE, tenant_id, "a", first)
+
+    assert second != first
+    assert (await store.get(TABLE, tenant_id, "a")).metadata["etag"] == second
+
+
+async def test_a_row_that_is_gone_is_not_written_over(store, tenant_id):
+    etag = await store.insert(TABLE, row(tenant_id, "a"))
+    await store.delete(TABLE, tenant_id, "a", etag)
+
+    with pytest.raises(RowChanged):
+        await store.replace(TABLE, row(tenant_id, "a"), etag)
+    with pytest.raises(RowChanged):
+        await store.merge(TABLE, row(tenant_id, "a"), etag)
+    await store.delete(TABLE, tenant_id, "a", etag)
+
+
+async def test_a_merge_leaves_the_other_columns_and_a_replace_does_not(store, tenant_id):
+    etag = await store.insert(TABLE, row(tenant_id, "a", One="1", Two="2"))
+    etag = await store.merge(TABLE, row(tenant_id, "a", Two="3"), etag)
+    merged = dict(await store.get(TABLE, tenant_id, "a"))
+    await store.replace(TABLE, row(tenant_id, "a", Three="3"), etag)
+
+    assert (merged["One"], merged["Two"]) == ("1", "3")
+    assert set(await store.get(TABLE, tenant_id, "a")) == {"PartitionKey", "RowKey", "Three"}
+
+
+async def test_a_range_is_read_in_order_over_all_its_parts(store, tenant_id):
+    await store.upsert_all(TABLE, [row(tenant_id, f"{n:04d}") for n in range(1100)])
+
+    assert await keys(store, tenant_id) == [f"{n:04d}" for n in range(1100)]
+    assert await keys(store, tenant_id, first="0005", last="0008") == ["0005", "0006", "0007"]
+
+
+async def test_a_part_of_a_range_names_where_the_next_begins(store, tenant_id):
+    await store.upsert_all(TABLE, [row(tenant_id, f"{n}", Text="x") for n in range(5)])
+
+    first = await store.get_page(TABLE, tenant_id, size=3, select=["RowKey"])
+    second = await store.get_page(TABLE, tenant_id, size=3, next_key=first.next_key)
+
+    assert [entity["RowKey"] for entity in first.entities] == ["0", "1", "2"]
+    assert "Text" not in first.entities[0]
+    assert [entity["RowKey"] for entity in second.entities] == ["3", "4"]
+    assert second.next_key is None
+
+
+async def test_a_tenant_sees_its_own_rows_alone(store, tenant_id):
+    await store.upsert_all(TABLE, [row(tenant_id, "a"), row(tenant_id, "b")])
+    await store.upsert_all(TABLE, [row("o'neil", "c")])
+
+    assert await keys(store, "o'neil") == ["c"]
+    assert await keys(store, tenant_id) == ["a", "b"]
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body")  # aiohttp's advice to the SDK
+async def test_rows_of_many_kilobytes_are_written_in_bulk(store, tenant_id):
+    await store.upsert_all(
+        TABLE, [row(tenant_id, f"{n:03d}", **{f"T{m}": "x" * 30_000 for m in range(8)}) for n in range(20)]
+    )
+
+    assert len(await keys(store, tenant_id)) == 20
+
+
+async def test_rows_are_removed_in_bulk_also_those_that_are_gone_already(store, tenant_id):
+    await store.upsert_all(TABLE, [row(tenant_id, f"{n:03d}") for n in range(150)])
+    await store.delete(TABLE, tenant_id, "007")
+
+    await store.delete_all(TABLE, tenant_id, [f"{n:03d}" for n in range(140)])
+    await store.delete_all(TABLE, tenant_id, [f"{n:03d}" for n in range(140)])
+    await store.delete_all(TABLE, tenant_id, [])
+
+    assert await keys(store, tenant_id) == [f"{n:03d}" for n in range(140, 150)]
+
+
+async def test_many_first_uses_at_once_create_a_table_once(store, tenant_id):
+    await asyncio.gather(*(store.insert("Fresh" + tenant_id[:8], row(tenant_id, str(n))) for n in range(20)))
+
+    assert len([one async for one in store.each("Fresh" + tenant_id[:8], tenant_id)]) == 20
+
+
+class Proxy:
+    """Stands before Azurite and breaks connections when told to."""
+
+    def __init__(self, port):
+        self.target = port
+        self.port = 0
+        self.cut_before_answers = 0
+        self.requests = 0
+        self.writers = set()
+
+    async def serve(self, reader, writer):
+        theirs, ours = await asyncio.open_connection("127.0.0.1", self.target)
+        self.writers |= {writer, ours}
+        await asyncio.gather(self.ask(reader, ours), self.answer(theirs, writer))
+        self.writers -= {writer, ours}
+
+    async def ask(self, reader, ours):
+        while data := await self.read(reader):
+            self.requests += 1
+            ours.write(data)
+        ours.close()
+
+    async def answer(self, theirs, writer):
+        while data := await self.read(theirs):
+            if self.cut_before_answers:
+                self.cut_before_answers -= 1
+                writer.transport.abort()
+            writer.write(data)
+        writer.close()
+
+    async def read(self, reader):
+        try:
+            return await reader.read(65_536)
+        except ConnectionError:
+            return b""
+
+    def cut_all(self):
+        """As a server does that closes idle connections."""
+        for writer in self.writers:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def store_behind_proxy(azurite):
+    proxy = Proxy(azurite.port)
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    connection = azurite.connection_string.replace(f":{azurite.port}/", f":{proxy.port}/")
+    storage = Settings.load({"TENANT_ID": "00000000-1111-4222-8333-444444444444", "StatusStorage": connection}).storage
+    async with server, open_session(trusted_authorities(None)) as session:
+        tables = open_tables(storage, session)
+        try:
+            yield proxy, tables
+        finally:
+            await tables.aclose()
+            proxy.cut_all()
+
+
+@pytest.fixture(autouse=True)
+def the_sdk_retries_without_waiting(monkeypatch):
+    async def at_once(*_, **__):
+        return None
+
+    monkeypatch.setattr("azure.core.pipeline.policies.AsyncRetryPolicy.sleep", at_once)
+
+
+async def test_connections_that_were_closed_while_idle_do_not_fail_a_write(azurite, tenant_id):
+    async with store_behind_proxy(azurite) as (proxy, store):
+        etag = await store.insert(TABLE, row(tenant_id, "a", Text="one"))
+        proxy.cut_all()
+        etag = await store.replace(TABLE, row(tenant_id, "a", Text="two"), etag)
+        proxy.cut_all()
+        await store.upsert(TABLE, row(tenant_id, "b"))
+        proxy.cut_all()
+        await store.upsert_all(TABLE, [row(tenant_id, "c"), row(tenant_id, "d")])
+        proxy.cut_all()
+        await store.delete(TABLE, tenant_id, "a", etag)
+        proxy.cut_all()
+
+        assert await keys(store, tenant_id) == ["b", "c", "d"]
+
+
+async def test_an_answer_that_is_lost_does_not_fail_a_write(azurite, tenant_id):
+    async with store_behind_proxy(azurite) as (proxy, store):
+        await store.upsert(TABLE, row(tenant_id, "a"))
+        proxy.cut_before_answers = 1
+        await store.upsert(TABLE, row(tenant_id, "b"))
+        proxy.cut_before_answers = 1
+        await store.upsert_all(TABLE, [row(tenant_id, "c"), row(tenant_id, "d")])
+        proxy.cut_before_answers = 1
+        await store.delete(TABLE, tenant_id, "a")
+        proxy.cut_before_answers = 1
+
+        assert await keys(store, tenant_id) == ["b", "c", "d"]
+
+
+async def test_a_storage_that_does_not_answer_says_what_to_look_at(azurite, tenant_id):
+    async with store_behind_proxy(azurite) as (proxy, store):
+        proxy.target = 9
+        with pytest.raises(StorageUnavailable, match="StatusStorage"):
+            await store.get(TABLE, tenant_id, "a")
+        proxy.target = azurite.port
+
+        assert await store.get(TABLE, tenant_id, "a") is None
+
+
+@pytest.mark.filterwarnings("ignore:Testing an element's truth value")  # how the SDK reads an XML error
+async def test_a_wrong_key_is_a_refusal_that_does_not_tell_it(azurite, tenant_id):
+    wrong = "d3Jvbmc="
+    storage = Settings.load(
+        {"TENANT_ID": tenant_id, "StatusStorage": azurite.connection_string.replace(KEY, wrong)}
+    ).storage
+    async with open_session(trusted_authorities(None)) as session:
+        store = open_tables(storage, session)
+        with pytest.raises(StorageRefused, match="Storage Table Data Contributor") as caught:
+            await store.get(TABLE, tenant_id, "a")
+        await store.aclose()
+
+    assert wrong not in str(caught.value)

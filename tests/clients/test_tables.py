@@ -1,0 +1,340 @@
+"""The tables of the product on a real Azurite: columns and types of the contract, the lock, changes, census, index."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from azure.data.tables.aio import TableServiceClient
+
+from atlas.domain.changes import Change, ChangeKind
+from atlas.domain.findings import Finding
+from atlas.domain.learned import Reason, Unknown
+from atlas.domain.mailboxes import Mailbox, NoMailbox
+from atlas.domain.scans import Scan, ScanState, new_scan_id
+from atlas.domain.statuses import Status
+from atlas.domain.user_rows import MeetingType, UserRow
+from atlas.domain.users import LicensedUser
+from atlas.tables.census import Census
+from atlas.tables.changes import Changes
+from atlas.tables.scan_log import ScanLog
+from atlas.tables.status_rows import StatusRows
+from atlas.tables.store import RowChanged
+from atlas.tables.user_index import UserIndex
+
+NOW = datetime(2026, 11, 23, 3, 4, 5, 678900, tzinfo=UTC)
+USER_ID = "6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"
+GUID = "2be92a50-0c6b-4d1e-8a61-3f1f5a0c7e11"
+URL = "https://outlook.office.com/bookwithme/user/2be92a500c6b4d1e8a613f1f5a0c7e11@contoso.com"
+TYPE = MeetingType("a1", "30 min, ünï📅", 30, True, f"{URL}/meetingtype/a1?anonymous&ep=mlink")
+ADELE = LicensedUser(USER_ID, "AdeleV@contoso.com", "Adele Vance", "Sales", "Adele@contoso.com", True, "Member")
+WHOLE = UserRow(
+    ADELE,
+    Status.PUBLISHED,
+    NOW,
+    reason="a sentence",
+    recipient_type="UserMailbox",
+    primary_smtp_address="Adele@contoso.com",
+    mailbox_guid=GUID,
+    url=URL,
+    meeting_types=(TYPE,),
+    bookable=False,
+    findings=(Finding.CAPABILITY_CONTRADICTS_PAGE, Finding.NOTHING_BOOKABLE),
+    last_known_status=Status.PUBLISHED,
+    last_known_at=NOW,
+    changed_at=NOW - timedelta(days=1),
+    scan_id="scan-20261123T030000000-0a1b2c3d",
+)
+LEAST = UserRow(LicensedUser(USER_ID, "AdeleV@contoso.com"), Status.UNKNOWN, NOW)
+STRINGS = {
+    "UserPrincipalName",
+    "DisplayName",
+    "Department",
+    "UserType",
+    "RecipientType",
+    "PrimarySmtpAddress",
+    "MailboxGuid",
+    "Status",
+    "Reason",
+    "Url",
+    "AnonymousUrl",
+    "MeetingTypes",
+    "PolicyVerdict",
+    "PolicyReason",
+    "Finding",
+    "LastKnownStatus",
+    "ScanId",
+}
+TIMES = {"LastKnownAt", "CheckedAt", "ChangedAt"}
+BOOLEANS = {"AccountEnabled", "Bookable"}
+NOT_YET = {"PolicyVerdict", "PolicyReason"}
+"""The policy is not read yet; then these columns come."""
+
+
+def change(**more):
+    whole = Change(
+        NOW, ChangeKind.SET_UP, USER_ID, "AdeleV@contoso.com", "Adele", None, Status.PUBLISHED, URL, None, "s"
+    )
+    return replace(whole, **more)
+
+
+@pytest.fixture
+def read_plainly(azurite):
+    """A row as any other program reads it: without the product, with the types that storage names."""
+
+    async def read(table, partition, key):
+        async with TableServiceClient.from_connection_string(azurite.connection_string) as service:
+            entity = await service.get_table_client(table).get_entity(partition, key)
+        return dict(entity)
+
+    return read
+
+
+async def test_a_row_has_the_columns_and_types_of_the_contract(store, tenant_id, read_plainly):
+    await StatusRows(store, tenant_id).save(WHOLE, None, None)
+
+    row = await read_plainly("PersonalBookings", tenant_id, USER_ID)
+
+    known = STRINGS | TIMES | BOOLEANS
+    assert known - NOT_YET <= set(row)
+    assert set(row) - known - {"PartitionKey", "RowKey"} == {"Mail"}
+    assert all(type(row[name]) is str for name in STRINGS - NOT_YET)
+    assert all(isinstance(row[name], datetime) and row[name].tzinfo for name in TIMES)
+    assert all(type(row[name]) is bool for name in BOOLEANS)
+    assert row["MailboxGuid"] == GUID
+    assert row["Url"] == URL
+    assert row["AnonymousUrl"] == f"{URL}?anonymous"
+    assert row["Finding"] == "capabilityContradictsPage nothingBookable"
+    assert json.loads(row["MeetingTypes"]) == [
+        {"id": "a1", "title": TYPE.title, "durationMinutes": 30, "isOnline": True, "url": TYPE.url}
+    ]
+
+
+async def test_what_is_not_known_has_no_column(store, tenant_id, read_plainly):
+    await StatusRows(store, tenant_id).save(LEAST, None, None)
+
+    row = await read_plainly("PersonalBookings", tenant_id, USER_ID)
+
+    assert set(row) == {"PartitionKey", "RowKey", "UserPrincipalName", "Status", "CheckedAt"}
+
+
+@pytest.mark.parametrize("row", [WHOLE, LEAST, replace(WHOLE, meeting_types=())])
+@pytest.mark.parametrize("pending", [None, change()])
+async def test_a_row_is_read_as_it_was_written(store, tenant_id, row, pending):
+    rows = StatusRows(store, tenant_id)
+    etag = await rows.save(row, pending, None)
+
+    kept = await rows.get(USER_ID)
+
+    assert kept is not None
+    assert (kept.row, kept.etag, kept.pending_change) == (row, etag, pending)
+
+
+async def test_a_row_that_knows_less_keeps_no_column_of_the_one_before(store, tenant_id):
+    rows = StatusRows(store, tenant_id)
+    etag = await rows.save(WHOLE, change(), None)
+
+    await rows.save(LEAST, None, etag)
+
+    kept = await rows.get(USER_ID)
+    assert kept is not None
+    assert (kept.row, kept.pending_change) == (LEAST, None)
+
+
+async def test_marking_a_change_as_told_leaves_the_row(store, tenant_id):
+    rows = StatusRows(store, tenant_id)
+    etag = await rows.save(WHOLE, change(), None)
+
+    after = await rows.mark_pending(USER_ID, None, etag)
+
+    kept = await rows.get(USER_ID)
+    assert kept is not None
+    assert (kept.row, kept.etag, kept.pending_change) == (WHOLE, after, None)
+    with pytest.raises(RowChanged):
+        await rows.mark_pending(USER_ID, change(), etag)
+
+
+async def test_rows_come_in_the_order_of_the_object_id(store, tenant_id):
+    rows = StatusRows(store, tenant_id)
+    ids = sorted(str(UUID(int=n << 100)) for n in range(20))
+    for user_id in reversed(ids):
+        await rows.save(replace(LEAST, user=replace(ADELE, user_id=user_id)), None, None)
+
+    assert [kept.row.user.user_id async for kept in rows.each()] == ids
+
+
+def scan(number=0, **more):
+    at = NOW.replace(microsecond=0) + timedelta(seconds=number)
+    return replace(Scan(new_scan_id(at, f"{number:08x}"), ScanState.RUNNING, "http", at), **more)
+
+
+async def test_scans_are_read_newest_first_and_the_lock_is_none_of_them(store, tenant_id):
+    log = ScanLog(store, tenant_id)
+    for number in (2, 0, 3, 1):
+        await log.save(scan(number))
+    await log.take_lock("s", NOW, None)
+
+    assert [one.scan_id async for one in log.each()] == [scan(number).scan_id for number in (3, 2, 1, 0)]
+
+
+async def test_a_scan_is_read_as_it_was_written(store, tenant_id):
+    log = ScanLog(store, tenant_id)
+    whole = scan(
+        state=ScanState.INCOMPLETE,
+        finished_at=NOW,
+        users_listed=3,
+        users_probed=2,
+        by_status={"published": 2},
+        throttled_waits=4,
+        warnings=("a", "ü"),
+        error="e",
+    )
+    await log.save(whole)
+
+    assert await log.get(whole.scan_id) == whole
+    assert await log.get("no scan") is None
+    assert await log.get(scan(9).scan_id) is None
+
+
+async def test_the_last_finished_scan_is_the_newest_that_saw_everybody(store, tenant_id):
+    log = ScanLog(store, tenant_id)
+    assert await log.last_finished() is None
+    states = [ScanState.COMPLETED, ScanState.INCOMPLETE, ScanState.FAILED, ScanState.CANCELLED, ScanState.RUNNING]
+    for number, state in enumerate(states):
+        await log.save(scan(number, state=state))
+
+    last = await log.last_finished()
+
+    assert last is not None
+    assert last.state is ScanState.INCOMPLETE
+
+
+async def test_of_many_who_take_the_lock_at_once_one_gets_it(store, tenant_id):
+    log = ScanLog(store, tenant_id)
+
+    taken = await asyncio.gather(*(log.take_lock(f"s{n}", NOW, None) for n in range(20)))
+
+    lock = await log.get_lock()
+    assert sum(taken) == 1
+    assert lock is not None
+    assert lock.scan_id == f"s{taken.index(True)}"
+    assert (lock.since, lock.is_started) == (NOW, False)
+
+
+async def test_of_many_who_take_a_lock_over_one_gets_it(store, tenant_id):
+    log = ScanLog(store, tenant_id)
+    await log.take_lock("old", NOW, None)
+    old = await log.get_lock()
+
+    taken = await asyncio.gather(*(log.take_lock(f"s{n}", NOW, old) for n in range(20)))
+
+    lock = await log.get_lock()
+    assert sum(taken) == 1
+    assert lock is not None
+    assert lock.scan_id == f"s{taken.index(True)}"
+
+
+async def test_a_lock_that_was_let_go_is_not_taken_over_but_taken(store, tenant_id):
+    log = ScanLog(store, tenant_id)
+    await log.take_lock("old", NOW, None)
+    old = await log.get_lock()
+    await log.release_lock("old")
+
+    assert not await log.take_lock("new", NOW, old)
+    assert await log.take_lock("new", NOW, None)
+
+
+async def test_only_its_holder_lets_a_lock_go(store, tenant_id):
+    log = ScanLog(store, tenant_id)
+    await log.take_lock("mine", NOW, None)
+
+    await log.release_lock("another")
+    await log.mark_started("another", NOW)
+    held = await log.get_lock()
+    await log.mark_started("mine", NOW)
+    started = await log.get_lock()
+    await log.release_lock("mine")
+    await log.release_lock("mine")
+
+    assert held is not None
+    assert not held.is_started
+    assert started is not None
+    assert started.is_started
+    assert await log.get_lock() is None
+
+
+async def test_a_change_is_told_once_however_often_it_is_written(store, tenant_id, read_plainly):
+    changes = Changes(store, tenant_id)
+    assert not await changes.is_told(change())
+
+    await asyncio.gather(*(changes.tell(change()) for _ in range(5)))
+
+    assert await changes.is_told(change())
+    assert not await changes.is_told(change(at=NOW + timedelta(seconds=1)))
+    assert len([one async for one in store.each("BookingsChanges", tenant_id)]) == 1
+
+
+async def test_old_changes_are_forgotten_and_newer_ones_are_not(store, tenant_id):
+    changes = Changes(store, tenant_id)
+    for days in range(5):
+        await changes.tell(change(at=NOW - timedelta(days=days)))
+
+    assert await changes.forget_before(NOW - timedelta(days=2), 1) == 1
+    assert await changes.forget_before(NOW - timedelta(days=2), 1000) == 1
+    assert await changes.forget_before(NOW - timedelta(days=2), 1000) == 0
+
+    assert len([one async for one in store.each("BookingsChanges", tenant_id)]) == 3
+
+
+async def test_the_census_keeps_mailboxes_and_users_of_each_scan_apart(store, tenant_id):
+    census = Census(store)
+    mailbox = Mailbox(UUID(GUID), "Adele@contoso.com", "UserMailbox", has_capability=False)
+    await census.add_mailboxes(tenant_id, {USER_ID: mailbox, "other": NoMailbox("MailUser")})
+    await census.add_users(tenant_id, 3, [(ADELE, mailbox), (LEAST.user, Unknown(Reason.THROTTLED, "a: b"))])
+
+    assert await census.get_mailbox(tenant_id, USER_ID) == mailbox
+    assert await census.get_mailbox(tenant_id, "other") == NoMailbox("MailUser")
+    assert await census.get_mailbox(tenant_id, "nobody") == NoMailbox()
+    assert await census.get_user(tenant_id, 3, 0) == (ADELE, mailbox)
+    assert await census.get_user(tenant_id, 3, 1) == (LEAST.user, Unknown(Reason.THROTTLED, "a: b"))
+    assert await census.get_user(tenant_id, 3, 2) is None
+    assert await census.get_user("another-scan", 3, 0) is None
+
+
+async def test_a_census_is_forgotten_part_by_part(store, tenant_id):
+    census = Census(store)
+    await census.add_users(tenant_id, 1, [(ADELE, NoMailbox())] * 250)
+    await census.add_users(f"{tenant_id}-next", 1, [(ADELE, NoMailbox())])
+
+    forgotten = [await census.forget(tenant_id, 200) for _ in range(3)]
+
+    assert forgotten == [200, 50, 0]
+    assert await census.get_user(f"{tenant_id}-next", 1, 0) is not None
+
+
+async def test_the_index_finds_a_user_by_upn_and_by_mailbox_in_any_case(store, tenant_id):
+    index = UserIndex(store, tenant_id)
+    odd = replace(WHOLE, user=replace(ADELE, upn="O'Neil+b_partner.example#EXT#@contoso.onmicrosoft.com"))
+
+    await index.add(odd, None)
+
+    assert await index.get_by_upn(odd.user.upn.upper()) == USER_ID
+    assert await index.get_by_mailbox(GUID.upper()) == USER_ID
+    assert await index.get_by_upn("somebody@contoso.com") is None
+
+
+async def test_a_upn_that_went_to_somebody_else_stays_theirs(store, tenant_id):
+    index = UserIndex(store, tenant_id)
+    renamed = replace(WHOLE, user=replace(ADELE, upn="new@contoso.com"))
+    other = replace(WHOLE, user=replace(ADELE, user_id="b" * 8), mailbox_guid=None)
+    await index.add(WHOLE, None)
+    await index.add(renamed, WHOLE)
+    await index.add(other, None)
+
+    await index.remove(WHOLE, renamed)
+
+    assert await index.get_by_upn(ADELE.upn) == "b" * 8
+    assert await index.get_by_upn("new@contoso.com") == USER_ID
+    assert await index.get_by_mailbox(GUID) == USER_ID
