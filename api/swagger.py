@@ -1,0 +1,25 @@
+"""The route of the description, from which callers and the connector learn every other route."""
+
+import os
+from urllib.parse import urlsplit
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from api.access import AUTH_LEVEL
+from api.answers import json_answer
+from api.openapi.document import swagger_document
+from api.problems import answers_problems
+from atlas import wiring
+from atlas.settings import api_access_of
+
+blueprint = df.Blueprint()
+
+
+@blueprint.route("swagger.json", methods=["GET"], auth_level=AUTH_LEVEL)
+@answers_problems
+async def get_swagger(req: func.HttpRequest) -> func.HttpResponse:
+    """The OpenAPI 2.0 document, for callers who reach the app as this one did."""
+    await wiring.tools()
+    address = urlsplit(req.url)
+    return json_answer(swagger_document(address.netloc, address.scheme, api_access_of(os.environ)))
