@@ -11,7 +11,7 @@ from activities import (
     probe_user,
     read_organization,
 )
-from api import health, scans, swagger, timer, users
+from api import changes, health, scans, swagger, timer, unknown_routes, users
 from orchestrators import scan_page, scan_tenant
 
 app = df.DFApp()
@@ -19,8 +19,10 @@ app = df.DFApp()
 app.register_functions(timer.blueprint)
 app.register_functions(scans.blueprint)
 app.register_functions(users.blueprint)
+app.register_functions(changes.blueprint)
 app.register_functions(health.blueprint)
 app.register_functions(swagger.blueprint)
+app.register_functions(unknown_routes.blueprint)
 
 app.register_functions(scan_tenant.blueprint)
 app.register_functions(scan_page.blueprint)

@@ -1,14 +1,13 @@
-"""JSON answers, and the query parameters that routes share."""
+"""Answers that routes share: JSON that is not kept, and lists with a link to what follows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import azure.functions as func
 
-from api.problems import wrong_parameter
-
-BOOLEANS = {"true": True, "false": False}
+from api.queries import OF_THE_PLATFORM
 
 
 def json_answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
@@ -21,22 +20,15 @@ def json_answer(document: Any, status: int = 200, headers: Mapping[str, str] | N
     )
 
 
-def boolean_parameter(req: func.HttpRequest, name: str, *, default: bool) -> bool:
-    """A query parameter that is ``true`` or ``false``, in any case. Raises ``Problem``."""
-    text = req.params.get(name)
-    if text is None:
-        return default
-    try:
-        return BOOLEANS[text.lower()]
-    except KeyError:
-        raise wrong_parameter(name, "should be true or false") from None
+def list_answer(
+    req: func.HttpRequest, value: Sequence[Any], continuation: str | None, **changed: str
+) -> dict[str, Any]:
+    """A list of section 5.1; its ``nextLink`` is the address of this request with the parameters that changed."""
+    next_link = address_of(req, **changed) if continuation else None
+    return {"value": list(value), "continuation": continuation, "nextLink": next_link}
 
 
-def number_parameter(req: func.HttpRequest, name: str, *, default: int, most: int) -> int:
-    """A query parameter that is a whole number from 1 to ``most``. Raises ``Problem``."""
-    text = req.params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
-        raise wrong_parameter(name, f"should be a whole number from 1 to {most}")
-    return int(text)
+def address_of(req: func.HttpRequest, **changed: str) -> str:
+    """The absolute address of this request with these parameters in its query; a function key is left out of it."""
+    kept = {name: value for name, value in req.params.items() if name.lower() not in OF_THE_PLATFORM}
+    return urlunsplit(urlsplit(req.url)._replace(query=urlencode(kept | changed), fragment=""))

@@ -2,17 +2,20 @@
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import azure.functions as func
 
 from atlas.domain.page_urls import NotAPageUrl
+from atlas.domain.time_windows import WrongWindow
+from atlas.domain.time_zones import UnknownTimeZone
 from atlas.microsoft365.failures import NotUnderstood, Refused, TenantFailure, Throttled, Unreachable
+from atlas.scan.free_times import AmbiguousTitle
 from atlas.scan.looking_up import NoSuchUser, NotASubject
 from atlas.scan.starting import ScanNotRunning
 from atlas.settings import WrongSettings
@@ -23,7 +26,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 30
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: what passes an exception on may set its traceback
 class Problem(Exception):
     """What a caller is told: the code of the product contract, section 5.1, and a sentence."""
 
@@ -34,10 +37,30 @@ class Problem(Exception):
     """Pairs of field and what would be right."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def of_field(cls, code: str, name: str, detail: str) -> Self:
+        """A 400 of this code about one field."""
+        return cls(HTTPStatus.BAD_REQUEST, code, f"{name} {detail}", ((name, detail),))
+
 
 def wrong_parameter(name: str, detail: str) -> Problem:
     """A 400 that names the field."""
-    return Problem(HTTPStatus.BAD_REQUEST, "invalidParameter", f"{name}: {detail}", ((name, detail),))
+    return wrong_parameters([(name, detail)])
+
+
+def wrong_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
+    """A 400 that names every wrong field with what would be right."""
+    told = "; ".join(f"{name} {detail}" for name, detail in errors)
+    return Problem(HTTPStatus.BAD_REQUEST, "invalidParameter", told, tuple(errors))
+
+
+WRONG_FIELDS: Mapping[type[Exception], str] = {
+    NotASubject: "user",
+    NotAPageUrl: "user",
+    AmbiguousTitle: "meetingType",
+    UnknownTimeZone: "timeZone",
+}
+"""Which field is wrong where a rule of the product refuses a value."""
 
 
 def problem_of(error: Exception) -> Problem | None:
@@ -45,18 +68,26 @@ def problem_of(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
-        case WrongSettings():
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "notConfigured", " ".join(error.problems))
-        case NotASubject() | NotAPageUrl():
-            return wrong_parameter("user", str(error))
+        case WrongWindow(field=name):
+            return wrong_parameter(name, str(error))
+        case _ if type(error) in WRONG_FIELDS:
+            return wrong_parameter(WRONG_FIELDS[type(error)], str(error))
+        case TenantFailure():
+            return _tenant_problem(error)
+        case _:
+            return _own_problem(error)
+
+
+def _own_problem(error: Exception) -> Problem | None:
+    match error:
+        case WrongSettings(problems=problems):
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "notConfigured", " ".join(problems))
         case NoSuchUser():
             return Problem(HTTPStatus.NOT_FOUND, "userNotFound", str(error))
         case ScanNotRunning():
             return Problem(HTTPStatus.CONFLICT, "scanNotRunning", "the scan has ended; there is nothing to stop")
         case StorageFailure():
             return _unavailable("upstreamUnavailable", str(error))
-        case TenantFailure():
-            return _tenant_problem(error)
         case _:
             return None
 
@@ -93,7 +124,7 @@ def answers_problems(door: Door) -> Door:
         except Exception as error:
             problem = problem_of(error)
             if problem is None:
-                log.exception("the route %s failed", urlsplit(req.url).path)
+                log.exception("the door %s failed", door.__name__)  # its path may name a person
                 problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "this is a defect; the log says more")
             return problem_response(problem, urlsplit(req.url).path)
 

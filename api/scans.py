@@ -6,11 +6,13 @@ from uuid import uuid4
 
 import azure.durable_functions as df
 import azure.functions as func
+from pydantic import Field
 
 from api.access import AUTH_LEVEL
-from api.answers import boolean_parameter, json_answer, number_parameter
+from api.answers import json_answer, list_answer
 from api.durable_flows import DurableFlows
 from api.problems import Problem, answers_problems
+from api.queries import Flag, NoQuery, Number, Query
 from atlas import wiring
 from atlas.domain.scans import Scan
 from atlas.report.shapes import scan_shape
@@ -23,11 +25,24 @@ MOST_SCANS = 1000
 blueprint = df.Blueprint()
 
 
+class ScansQuery(Query):
+    """How many scans to tell of."""
+
+    limit: Number = Field(100, ge=1, le=MOST_SCANS, description=f"a whole number from 1 to {MOST_SCANS}")
+
+
+class ScanQuery(Query):
+    """How to tell of a scan that runs."""
+
+    is_asynchronous: Flag = Field(default=False, alias="async", description="true or false")
+
+
 @blueprint.route("scans", methods=["POST"], auth_level=AUTH_LEVEL)
 @blueprint.durable_client_input(client_name="client")
 @answers_problems
 async def post_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Start a scan; while one runs, answer with that one."""
+    NoQuery.of(req)
     scan = await start_scan(await wiring.tools(), DurableFlows(client), "http", uuid4().hex[:8])
     return _under_way(req, scan)
 
@@ -37,14 +52,14 @@ async def post_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient
 @answers_problems
 async def get_scans(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Recent scans, newest first."""
-    limit = number_parameter(req, "limit", default=100, most=MOST_SCANS)
+    limit = ScansQuery.of(req).limit
     tools, flows = await wiring.tools(), DurableFlows(client)
     scans: list[Scan] = []
     async for scan in tools.scans.each():
         scans.append(await follow_scan(tools, flows, scan))
         if len(scans) == limit:
             break
-    return json_answer({"value": [scan_shape(scan) for scan in scans], "continuation": None, "nextLink": None})
+    return json_answer(list_answer(req, [scan_shape(scan) for scan in scans], None))
 
 
 @blueprint.route("scans/{id}", methods=["GET"], auth_level=AUTH_LEVEL)
@@ -52,7 +67,7 @@ async def get_scans(req: func.HttpRequest, client: df.DurableOrchestrationClient
 @answers_problems
 async def get_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """One scan; with ``async=true``, 202 while it runs."""
-    is_asynchronous = boolean_parameter(req, "async", default=False)
+    is_asynchronous = ScanQuery.of(req).is_asynchronous
     tools = await wiring.tools()
     scan = await follow_scan(tools, DurableFlows(client), await _scan(tools, req))
     if is_asynchronous and not scan.has_ended:
@@ -65,6 +80,7 @@ async def get_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient)
 @answers_problems
 async def delete_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Stop a scan and all its flows."""
+    NoQuery.of(req)
     tools = await wiring.tools()
     scan = await stop_scan(tools, DurableFlows(client), await _scan(tools, req))
     return json_answer(scan_shape(scan), HTTPStatus.ACCEPTED)

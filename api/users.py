@@ -1,24 +1,176 @@
-"""The routes of users: what is known about one person's page."""
+"""The routes of users: one person's page with its free times, and the whole tenant page by page or as a file."""
 
+from datetime import datetime
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 import azure.durable_functions as df
 import azure.functions as func
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.access import AUTH_LEVEL
-from api.answers import boolean_parameter, json_answer
-from api.problems import answers_problems
+from api.answers import address_of, json_answer, list_answer
+from api.problems import Problem, answers_problems, wrong_parameter
+from api.queries import Flag, Number, Query
 from atlas import wiring
-from atlas.report.shapes import look_up_shape
-from atlas.scan.looking_up import look_up, parse_subject
+from atlas.domain.cursors import WrongCursor
+from atlas.domain.page_urls import PageAddress
+from atlas.domain.statuses import Status
+from atlas.domain.time_windows import TimeWindow, time_window
+from atlas.domain.time_zones import time_zone
+from atlas.domain.user_filters import UserFilter
+from atlas.report.csv_file import TooManyRows, csv_file
+from atlas.report.shapes import free_times_shape, look_up_shape, user_shape
+from atlas.scan.free_times import NoFreeTimes, get_free_times
+from atlas.scan.listing import each_user, get_users
+from atlas.scan.looking_up import Found, Source, Subject, look_up, parse_subject
+from atlas.scan.ports import Tools
+
+USUAL_PAGE = 100
+LARGEST_PAGE = 1000
+LARGEST_FILE = 100_000
+LONGEST_SUBJECT = 2000
+IN_A_ROW = tuple(status for status in Status if status is not Status.NOT_LICENSED)
 
 blueprint = df.Blueprint()
+
+
+def _statuses(text: Any) -> frozenset[Status]:
+    names = {status.lower(): status for status in IN_A_ROW}
+    given = [part.strip().lower() for part in str(text).split(",") if part.strip()]
+    if not given or any(name not in names for name in given):
+        raise ValueError
+    return frozenset(names[name] for name in given)
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text.strip()
+
+
+class BookingsQuery(Query):
+    """What to tell of one user's page."""
+
+    fresh: Flag = Field(default=False, description="true or false")
+    availability: Flag = Field(default=True, description="true or false")
+    start: str | None = Field(None, alias="from", description="a time of ISO 8601, such as 2026-11-23T08:00:00Z")
+    end: str | None = Field(None, alias="to", description="a time of ISO 8601, such as 2026-11-30T08:00:00Z")
+    time_zone: str = Field("UTC", alias="timeZone", description="an IANA or Windows name of a time zone")
+    meeting_type: Annotated[str, AfterValidator(_not_blank)] | None = Field(
+        None, alias="meetingType", description="the id of a public meeting type, or its title where that is unique"
+    )
+
+    def window(self, now: datetime) -> TimeWindow:
+        """The stretch of time that is asked about. Raises ``WrongWindow`` or ``UnknownTimeZone``."""
+        return time_window(self.start, self.end, time_zone(self.time_zone), now)
+
+
+class UsersQuery(Query):
+    """Which users to list, and how."""
+
+    statuses: Annotated[frozenset[Status], BeforeValidator(_statuses)] | None = Field(
+        None, alias="status", description=f"one or more of {', '.join(IN_A_ROW)}, with commas between them"
+    )
+    domain: str | None = Field(
+        None, pattern=r"^[\w-]+(\.[\w-]+)+$", max_length=255, description="the domain of UPNs, such as contoso.com"
+    )
+    enabled: Flag | None = Field(None, description="true or false")
+    user_type: Annotated[str, BeforeValidator(lambda text: str(text).capitalize())] | None = Field(
+        None, alias="userType", pattern="^(Member|Guest)$", description="Member or Guest"
+    )
+    search: Annotated[str, AfterValidator(_not_blank)] | None = Field(
+        None, max_length=100, description="the beginning of a UPN, a display name or a word of it, up to 100 characters"
+    )
+    limit: Number | None = Field(None, ge=1, le=LARGEST_PAGE, description=f"a whole number from 1 to {LARGEST_PAGE}")
+    continuation: str | None = Field(None, description="the continuation of an earlier answer")
+    form: Literal["json", "csv"] | None = Field(None, alias="format", description="json or csv")
+
+    def wanted(self) -> UserFilter:
+        """The filter."""
+        return UserFilter(self.statuses, self.domain, self.enabled, self.user_type, self.search)
+
+
+@blueprint.route("users", methods=["GET"], auth_level=AUTH_LEVEL)
+@answers_problems
+async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
+    """Rows by filters in the order of the object id, as JSON pages or as a CSV file."""
+    query = UsersQuery.of(req)
+    tools = await wiring.tools()
+    if (query.form or _accepted_form(req)) == "csv":
+        return await _file(tools, req, query)
+    page = await _page(tools, query, query.limit or USUAL_PAGE)
+    changed = {"continuation": page.continuation or ""}
+    return json_answer(list_answer(req, [user_shape(row) for row in page.rows], page.continuation, **changed))
 
 
 @blueprint.route("users/{user}/bookings", methods=["GET"], auth_level=AUTH_LEVEL)
 @answers_problems
 async def get_user_bookings(req: func.HttpRequest) -> func.HttpResponse:
-    """One user, by UPN, object id or pasted page URL; from the row, or with ``fresh=true`` from Microsoft 365."""
-    fresh = boolean_parameter(req, "fresh", default=False)
-    subject = parse_subject(unquote(req.route_params["user"]))
-    return json_answer(look_up_shape(await look_up(await wiring.tools(), subject, fresh=fresh)))
+    """One user, by UPN, object id or pasted page URL: from the row or asked now, with free times asked live."""
+    query = BookingsQuery.of(req)
+    subject = parse_subject(_subject_text(req.route_params["user"]))
+    tools = await wiring.tools()
+    window = query.window(tools.clock())
+    found = await look_up(tools, subject, fresh=query.fresh)
+    if not query.availability:
+        not_asked = NoFreeTimes("notAsked", "the request says availability=false")
+        return json_answer({**look_up_shape(found), **free_times_shape(not_asked, query.time_zone)})
+    times = await get_free_times(
+        tools,
+        found.row,
+        window,
+        query.meeting_type or _type_of(subject),
+        is_private_link=isinstance(subject, PageAddress) and subject.is_private_link,
+        is_live=_is_live(found),
+    )
+    return json_answer({**look_up_shape(found), **free_times_shape(times, query.time_zone)})
+
+
+async def _page(tools: Tools, query: UsersQuery, limit: int) -> Any:
+    try:
+        return await get_users(tools, query.wanted(), limit, query.continuation)
+    except WrongCursor as wrong:
+        raise Problem.of_field("invalidContinuation", "continuation", str(wrong)) from None
+
+
+async def _file(tools: Tools, req: func.HttpRequest, query: UsersQuery) -> func.HttpResponse:
+    headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="personal-bookings.csv"'}
+    if query.limit is None and query.continuation is None:
+        rows = each_user(tools, query.wanted())
+    else:
+        page = await _page(tools, query, query.limit or USUAL_PAGE)
+        rows = _each(page.rows)
+        if page.continuation:
+            headers["Link"] = f'<{address_of(req, continuation=page.continuation)}>; rel="next"'
+    try:
+        content = await csv_file(rows, tools.tenant_id, LARGEST_FILE)
+    except TooManyRows as too_many:
+        advice = f"{too_many}: narrow it by status, domain or search, or ask for pages by limit and continuation"
+        raise wrong_parameter("format", advice) from None
+    return func.HttpResponse(content, headers=headers, mimetype="text/csv", charset="utf-8")
+
+
+async def _each(rows: Any) -> Any:
+    for row in rows:
+        yield row
+
+
+def _accepted_form(req: func.HttpRequest) -> str:
+    """CSV where it is asked for and JSON is not."""
+    accepted = req.headers.get("accept", "").lower()
+    return "csv" if "text/csv" in accepted and "application/json" not in accepted else "json"
+
+
+def _subject_text(segment: str) -> str:
+    if len(segment) > LONGEST_SUBJECT:
+        raise wrong_parameter("user", f"should be at most {LONGEST_SUBJECT} characters")
+    return unquote(segment)
+
+
+def _type_of(subject: Subject) -> str | None:
+    return subject.meeting_type_id if isinstance(subject, PageAddress) else None
+
+
+def _is_live(found: Found) -> bool:
+    return found.source is Source.LIVE

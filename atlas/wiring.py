@@ -90,6 +90,7 @@ def _tools(
         census=Census(store),
         scans=ScanLog(store, tenant_id),
         clock=clock,
+        tenant_id=tenant_id,
         bookings_url=settings.bookings_url,
         probe_concurrency=settings.probe_concurrency,
         probe_availability=settings.probe_availability,

@@ -24,6 +24,15 @@ class Slot:
     end: datetime
 
 
+def within(items: Iterable[AvailabilityItem], start: datetime, end: datetime) -> tuple[AvailabilityItem, ...]:
+    """The items between two moments; those that reach beyond are cut."""
+    return tuple(
+        AvailabilityItem(item.status, max(item.start, start), min(item.end, end))
+        for item in items
+        if item.start < end and item.end > start
+    )
+
+
 def free_slots(items: Iterable[AvailabilityItem], duration: timedelta, not_before: datetime) -> tuple[Slot, ...]:
     """Free time in order, touching and overlapping stretches merged, without the past and without what is too short.
 

@@ -20,6 +20,8 @@ class PageAddress:
     mailbox_guid: UUID
     domain: str
     meeting_type_id: str | None = None
+    is_private_link: bool = False
+    """Whether the link carries a code that opens a private meeting type."""
 
 
 class NotAPageUrl(ValueError):
@@ -60,4 +62,5 @@ def parse_page_url(text: str) -> PageAddress:
         raise NotAPageUrl(
             "this is no personal Bookings page: such an address holds /bookwithme/user/{mailbox GUID}@{domain}"
         )
-    return PageAddress(UUID(found["guid"]), found["domain"].lower(), found["type_id"])
+    is_private_link = "bookingcode=" in plain.lower()
+    return PageAddress(UUID(found["guid"]), found["domain"].lower(), found["type_id"], is_private_link)

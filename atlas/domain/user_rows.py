@@ -1,5 +1,6 @@
 """What is kept about one user, and how a new look at the evidence turns the old row into the next."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -145,10 +146,15 @@ def _url_of(row: UserRow, look: Look) -> str | None:
     return page_url(look.bookings_url, UUID(row.mailbox_guid), domain)
 
 
+def meeting_types_of(url: str, public_types: Iterable[PublicType]) -> tuple[MeetingType, ...]:
+    """The public meeting types of the page at ``url``, each with its own address."""
+    return tuple(_meeting_type(url, public_type) for public_type in public_types)
+
+
 def _meeting_types(url: str | None, evidence: Evidence) -> tuple[MeetingType, ...] | None:
     if url is None or not isinstance(evidence.page, PageAnswers):
         return None
-    return tuple(_meeting_type(url, public_type) for public_type in evidence.page.public_types)
+    return meeting_types_of(url, evidence.page.public_types)
 
 
 def _meeting_type(url: str, public_type: PublicType) -> MeetingType:

@@ -71,7 +71,7 @@ class BookingsPages:
         return answer
 
     async def get_availability(
-        self, mailbox_guid: UUID, meeting_type_id: str, start: datetime, end: datetime
+        self, mailbox_guid: UUID, meeting_type_id: str | None, start: datetime, end: datetime
     ) -> tuple[AvailabilityItem, ...]:
         """The free and busy stretches that the page shows between two aware moments, as the service gives them."""
         body = {

@@ -99,6 +99,20 @@ class Exchange:
         mailboxes = parse_mailboxes_page(reply.document(), self._base_url).mailboxes
         return mailboxes.get(user_id, NoMailbox())
 
+    async def get_owner(self, mailbox_guid: UUID) -> str | None:
+        """The Entra object id of the user whose mailbox has this GUID; ``None`` where nobody's has."""
+        parameters = {"Identity": str(mailbox_guid)}
+        reply = await self._invoke("Get-Mailbox", parameters, MAILBOX_FIELDS, failure_of=_unless_not_found)
+        if reply.status == 400:
+            return None
+        mailboxes = parse_mailboxes_page(reply.document(), self._base_url).mailboxes
+        owners = [
+            user_id
+            for user_id, mailbox in mailboxes.items()
+            if isinstance(mailbox, Mailbox) and mailbox.guid == mailbox_guid
+        ]
+        return owners[0] if owners else None
+
     async def get_organization(self) -> Organization:
         """The settings of the organisation."""
         reply = await self._invoke("Get-OrganizationConfig", {}, ORGANIZATION_FIELDS)

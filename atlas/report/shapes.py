@@ -7,6 +7,8 @@ from atlas.domain.page_urls import anonymous_url
 from atlas.domain.scans import Scan
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.scan.checking import Health
+from atlas.scan.free_times import FreeTimes, NoFreeTimes
+from atlas.scan.listing import ToldChange
 from atlas.scan.looking_up import Found
 
 
@@ -53,6 +55,50 @@ def meeting_type_shape(meeting_type: MeetingType) -> dict[str, Any]:
 def look_up_shape(found: Found) -> dict[str, Any]:
     """A look-up: the user, and where the answer comes from."""
     return {**user_shape(found.row), "source": str(found.source)}
+
+
+def free_times_shape(times: FreeTimes | NoFreeTimes, zone_name: str) -> dict[str, Any]:
+    """The members ``availability`` and ``availabilityProblem`` of a look-up; clocks are read in the caller's zone."""
+    if isinstance(times, NoFreeTimes):
+        return {"availability": None, "availabilityProblem": {"code": times.code, "detail": times.detail}}
+    zone = times.window.zone
+    availability = {
+        "from": times.window.start.astimezone(zone).isoformat(),
+        "to": times.window.end.astimezone(zone).isoformat(),
+        "timeZone": zone_name,
+        "meetingType": times.meeting_type and meeting_type_shape(times.meeting_type),
+        "items": [
+            {
+                "status": item.status,
+                "start": item.start.astimezone(zone).isoformat(),
+                "end": item.end.astimezone(zone).isoformat(),
+            }
+            for item in times.items
+        ],
+        "free": [
+            {"start": slot.start.astimezone(zone).isoformat(), "end": slot.end.astimezone(zone).isoformat()}
+            for slot in times.free
+        ],
+    }
+    return {"availability": availability, "availabilityProblem": None}
+
+
+def change_shape(told: ToldChange) -> dict[str, Any]:
+    """A change, with the cursor behind it."""
+    change = told.change
+    return {
+        "cursor": told.cursor,
+        "at": moment_text(change.at),
+        "kind": str(change.kind),
+        "userId": change.user_id,
+        "userPrincipalName": change.upn,
+        "displayName": change.display_name,
+        "fromStatus": change.from_status and str(change.from_status),
+        "toStatus": str(change.to_status),
+        "url": change.url,
+        "previousUrl": change.previous_url,
+        "scanId": change.scan_id,
+    }
 
 
 def scan_shape(scan: Scan) -> dict[str, Any]:

@@ -1,21 +1,27 @@
 """Answers for one user: from the row, or by asking Microsoft 365 now and writing the row as a scan would."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import unquote
 from uuid import UUID
 
+from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import MailboxEvidence
 from atlas.domain.page_urls import PageAddress, parse_page_url
 from atlas.domain.pages import NoPage
-from atlas.domain.statuses import Evidence, Status
+from atlas.domain.statuses import Status
 from atlas.domain.user_rows import Look, UserRow, gone_row
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.failures import TenantFailure
+from atlas.microsoft365.graph import Account
+from atlas.scan.patience import answered_by, deadline_in
 from atlas.scan.ports import Tools
 from atlas.scan.probing import gather_evidence, record_look
 from atlas.scan.recording import record
 from atlas.tables.status_rows import KeptRow
+
+LONGEST_SECONDS = 18
+"""Of the 30 s in which a caller is answered, so that free times can be asked for after it."""
 
 
 class Source(StrEnum):
@@ -66,28 +72,47 @@ def parse_subject(text: str) -> Subject:
 async def look_up(tools: Tools, subject: Subject, *, fresh: bool) -> Found:
     """What is known about this user; ``fresh``, or a user without a row, is asked for now, and the row is written.
 
-    Raises ``NoSuchUser``; ``TenantFailure`` only where the directory cannot be asked and there is no row.
+    Asking takes at most ``LONGEST_SECONDS``; what was not answered by then is not learned. Raises ``NoSuchUser``;
+    ``TenantFailure`` only where the directory cannot be asked and there is no row.
     """
     kept = await _kept_row(tools, subject)
     if kept and not fresh:
         return Found(kept.row, Source.ROW)
-    if kept is None and isinstance(subject, PageAddress):
-        raise NoSuchUser("no user of the last scan has the mailbox of this page")
+    deadline = deadline_in(LONGEST_SECONDS)
     try:
-        account = await tools.directory.get_account(kept.row.user.user_id if kept else str(subject))
+        account = await answered_by(deadline, _account(tools, subject, kept))
     except TenantFailure:
         if kept is None:
             raise
-        return Found(await _ask(tools, kept.row.user, kept), Source.LIVE)
+        return Found(await _ask(tools, kept.row.user, kept, deadline), Source.LIVE)
+    if account and (kept is None or kept.row.user.user_id != account.user.user_id):
+        kept = await tools.rows.get(account.user.user_id)
     if account and account.is_licensed:
-        kept = kept or await tools.rows.get(account.user.user_id)
-        return Found(await _ask(tools, account.user, kept), Source.LIVE)
+        return Found(await _ask(tools, account.user, kept, deadline), Source.LIVE)
     if kept:
         return Found(await _mark_gone(tools, kept), Source.LIVE)
     if account is None:
-        raise NoSuchUser(f"Microsoft Entra has no user {subject}")
+        raise NoSuchUser("Microsoft Entra has no such user")
     reason = "the user has no Bookings plan that is enabled"
     return Found(UserRow(account.user, Status.NOT_LICENSED, tools.clock(), reason), Source.LIVE)
+
+
+async def _account(tools: Tools, subject: Subject, kept: KeptRow | None) -> Account | None:
+    """The user in the directory: by UPN, which may be another's by now, else by object id. Raises ``TenantFailure``."""
+    if isinstance(subject, str):
+        account = await tools.directory.get_account(subject)
+        if account:
+            return account
+    if kept:
+        return await tools.directory.get_account(kept.row.user.user_id)
+    match subject:
+        case UUID():
+            return await tools.directory.get_account(str(subject))
+        case PageAddress() if tools.mailboxes:
+            owner = await tools.mailboxes.get_owner(subject.mailbox_guid)
+            return await tools.directory.get_account(owner) if owner else None
+        case _:
+            return None
 
 
 async def _kept_row(tools: Tools, subject: Subject) -> KeptRow | None:
@@ -104,34 +129,31 @@ async def _kept_row(tools: Tools, subject: Subject) -> KeptRow | None:
             return kept if kept and kept.row.user.upn.lower() == upn.lower() else None
 
 
-async def _ask(tools: Tools, user: LicensedUser, kept: KeptRow | None) -> UserRow:
-    mailbox = await _mailbox(tools, user)
-    evidence = await gather_evidence(tools, user, mailbox, sign_in_forced=None, is_last_attempt=True)
+async def _ask(tools: Tools, user: LicensedUser, kept: KeptRow | None, deadline: float) -> UserRow:
+    mailbox = await _mailbox(tools, user, deadline)
+    evidence = await gather_evidence(tools, user, mailbox, sign_in_forced=None, is_last_attempt=True, deadline=deadline)
     if isinstance(evidence.page, NoPage):
-        evidence = Evidence(evidence.mailbox, evidence.page, await _sign_in_forced(tools), evidence.bookable)
+        evidence = replace(evidence, sign_in_forced=await _sign_in_forced(tools, deadline))
     scanned_before = await tools.scans.last_finished() is not None
     look = Look(user, evidence, tools.clock(), tools.bookings_url)
     return await record_look(tools, kept, look, None, scanned_before=scanned_before)
 
 
-async def _mailbox(tools: Tools, user: LicensedUser) -> MailboxEvidence:
-    """The mailbox whole from Exchange; where that does not tell, its GUID from the directory."""
-    if tools.mailboxes is not None:
-        try:
-            return await tools.mailboxes.get_mailbox(user.user_id)
-        except TenantFailure:
-            pass
+async def _mailbox(tools: Tools, user: LicensedUser, deadline: float) -> MailboxEvidence:
+    """The mailbox whole from Exchange; an ``Unknown`` where that does not tell, so that the directory is asked."""
+    if tools.mailboxes is None:
+        return Unknown(Reason.REFUSED, "Exchange is not asked")
     try:
-        return await tools.directory.get_mailbox(user.user_id)
+        return await answered_by(deadline, tools.mailboxes.get_mailbox(user.user_id))
     except TenantFailure as failure:
         return failure.unknown()
 
 
-async def _sign_in_forced(tools: Tools) -> bool | None:
+async def _sign_in_forced(tools: Tools, deadline: float) -> bool | None:
     if tools.mailboxes is None:
         return None
     try:
-        return (await tools.mailboxes.get_organization()).bookings_auth_enabled
+        return (await answered_by(deadline, tools.mailboxes.get_organization())).bookings_auth_enabled
     except TenantFailure:
         return None
 

@@ -48,6 +48,9 @@ class Mailboxes(Protocol):
     def get_mailbox(self, user_id: str) -> Awaitable[Mailbox | NoMailbox]:
         """One mailbox."""
 
+    def get_owner(self, mailbox_guid: UUID) -> Awaitable[str | None]:
+        """The object id of the user whose mailbox this is."""
+
     def get_organization(self) -> Awaitable[Organization]:
         """The organisation's settings."""
 
@@ -59,7 +62,7 @@ class BookingsPages(Protocol):
         """What the page offers, or that there is none."""
 
     def get_availability(
-        self, mailbox_guid: UUID, meeting_type_id: str, start: datetime, end: datetime
+        self, mailbox_guid: UUID, meeting_type_id: str | None, start: datetime, end: datetime
     ) -> Awaitable[tuple[AvailabilityItem, ...]]:
         """When its owner is free."""
 
@@ -103,6 +106,7 @@ class Tools:
     census: Census
     scans: ScanLog
     clock: Callable[[], datetime]
+    tenant_id: str
     bookings_url: str
     probe_concurrency: int
     probe_availability: bool

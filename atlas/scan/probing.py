@@ -12,6 +12,7 @@ from atlas.domain.statuses import Evidence
 from atlas.domain.user_rows import Look, UserRow, next_row
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.failures import TenantFailure, Throttled
+from atlas.scan.patience import answered_by
 from atlas.scan.ports import Tools
 from atlas.scan.recording import record
 from atlas.tables.status_rows import KeptRow
@@ -64,7 +65,13 @@ async def record_look(
 
 
 async def gather_evidence(
-    tools: Tools, user: LicensedUser, mailbox: MailboxEvidence, *, sign_in_forced: bool | None, is_last_attempt: bool
+    tools: Tools,
+    user: LicensedUser,
+    mailbox: MailboxEvidence,
+    *,
+    sign_in_forced: bool | None,
+    is_last_attempt: bool,
+    deadline: float | None = None,
 ) -> Evidence:
     """What can be learned about this user now; a question that fails leaves an ``Unknown`` in its place.
 
@@ -73,7 +80,7 @@ async def gather_evidence(
 
     async def learn[Answer](question: Awaitable[Answer]) -> Answer | Unknown:
         try:
-            return await question
+            return await answered_by(deadline, question)
         except TenantFailure as failure:
             if isinstance(failure, Throttled) and not is_last_attempt:
                 raise
@@ -101,6 +108,9 @@ async def is_bookable(tools: Tools, mailbox: Mailbox, page: PageEvidence) -> boo
 
 async def _has_free_slot(tools: Tools, mailbox: Mailbox, meeting_type: PublicType, now: datetime) -> bool:
     items = await tools.pages.get_availability(mailbox.guid, meeting_type.type_id, now, now + BOOKABLE_WITHIN)
-    minutes = meeting_type.duration_minutes
-    duration = DEFAULT_DURATION if minutes is None else timedelta(minutes=minutes)
-    return bool(free_slots(items, duration, now))
+    return bool(free_slots(items, duration_of(meeting_type.duration_minutes), now))
+
+
+def duration_of(minutes: int | None) -> timedelta:
+    """How long a meeting takes; where the page does not say, the usual half hour."""
+    return DEFAULT_DURATION if minutes is None else timedelta(minutes=minutes)

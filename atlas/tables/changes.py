@@ -1,9 +1,10 @@
 """The table ``BookingsChanges``: what changed, in the order of its time, each change once."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from atlas.domain.changes import Change
-from atlas.tables.status_rows import change_dict
+from atlas.tables.status_rows import change_dict, change_of
 from atlas.tables.store import RowExists, TableStore
 
 BOOKINGS_CHANGES = "BookingsChanges"
@@ -27,6 +28,20 @@ class Changes:
     async def is_told(self, change: Change) -> bool:
         """Point read: whether this very change was written."""
         return await self._store.get(BOOKINGS_CHANGES, self._tenant_id, change_key(change)) is not None
+
+    async def get_between(self, first: str, last: str, most: int) -> tuple[Change, ...]:
+        """Range read: at most so many changes from one key up to and without another, oldest first."""
+        found: list[Change] = []
+        async for change in self.each_between(first, last):
+            found.append(change)
+            if len(found) == most:
+                break
+        return tuple(found)
+
+    async def each_between(self, first: str, last: str) -> AsyncIterator[Change]:
+        """Range read: all changes from one key up to and without another, oldest first."""
+        async for entity in self._store.each(BOOKINGS_CHANGES, self._tenant_id, first, last):
+            yield change_of(entity)
 
     async def forget_before(self, moment: datetime, most: int) -> int:
         """Remove the oldest changes from before ``moment``, at most so many; answers how many there were."""

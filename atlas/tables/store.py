@@ -144,11 +144,13 @@ class TableStore:
         select: Sequence[str] | None = None,
         size: int = 1000,
         next_key: Mapping[str, str] | None = None,
+        where: str = "",
+        values: Mapping[str, Any] | None = None,
     ) -> Page:
-        """One part of a range read. It may hold no row and still have a next part."""
+        """One part of a range read, narrowed by ``where`` with its ``@values``. An empty one may have a next part."""
         query = (await self._table(table)).query_entities(
-            "PartitionKey eq @partition and RowKey ge @first and RowKey lt @last",
-            parameters={"partition": partition, "first": first, "last": last},
+            f"PartitionKey eq @partition and RowKey ge @first and RowKey lt @last{where}",
+            parameters={"partition": partition, "first": first, "last": last, **(values or {})},
             select=list(select) if select else None,
             results_per_page=size,
             retry_on_methods=REPEATABLE,

@@ -1,0 +1,41 @@
+"""The door behind all others: what no route answers is told as a problem too, and which methods a known path has."""
+
+import re
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from api.access import AUTH_LEVEL
+from api.openapi.operations import OPERATIONS
+from api.problems import Problem, answers_problems
+
+EVERY_METHOD = [func.HttpMethod(method) for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")]
+
+blueprint = df.Blueprint()
+
+
+@blueprint.route("{*path}", methods=EVERY_METHOD, auth_level=AUTH_LEVEL)
+@answers_problems
+async def answer_unknown_route(req: func.HttpRequest) -> func.HttpResponse:
+    """405 with the methods of a path that there is, else 404."""
+    methods = methods_of(urlsplit(req.url).path)
+    if not methods:
+        raise Problem(HTTPStatus.NOT_FOUND, "routeNotFound", "there is no such route; /api/swagger.json lists them")
+    allowed = ", ".join(methods)
+    raise Problem(
+        HTTPStatus.METHOD_NOT_ALLOWED, "methodNotAllowed", f"this route knows {allowed}", headers={"Allow": allowed}
+    )
+
+
+def methods_of(path: str) -> list[str]:
+    """The methods that the routes of a path answer to; none for a path without a route."""
+    return sorted(
+        {operation.method.upper() for operation in OPERATIONS if _pattern(operation.path).fullmatch(path.rstrip("/"))}
+    )
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = (r"[^/]+" if part.startswith("{") else re.escape(part) for part in template.strip("/").split("/"))
+    return re.compile("/api/" + "/".join(parts), re.IGNORECASE)

@@ -1,0 +1,25 @@
+"""Time zones by either of their names: IANA's (``Europe/Zurich``) and Windows' (``W. Europe Standard Time``)."""
+
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from tzlocal.windows_tz import win_tz
+
+
+class UnknownTimeZone(ValueError):
+    """The text names no time zone; display forms such as ``(UTC+01:00) Amsterdam`` do not either."""
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """The zone of this name, in any case. Raises ``UnknownTimeZone``."""
+    key = _names().get(name.strip().lower())
+    if key is None:
+        raise UnknownTimeZone("should be an IANA name such as Europe/Zurich, or a Windows name such as UTC")
+    return ZoneInfo(key)
+
+
+@cache
+def _names() -> dict[str, str]:
+    """The key of each zone by its names in lower case; where both sides use a name, IANA's meaning stands."""
+    windows = {name.lower(): key for name, key in win_tz.items()}
+    return windows | {key.lower(): key for key in available_timezones()}
