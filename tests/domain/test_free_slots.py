@@ -35,9 +35,13 @@ def naive(items, minutes, not_before):
     return tuple(Slot(at(a), at(b)) for a, b in zip(starts, ends, strict=True) if b - a >= minutes)
 
 
+STATUSES = st.sampled_from([AVAILABLE, SLOTS, AVAILABLE, SLOTS, BUSY, OUT, "NEW"])
 ITEMS = st.lists(
     st.builds(
-        item, st.sampled_from([AVAILABLE, SLOTS, BUSY, OUT, "NEW"]), st.integers(0, MINUTES), st.integers(0, MINUTES)
+        lambda status, start, length: item(status, start, start + length),
+        STATUSES,
+        st.integers(0, MINUTES),
+        st.integers(-5, 60),
     ),
     max_size=8,
 )
@@ -71,3 +75,9 @@ def test_the_past_of_the_current_day_cannot_be_booked():
     items = [item(AVAILABLE, 0, 45), item(AVAILABLE, 60, 120)]
 
     assert free_slots(items, timedelta(minutes=30), at(75)) == (Slot(at(75), at(120)),)
+
+
+def test_a_stretch_inside_another_does_not_cut_it_short():
+    items = [item(AVAILABLE, 0, 60), item(AVAILABLE, 10, 20)]
+
+    assert free_slots(items, timedelta(minutes=30), DAY) == (Slot(at(0), at(60)),)
