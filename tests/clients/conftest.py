@@ -20,7 +20,7 @@ from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, SignIn, sign
 from atlas.microsoft365.signed_calls import SignedCalls
 from atlas.settings import Settings, StorageByConnectionString
 from atlas.tables.store import TableStore, open_tables
-from local.azurite import Azurite, azurite_tables
+from local.azurite import Azurite
 from local.simulator import Behaviour, SimulatedTenant, TenantPlan, running
 
 STORAGE = "UseDevelopmentStorage=true"
@@ -77,12 +77,6 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             return Clients(tenant, settings, calls, sign_in)
 
         yield started
-
-
-@pytest.fixture(scope="session")
-def azurite() -> Iterator[Azurite]:
-    with azurite_tables() as running_azurite:
-        yield running_azurite
 
 
 @pytest.fixture

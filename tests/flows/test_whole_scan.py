@@ -1,0 +1,182 @@
+"""A whole scan with the real activities on the strict context: truth in the rows, and nothing personal under way."""
+
+from datetime import UTC, datetime
+from zlib import crc32
+
+import pytest
+import stamina
+
+from activities import close_scan, forget_old, list_mailboxes, list_users, mark_gone, probe_user, read_organization
+from atlas import wiring
+from atlas.domain.scans import Scan, ScanState, new_scan_id
+from atlas.microsoft365.calls import ATTEMPTS
+from atlas.tables.changes import BOOKINGS_CHANGES
+from atlas.tables.status_rows import change_of
+from local.simulator import Behaviour, Fault, TenantPlan, running
+from local.simulator.mixes import EVERY
+from orchestrators import names
+from tests.flows.conftest import FLOWS
+from tests.flows.fake_context import Engine
+
+ACTIVITIES = {
+    module.__name__.rpartition(".")[2]: getattr(module, module.__name__.rpartition(".")[2])
+    for module in (close_scan, forget_old, list_mailboxes, list_users, mark_gone, probe_user, read_organization)
+}
+NOT_YET = {"switchedOff": "notSetUp"}
+"""The policy is not read yet; until then nobody is told to be switched off."""
+
+
+class Tenant:
+    """A simulated tenant with rows of its own in Azurite."""
+
+    def __init__(self, simulated):
+        self.simulated = simulated
+        self.scans = 0
+
+    async def scan(self, concurrency=4, scanned_before=False):
+        tools = await wiring.tools()
+        at = datetime(2026, 11, 23, 3, 0, self.scans, tzinfo=UTC)
+        self.scans += 1
+        scan_id = new_scan_id(at, f"{self.scans:08x}")
+        await tools.scans.save(Scan(scan_id, ScanState.PENDING, "http", tools.clock()))
+        engine = Engine(FLOWS, {name: one.build().get_user_function() for name, one in ACTIVITIES.items()})
+        order = {"scan_id": scan_id, "concurrency": concurrency, "scanned_before": scanned_before}
+        await engine.run(names.SCAN_TENANT, scan_id, order)
+        scan = await tools.scans.get(scan_id)
+        assert scan is not None
+        return engine, scan
+
+    async def rows(self):
+        return {kept.row.user.user_id: kept.row async for kept in (await wiring.tools()).rows.each()}
+
+    async def changes(self):
+        rows = (await wiring.tools()).rows
+        return [change_of(one) async for one in rows._store.each(BOOKINGS_CHANGES, self.simulated.tenant_id)]
+
+    def licensed(self, **evidence):
+        users = self.simulated.users(top=5000, **evidence)
+        return {user["id"]: user for user in users if user["expected"]["status"] != "notLicensed"}
+
+
+@pytest.fixture
+async def tenant(azurite, tmp_path, monkeypatch, request):
+    plan = {"users": 61, "mix": EVERY, "seed": crc32(request.node.name.encode())} | getattr(request, "param", {})
+    behaviour = Behaviour().with_changes(
+        {"graph": {"largest_page": 25}, "exchange": {"largest_page": 30}, "bookings": {"page_retry_after": "0"}}
+    )
+    with stamina.set_testing(True, attempts=ATTEMPTS):
+        async with running(TenantPlan(behaviour=behaviour, **plan), folder=tmp_path) as simulated:
+            for name, value in {**simulated.settings(), "AzureWebJobsStorage": azurite.connection_string}.items():
+                monkeypatch.setenv(name, value)
+            yield Tenant(simulated)
+
+
+async def test_a_scan_finds_the_truth_about_everybody(tenant):
+    _, scan = await tenant.scan()
+
+    licensed, rows = tenant.licensed(), await tenant.rows()
+    assert scan.state is ScanState.COMPLETED, (scan.error, scan.warnings)
+    assert set(rows) == set(licensed)
+    for user_id, user in licensed.items():
+        expected, row = user["expected"], rows[user_id]
+        assert row.status == NOT_YET.get(expected["status"], expected["status"]), user
+        assert row.bookable == expected["bookable"], user
+        assert row.mailbox_guid == expected["mailbox_guid"], user
+        assert (row.url or "").removeprefix(tenant.simulated.world.urls["bookings"]) == (expected["url_path"] or ""), (
+            user
+        )
+        assert row.scan_id == scan.scan_id
+    assert sum(scan.by_status.values()) == len(licensed) == scan.users_probed
+    assert tenant.simulated.metrics()["writes"] == []
+    assert await tenant.changes() == []
+
+
+async def test_nothing_about_a_person_travels_through_durable(tenant):
+    engine, _ = await tenant.scan()
+
+    everything = "\n".join(engine.payloads).lower()
+    for user in tenant.licensed().values():
+        person = tenant.simulated.user(user["id"])
+        for text in (person.object_id, person.upn, person.primary_smtp, person.display_name, person.mailbox_guid):
+            assert text.lower() not in everything, text
+    assert len(engine.payloads) > 100
+
+
+async def test_a_second_scan_tells_what_changed_and_nothing_else(tenant):
+    await tenant.scan()
+    by_page = {user["page"]: user["id"] for user in tenant.licensed().values() if user["mailbox"] == "normal"}
+    opened, closed, left = by_page["missing404"], by_page["publicSeveral"], by_page["publicOne"]
+    tenant.simulated.change_user(opened, "open_bookings")
+    tenant.simulated.change_user(closed, "delete_page")
+    tenant.simulated.change_user(left, "lose_licence")
+
+    _, scan = await tenant.scan(scanned_before=True)
+
+    told = {change.user_id: str(change.kind) for change in await tenant.changes()}
+    assert told == {opened: "setUp", closed: "withdrawn", left: "gone"}
+    assert scan.state is ScanState.COMPLETED
+    assert (await tenant.rows())[left].status == "gone"
+    assert len(await tenant.changes()) == 3
+
+
+async def test_without_exchange_the_scan_works_and_carries_one_warning(tenant):
+    tenant.simulated.behave(exchange={"role": None})
+
+    _, scan = await tenant.scan()
+
+    rows = await tenant.rows()
+    assert scan.state is ScanState.COMPLETED
+    assert len(scan.warnings) == 1
+    assert "Exchange.ManageAsApp" in scan.warnings[0]
+    for user_id, user in tenant.licensed(exchange=False).items():
+        assert rows[user_id].status == user["expected"]["status"], user
+        assert (rows[user_id].url is None) == (user["expected"]["url_path"] is None), user
+
+
+async def test_a_directory_that_refuses_fails_the_scan_and_leaves_every_row(tenant):
+    await tenant.scan()
+    before = await tenant.rows()
+    tenant.simulated.add_fault(Fault("graph.users", status=403, times=None))
+
+    _, scan = await tenant.scan(scanned_before=True)
+
+    assert scan.state is ScanState.FAILED
+    assert "User.Read.All" in (scan.error or "")
+    assert await tenant.rows() == before
+
+
+async def test_bookings_that_breaks_makes_everybody_unknown_and_erases_nothing(tenant):
+    await tenant.scan()
+    before = await tenant.rows()
+    tenant.simulated.add_fault(Fault("bookings.services", status=503, times=None))
+
+    _, scan = await tenant.scan(scanned_before=True)
+    rows = await tenant.rows()
+    tenant.simulated.clear_faults()
+    await tenant.scan(scanned_before=True)
+
+    asked = [user_id for user_id, row in before.items() if row.status != "noMailbox"]
+    assert {rows[user_id].status for user_id in asked} == {"unknown"}
+    for user_id in asked:
+        assert (rows[user_id].url, rows[user_id].last_known_status) == (
+            before[user_id].url,
+            before[user_id].last_known_status,
+        )
+        assert (rows[user_id].reason or "").startswith("unreachable: ")
+    assert scan.state is ScanState.COMPLETED
+    assert await tenant.changes() == []
+
+
+async def test_a_listing_that_leaves_somebody_out_marks_nobody_gone(tenant):
+    await tenant.scan()
+    user_id = next(iter(tenant.licensed()))
+    original = tenant.simulated.world.tenant.in_filter
+    tenant.simulated.world.tenant.in_filter = lambda start: (
+        one for one in original(start) if one[1].object_id != user_id
+    )
+
+    _, scan = await tenant.scan(scanned_before=True)
+
+    assert (await tenant.rows())[user_id].status != "gone"
+    assert scan.state is ScanState.INCOMPLETE
+    assert len(scan.warnings) == 1
