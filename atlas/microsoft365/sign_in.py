@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import httpx
 import msal
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.identity import ManagedIdentityCredential
 
 from atlas.microsoft365.calls import wait_seconds_of
@@ -96,24 +96,27 @@ def _managed_identity(client_id: str | None) -> Asks:
     setting = "MANAGED_IDENTITY_CLIENT_ID" if client_id else "the app's system-assigned identity"
 
     def ask(scope: str) -> tuple[str, float]:
+        answers: list[int] = []
+
+        def note(answer: Any) -> None:  # the library's error does not tell a busy endpoint from one that refuses
+            answers.append(int(answer.http_response.status_code))
+
         try:
             # A new credential each time: it would answer from a cache of its own a token that its service refused.
-            with ManagedIdentityCredential(client_id=client_id) as credential:
+            with ManagedIdentityCredential(client_id=client_id, raw_response_hook=note) as credential:
                 token = credential.get_token(scope)
         except AzureError as error:
-            raise _identity_failure(error, setting) from None
+            raise _identity_failure(error, answers[-1] if answers else None, setting) from None
         return token.token, token.expires_on - time.time()
 
     return ask
 
 
-def _identity_failure(error: AzureError, setting: str) -> TenantFailure:
-    cause = error if isinstance(error, HttpResponseError) else error.__cause__
-    status = cause.status_code if isinstance(cause, HttpResponseError) else None
+def _identity_failure(error: AzureError, status: int | None, setting: str) -> TenantFailure:
     if status == 429:
         return Throttled("the managed identity endpoint answered 429")
     if not isinstance(error, ClientAuthenticationError) or (status or 0) >= 500:
-        return Unreachable(f"the managed identity endpoint does not answer ({type(error).__name__})")
+        return Unreachable(f"the managed identity endpoint does not answer ({status or type(error).__name__})")
     return SignInRefused(
         f"no token from the managed identity endpoint: is this a place that has one, and does it know {setting}? "
         f"It said: {_first_line(error.message)}"

@@ -273,3 +273,18 @@ async def test_a_place_without_a_managed_identity_says_so(start, monkeypatch):
 
     with pytest.raises(Unreachable, match="managed identity"):
         await sign_in.token(GRAPH_SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"), [(429, Throttled), (500, Unreachable), (503, Unreachable), (0, Unreachable)]
+)
+async def test_an_identity_endpoint_that_is_busy_or_broken_is_no_refusal(start, monkeypatch, status, failure):
+    monkeypatch.setattr("azure.core.pipeline.policies.RetryPolicy.sleep", lambda *_, **__: None)
+    clients = await start(users=1)
+    clients.tenant.add_fault(Fault("managed_identity.token", status=status, times=None))
+
+    with pytest.raises(failure):
+        await clients.sign_in.token(GRAPH_SCOPE)
+    clients.tenant.clear_faults()
+
+    assert await clients.sign_in.token(GRAPH_SCOPE)
