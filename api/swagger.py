@@ -10,6 +10,7 @@ from api.access import AUTH_LEVEL
 from api.answers import json_answer
 from api.openapi.document import swagger_document
 from api.problems import answers_problems
+from api.queries import NoQuery
 from atlas import wiring
 from atlas.settings import api_access_of
 
@@ -20,6 +21,7 @@ blueprint = df.Blueprint()
 @answers_problems
 async def get_swagger(req: func.HttpRequest) -> func.HttpResponse:
     """The OpenAPI 2.0 document, for callers who reach the app as this one did."""
+    NoQuery.of(req)
     await wiring.tools()
     address = urlsplit(req.url)
     return json_answer(swagger_document(address.netloc, address.scheme, api_access_of(os.environ)))

@@ -76,7 +76,8 @@ PROBLEMS: dict[str, tuple[HTTPStatus, str]] = {
 """The codes of the product contract, section 5.1, each with its status."""
 
 OF_EVERY_ROUTE = ("notConfigured",)
-OF_EVERY_CLOSED_ROUTE = ("unauthenticated", "forbidden")
+OF_EVERY_CLOSED_ROUTE = ("unauthenticated", "forbidden", "invalidParameter")
+"""A misspelt parameter is a wrong one too."""
 OF_TABLES = ("upstreamUnavailable",)
 OF_THE_TENANT = ("upstreamRefused", "upstreamNotUnderstood", "upstreamThrottled", "upstreamUnavailable")
 
@@ -84,6 +85,9 @@ HEADERS: dict[str, Schema] = {
     "Location": {"type": "string", "description": "The address that tells how far the scan is."},
     "Retry-After": {"type": "integer", "description": "After how many seconds to ask again."},
 }
+
+IN_A_ROW = tuple(str(status) for status in Status if status is not Status.NOT_LICENSED)
+"""What a row may say: of a user without a licence only a look-up tells."""
 
 USER = Parameter(
     "user",
@@ -108,16 +112,17 @@ STATUS = Parameter(
     {
         "type": "array",
         "collectionFormat": "csv",
-        "items": {"type": "string", "enum": [str(status) for status in Status]},
+        "items": {"type": "string", "enum": list(IN_A_ROW)},
         "x-ms-summary": "Status",
         "description": "Only users in one of these statuses.",
     },
 )
-DOMAIN = Parameter("domain", text("Domain", "Only users whose user principal name is of this domain."))
+DOMAIN = Parameter("domain", text("Domain", "Only users whose user principal name is of this domain.", maxLength=255))
 ENABLED = Parameter("enabled", truth("Account Enabled", "Only users who may, or may not, sign in."))
 USER_TYPE = Parameter("userType", text("User Type", "Only members, or only guests.", enum=["Member", "Guest"]))
 SEARCH = Parameter(
-    "search", text("Search", "The beginning of the user principal name, the display name or a word of it.")
+    "search",
+    text("Search", "The beginning of the user principal name, the display name or a word of it.", maxLength=100),
 )
 LIMIT = Parameter(
     "limit", number("Page Size", "How many items at most, from 1 to 1000.", minimum=1, maximum=1000, default=100)
@@ -140,7 +145,7 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Tells whether a user has a booking page, its address, and when the user can be booked.",
         parameters=(USER, FRESH, AVAILABILITY, FROM, TO, TIME_ZONE, MEETING_TYPE),
         answers=(Answer(OK, "What is known about the booking page.", "LookUp"),),
-        problems=("invalidParameter", "userNotFound", *OF_THE_TENANT),
+        problems=("userNotFound", *OF_THE_TENANT),
     ),
     Operation(
         "get",
@@ -150,7 +155,7 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Lists every user who is licensed for Bookings, with the booking page and its status.",
         parameters=(STATUS, DOMAIN, ENABLED, USER_TYPE, SEARCH, LIMIT, CONTINUATION, FORMAT),
         answers=(Answer(OK, "One page of users, or as CSV the whole list.", "UserList"),),
-        problems=("invalidParameter", "invalidContinuation", *OF_TABLES),
+        problems=("invalidContinuation", *OF_TABLES),
         media_types=(JSON, CSV),
     ),
     Operation(
@@ -161,7 +166,7 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Lists what changed after a cursor, oldest first; without a cursor, at most the newest change.",
         parameters=(SINCE, LIMIT),
         answers=(Answer(OK, "What changed, and the cursor to go on from.", "ChangeList"),),
-        problems=("invalidParameter", "invalidCursor", *OF_TABLES),
+        problems=("invalidCursor", *OF_TABLES),
     ),
     Operation(
         "post",
@@ -180,7 +185,7 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Lists recent scans, newest first.",
         parameters=(LIMIT,),
         answers=(Answer(OK, "Recent scans.", "ScanList"),),
-        problems=("invalidParameter", *OF_TABLES),
+        problems=OF_TABLES,
     ),
     Operation(
         "get",
@@ -193,7 +198,7 @@ OPERATIONS: tuple[Operation, ...] = (
             Answer(OK, "The scan.", "Scan"),
             Answer(ACCEPTED, "The scan, which still runs.", "Scan", headers=("Location", "Retry-After")),
         ),
-        problems=("invalidParameter", "scanNotFound", *OF_TABLES),
+        problems=("scanNotFound", *OF_TABLES),
     ),
     Operation(
         "delete",

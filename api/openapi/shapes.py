@@ -72,7 +72,9 @@ AVAILABILITY: Members = {
     "from": moment("From", "The beginning of the time that was asked about."),
     "to": moment("To", "The end of the time that was asked about."),
     "timeZone": text("Time Zone", "The time zone of all these times."),
-    "meetingType": nullable(text("Meeting Type ID", "The meeting type whose duration the free times fit.")),
+    "meetingType": nullable(
+        record(MEETING_TYPE, "Meeting Type", "The meeting type that the free times are for; empty where there is none.")
+    ),
     "items": list_of(ref("AvailabilityItem"), "Items", "All times, as the Bookings service gives them."),
     "free": list_of(ref("FreeTime"), "Free Times", "What can be booked, merged and in order."),
 }

@@ -1,0 +1,102 @@
+"""Holds real answers to the description of ``/api/swagger.json``: status, headers, media type, and the whole body."""
+
+import re
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+from jsonschema import Draft4Validator
+
+from api.openapi.document import paths_of
+from api.openapi.operations import JSON, OPERATIONS, PROBLEM_JSON, Operation, problems_of
+from api.openapi.shapes import SHAPES
+
+PREFIX = "/api"
+
+
+def assert_answer_is_described(method: str, path: str, response: httpx.Response) -> None:
+    """An answer to this method and path (as sent, with ``/api``) is one that the description tells of.
+
+    Shapes are closed here: a member that is not described is as wrong as one that is missing.
+    """
+    on_path = [operation for operation in OPERATIONS if _pattern(operation.path).fullmatch(path)]
+    operation = next((operation for operation in on_path if operation.method == method.lower()), None)
+    what = f"{method} {path}: {response.status_code} {_media_type(response)}: {response.text[:2000]}"
+    if operation is None:
+        code = "methodNotAllowed" if on_path else "routeNotFound"
+        assert _media_type(response) == PROBLEM_JSON, what
+        assert response.json()["code"] == code, what
+        return
+    if _media_type(response) == PROBLEM_JSON:
+        _assert_problem_is_described(operation, response, what)
+        return
+    status = str(response.status_code)
+    answers = {str(int(answer.status)): answer for answer in operation.answers}
+    assert status in answers, f"{status} is not described for {what}"
+    assert _media_type(response) in operation.media_types, what
+    assert [name for name in answers[status].headers if name not in response.headers] == [], what
+    if _media_type(response) == JSON:
+        assert_is_described(schema_of(operation, status), response.json(), what)
+
+
+async def hold_to_the_description(response: httpx.Response) -> None:
+    """The same as an event hook of an ``httpx.AsyncClient``; what is not under ``/api`` is not held to anything."""
+    path = response.request.url.raw_path.decode().partition("?")[0]
+    if path.startswith(f"{PREFIX}/"):
+        await response.aread()
+        assert_answer_is_described(response.request.method, path, response)
+
+
+def assert_is_described(schema: dict[str, Any], document: Any, what: str) -> None:
+    """A document has the shape of a schema of the description."""
+    whole = {**closed(schema), "definitions": _closed_shapes()}
+    errors = Draft4Validator(whole, format_checker=Draft4Validator.FORMAT_CHECKER).iter_errors(document)
+    assert [f"{error.json_path}: {error.message}" for error in errors] == [], what
+
+
+def schema_of(operation: Operation, status: str) -> dict[str, Any]:
+    """The schema of one answer, as the document says it."""
+    schema: dict[str, Any] = _paths()[operation.path][operation.method]["responses"][status]["schema"]
+    return schema
+
+
+def closed(schema: Any) -> Any:
+    """A schema of the description as JSON Schema: ``x-nullable`` is a type, and no object has other members."""
+    match schema:
+        case {"x-nullable": True, **rest}:
+            return {"anyOf": [closed(rest), {"type": "null"}]}
+        case {"properties": dict(members), **rest}:
+            inner = {name: closed(member) for name, member in members.items()}
+            return {**rest, "properties": inner, "additionalProperties": False}
+        case dict():
+            return {name: closed(value) for name, value in schema.items()}
+        case _:
+            return schema
+
+
+def _assert_problem_is_described(operation: Operation, response: httpx.Response, what: str) -> None:
+    described = problems_of(operation).get(HTTPStatus(response.status_code), {})
+    problem = response.json()
+    assert problem.get("code") in described, f"not described: {what}"
+    assert problem["status"] == response.status_code, what
+    assert_is_described({"$ref": "#/definitions/Problem"}, problem, what)
+
+
+def _media_type(response: httpx.Response) -> str:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+@cache
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(PREFIX + re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)))
+
+
+@cache
+def _paths() -> dict[str, Any]:
+    return paths_of(OPERATIONS)
+
+
+@cache
+def _closed_shapes() -> dict[str, Any]:
+    return {name: closed(shape) for name, shape in SHAPES.items()}
