@@ -1,0 +1,77 @@
+"""A row, a scan, a change and free times of which everything is known, so that nothing of them is left out."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from atlas.domain.availability import AvailabilityItem, Slot
+from atlas.domain.changes import Change, ChangeKind
+from atlas.domain.findings import Finding
+from atlas.domain.scans import Scan, ScanState
+from atlas.domain.statuses import Status
+from atlas.domain.time_windows import TimeWindow
+from atlas.domain.user_rows import MeetingType, UserRow
+from atlas.domain.users import LicensedUser
+from atlas.scan.free_times import FreeTimes
+
+NOW = datetime(2026, 11, 21, 8, 41, 59, tzinfo=UTC)
+TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+SCAN_ID = "scan-20261121T084159188-a0acee44"
+
+USER = LicensedUser(
+    user_id=TENANT,
+    upn="adele@contoso.com",
+    display_name="Adele",
+    department="Sales",
+    mail="adele@contoso.com",
+    account_enabled=True,
+    user_type="Member",
+)
+ROW = UserRow(
+    user=USER,
+    status=Status.PUBLISHED,
+    checked_at=NOW,
+    reason="a reason",
+    recipient_type="UserMailbox",
+    primary_smtp_address="adele@contoso.com",
+    mailbox_guid=TENANT,
+    url="https://outlook.office.com/bookwithme/user/a@contoso.com",
+    meeting_types=(MeetingType("1", "Coffee", 30, is_online=True, url="https://contoso.com"),),
+    bookable=False,
+    findings=(Finding.NOTHING_BOOKABLE,),
+    last_known_status=Status.PUBLISHED,
+    last_known_at=NOW,
+    changed_at=NOW,
+    scan_id=SCAN_ID,
+)
+SCAN = Scan(
+    scan_id=SCAN_ID,
+    state=ScanState.COMPLETED,
+    trigger="http",
+    started_at=NOW,
+    finished_at=NOW,
+    users_listed=1,
+    users_probed=1,
+    by_status={"published": 1},
+    throttled_waits=1,
+    estimated_end=NOW,
+    warnings=("a warning",),
+    error="an error",
+)
+CHANGE = Change(
+    at=NOW,
+    kind=ChangeKind.URL_CHANGED,
+    user_id=TENANT,
+    upn="adele@contoso.com",
+    display_name="Adele",
+    from_status=Status.PUBLISHED,
+    to_status=Status.PUBLISHED,
+    url="https://new",
+    previous_url="https://old",
+    scan_id=SCAN_ID,
+)
+FREE_TIMES = FreeTimes(
+    window=TimeWindow(NOW, NOW + timedelta(days=1), ZoneInfo("UTC")),
+    meeting_type=ROW.meeting_types[0] if ROW.meeting_types else None,
+    items=(AvailabilityItem("BOOKINGSAVAILABILITYSTATUS_AVAILABLE", NOW, NOW + timedelta(hours=1)),),
+    free=(Slot(NOW, NOW + timedelta(hours=1)),),
+)

@@ -1,0 +1,83 @@
+"""Holds docs/tables.md to what the tables write."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from documents import ROOT, only_once, section_of, table_of, text_of, titles_of
+from everything_known import CHANGE, NOW, ROW, SCAN, SCAN_ID, TENANT, USER
+
+from atlas.domain.learned import Reason, Unknown
+from atlas.domain.mailboxes import Mailbox
+from atlas.tables.census import Census
+from atlas.tables.changes import Changes
+from atlas.tables.scan_log import ScanLog
+from atlas.tables.status_rows import StatusRows
+from atlas.tables.user_index import UserIndex
+
+EDM_TYPES = {str: "String", bool: "Boolean", int: "Int32", datetime: "DateTime"}
+
+
+class RecordingStore:
+    """Notes the columns that are written, by table; it has only the methods that writing needs."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, dict[str, str]] = {}
+
+    async def insert(self, table: str, entity: Mapping[str, Any]) -> str:
+        columns = {name: EDM_TYPES[type(value)] for name, value in entity.items()}
+        assert {columns.pop("PartitionKey"), columns.pop("RowKey")} == {"String"}
+        self.columns.setdefault(table, {}).update(columns)
+        return "etag"
+
+    async def upsert(self, table: str, entity: Mapping[str, Any]) -> None:
+        await self.insert(table, entity)
+
+    async def replace(self, table: str, entity: Mapping[str, Any], _etag: str | None) -> str:
+        return await self.insert(table, entity)
+
+    async def upsert_all(self, table: str, entities: Iterable[Mapping[str, Any]]) -> None:
+        for entity in entities:
+            await self.insert(table, entity)
+
+
+async def written_columns() -> dict[str, dict[str, str]]:
+    """Every column that the tables write when everything is known, with its type."""
+    store: Any = RecordingStore()
+    await StatusRows(store, TENANT).save(ROW, CHANGE, None)
+    await UserIndex(store, TENANT).add(ROW, None)
+    await Changes(store, TENANT).tell(CHANGE)
+    scans = ScanLog(store, TENANT)
+    await scans.save(SCAN)
+    await scans.take_lock(SCAN_ID, NOW, None)
+    mailbox = Mailbox(UUID(TENANT), "adele@contoso.com", "UserMailbox", has_capability=True)
+    census = Census(store)
+    await census.add_mailboxes(SCAN_ID, {TENANT: mailbox})
+    await census.add_users(SCAN_ID, 1, [(USER, mailbox), (USER, Unknown(Reason.REFUSED))])
+    return store.columns
+
+
+async def test_every_table_and_column_is_documented_with_its_type_and_no_other_is():
+    tables = only_once(title.strip("`") for title in titles_of(text_of("docs/tables.md")) if title.startswith("`"))
+
+    documented = {
+        table: {row[0]: row[1] for row in table_of(section_of("docs/tables.md", f"## `{table}`"), "column")}
+        for table in tables
+    }
+    assert documented == await written_columns()
+
+
+def test_every_name_of_a_table_in_the_code_is_in_the_list_of_tables_and_no_other_is():
+    sources = "\n".join(file.read_text() for file in (ROOT / "atlas" / "tables").glob("*.py"))
+
+    constants = re.findall(r'^[A-Z_]+ = "(\w*Bookings\w*)"$', sources, re.MULTILINE)
+    assert only_once(constants) == only_once(row[0] for row in table_of(text_of("docs/tables.md"), "table"))
+
+
+def test_every_table_is_documented_with_its_keys_and_reads():
+    for row in table_of(text_of("docs/tables.md"), "table"):
+        section = section_of("docs/tables.md", f"## `{row[0]}`")
+        assert "Keys: PartitionKey = " in section
+        assert {read[1].split(",")[0] for read in table_of(section, "read")} <= {"point", "range"}
