@@ -13,7 +13,7 @@ from atlas.microsoft365.calls import ATTEMPTS
 from atlas.tables.changes import BOOKINGS_CHANGES
 from atlas.tables.status_rows import change_of
 from local.simulator import Behaviour, Fault, TenantPlan, running
-from local.simulator.mixes import EVERY
+from local.simulator.mixes import EVERY, HEALTHY
 from orchestrators import names
 from tests.flows.conftest import FLOWS
 from tests.flows.fake_context import Engine
@@ -22,6 +22,7 @@ ACTIVITIES = {
     module.__name__.rpartition(".")[2]: getattr(module, module.__name__.rpartition(".")[2])
     for module in (close_scan, forget_old, list_mailboxes, list_users, mark_gone, probe_user, read_organization)
 }
+every_story = pytest.mark.parametrize("tenant", [{"users": 61, "mix": EVERY}], indirect=True)
 NOT_YET = {"switchedOff": "notSetUp"}
 """The policy is not read yet; until then nobody is told to be switched off."""
 
@@ -60,9 +61,9 @@ class Tenant:
 
 @pytest.fixture
 async def tenant(azurite, tmp_path, monkeypatch, request):
-    plan = {"users": 61, "mix": EVERY, "seed": crc32(request.node.name.encode())} | getattr(request, "param", {})
+    plan = {"users": 24, "mix": HEALTHY, "seed": crc32(request.node.name.encode())} | getattr(request, "param", {})
     behaviour = Behaviour().with_changes(
-        {"graph": {"largest_page": 25}, "exchange": {"largest_page": 30}, "bookings": {"page_retry_after": "0"}}
+        {"graph": {"largest_page": 10}, "exchange": {"largest_page": 15}, "bookings": {"page_retry_after": "0"}}
     )
     with stamina.set_testing(True, attempts=ATTEMPTS):
         async with running(TenantPlan(behaviour=behaviour, **plan), folder=tmp_path) as simulated:
@@ -71,6 +72,7 @@ async def tenant(azurite, tmp_path, monkeypatch, request):
             yield Tenant(simulated)
 
 
+@every_story
 async def test_a_scan_finds_the_truth_about_everybody(tenant):
     _, scan = await tenant.scan()
 
@@ -119,6 +121,7 @@ async def test_a_second_scan_tells_what_changed_and_nothing_else(tenant):
     assert len(await tenant.changes()) == 3
 
 
+@every_story
 async def test_without_exchange_the_scan_works_and_carries_one_warning(tenant):
     tenant.simulated.behave(exchange={"role": None})
 
