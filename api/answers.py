@@ -21,10 +21,10 @@ def json_answer(document: Any, status: int = 200, headers: Mapping[str, str] | N
 
 
 def list_answer(
-    req: func.HttpRequest, value: Sequence[Any], continuation: str | None, **changed: str
+    req: func.HttpRequest, value: Sequence[Any], continuation: str | None, carried_by: str = "continuation"
 ) -> dict[str, Any]:
-    """A list of section 5.1; its ``nextLink`` is the address of this request with the parameters that changed."""
-    next_link = address_of(req, **changed) if continuation else None
+    """A list of section 5.1; ``nextLink`` is this request with the continuation in the parameter that carries it."""
+    next_link = address_of(req, **{carried_by: continuation}) if continuation else None
     return {"value": list(value), "continuation": continuation, "nextLink": next_link}
 
 

@@ -36,4 +36,4 @@ async def get_all_changes(req: func.HttpRequest) -> func.HttpResponse:
         raise Problem.of_field("invalidCursor", "since", str(wrong)) from None
     value = [change_shape(told) for told in page.changes]
     continuation = page.cursor if page.has_more else None
-    return json_answer({**list_answer(req, value, continuation, since=page.cursor), "cursor": page.cursor})
+    return json_answer({**list_answer(req, value, continuation, carried_by="since"), "cursor": page.cursor})

@@ -100,8 +100,7 @@ async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
     if (query.form or _accepted_form(req)) == "csv":
         return await _file(tools, req, query)
     page = await _page(tools, query, query.limit or USUAL_PAGE)
-    changed = {"continuation": page.continuation or ""}
-    return json_answer(list_answer(req, [user_shape(row) for row in page.rows], page.continuation, **changed))
+    return json_answer(list_answer(req, [user_shape(row) for row in page.rows], page.continuation))
 
 
 @blueprint.route("users/{user}/bookings", methods=["GET"], auth_level=AUTH_LEVEL)

@@ -83,7 +83,8 @@ def _where(wanted: UserFilter) -> tuple[str, dict[str, Any]]:
     if wanted.enabled is not None:
         values["enabled"] = wanted.enabled
         clauses.append("AccountEnabled eq @enabled")
-    return "".join(f" and ({clause})" for clause in clauses), values
+    # The SDK finds a parameter by the blanks around it.
+    return "".join(f" and ( {clause} )" for clause in clauses), values
 
 
 def to_entity(row: UserRow, tenant_id: str, pending_change: Change | None = None) -> Entity:

@@ -1,0 +1,193 @@
+"""The tenant page by page, as a file, and as a feed of what changed."""
+
+import asyncio
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local.azurite import Azurite
+from tests.e2e.deployment import Deployment, deployed, tenant_of
+
+
+async def paged(http: httpx.AsyncClient, first: str) -> list[dict[str, Any]]:
+    """All items, following `nextLink` to the end."""
+    found: list[dict[str, Any]] = []
+    address: str | None = first
+    while address:
+        answer = await http.get(address)
+        assert answer.status_code == 200, answer.text
+        found += answer.json()["value"]
+        address = answer.json()["nextLink"]
+    return found
+
+
+def ids(users: list[dict[str, Any]]) -> list[str]:
+    return [user["userId"] for user in users]
+
+
+async def test_paging_to_the_end_equals_the_whole_whatever_the_page_size(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
+        await product.scan()
+        rows = await product.rows()
+        by_size = {size: await paged(product.http, f"/api/users?limit={size}") for size in (1, 7, 40, 1000)}
+
+    for users in by_size.values():
+        assert ids(users) == sorted(rows)
+
+
+async def test_paging_while_a_scan_writes_gives_everybody_once(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite) as product:
+        await product.scan()
+        tenant.behave(bookings={"latency_ms": 20})
+        for user in tenant.users(top=60)[::3]:
+            tenant.change_user(user["index"], "delete_page")
+        scan_id = (await product.http.post("/api/scans")).json()["id"]
+        listings = []
+        while (await product.get_scan(scan_id))["state"] in {"pending", "running"}:
+            listings.append(ids(await paged(product.http, "/api/users?limit=9")))
+        rows = await product.rows()
+
+    assert len(listings) > 1
+    for listing in listings:
+        assert listing == sorted(rows)
+
+
+async def test_filters_let_pass_what_they_say(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=120, mix="default") as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(bookings={"page_retry_after": "0.05"})
+        await product.scan()
+        gone = next(user for user in tenant.users(top=120) if user["expected"]["status"] == "published")
+        tenant.change_user(gone["index"], "lose_licence")
+        await product.look_up(gone["id"], fresh="true", availability="false")
+        everybody = await paged(product.http, "/api/users?limit=1000")
+
+        async def wanted(query: str) -> list[str]:
+            return ids(await paged(product.http, f"/api/users?{query}&limit=10"))
+
+        def by(condition: Any) -> list[str]:
+            return [user["userId"] for user in everybody if condition(user)]
+
+        some = everybody[5]
+        last_name = some["displayName"].split()[-1]
+        answers = {
+            "status=published,notSetUp": by(lambda user: user["status"] in {"published", "notSetUp"}),
+            "status=GONE": [gone["id"]],
+            "domain=Contoso.com": by(lambda user: user["userPrincipalName"].lower().endswith("@contoso.com")),
+            "enabled=false": by(lambda user: user["accountEnabled"] is False),
+            "userType=guest": by(lambda user: user["userType"] == "Guest"),
+            "enabled=true&status=published": by(
+                lambda user: user["accountEnabled"] is True and user["status"] == "published"
+            ),
+        }
+        found = {query: await wanted(query) for query in answers}
+        by_upn = await wanted(f"search={some['userPrincipalName'][:8].upper().replace('+', '%2B')}")
+        by_word = await wanted(f"search={last_name}")
+
+    assert found == answers
+    assert gone["id"] not in ids(everybody)
+    assert some["userId"] in by_upn
+    assert some["userId"] in by_word
+
+
+async def test_a_file_holds_the_whole_result_and_opens_safely(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
+        await product.scan()
+        rows = await product.rows()
+        answer = await product.http.get("/api/users", headers={"Accept": "text/csv"})
+        part = await product.http.get("/api/users?format=csv&limit=12&status=published")
+
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    assert answer.content.count(b"\r\n") >= 31
+    table = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+    assert [line["UserId"] for line in table] == sorted(rows)
+    assert [line["Status"] for line in table] == [rows[key]["Status"] for key in sorted(rows)]
+    assert {line["TenantId"] for line in table} == {tenant.tenant_id}
+    assert len(list(csv.reader(io.StringIO(part.content.decode("utf-8-sig"), newline="")))) == 13
+    assert 'rel="next"' in part.headers["Link"]
+
+
+async def polled(product: Deployment, cursor: str | None) -> tuple[list[dict[str, Any]], str]:
+    """What a polling trigger is told, and its new state."""
+    answer = await product.http.get("/api/changes", params={"since": cursor, "limit": "3"} if cursor else {})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["value"], answer.json()["cursor"]
+
+
+async def test_a_feed_polled_throughout_a_scan_misses_and_repeats_nothing(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
+        await product.scan()
+        told, cursor = await polled(product, None)
+        before = list(told)
+        changed = [user for user in tenant.users(top=30) if user["expected"]["status"] == "published"]
+        for user in changed:
+            tenant.change_user(user["index"], "delete_page")
+        tenant.behave(bookings={"latency_ms": 30})
+        scan_id = (await product.http.post("/api/scans")).json()["id"]
+        await product.ended(scan_id)
+        # A change is served 10 s after it was written: polls go on until all have come, and a few more.
+        told, quiet = [], 0
+        while quiet < 3:
+            news, cursor = await polled(product, cursor)
+            told += news
+            quiet = quiet + 1 if len(told) >= len(changed) and not news else 0
+            await asyncio.sleep(0.2)
+        newest, _ = await polled(product, None)
+
+    assert before == []
+    assert sorted(change["userId"] for change in told) == sorted(user["id"] for user in changed)
+    assert {change["kind"] for change in told} == {"withdrawn"}
+    assert [change["at"] for change in told] == sorted(change["at"] for change in told)
+    assert {change["scanId"] for change in told} == {scan_id}
+    assert newest == told[-1:]
+
+
+WRONG_QUESTIONS = (
+    ("/api/users?limit=0", "invalidParameter", "limit"),
+    ("/api/users?limit=1001", "invalidParameter", "limit"),
+    ("/api/users?limit=ten", "invalidParameter", "limit"),
+    ("/api/users?status=publisht", "invalidParameter", "status"),
+    ("/api/users?status=notLicensed", "invalidParameter", "status"),
+    ("/api/users?stauts=published", "invalidParameter", "stauts"),
+    ("/api/users?enabled=maybe", "invalidParameter", "enabled"),
+    ("/api/users?userType=Robot", "invalidParameter", "userType"),
+    ("/api/users?domain=not%20a%20domain", "invalidParameter", "domain"),
+    ("/api/users?format=xlsx", "invalidParameter", "format"),
+    ("/api/users?search=%20", "invalidParameter", "search"),
+    ("/api/users?continuation=nonsense", "invalidContinuation", "continuation"),
+    ("/api/changes?since=nonsense", "invalidCursor", "since"),
+    ("/api/changes?limit=-1", "invalidParameter", "limit"),
+    ("/api/scans?limit=1.5", "invalidParameter", "limit"),
+    ("/api/users/nobody/bookings", "invalidParameter", "user"),
+    ("/api/users/https%3A%2F%2Fbook.ms%2Fabc/bookings", "invalidParameter", "user"),
+    ("/api/users/https%3A%2F%2Foutlook.office.com%2Fowa%2F/bookings", "invalidParameter", "user"),
+    ("/api/users/adele@contoso.com/bookings?fresh=perhaps", "invalidParameter", "fresh"),
+)
+
+
+async def test_bad_questions_are_told_by_their_field(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite) as product:
+        answers = [await product.http.get(path) for path, _, _ in WRONG_QUESTIONS]
+
+    for answer, (path, code, field) in zip(answers, WRONG_QUESTIONS, strict=True):
+        assert answer.status_code == 400, path
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json()["code"] == code
+        assert [error["field"] for error in answer.json()["errors"]] == [field], path
+
+
+async def test_unknown_routes_and_methods_are_problems_too(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite) as product:
+        nowhere = await product.http.get("/api/no/such/route")
+        wrong_method = await product.http.put("/api/scans")
+        deleting = await product.http.delete("/api/users/adele@contoso.com/bookings")
+
+    assert nowhere.status_code == 404
+    assert nowhere.json()["code"] == "routeNotFound"
+    assert wrong_method.status_code == 405
+    assert wrong_method.headers["Allow"] == "GET, POST"
+    assert deleting.status_code == 405
+    assert deleting.json()["code"] == "methodNotAllowed"
