@@ -25,9 +25,7 @@ def app_folder(tmp_path: Path) -> Path:
 def refusal(app_folder: Path, *arguments: str) -> str:
     """What the host says before it gives up with exit code 1."""
     command = [sys.executable, "-m", "local.host", "--app", str(app_folder), *arguments]
-    ended = subprocess.run(  # noqa: S603 - our own arguments
-        command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
-    )
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 1, ended.stderr
     return ended.stderr
 

@@ -1,0 +1,44 @@
+"""What callers carry from page to page: comes back as it went out, and nothing else is taken for it."""
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas.domain.cursors import CHANGE_KEY, USER_KEY, WrongCursor, from_cursor, to_cursor
+
+user_keys = st.uuids().map(str) | st.uuids().map(lambda user_id: f"{user_id}!")
+change_keys = st.builds(
+    lambda millis, user_id: f"{millis:014d}-{user_id}", st.integers(0, 10**14 - 1), st.uuids().map(str)
+) | st.integers(0, 10**14 - 1).map(lambda millis: f"{millis:014d}")
+
+
+@given(user_keys)
+def test_a_user_key_comes_back_as_it_went_out(key: str) -> None:
+    assert from_cursor(to_cursor(key), USER_KEY) == key
+
+
+@given(change_keys)
+def test_a_change_key_comes_back_as_it_went_out(key: str) -> None:
+    assert from_cursor(to_cursor(key), CHANGE_KEY) == key
+
+
+@given(st.text(max_size=300))
+def test_any_other_text_is_told_as_wrong(text: str) -> None:
+    for form in (USER_KEY, CHANGE_KEY):
+        try:
+            key = from_cursor(text, form)
+        except WrongCursor:
+            continue
+
+        assert to_cursor(key) == text
+
+
+def test_a_cursor_of_one_list_is_none_of_the_other() -> None:
+    user_id = uuid.UUID(int=7)
+
+    with pytest.raises(WrongCursor):
+        from_cursor(to_cursor(str(user_id)), CHANGE_KEY)
+    with pytest.raises(WrongCursor):
+        from_cursor(to_cursor(f"{1:014d}-{user_id}"), USER_KEY)
