@@ -63,15 +63,12 @@ def path_of(step: Step) -> str:
 def operation_of(step: Step) -> dict[str, Any]:
     """One action or trigger as the designer wants it."""
     route = ROUTES[step.route]
+    known = {parameter.name: parameter for parameter in route.parameters}
     return {
         "operationId": step.operation_id,
         "summary": step.summary,
         "description": step.description,
-        "parameters": [
-            _laid_over(parameter_object(parameter), step.parameters[parameter.name])
-            for parameter in route.parameters
-            if parameter.name in step.parameters
-        ],
+        "parameters": [_laid_over(parameter_object(known[name]), laid) for name, laid in step.parameters.items()],
         "responses": _responses(step, route),
         **step.extensions,
     }

@@ -1,6 +1,7 @@
 """Holds real answers to the description of ``/api/swagger.json``: status, headers, media type, and the whole body."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -48,11 +49,16 @@ async def hold_to_the_description(response: httpx.Response) -> None:
         assert_answer_is_described(response.request.method, path, response)
 
 
-def assert_is_described(schema: dict[str, Any], document: Any, what: str) -> None:
-    """A document has the shape of a schema of the description."""
-    whole = {**closed(schema), "definitions": _closed_shapes()}
-    errors = Draft4Validator(whole, format_checker=Draft4Validator.FORMAT_CHECKER).iter_errors(document)
-    assert [f"{error.json_path}: {error.message}" for error in errors] == [], what
+def assert_is_described(
+    schema: dict[str, Any], document: Any, what: str, shapes: Mapping[str, dict[str, Any]] = SHAPES
+) -> None:
+    """A document has the shape of a schema of the description, or of one that has shapes of its own."""
+    whole = {**closed(schema), "definitions": {name: closed(shape) for name, shape in shapes.items()}}
+    errors = [
+        f"{error.json_path}: {error.message}"
+        for error in Draft4Validator(whole, format_checker=Draft4Validator.FORMAT_CHECKER).iter_errors(document)
+    ]
+    assert errors == [], what
 
 
 def schema_of(operation: Operation, status: str) -> dict[str, Any]:
@@ -95,8 +101,3 @@ def _pattern(path: str) -> re.Pattern[str]:
 @cache
 def _paths() -> dict[str, Any]:
     return paths_of(OPERATIONS)
-
-
-@cache
-def _closed_shapes() -> dict[str, Any]:
-    return {name: closed(shape) for name, shape in SHAPES.items()}

@@ -8,7 +8,7 @@ import pytest
 
 from connector import fill
 from local.azurite import Azurite
-from tests.connector.platform import CONNECTIONS, Platform, Polling
+from tests.connector.played_platform import CONNECTIONS, Platform, Polling
 from tests.e2e.deployment import WITHOUT_MAILBOX_POLICIES, Deployment, deployed, tenant_of
 
 HOST = "bookings-atlas.contoso.com"
