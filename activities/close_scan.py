@@ -15,8 +15,11 @@ log = logging.getLogger(__name__)
 @blueprint.activity_trigger(input_name="order")
 async def close_scan(order: dict) -> dict:
     """Write how the scan ended, and let the next one in."""
-    scan = await closing.close_scan(await wiring.tools(), Closing.from_dict(order))
+    end = Closing.from_dict(order)
+    scan = await closing.close_scan(await wiring.tools(), end)
     log.info("scan %s %s: %s", scan.scan_id, scan.state, dict(scan.by_status or {}))
-    for warning in (*scan.warnings, *([scan.error] if scan.error else [])):
+    others = len(scan.warnings) - len(end.warnings)  # Exchange's own, which may name a person
+    told = (*end.warnings, *([scan.error] if scan.error else []), *([f"{others} more warnings"] if others else []))
+    for warning in told:
         log.warning("scan %s: %s", scan.scan_id, warning)
     return {"state": str(scan.state)}

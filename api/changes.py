@@ -29,9 +29,10 @@ class ChangesQuery(Query):
 @answers_problems
 async def get_all_changes(req: func.HttpRequest) -> func.HttpResponse:
     """What changed behind a cursor, oldest first; without one the newest change, and the cursor to go on from."""
+    tools = await wiring.tools()
     query = ChangesQuery.of(req)
     try:
-        page = await get_changes(await wiring.tools(), query.since, query.limit)
+        page = await get_changes(tools, query.since, query.limit)
     except WrongCursor as wrong:
         raise Problem.of_field("invalidCursor", "since", str(wrong)) from None
     value = [change_shape(told) for told in page.changes]

@@ -1,5 +1,6 @@
 """The flows of the Durable extension, as the use cases start, follow and stop them."""
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 import azure.durable_functions as df
@@ -14,20 +15,25 @@ ENDED = [Runtime.Completed, Runtime.Failed, Runtime.Terminated, Runtime.Canceled
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
+class FlowsUnavailable(Exception):
+    """The extension does not answer; ``str`` is a sentence for the operator."""
+
+
 class DurableFlows:
-    """Asks the extension over the client that a door is given."""
+    """Asks the extension over the client that a door is given. Every method raises ``FlowsUnavailable``."""
 
     def __init__(self, client: df.DurableOrchestrationClient) -> None:
         self._client = client
 
     async def start_scan(self, order: ScanOrder) -> None:
         """Start the flow of a scan under the scan's id."""
-        await self._client.start_new(SCAN_TENANT, order.scan_id, order.to_dict())
+        await _asked(self._client.start_new(SCAN_TENANT, order.scan_id, order.to_dict()))
 
     async def get(self, instance_id: str) -> FlowStatus | None:
         """The flow of this id; ``None`` where the extension knows none."""
-        status = await self._client.get_status(instance_id)
-        if not status or not isinstance(status.runtime_status, Runtime):
+        status = await _asked(self._client.get_status(instance_id))
+        if not isinstance(status.runtime_status, Runtime):
+            await self._confirm_absent(instance_id)
             return None
         shown = status.custom_status
         return FlowStatus(
@@ -40,8 +46,21 @@ class DurableFlows:
         """Stop a flow that runs; the extension answers 404 with an exception for one that it does not know."""
         status = await self.get(instance_id)
         if status and status.is_active:
-            await self._client.terminate(instance_id, reason)
+            await _asked(self._client.terminate(instance_id, reason))
 
     async def forget_before(self, moment: datetime) -> None:
         """Remove the histories of flows that ended and were created before ``moment``."""
-        await self._client.purge_instance_history_by(EARLIEST, moment, ENDED)
+        await _asked(self._client.purge_instance_history_by(EARLIEST, moment, ENDED))
+
+    async def _confirm_absent(self, instance_id: str) -> None:
+        """``get_status`` gives the same empty status for 404 and for 500: the list by id tells them apart."""
+        found = await _asked(self._client.get_status_by(EARLIEST, None, None, instance_id))
+        if any(status.instance_id == instance_id for status in found):
+            raise FlowsUnavailable("the Durable extension does not tell the status of a flow that it has")
+
+
+async def _asked[Answer](question: Awaitable[Answer]) -> Answer:
+    try:
+        return await question
+    except Exception as error:  # the client raises this very class for every status that it does not expect
+        raise FlowsUnavailable(f"the Durable extension does not answer ({type(error).__name__})") from error

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
+from api.durable_flows import FlowsUnavailable
 from atlas.domain.page_urls import NotAPageUrl
 from atlas.domain.time_windows import WrongWindow
 from atlas.domain.time_zones import UnknownTimeZone
@@ -86,7 +87,7 @@ def _own_problem(error: Exception) -> Problem | None:
             return Problem(HTTPStatus.NOT_FOUND, "userNotFound", str(error))
         case ScanNotRunning():
             return Problem(HTTPStatus.CONFLICT, "scanNotRunning", "the scan has ended; there is nothing to stop")
-        case StorageFailure():
+        case StorageFailure() | FlowsUnavailable():
             return _unavailable("upstreamUnavailable", str(error))
         case _:
             return None

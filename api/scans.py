@@ -42,8 +42,9 @@ class ScanQuery(Query):
 @answers_problems
 async def post_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Start a scan; while one runs, answer with that one."""
+    tools = await wiring.tools()
     NoQuery.of(req)
-    scan = await start_scan(await wiring.tools(), DurableFlows(client), "http", uuid4().hex[:8])
+    scan = await start_scan(tools, DurableFlows(client), "http", uuid4().hex[:8])
     return _under_way(req, scan)
 
 
@@ -52,8 +53,8 @@ async def post_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient
 @answers_problems
 async def get_scans(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Recent scans, newest first."""
-    limit = ScansQuery.of(req).limit
     tools, flows = await wiring.tools(), DurableFlows(client)
+    limit = ScansQuery.of(req).limit
     scans: list[Scan] = []
     async for scan in tools.scans.each():
         scans.append(await follow_scan(tools, flows, scan))
@@ -67,8 +68,8 @@ async def get_scans(req: func.HttpRequest, client: df.DurableOrchestrationClient
 @answers_problems
 async def get_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """One scan; with ``async=true``, 202 while it runs."""
-    is_asynchronous = ScanQuery.of(req).is_asynchronous
     tools = await wiring.tools()
+    is_asynchronous = ScanQuery.of(req).is_asynchronous
     scan = await follow_scan(tools, DurableFlows(client), await _scan(tools, req))
     if is_asynchronous and not scan.has_ended:
         return _under_way(req, scan)
@@ -80,8 +81,8 @@ async def get_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient)
 @answers_problems
 async def delete_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Stop a scan and all its flows."""
-    NoQuery.of(req)
     tools = await wiring.tools()
+    NoQuery.of(req)
     scan = await stop_scan(tools, DurableFlows(client), await _scan(tools, req))
     return json_answer(scan_shape(scan), HTTPStatus.ACCEPTED)
 

@@ -95,8 +95,8 @@ class UsersQuery(Query):
 @answers_problems
 async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
     """Rows by filters in the order of the object id, as JSON pages or as a CSV file."""
-    query = UsersQuery.of(req)
     tools = await wiring.tools()
+    query = UsersQuery.of(req)
     if (query.form or _accepted_form(req)) == "csv":
         return await _file(tools, req, query)
     page = await _page(tools, query, query.limit or USUAL_PAGE)
@@ -107,9 +107,9 @@ async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def get_user_bookings(req: func.HttpRequest) -> func.HttpResponse:
     """One user, by UPN, object id or pasted page URL: from the row or asked now, with free times asked live."""
+    tools = await wiring.tools()
     query = BookingsQuery.of(req)
     subject = parse_subject(_subject_text(req.route_params["user"]))
-    tools = await wiring.tools()
     window = query.window(tools.clock())
     found = await look_up(tools, subject, fresh=query.fresh)
     if not query.availability:

@@ -4,6 +4,7 @@ The names and their meaning are those of the product contract, section 2.
 """
 
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,19 @@ from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
+from azure.data.tables import TableServiceClient
 from croniter import croniter
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 DEFAULT_SCHEDULE = "0 0 3 * * *"
+_FIELD = r"(\*|[0-9a-z]+(-[0-9a-z]+)?)(/\d+)?"
+NCRONTAB = re.compile(rf"({_FIELD}(,{_FIELD})*)(\s+{_FIELD}(,{_FIELD})*){{5}}", re.IGNORECASE)
+"""Six fields of numbers, names, ranges and steps: croniter knows more signs than Azure's timer does."""
 LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 OTHER_CLOUDS = re.compile(
     r"(^|\.)(microsoft(online)?\.(us|de)|office365\.(us|cn)|outlook\.cn|microsoftonline\.cn|chinacloudapi\.cn"
@@ -134,7 +143,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _schedule(text: str) -> str:
-    if len(text.split()) != 6 or not croniter.is_valid(text, second_at_beginning=True):
+    if not NCRONTAB.fullmatch(text.strip()) or not croniter.is_valid(text, second_at_beginning=True):
         raise ValueError
     return text
 
@@ -149,15 +158,23 @@ def _text_of_file(text: str) -> str:
 
 
 def _authorities_file(text: str) -> Path:
-    if "-----BEGIN " not in _text_of_file(text):
-        raise ValueError("no certificate in it")
+    _text_of_file(text)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=text)
+    except (ssl.SSLError, OSError):
+        raise ValueError("no certificate in it that can be read") from None
     return Path(text)
 
 
 def _certificate(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
-    if "PRIVATE KEY-----" not in text or "-----BEGIN CERTIFICATE-----" not in text:
-        raise ValueError
+    try:
+        load_pem_x509_certificate(text.encode())
+        key = load_pem_private_key(text.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # what it says may quote the text
+        raise ValueError from None
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError("the key has to be an RSA key")  # noqa: TRY004 - what pydantic takes for a wrong value
     return secret
 
 
@@ -169,9 +186,10 @@ def _connection_string(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if text.strip().rstrip(";").lower() == "usedevelopmentstorage=true":
         return SecretStr(DEVELOPMENT_STORAGE)
-    names = {part.partition("=")[0].strip().lower() for part in text.split(";")}
-    if not {"accountname", "accountkey"} <= names and "sharedaccesssignature" not in names:
-        raise ValueError
+    try:
+        TableServiceClient.from_connection_string(text)
+    except (ValueError, KeyError):  # what it says may quote the key
+        raise ValueError from None
     return secret
 
 

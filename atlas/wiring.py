@@ -1,6 +1,7 @@
 """The composition root: from ``Settings`` to the tools of the use cases; the only file that knows every product."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,8 @@ from atlas.tables.scan_log import ScanLog
 from atlas.tables.status_rows import StatusRows
 from atlas.tables.store import TableStore, open_tables
 from atlas.tables.user_index import UserIndex
+
+LOG_ADDRESSES = ("azure", "httpx", "httpcore", "msal", "urllib3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,9 @@ async def tools() -> Tools:
 
 
 async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> AsyncGenerator[Opened]:
+    # Azure's worker logs everything from INFO on, and these log addresses, which hold UPNs and mailbox GUIDs.
+    for name in LOG_ADDRESSES:
+        logging.getLogger(name).setLevel(logging.WARNING)
     # Every retry ends in an answer or a failure that is told; a line for each would only repeat it.
     stamina.instrumentation.set_on_retry_hooks(())
     trust = trusted_authorities(settings.extra_certificates)

@@ -130,8 +130,9 @@ async def _show(
 
 async def _stay(console: Console, url: str, tenant: SimulatedTenant) -> None:
     """Say what to try, and stay until Ctrl-C."""
-    with_page = next(user for user in tenant.users(top=5000) if user["expected"]["status"] == "published")
-    without = next(user for user in tenant.users(top=5000) if user["expected"]["status"] == "notSetUp")
+    users = tenant.users(top=5000, **EVIDENCE)
+    with_page = next((user for user in users if user["expected"]["status"] == "published"), users[0])
+    without = next((user for user in users if user["expected"]["status"] == "notSetUp"), users[0])
     console.print(
         f"""
 Try next, in another terminal:

@@ -20,6 +20,7 @@ blueprint = df.Blueprint()
 def scan_page(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any] | None]:
     """Probe every user of the lane; answers the counts."""
     lane = Lane.from_dict(context.get_input())
+    context.set_custom_status(lane.counts)  # in each generation: continuing as new drops what was shown
     for _ in range(TURNS_PER_GENERATION):
         if not lane.is_open:
             return lane.counts

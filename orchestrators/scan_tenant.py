@@ -8,6 +8,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from atlas.domain.payloads import (
+    Closing,
     GoneAnswer,
     MailboxesAnswer,
     MailboxesOrder,
@@ -15,7 +16,7 @@ from atlas.domain.payloads import (
     UsersAnswer,
     UsersOrder,
 )
-from atlas.domain.walk import Walk, exchange_warnings, few_of, lane_id
+from atlas.domain.walk import Walk, exchange_warnings, lane_id
 from orchestrators.names import (
     CLOSE_SCAN,
     FORGET_OLD,
@@ -30,6 +31,7 @@ PAGES_PER_GENERATION = 10
 ATTEMPTS = 5
 """How often a listing is asked for its next page while its service throttles or does not answer."""
 LONGEST_WAIT_SECONDS = 900.0
+CLOSING_PAUSE = timedelta(seconds=20)
 RESTARTS = 3
 """How often in a scan the listing of users begins again because its link was too old."""
 
@@ -46,6 +48,10 @@ class ScanFailed(Exception):
         self.walk = walk
 
 
+class NotLetIn(Exception):
+    """The lock of the tenant is another scan's, or nobody's: this one was given up before it began."""
+
+
 @blueprint.orchestration_trigger(context_name="context")
 def scan_tenant(context: df.DurableOrchestrationContext) -> Flow[dict[str, Any] | None]:
     """Walk through the tenant, then close the scan, whatever came of it; answers how it ended."""
@@ -53,6 +59,7 @@ def scan_tenant(context: df.DurableOrchestrationContext) -> Flow[dict[str, Any] 
     try:
         if not walk.is_begun:
             walk = yield from begin(context, walk)
+        context.set_custom_status(walk.progress())  # in each generation: continuing as new drops what was shown
         for _ in range(PAGES_PER_GENERATION):
             walk, has_more = yield from scan_one_page(context, walk)
             if not has_more:
@@ -62,18 +69,22 @@ def scan_tenant(context: df.DurableOrchestrationContext) -> Flow[dict[str, Any] 
             return None
         gone = yield context.call_activity(MARK_GONE, walk.scan_id)
         closing = walk.closing(GoneAnswer.from_dict(gone))
+    except NotLetIn:
+        return None
     except ScanFailed as failure:
         closing = failure.walk.failing(str(failure))
     except Exception as error:  # noqa: BLE001 - a bug in an activity arrives as this; the scan must end and let go
-        closing = walk.failing(f"the scan broke off, the log says why: {str(error)[:300]}")
+        closing = walk.failing(f"the scan broke off, the log says why: {str(error).partition('\n')[0][:300]}")
     yield from forget_old(context, walk.scan_id)
-    return (yield context.call_activity(CLOSE_SCAN, closing.to_dict()))
+    return (yield from close_scan(context, closing))
 
 
 def begin(context: df.DurableOrchestrationContext, walk: Walk) -> Flow[Walk]:
     """Read the organisation, take the census of mailboxes, and put the first page of users into the census."""
     answer = yield from answered(context, READ_ORGANIZATION, {"scan_id": walk.scan_id})
     organization = OrganizationAnswer.from_dict(answer)
+    if not organization.is_let_in:
+        raise NotLetIn
     mailboxes = MailboxesAnswer(problem="")
     if organization.asks_exchange:
         mailboxes = yield from take_mailboxes(context, walk.scan_id)
@@ -82,25 +93,22 @@ def begin(context: df.DurableOrchestrationContext, walk: Walk) -> Flow[Walk]:
         is_begun=True,
         sign_in_forced=organization.sign_in_forced,
         has_mailboxes=mailboxes.problem is None,
-        warnings=mailboxes.warnings + exchange_warnings(organization.problem, mailboxes.problem),
+        is_exchange_silent=bool(organization.problem or mailboxes.problem),
+        warnings=exchange_warnings(organization.problem, mailboxes.problem),
     )
-    walk = yield from list_users(context, walk, link=None)
-    context.set_custom_status(walk.progress())
-    return walk
+    return (yield from list_users(context, walk, link=None))
 
 
 def take_mailboxes(context: df.DurableOrchestrationContext, scan_id: str) -> Flow[MailboxesAnswer]:
     """List all mailboxes into the census. A listing that expires begins again once; then it is dropped whole."""
-    warnings: list[str] = []
     link, restarts = None, 0
     while True:
         answer = yield from answered(context, LIST_MAILBOXES, MailboxesOrder(scan_id, link).to_dict())
         page = MailboxesAnswer.from_dict(answer)
-        warnings = few_of([*warnings, *page.warnings])
         if page.is_expired and not restarts:
             link, restarts = None, 1
         elif page.problem is not None or page.link is None:
-            return replace(page, warnings=warnings)
+            return page
         else:
             link = page.link
 
@@ -151,6 +159,16 @@ def forget_old(context: df.DurableOrchestrationContext, scan_id: str) -> Flow[No
             pass
     except Exception:  # noqa: BLE001 - whatever an activity raises arrives as this
         return
+
+
+def close_scan(context: df.DurableOrchestrationContext, closing: Closing) -> Flow[dict[str, Any]]:
+    """Close the scan, and keep trying for a while: one that is not closed holds the next one back."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return (yield context.call_activity(CLOSE_SCAN, closing.to_dict()))
+        except Exception:  # noqa: BLE001 - whatever an activity raises arrives as this
+            yield context.create_timer(context.current_utc_datetime + CLOSING_PAUSE)
+    return (yield context.call_activity(CLOSE_SCAN, closing.to_dict()))
 
 
 def answered(context: df.DurableOrchestrationContext, activity: str, order: dict[str, Any]) -> Flow[dict[str, Any]]:

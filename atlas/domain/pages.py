@@ -11,10 +11,13 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from atlas.domain.learned import Reason, Unknown
+from atlas.domain.texts import whole
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 ALWAYS_SIGN_IN_HOSTS = ("login.microsoftonline.com", "login.live.com")
 NOT_LEARNED = {403: Reason.REFUSED, 408: Reason.UNREACHABLE, 429: Reason.THROTTLED}
+
+LONGEST_MEETING_MINUTES = 366 * 24 * 60
 
 _duration = TypeAdapter(timedelta)
 
@@ -121,32 +124,31 @@ def _classify_services(reply: PageReply) -> PageEvidence:
 
 
 def _is_public(item: dict[str, Any]) -> bool:
-    return not item.get("isPrivate") and not item.get("isHiddenFromCustomers")
+    hidden = [item.get("isPrivate"), item.get("isHiddenFromCustomers")]
+    if not all(flag is None or isinstance(flag, bool) for flag in hidden):
+        raise TypeError("isPrivate and isHiddenFromCustomers that are true or false")
+    return not any(hidden)
 
 
 def _public_type(item: dict[str, Any]) -> PublicType:
     online = item.get("isLocationOnline")
     type_id = item["serviceId"]
-    if type_id is None or type_id == "":
+    if not isinstance(type_id, str) or not type_id:
         raise KeyError("serviceId")
     return PublicType(
-        type_id=_text(type_id),
-        title=_text(item.get("title") or ""),
+        type_id=whole(type_id),
+        title=whole(str(item.get("title") or "")),
         duration_minutes=_minutes(item.get("defaultDuration")),
         is_online=online if isinstance(online, bool) else None,
     )
 
 
-def _text(value: object) -> str:
-    """As text that can be stored and sent: JSON may hold halves of characters, where a title was cut."""
-    return str(value).encode("utf-8", "replace").decode()
-
-
 def _minutes(iso_duration: object) -> int | None:
     try:
-        return round(_duration.validate_python(iso_duration).total_seconds() / 60)
+        minutes = round(_duration.validate_python(iso_duration).total_seconds() / 60)
     except ValidationError:
         return None
+    return minutes if 0 < minutes <= LONGEST_MEETING_MINUTES else None
 
 
 def _classify_redirect(reply: PageReply) -> Moved | Unknown:
@@ -170,7 +172,7 @@ def _points_to_sign_in(reply: PageReply, rules: PageRules) -> bool:
         return _host(_redirect_target(reply)) in rules.sign_in_hosts
     if not _is_html(reply):
         return False
-    text = reply.body.lower()
+    text = reply.body.lower().replace(b"\\/", b"/").replace(b"%2f", b"/").replace(b"%3a", b":")
     return any(f"//{host}".encode() in text for host in rules.sign_in_hosts)
 
 

@@ -54,6 +54,7 @@ class ProbeOrder(Payload):
     sign_in_forced: bool | None
     scanned_before: bool
     is_last_attempt: bool
+    is_exchange_silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class ProbeAnswer(Payload):
 class OrganizationAnswer(Payload):
     """What Exchange tells of the organisation."""
 
+    is_let_in: bool = True
+    """``False``: the lock is not this scan's, which therefore ends without a word."""
     asks_exchange: bool = True
     """``False``: the settings say not to ask Exchange at all."""
     sign_in_forced: bool | None = None
@@ -89,7 +92,6 @@ class MailboxesAnswer(Payload):
     """The link to the next page, or why the listing is of no use."""
 
     link: str | None = None
-    warnings: list[str] = field(default_factory=list)
     problem: str | None = None
     is_expired: bool = False
     """The listing has to begin again."""
@@ -125,7 +127,6 @@ class GoneAnswer(Payload):
     """What a look over all rows found after every listed user was asked for."""
 
     by_status: dict[str, int] = field(default_factory=dict)
-    gone: int = 0
     unconfirmed: int = 0
     """Users whom the scan did not list, and of whom the directory did not tell whether they are still licensed."""
     still_licensed: int = 0
@@ -138,6 +139,8 @@ class Closing(Payload):
 
     scan_id: str
     error: str | None = None
+    listed: int = 0
+    """How many users a walk that broke off had listed; one that came through counts its rows."""
     by_status: dict[str, int] | None = None
     unrecorded: int = 0
     throttled_waits: int = 0

@@ -71,4 +71,7 @@ def estimated_end(started_at: datetime, now: datetime, probed: int, total: int |
     """When a scan that goes on at its pace so far will end; ``None`` while there is no pace or no total."""
     if not total or not 0 < probed <= total:
         return None
-    return now + (now - started_at) * ((total - probed) / probed)
+    try:
+        return now + (now - started_at) * ((total - probed) / probed)
+    except OverflowError:
+        return None

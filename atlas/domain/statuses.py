@@ -35,6 +35,8 @@ class Evidence:
     """The tenant's ``BookingsAuthEnabled``; ``None``: not known."""
     bookable: bool | None = None
     """Whether anything can be booked in the next 7 days; ``None``: not asked, or not learned."""
+    is_exchange_silent: bool = False
+    """Whether Exchange was asked and did not tell, so that what it told before still stands."""
 
 
 @dataclass(frozen=True, slots=True)

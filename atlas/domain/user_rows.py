@@ -8,8 +8,8 @@ from uuid import UUID
 from atlas.domain.findings import Finding, findings_of
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.page_urls import domain_of, meeting_type_url, page_url
-from atlas.domain.pages import PageAnswers, PublicType, SignInAsked
-from atlas.domain.statuses import Evidence, Status, decide
+from atlas.domain.pages import NoPage, PageAnswers, PublicType, SignInAsked
+from atlas.domain.statuses import Evidence, Status, Verdict, decide
 from atlas.domain.users import LicensedUser
 
 
@@ -110,7 +110,7 @@ def _with_mailbox(previous: UserRow | None, look: Look) -> UserRow:
 
 
 def _with_verdict(row: UserRow, previous: UserRow | None, look: Look) -> UserRow:
-    verdict = decide(look.evidence)
+    verdict = _still_standing(row, previous, look.evidence) or decide(look.evidence)
     row = replace(row, status=verdict.status, reason=verdict.reason)
     if verdict.status is Status.UNKNOWN:
         return _keeping_what_was_known(row, previous)
@@ -124,6 +124,24 @@ def _with_verdict(row: UserRow, previous: UserRow | None, look: Look) -> UserRow
         last_known_status=verdict.status,
         last_known_at=look.at,
     )
+
+
+def _still_standing(row: UserRow, previous: UserRow | None, evidence: Evidence) -> Verdict | None:
+    """What Exchange told before of a mailbox without a page, where it was asked again and did not tell.
+
+    Else a question that failed would turn ``noCapability`` and ``signInRequired`` into ``notSetUp``.
+    """
+    if previous is None or not evidence.is_exchange_silent or row.mailbox_guid != previous.mailbox_guid:
+        return None
+    if not isinstance(evidence.page, NoPage) or previous.url is not None:
+        return None
+    mailbox = evidence.mailbox
+    lacked = previous.last_known_status is Status.NO_CAPABILITY
+    if lacked and isinstance(mailbox, Mailbox) and mailbox.has_capability is None:
+        return Verdict(Status.NO_CAPABILITY, "the mailbox lacked BPOS_S_BookingsAddOn when Exchange last told")
+    if previous.last_known_status is Status.SIGN_IN_REQUIRED and evidence.sign_in_forced is None:
+        return Verdict(Status.SIGN_IN_REQUIRED, "BookingsAuthEnabled hid every page when Exchange last told")
+    return None
 
 
 def _keeping_what_was_known(row: UserRow, previous: UserRow | None) -> UserRow:

@@ -25,6 +25,6 @@ class LicensedUser:
     """``Member`` or ``Guest``."""
 
 
-def is_usable_plan(plan_id: UUID, capability_status: str) -> bool:
-    """Whether one assigned plan of a user is a Bookings plan that works now."""
-    return plan_id == BOOKINGS_PLAN_ID and capability_status.lower() in USABLE_PLAN_STATES
+def is_usable_state(capability_status: str) -> bool:
+    """Whether a plan of this state works now."""
+    return capability_status.lower() in USABLE_PLAN_STATES

@@ -34,6 +34,7 @@ class Lane(Payload):
     scanned_before: bool
     again: list[list[int]] = field(default_factory=list)
     """Pairs of index and attempt: users to ask for once more."""
+    is_exchange_silent: bool = False
     pause_seconds: float = 0
     wait_seconds: float = 0
     """How long to wait before the next probes."""
@@ -52,7 +53,15 @@ class Lane(Payload):
 
     def order(self, index: int, attempt: int) -> ProbeOrder:
         """The order for one probe."""
-        return ProbeOrder(self.scan_id, self.page, index, self.sign_in_forced, self.scanned_before, attempt >= ATTEMPTS)
+        return ProbeOrder(
+            scan_id=self.scan_id,
+            page=self.page,
+            index=index,
+            sign_in_forced=self.sign_in_forced,
+            scanned_before=self.scanned_before,
+            is_last_attempt=attempt >= ATTEMPTS,
+            is_exchange_silent=self.is_exchange_silent,
+        )
 
     def with_answers(self, probes: Sequence[tuple[int, int]], answers: Sequence[ProbeAnswer]) -> "Lane":
         """The lane after its probes: counts, whom to ask again, and how long to wait before.
@@ -92,6 +101,8 @@ class Walk(Payload):
     is_begun: bool = False
     has_mailboxes: bool = False
     """Whether the census holds the mailboxes; if not, GUIDs come from Microsoft Graph."""
+    is_exchange_silent: bool = False
+    """Whether Exchange was asked and did not tell all."""
     sign_in_forced: bool | None = None
     page: int = 0
     page_size: int = 0
@@ -134,6 +145,7 @@ class Walk(Payload):
         return Closing(
             scan_id=self.scan_id,
             error=error,
+            listed=self.listed,
             by_status=counts.by_status,
             unrecorded=counts.unrecorded,
             throttled_waits=counts.throttled_waits,
@@ -159,7 +171,16 @@ class Walk(Payload):
         """The page at hand cut into stretches of equal length, one for each flow that may run."""
         flows = min(self.concurrency, LARGEST_FLOW_COUNT, self.page_size)
         return [
-            Lane(self.scan_id, self.page, first, last, width, self.sign_in_forced, self.scanned_before)
+            Lane(
+                scan_id=self.scan_id,
+                page=self.page,
+                first=first,
+                last=last,
+                width=width,
+                sign_in_forced=self.sign_in_forced,
+                scanned_before=self.scanned_before,
+                is_exchange_silent=self.is_exchange_silent,
+            )
             for (first, last), width in zip(
                 _shares(self.page_size, flows), _widths(self.concurrency, flows), strict=True
             )

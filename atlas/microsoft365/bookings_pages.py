@@ -119,12 +119,14 @@ def parse_availability(document: Any) -> tuple[AvailabilityItem, ...]:
     """The items of an answer to ``getStaffAvailability``. Raises ``NotUnderstood``."""
     try:
         staff = _Availability.model_validate(document).staff
+        return tuple(
+            AvailabilityItem(item.status, item.start.utc(), item.end.utc()) for member in staff for item in member.items
+        )
+    except OverflowError:
+        raise NotUnderstood("the Bookings service answered availability outside of all calendars") from None
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise NotUnderstood(f"Bookings answered availability without {where}") from None
-    return tuple(
-        AvailabilityItem(item.status, item.start.utc(), item.end.utc()) for member in staff for item in member.items
-    )
 
 
 def _headers(business: str) -> Mapping[str, str]:

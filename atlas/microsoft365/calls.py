@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
@@ -80,6 +81,8 @@ class Calls:
                 return await self._exchange(question)
         except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
             raise TimedOut(f"{host_of(question.url)} did not answer in {question.timeout_seconds:.0f} s") from None
+        except httpx.InvalidURL:
+            raise NotUnderstood(f"{host_of(question.url)} leads to an address that is none") from None
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise Unreachable(f"no connection to {host_of(question.url)} ({type(error).__name__})") from error
 
@@ -172,4 +175,4 @@ def link_on(base_url: str, link: object) -> str | None:
 
 def host_of(url: str) -> str:
     """Host and port of an address, for messages: paths may hold a person's id."""
-    return httpx.URL(url).netloc.decode()
+    return urlsplit(url).netloc

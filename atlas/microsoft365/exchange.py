@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atlas.domain.mailboxes import BOOKINGS_CAPABILITY, NO_GUID, Mailbox, NoMailbox
+from atlas.domain.texts import whole
 from atlas.microsoft365.calls import FailureOf, Question, Reply, failure_of_status, link_on
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, TenantFailure, Unreachable
 from atlas.microsoft365.signed_calls import SignedCalls
@@ -57,14 +58,14 @@ class _Mailbox(BaseModel):
     recipient_type: str | None = Field(None, alias="RecipientTypeDetails")
     capabilities: tuple[str, ...] | None = Field(None, alias="PersistedCapabilities")
 
-    def as_evidence(self) -> Mailbox | NoMailbox:
+    def as_evidence(self, *, tells_capabilities: bool) -> Mailbox | NoMailbox:
         if self.guid == NO_GUID:
             return NoMailbox(self.recipient_type)
         return Mailbox(
             guid=self.guid,
-            primary_smtp_address=self.primary_smtp_address,
-            recipient_type=self.recipient_type,
-            has_capability=BOOKINGS_CAPABILITY in (self.capabilities or ()),
+            primary_smtp_address=self.primary_smtp_address and whole(self.primary_smtp_address),
+            recipient_type=self.recipient_type and whole(self.recipient_type),
+            has_capability=BOOKINGS_CAPABILITY in (self.capabilities or ()) if tells_capabilities else None,
         )
 
 
@@ -151,8 +152,14 @@ def parse_mailboxes_page(document: Any, base_url: str) -> MailboxesPage:
     except ValidationError as error:
         missing = ".".join(str(part) for part in error.errors()[0]["loc"]) or "properties"
         raise NotUnderstood(f"Exchange answered a mailbox without {missing}") from None
+    # A mailbox without capabilities may lack the list; a page on which every mailbox does was not told of any.
+    tells = not mailboxes or any(mailbox.capabilities is not None for mailbox in mailboxes)
     return MailboxesPage(
-        mailboxes={mailbox.user_id.lower(): mailbox.as_evidence() for mailbox in mailboxes if mailbox.user_id},
+        mailboxes={
+            mailbox.user_id.lower(): mailbox.as_evidence(tells_capabilities=tells)
+            for mailbox in mailboxes
+            if mailbox.user_id
+        },
         next_link=link_on(base_url, document.get("@odata.nextLink")),
         warnings=warnings,
     )

@@ -6,15 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from atlas.domain.learned import Unknown
-from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
-from atlas.domain.users import BOOKINGS_PLAN_ID, LicensedUser, is_usable_plan
+from atlas.domain.mailboxes import NO_GUID, Mailbox, MailboxEvidence, NoMailbox
+from atlas.domain.texts import whole
+from atlas.domain.users import BOOKINGS_PLAN_ID, LicensedUser, is_usable_state
 from atlas.microsoft365.calls import FailureOf, Question, Reply, failure_of_status, link_on, wait_before_retry
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, TenantFailure, Throttled
 from atlas.microsoft365.signed_calls import SignedCalls
@@ -30,6 +31,7 @@ ADVANCED_QUERY = {"consistencylevel": "eventual"}
 MISSING_GRANT = "grant the application permission User.Read.All of Microsoft Graph"
 MAILBOX_ID = re.compile(r"MBX:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[0-9a-f-]{36}", re.IGNORECASE)
 NO_MAILBOX_CODES = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotHostedInExchangeOnline"})
+NO_USER_CODES = frozenset({"Request_ResourceNotFound", "ResourceNotFound"})
 TOO_OLD_CODES = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenExpired"})
 
 
@@ -44,9 +46,20 @@ class UsersPage:
 
 
 class _Plan(BaseModel):
+    """An assigned plan. Only the Bookings plan is read strictly: an odd other one is nobody's business here."""
+
     model_config = ConfigDict(frozen=True)
-    plan_id: UUID = Field(alias="servicePlanId")
-    status: str = Field(alias="capabilityStatus")
+    plan_id: str | None = Field(None, alias="servicePlanId")
+    status: str | None = Field(None, alias="capabilityStatus")
+
+    @model_validator(mode="after")
+    def _bookings_plan_has_a_state(self) -> Self:
+        if self.is_of_bookings() and self.status is None:
+            raise ValueError("the Bookings plan has no capabilityStatus")
+        return self
+
+    def is_of_bookings(self) -> bool:
+        return (self.plan_id or "").lower() == str(BOOKINGS_PLAN_ID)
 
 
 class _User(BaseModel):
@@ -61,17 +74,17 @@ class _User(BaseModel):
     plans: tuple[_Plan, ...] = Field(alias="assignedPlans")
 
     def is_licensed(self) -> bool:
-        return any(is_usable_plan(plan.plan_id, plan.status) for plan in self.plans)
+        return any(plan.is_of_bookings() and is_usable_state(plan.status or "") for plan in self.plans)
 
     def as_user(self) -> LicensedUser:
         return LicensedUser(
             user_id=str(self.user_id),
-            upn=self.upn,
-            display_name=self.display_name,
-            department=self.department,
-            mail=self.mail,
+            upn=whole(self.upn),
+            display_name=self.display_name and whole(self.display_name),
+            department=self.department and whole(self.department),
+            mail=self.mail and whole(self.mail),
             account_enabled=self.account_enabled,
-            user_type=self.user_type,
+            user_type=self.user_type and whole(self.user_type),
         )
 
 
@@ -102,7 +115,7 @@ class Graph:
         """The user with this object id or UPN; ``None`` where the directory has none."""
         url = f"{self._base_url}/v1.0/users/{quote(id_or_upn, safe='')}?{urlencode({'$select': USER_FIELDS})}"
         reply = await self._get(url, _failure_unless_404)
-        return None if reply.status == 404 else parse_account(reply.document())
+        return _account_or_none(reply)
 
     async def get_accounts(self, user_ids: Sequence[str]) -> Mapping[str, Account | Unknown | None]:
         """As ``get_account`` for many object ids; a question that fails is an ``Unknown`` of its own."""
@@ -197,13 +210,14 @@ def parse_account(document: Any) -> Account:
     return Account(user.as_user(), user.is_licensed())
 
 
-def parse_mailbox(document: Any) -> Mailbox:
+def parse_mailbox(document: Any) -> Mailbox | NoMailbox:
     """The answer to ``settings/exchange``. Raises ``NotUnderstood`` where it holds no whole mailbox id."""
     text = document.get("primaryMailboxId") if isinstance(document, dict) else None
     found = MAILBOX_ID.fullmatch(text) if isinstance(text, str) else None
     if not found:
         raise NotUnderstood("Microsoft Graph answered no mailbox id of the form MBX:{GUID}@{tenant}")
-    return Mailbox(UUID(found[1]))
+    guid = UUID(found[1])
+    return NoMailbox() if guid == NO_GUID else Mailbox(guid)
 
 
 def parse_batch(document: Any, base_url: str) -> dict[str, Reply]:
@@ -230,9 +244,19 @@ def _account_of(reply: Reply | TenantFailure) -> Account | Unknown | None:
     if isinstance(reply, TenantFailure):
         return reply.unknown()
     try:
-        return None if reply.status == 404 else parse_account(reply.document())
+        return _account_or_none(reply)
     except TenantFailure as failure:
         return failure.unknown()
+
+
+def _account_or_none(reply: Reply) -> Account | None:
+    """The user; ``None`` only where Graph itself says that there is none. Raises ``NotUnderstood``."""
+    if reply.status != 404:
+        return parse_account(reply.document())
+    code = _error_code(reply)
+    if code in NO_USER_CODES:
+        return None
+    raise NotUnderstood(f"Microsoft Graph answered 404 {code} to the question for a user")
 
 
 def _learned_mailbox(reply: Reply | TenantFailure) -> MailboxEvidence:

@@ -5,7 +5,7 @@ import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import httpx
@@ -21,6 +21,8 @@ GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
 EXCHANGE_TOKEN_SCOPE = "api://AzureADTokenExchange/.default"  # noqa: S105 - the name of a scope
 RENEW_BEFORE_SECONDS = 300
+PAUSE_SECONDS = 30
+"""After a renewal that failed, while the old token lives."""
 CERTIFICATE_BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 KEY_BLOCK = re.compile(r"-----BEGIN (?:\w+ )?PRIVATE KEY-----.+?-----END (?:\w+ )?PRIVATE KEY-----", re.DOTALL)
 
@@ -59,8 +61,9 @@ class SignIn:
                 return held.text
             try:
                 text, lifetime = await asyncio.to_thread(self._asks, scope)
-            except (Throttled, Unreachable):
-                if held and self._clock() < held.expires_at:
+            except TenantFailure:
+                if held and (now := self._clock()) < held.expires_at:
+                    self._tokens[scope] = replace(held, renew_at=min(now + PAUSE_SECONDS, held.expires_at))
                     return held.text
                 raise
             now = self._clock()

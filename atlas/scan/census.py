@@ -11,6 +11,7 @@ from atlas.domain.users import LicensedUser
 from atlas.domain.walk import few_of
 from atlas.microsoft365.failures import ListingExpired, TenantFailure, Throttled, Unreachable
 from atlas.scan.ports import Tools
+from atlas.tables.store import StorageFailure, StorageUnavailable
 
 READS_AT_ONCE = 16
 DEFAULT_WAIT_SECONDS = 10.0
@@ -18,6 +19,9 @@ DEFAULT_WAIT_SECONDS = 10.0
 
 async def read_organization(tools: Tools, scan_id: str, *, is_last_attempt: bool) -> OrganizationAnswer:
     """Note that the scan runs, and ask for the organisation's settings. A failure is a problem to tell, not the end."""
+    lock = await tools.scans.get_lock()
+    if lock is None or lock.scan_id != scan_id:  # started so late that another scan was let in, or given up
+        return OrganizationAnswer(is_let_in=False)
     scan = await tools.scans.get(scan_id)
     if scan and scan.state is ScanState.PENDING:
         await tools.scans.save(replace(scan, state=ScanState.RUNNING))
@@ -37,28 +41,37 @@ async def list_mailboxes(tools: Tools, order: MailboxesOrder) -> MailboxesAnswer
         return MailboxesAnswer(problem="Exchange is not asked, by EXCHANGE_EVIDENCE")
     try:
         page = await tools.mailboxes.get_mailboxes_page(order.link)
+        await tools.census.add_mailboxes(order.scan_id, page.mailboxes)
+        await _note_warnings(tools, order.scan_id, page.warnings)
     except ListingExpired as failure:
         return MailboxesAnswer(problem=str(failure), is_expired=True)
-    except TenantFailure as failure:
+    except (TenantFailure, StorageFailure) as failure:
         wait_seconds = _wait_seconds(failure, is_last_attempt=order.is_last_attempt)
         return MailboxesAnswer(problem=str(failure), wait_seconds=wait_seconds)
-    await tools.census.add_mailboxes(order.scan_id, page.mailboxes)
-    warnings = few_of(f"Exchange: {warning[:300]}" for warning in page.warnings)
-    return MailboxesAnswer(link=page.next_link, warnings=warnings)
+    return MailboxesAnswer(link=page.next_link)
 
 
 async def list_users(tools: Tools, order: UsersOrder) -> UsersAnswer:
     """Put one page of licensed users, each with the mailbox found for it, into the census."""
     try:
         page = await tools.directory.get_licensed_page(order.link)
+        mailboxes = await _mailboxes_of(tools, order, page.users)
+        users = [(user, mailboxes[user.user_id]) for user in page.users]
+        await tools.census.add_users(order.scan_id, order.page, users)
     except ListingExpired as failure:
         return UsersAnswer(order.page, problem=str(failure), is_expired=True)
-    except TenantFailure as failure:
+    except (TenantFailure, StorageFailure) as failure:
         wait_seconds = _wait_seconds(failure, is_last_attempt=order.is_last_attempt)
         return UsersAnswer(order.page, problem=str(failure), wait_seconds=wait_seconds)
-    mailboxes = await _mailboxes_of(tools, order, page.users)
-    await tools.census.add_users(order.scan_id, order.page, [(user, mailboxes[user.user_id]) for user in page.users])
     return UsersAnswer(order.page, len(page.users), page.next_link, page.total)
+
+
+async def _note_warnings(tools: Tools, scan_id: str, warnings: Sequence[str]) -> None:
+    """Put Exchange's own warnings into the scan's row; they may name a person, so they go no other way."""
+    scan = await tools.scans.get(scan_id) if warnings else None
+    if scan:
+        told = few_of([*scan.warnings, *(f"Exchange: {warning[:300]}" for warning in warnings)])
+        await tools.scans.save(replace(scan, warnings=tuple(told)))
 
 
 async def _mailboxes_of(
@@ -76,9 +89,9 @@ async def _mailboxes_of(
     return dict(zip(user_ids, await asyncio.gather(*map(read, user_ids)), strict=True))
 
 
-def _wait_seconds(failure: TenantFailure, *, is_last_attempt: bool) -> float | None:
+def _wait_seconds(failure: Exception, *, is_last_attempt: bool) -> float | None:
     """How long the flow waits before it asks again; ``None`` where asking again is of no use."""
-    if is_last_attempt or not isinstance(failure, Throttled | Unreachable):
+    if is_last_attempt or not isinstance(failure, Throttled | Unreachable | StorageUnavailable):
         return None
     told = failure.wait_seconds if isinstance(failure, Throttled) else None
     return DEFAULT_WAIT_SECONDS if told is None else told

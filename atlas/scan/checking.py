@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from atlas.domain.scans import Scan
-from atlas.microsoft365.failures import TenantFailure
+from atlas.microsoft365.failures import TenantFailure, Throttled
 from atlas.microsoft365.sign_in import GRAPH_SCOPE, Grants
 from atlas.scan.ports import Tools
 from atlas.tables.store import StorageFailure
@@ -22,7 +22,7 @@ class HealthStatus(StrEnum):
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
-    """The scan works and knows less: Exchange does not tell."""
+    """The scan works, and knows less or is slower: Exchange does not tell, or a service throttles."""
     UNHEALTHY = "unhealthy"
 
 
@@ -32,6 +32,8 @@ class Check:
 
     ok: bool | None
     detail: str
+    is_passing: bool = False
+    """Whether what is wrong passes by itself: a service that throttles, our own scan perhaps, is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,11 @@ async def check_health(tools: Tools, grants: Grants) -> Health:
         _bookings(tools),
         _tables(tools),
     )
-    needed = (sign_in, graph, bookings, tables)
-    if not all(check.ok for check in needed):
+    checks = (sign_in, graph, exchange, bookings, tables)
+    if not all(check.ok or check.is_passing for check in (sign_in, graph, bookings, tables)):
         status = HealthStatus.UNHEALTHY
     else:
-        status = HealthStatus.DEGRADED if exchange.ok is False else HealthStatus.HEALTHY
+        status = HealthStatus.DEGRADED if any(check.ok is False for check in checks) else HealthStatus.HEALTHY
     return Health(status, sign_in, graph, exchange, bookings, tables, last_scan, tools.clock())
 
 
@@ -91,7 +93,7 @@ async def _checked(question: Awaitable[object], promise: str) -> Check:
         async with asyncio.timeout(LONGEST_CHECK_SECONDS):
             await question
     except TenantFailure as failure:
-        return Check(ok=False, detail=str(failure))
+        return Check(ok=False, detail=str(failure), is_passing=isinstance(failure, Throttled))
     except TimeoutError:
         return Check(ok=False, detail=_too_slow())
     return Check(ok=True, detail=promise)

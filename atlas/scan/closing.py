@@ -24,7 +24,6 @@ FORGETTING_ROUNDS = 20
 @dataclass
 class _Tally:
     by_status: Counter[str] = field(default_factory=Counter)
-    gone: int = 0
     unconfirmed: int = 0
     still_licensed: int = 0
 
@@ -51,7 +50,7 @@ async def mark_gone(tools: Tools, scan_id: str) -> GoneAnswer:
             await _mark_unlicensed(tools, scan_id, started_at, unwritten, tally)
             unwritten = []
     await _mark_unlicensed(tools, scan_id, started_at, unwritten, tally)
-    return GoneAnswer(dict(tally.by_status), tally.gone, tally.unconfirmed, tally.still_licensed)
+    return GoneAnswer(dict(tally.by_status), tally.unconfirmed, tally.still_licensed)
 
 
 async def forget_old(tools: Tools, scan_id: str) -> bool:
@@ -78,12 +77,13 @@ async def close_scan(tools: Tools, closing: Closing) -> Scan:
 def ended_scan(scan: Scan, closing: Closing, at: datetime) -> Scan:
     """What is told of a scan from its end on."""
     probed = sum((closing.by_status or {}).values())
-    warnings = (*closing.warnings, *_closing_warnings(closing))
+    listed = probed + closing.unrecorded if closing.error is None else closing.listed
+    warnings = (*scan.warnings, *closing.warnings, *_closing_warnings(closing))
     return replace(
         scan,
         state=_end_state(closing),
         finished_at=at,
-        users_listed=probed + closing.unrecorded,
+        users_listed=listed,
         users_probed=probed,
         by_status=closing.by_status or {},
         throttled_waits=closing.throttled_waits,
@@ -141,7 +141,6 @@ async def _mark_unlicensed(
                 tally.still_licensed += kept.row.checked_at < started_at
             case _:
                 await _mark(tools, scan_id, kept)
-                tally.gone += 1
 
 
 async def _mark(tools: Tools, scan_id: str, kept: KeptRow) -> None:
@@ -155,9 +154,10 @@ async def _mark(tools: Tools, scan_id: str, kept: KeptRow) -> None:
 
 async def _forget_history(tools: Tools, horizon: datetime) -> int:
     forgotten = await tools.changes.forget_before(horizon, FORGOTTEN_AT_ONCE)
+    last = await tools.scans.last_finished()  # kept however old: it tells that pages were known before
     async for scan in tools.scans.each():
         if scan.has_ended:
             forgotten += await tools.census.forget(scan.scan_id, FORGOTTEN_AT_ONCE)
-        if scan.has_ended and scan.started_at < horizon:
+        if scan.has_ended and scan.started_at < horizon and scan != last:
             await tools.scans.forget(scan.scan_id)
     return forgotten

@@ -84,7 +84,7 @@ async def look_up(tools: Tools, subject: Subject, *, fresh: bool) -> Found:
     except TenantFailure:
         if kept is None:
             raise
-        return Found(await _ask(tools, kept.row.user, kept, deadline), Source.LIVE)
+        return await _without_directory(tools, kept, deadline)
     if account and (kept is None or kept.row.user.user_id != account.user.user_id):
         kept = await tools.rows.get(account.user.user_id)
     if account and account.is_licensed:
@@ -95,6 +95,13 @@ async def look_up(tools: Tools, subject: Subject, *, fresh: bool) -> Found:
         raise NoSuchUser("Microsoft Entra has no such user")
     reason = "the user has no Bookings plan that is enabled"
     return Found(UserRow(account.user, Status.NOT_LICENSED, tools.clock(), reason), Source.LIVE)
+
+
+async def _without_directory(tools: Tools, kept: KeptRow, deadline: float) -> Found:
+    """What the other services tell of a user who has a row; only the directory can say that somebody gone is back."""
+    if kept.row.status is Status.GONE:
+        return Found(kept.row, Source.ROW)
+    return Found(await _ask(tools, kept.row.user, kept, deadline), Source.LIVE)
 
 
 async def _account(tools: Tools, subject: Subject, kept: KeptRow | None) -> Account | None:
@@ -133,7 +140,13 @@ async def _ask(tools: Tools, user: LicensedUser, kept: KeptRow | None, deadline:
     mailbox = await _mailbox(tools, user, deadline)
     evidence = await gather_evidence(tools, user, mailbox, sign_in_forced=None, is_last_attempt=True, deadline=deadline)
     if isinstance(evidence.page, NoPage):
-        evidence = replace(evidence, sign_in_forced=await _sign_in_forced(tools, deadline))
+        sign_in_forced = await _sign_in_forced(tools, deadline)
+        silent = isinstance(mailbox, Unknown) or isinstance(sign_in_forced, Unknown)
+        evidence = replace(
+            evidence,
+            sign_in_forced=None if isinstance(sign_in_forced, Unknown) else sign_in_forced,
+            is_exchange_silent=silent and tools.mailboxes is not None,
+        )
     scanned_before = await tools.scans.last_finished() is not None
     look = Look(user, evidence, tools.clock(), tools.bookings_url)
     return await record_look(tools, kept, look, None, scanned_before=scanned_before)
@@ -149,13 +162,13 @@ async def _mailbox(tools: Tools, user: LicensedUser, deadline: float) -> Mailbox
         return failure.unknown()
 
 
-async def _sign_in_forced(tools: Tools, deadline: float) -> bool | None:
+async def _sign_in_forced(tools: Tools, deadline: float) -> bool | Unknown | None:
     if tools.mailboxes is None:
         return None
     try:
         return (await answered_by(deadline, tools.mailboxes.get_organization())).bookings_auth_enabled
-    except TenantFailure:
-        return None
+    except TenantFailure as failure:
+        return failure.unknown()
 
 
 async def _mark_gone(tools: Tools, kept: KeptRow) -> UserRow:

@@ -1,6 +1,7 @@
 """Asks all there is to ask about one licensed user: the straight line from evidence to a row."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from atlas.domain.availability import free_slots
@@ -44,6 +45,7 @@ async def probe_one(tools: Tools, order: ProbeOrder) -> ProbeAnswer:
         evidence = await gather_evidence(
             tools, user, mailbox, sign_in_forced=order.sign_in_forced, is_last_attempt=order.is_last_attempt
         )
+        evidence = replace(evidence, is_exchange_silent=order.is_exchange_silent)
     except Throttled as throttled:
         return ProbeAnswer(wait_seconds=throttled.wait_seconds or DEFAULT_WAIT_SECONDS)
     look = Look(user, evidence, tools.clock(), tools.bookings_url)

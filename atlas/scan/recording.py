@@ -4,11 +4,12 @@ The order is: the row with the change inside it, the change's own row, the row w
 inside a row was perhaps not told; whoever reads the row next tells it first.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from atlas.domain.changes import change_between
+from atlas.domain.changes import Change, change_between
 from atlas.domain.user_rows import UserRow
 from atlas.scan.ports import Tools
 from atlas.tables.status_rows import KeptRow
@@ -49,9 +50,19 @@ async def tell_pending(tools: Tools, kept: KeptRow) -> KeptRow:
             change = replace(change, at=now)
             etag = await tools.rows.mark_pending(change.user_id, change, etag)
             await tools.changes.tell(change)
-    else:
-        await tools.changes.tell(change)
+    elif not await _told_in_time(tools, change):
+        return kept
     return KeptRow(kept.row, await tools.rows.mark_pending(change.user_id, None, etag))
+
+
+async def _told_in_time(tools: Tools, change: Change) -> bool:
+    """Tell a change under its own time; a write that takes longer is given up, and left to whoever reads next."""
+    try:
+        async with asyncio.timeout(TELL_WITHIN.total_seconds()):
+            await tools.changes.tell(change)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _write(tools: Tools, kept: KeptRow | None, row: UserRow, *, scanned_before: bool) -> UserRow:

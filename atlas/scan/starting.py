@@ -36,7 +36,7 @@ async def start_scan(tools: Tools, flows: Flows, trigger: str, token: str) -> Sc
             return running
         now = tools.clock()
         scan = Scan(new_scan_id(now, token), ScanState.PENDING, trigger, now)
-        if await tools.scans.take_lock(scan.scan_id, now, lock):
+        if await tools.scans.take_lock(scan, lock):
             return await _start(tools, flows, scan)
     raise LookupError("other scans start and end faster than this one can take the lock")
 
@@ -62,12 +62,14 @@ async def stop_scan(tools: Tools, flows: Flows, scan: Scan) -> Scan:
     scan = await follow_scan(tools, flows, scan)
     if scan.has_ended:
         raise ScanNotRunning(scan.scan_id)
+    before = await flows.get(scan.scan_id)
     await flows.terminate(scan.scan_id, "stopped by a caller")
-    status = await _until_ended(flows, scan.scan_id)
-    # The flow starts lanes and says how many in one step, so that what it said last names all that can be running.
-    for lane in _lane_ids(scan.scan_id, status):
+    after = await _until_ended(flows, scan.scan_id)
+    # The flow starts lanes and says how many in one step: what it said last names all that can be running.
+    lanes = dict.fromkeys([*_lane_ids(scan.scan_id, before), *_lane_ids(scan.scan_id, after)])
+    for lane in lanes:
         await flows.terminate(lane, "its scan was stopped")
-    for lane in _lane_ids(scan.scan_id, status):
+    for lane in lanes:
         await _until_ended(flows, lane)
     closed = await tools.scans.get(scan.scan_id)
     if closed and closed.has_ended:
@@ -78,7 +80,7 @@ async def stop_scan(tools: Tools, flows: Flows, scan: Scan) -> Scan:
 async def _running(tools: Tools, flows: Flows, lock: Lock) -> Scan | None:
     """The scan that holds the lock, if it still runs; one that does not is settled, so that it can be taken over."""
     kept = await tools.scans.get(lock.scan_id)
-    scan = kept or Scan(lock.scan_id, ScanState.PENDING, "http", lock.since)
+    scan = kept or Scan(lock.scan_id, ScanState.PENDING, lock.trigger, lock.since)
     status = await flows.get(lock.scan_id)
     if status and status.is_active:
         return await _with_progress(tools, flows, scan, status)
@@ -103,7 +105,7 @@ async def _start(tools: Tools, flows: Flows, scan: Scan) -> Scan:
         await _end(tools, scan, ScanState.FAILED, "the orchestration could not be started; the log says why")
         await tools.scans.release_lock(scan.scan_id)
         raise
-    await tools.scans.mark_started(scan.scan_id, scan.started_at)
+    await tools.scans.mark_started(scan)
     return scan
 
 
@@ -120,7 +122,7 @@ async def _with_progress(tools: Tools, flows: Flows, scan: Scan, status: FlowSta
         users_probed=counts.probed,
         by_status=counts.by_status,
         throttled_waits=counts.throttled_waits,
-        warnings=tuple(shown.get("warnings", ())),
+        warnings=(*scan.warnings, *shown.get("warnings", ())),
         estimated_end=estimated_end(scan.started_at, tools.clock(), counts.probed, total or listed),
     )
 

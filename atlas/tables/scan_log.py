@@ -22,6 +22,7 @@ class Lock:
 
     scan_id: str
     since: datetime
+    trigger: str
     is_started: bool
     """Whether its orchestration was started, so that one that is unknown now must have ended."""
     etag: str
@@ -67,24 +68,24 @@ class ScanLog:
         if entity is None:
             return None
         since = datetime.fromisoformat(entity["Since"].isoformat())
-        return Lock(entity["ScanId"], since, entity["IsStarted"], str(entity.metadata["etag"]))
+        return Lock(entity["ScanId"], since, entity["Trigger"], entity["IsStarted"], str(entity.metadata["etag"]))
 
-    async def take_lock(self, scan_id: str, since: datetime, over: Lock | None) -> bool:
+    async def take_lock(self, scan: Scan, over: Lock | None) -> bool:
         """Let this scan in, if no other is; with ``over``, in the place of that very lock."""
         try:
-            await self._store.replace(BOOKINGS_SCANS, self._lock(scan_id, since), over.etag if over else None)
+            await self._store.replace(BOOKINGS_SCANS, self._lock(scan), over.etag if over else None)
         except RowChanged:
             # A repeated insert finds our own row, when the first answer was lost on its way.
             held = await self.get_lock()
-            return held is not None and held.scan_id == scan_id
+            return held is not None and held.scan_id == scan.scan_id
         return True
 
-    async def mark_started(self, scan_id: str, since: datetime) -> None:
+    async def mark_started(self, scan: Scan) -> None:
         """Note that the orchestration of the scan that holds the lock was started."""
         held = await self.get_lock()
-        if held and held.scan_id == scan_id:
+        if held and held.scan_id == scan.scan_id:
             try:
-                entity = {**self._lock(scan_id, since), "IsStarted": True}
+                entity = {**self._lock(scan), "IsStarted": True}
                 await self._store.replace(BOOKINGS_SCANS, entity, held.etag)
             except RowChanged:  # the scan was quick and has let go already
                 return
@@ -98,12 +99,13 @@ class ScanLog:
             except RowChanged:  # written since: by `mark_started`, or by a scan that took over
                 await self.release_lock(scan_id)
 
-    def _lock(self, scan_id: str, since: datetime) -> Entity:
+    def _lock(self, scan: Scan) -> Entity:
         return {
             "PartitionKey": self._tenant_id,
             "RowKey": LOCK_KEY,
-            "ScanId": scan_id,
-            "Since": since,
+            "ScanId": scan.scan_id,
+            "Since": scan.started_at,
+            "Trigger": scan.trigger,
             "IsStarted": False,
         }
 

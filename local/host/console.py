@@ -11,7 +11,7 @@ from local.host.routes import Routes
 from local.host.timers import Timer
 from local.host.worker import running_function
 
-QUIET = ("azure", "aiohttp.access", "httpx", "httpcore", "msal", "asyncio", "urllib3")
+QUIET = ("aiohttp.access", "asyncio")
 
 NOT_SIMULATED = """\
 This host stands in for Azure Functions on your machine. It does not simulate: function keys and Easy Auth (every door
