@@ -4,7 +4,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
-from api.access import AUTH_LEVEL
+from api.access import AUTH_LEVEL, AppRole, allow
 from api.answers import json_answer, list_answer
 from api.problems import Problem, answers_problems
 from api.queries import Number, Query
@@ -29,6 +29,7 @@ class ChangesQuery(Query):
 @answers_problems
 async def get_all_changes(req: func.HttpRequest) -> func.HttpResponse:
     """What changed behind a cursor, oldest first; without one the newest change, and the cursor to go on from."""
+    allow(req, AppRole.READ)
     tools = await wiring.tools()
     query = ChangesQuery.of(req)
     try:

@@ -8,7 +8,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import Field
 
-from api.access import AUTH_LEVEL
+from api.access import AUTH_LEVEL, AppRole, allow
 from api.answers import json_answer, list_answer
 from api.durable_flows import DurableFlows
 from api.problems import Problem, answers_problems
@@ -42,6 +42,7 @@ class ScanQuery(Query):
 @answers_problems
 async def post_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Start a scan; while one runs, answer with that one."""
+    allow(req, AppRole.RUN_SCANS)
     tools = await wiring.tools()
     NoQuery.of(req)
     scan = await start_scan(tools, DurableFlows(client), "http", uuid4().hex[:8])
@@ -53,6 +54,7 @@ async def post_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient
 @answers_problems
 async def get_scans(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Recent scans, newest first."""
+    allow(req, AppRole.READ)
     tools, flows = await wiring.tools(), DurableFlows(client)
     limit = ScansQuery.of(req).limit
     scans: list[Scan] = []
@@ -68,6 +70,7 @@ async def get_scans(req: func.HttpRequest, client: df.DurableOrchestrationClient
 @answers_problems
 async def get_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """One scan; with ``async=true``, 202 while it runs."""
+    allow(req, AppRole.READ)
     tools = await wiring.tools()
     is_asynchronous = ScanQuery.of(req).is_asynchronous
     scan = await follow_scan(tools, DurableFlows(client), await _scan(tools, req))
@@ -81,6 +84,7 @@ async def get_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient)
 @answers_problems
 async def delete_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
     """Stop a scan and all its flows."""
+    allow(req, AppRole.RUN_SCANS)
     tools = await wiring.tools()
     NoQuery.of(req)
     scan = await stop_scan(tools, DurableFlows(client), await _scan(tools, req))

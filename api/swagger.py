@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import azure.durable_functions as df
 import azure.functions as func
 
-from api.access import AUTH_LEVEL
+from api.access import AUTH_LEVEL, AppRole, allow
 from api.answers import json_answer
 from api.openapi.document import swagger_document
 from api.problems import answers_problems
@@ -21,6 +21,7 @@ blueprint = df.Blueprint()
 @answers_problems
 async def get_swagger(req: func.HttpRequest) -> func.HttpResponse:
     """The OpenAPI 2.0 document, for callers who reach the app as this one did."""
+    allow(req, AppRole.READ)
     NoQuery.of(req)
     await wiring.tools()
     address = urlsplit(req.url)

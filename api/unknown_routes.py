@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import azure.durable_functions as df
 import azure.functions as func
 
-from api.access import AUTH_LEVEL
+from api.access import AUTH_LEVEL, AppRole, allow
 from api.openapi.operations import OPERATIONS
 from api.problems import Problem, answers_problems
 
@@ -20,6 +20,7 @@ blueprint = df.Blueprint()
 @answers_problems
 async def answer_unknown_route(req: func.HttpRequest) -> func.HttpResponse:
     """405 with the methods of a path that there is, else 404."""
+    allow(req, AppRole.READ)
     methods = methods_of(urlsplit(req.url).path)
     if not methods:
         raise Problem(HTTPStatus.NOT_FOUND, "routeNotFound", "there is no such route; /api/swagger.json lists them")

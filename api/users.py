@@ -8,7 +8,7 @@ import azure.durable_functions as df
 import azure.functions as func
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from api.access import AUTH_LEVEL
+from api.access import AUTH_LEVEL, AppRole, allow
 from api.answers import address_of, json_answer, list_answer
 from api.problems import Problem, answers_problems, wrong_parameter
 from api.queries import Flag, Number, Query
@@ -95,6 +95,7 @@ class UsersQuery(Query):
 @answers_problems
 async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
     """Rows by filters in the order of the object id, as JSON pages or as a CSV file."""
+    allow(req, AppRole.READ)
     tools = await wiring.tools()
     query = UsersQuery.of(req)
     if (query.form or _accepted_form(req)) == "csv":
@@ -107,6 +108,8 @@ async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems
 async def get_user_bookings(req: func.HttpRequest) -> func.HttpResponse:
     """One user, by UPN, object id or pasted page URL: from the row or asked now, with free times asked live."""
+    without_free_times = req.params.get("availability", "").lower() == "false"
+    allow(req, AppRole.READ if without_free_times else AppRole.AVAILABILITY)
     tools = await wiring.tools()
     query = BookingsQuery.of(req)
     subject = parse_subject(_subject_text(req.route_params["user"]))

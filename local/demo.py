@@ -29,7 +29,7 @@ LOG_FILE = CHECKOUT / ".local" / "demo.log"
 LATENCY = {"latency_ms": 20, "jitter_ms": 40}
 """Enough to see a scan move."""
 MOST_LINES = 250
-WIDE = 260
+WIDE = 340
 """Columns of an output that is no terminal: enough for a whole page address."""
 LOOK_EVERY_SECONDS = 0.3
 EVIDENCE = {"mailbox_policy": False}
