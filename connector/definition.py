@@ -82,8 +82,6 @@ def _responses(step: Step, route: Operation) -> dict[str, Any]:
     responses = responses_of(route)
     if step.shape:
         responses["200"] = {**responses["200"], "schema": ref(step.shape)}
-    if "async" not in step.parameters and route.operation_id == "GetScan":
-        del responses["202"]
     if "200" not in responses:
         # The platform follows the address in Location, and hands the flow what is answered there at the end.
         responses["200"] = {"description": "The end of it.", "schema": responses["202"]["schema"]}

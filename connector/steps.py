@@ -102,7 +102,8 @@ STEPS: tuple[Step, ...] = (
         "GetScan",
         summary="Get scan",
         description="Gets how far a scan is, or how it ended.",
-        parameters={"id": AS_IT_IS},
+        # The platform asks so when it follows the Location of a scan that it has started.
+        parameters={"id": AS_IT_IS, "async": {"x-ms-visibility": "internal", "default": None}},
     ),
     Step(
         "WhenPageChanges",
