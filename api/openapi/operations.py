@@ -89,6 +89,9 @@ HEADERS: dict[str, Schema] = {
 IN_A_ROW = tuple(str(status) for status in Status if status is not Status.NOT_LICENSED)
 """What a row may say: of a user without a licence only a look-up tells."""
 
+NOT_BLANK = r"\S"
+DOMAIN_NAME = r"^[\w-]+(\.[\w-]+)+$"
+
 USER = Parameter(
     "user",
     text("User", "The user principal name, the object id, or the pasted address of the booking page."),
@@ -105,7 +108,8 @@ TIME_ZONE = Parameter(
     "timeZone", text("Time Zone", "The IANA or Windows name of the time zone of all times.", default="UTC")
 )
 MEETING_TYPE = Parameter(
-    "meetingType", text("Meeting Type", "The id or the title of a meeting type; the first public one by default.")
+    "meetingType",
+    text("Meeting Type", "The id or the title of a meeting type; the first public one by default.", pattern=NOT_BLANK),
 )
 STATUS = Parameter(
     "status",
@@ -117,12 +121,20 @@ STATUS = Parameter(
         "description": "Only users in one of these statuses.",
     },
 )
-DOMAIN = Parameter("domain", text("Domain", "Only users whose user principal name is of this domain.", maxLength=255))
+DOMAIN = Parameter(
+    "domain",
+    text("Domain", "Only users whose user principal name is of this domain.", maxLength=255, pattern=DOMAIN_NAME),
+)
 ENABLED = Parameter("enabled", truth("Account Enabled", "Only users who may, or may not, sign in."))
 USER_TYPE = Parameter("userType", text("User Type", "Only members, or only guests.", enum=["Member", "Guest"]))
 SEARCH = Parameter(
     "search",
-    text("Search", "The beginning of the user principal name, the display name or a word of it.", maxLength=100),
+    text(
+        "Search",
+        "The beginning of the user principal name, the display name or a word of it.",
+        maxLength=100,
+        pattern=NOT_BLANK,
+    ),
 )
 LIMIT = Parameter(
     "limit", number("Page Size", "How many items at most, from 1 to 1000.", minimum=1, maximum=1000, default=100)
