@@ -9,7 +9,7 @@ import pytest
 from connector import fill
 from local.azurite import Azurite
 from tests.connector.played_platform import CONNECTIONS, Platform, Polling
-from tests.e2e.deployment import WITHOUT_MAILBOX_POLICIES, Deployment, deployed, tenant_of
+from tests.e2e.deployment import Deployment, deployed, tenant_of
 
 HOST = "bookings-atlas.contoso.com"
 GUIDS = ("--tenant-id", "11111111-2222-4333-8444-555555555555", "--client-id", "66666666-7777-4888-9999-000000000000")
@@ -23,10 +23,9 @@ def connected(product: Deployment, folder: Path, sign_in: str = "entra") -> Plat
     return Platform.of(out, product.host.url)
 
 
-def users_with(product: Deployment, status: str) -> list[dict[str, Any]]:
-    """The users whom a scan must find in this status."""
-    users = product.tenant.users(top=5000, **WITHOUT_MAILBOX_POLICIES)
-    return [user for user in users if user["expected"]["status"] == status]
+async def rows_with(product: Deployment, status: str) -> list[dict[str, Any]]:
+    """The rows that say this status."""
+    return [row for row in (await product.rows()).values() if row["Status"] == status]
 
 
 async def fired(polling: Polling, least: int) -> list[dict[str, Any]]:
@@ -46,12 +45,12 @@ async def test_every_action_and_trigger_is_reached_signed_in(tmp_path: Path, azu
         again = await platform.run("GetScan", id=scan["id"])
         flow = platform.trigger("WhenPageChanges")
         at_first = await flow.poll()
-        user = users_with(product, "published")[0]
-        page = (await platform.call("GetBookingPage", user=user["upn"])).json()
-        choices = await platform.choices("GetAvailability", "meetingType", user=user["upn"])
+        upn = (await rows_with(product, "published"))[0]["UserPrincipalName"]
+        page = (await platform.call("GetBookingPage", user=upn)).json()
+        choices = await platform.choices("GetAvailability", "meetingType", user=upn)
         title, meeting_type = next(reversed(choices.items()))
         times = await platform.call(
-            "GetAvailability", user=user["upn"], meetingType=meeting_type, timeZone="W. Europe Standard Time"
+            "GetAvailability", user=upn, meetingType=meeting_type, timeZone="W. Europe Standard Time"
         )
         pages = await platform.pages("ListPages", limit=7)
 
@@ -75,16 +74,17 @@ async def test_a_flow_runs_once_for_each_change(tmp_path: Path, azurite: Azurite
         await platform.run("StartScan")
         flow = platform.trigger("WhenPageChanges")
         before = await flow.poll()
-        gone, new = users_with(product, "published")[:2], users_with(product, "notSetUp")[0]
-        for user in gone:
-            tenant.change_user(user["index"], "delete_page")
-        tenant.change_user(new["index"], "open_bookings")
+        gone = [row["RowKey"] for row in (await rows_with(product, "published"))[:2]]
+        new = (await rows_with(product, "notSetUp"))[0]["RowKey"]
+        for user_id in gone:
+            tenant.change_user(user_id, "delete_page")
+        tenant.change_user(new, "open_bookings")
         await platform.run("StartScan")
         events = await fired(flow, 3)
 
     assert before == []
     assert sorted((event["userId"], event["kind"]) for event in events) == sorted(
-        [*((user["id"], "withdrawn") for user in gone), (new["id"], "setUp")]
+        [*((user_id, "withdrawn") for user_id in gone), (new, "setUp")]
     )
 
 
@@ -92,11 +92,10 @@ async def test_every_form_of_a_user_passes_the_gateway(tmp_path: Path, azurite: 
     async with tenant_of(tmp_path, users=200) as tenant, deployed(tenant, azurite) as product:
         platform = connected(product, tmp_path)
         await platform.run("StartScan")
-        users = tenant.users(top=5000, **WITHOUT_MAILBOX_POLICIES)
-        licensed = [user for user in users if user["expected"]["status"] != "notLicensed"]
-        odd = [next(user for user in licensed if sign in user["upn"]) for sign in ("'", "+", "#EXT#")]
-        url = (await product.rows())[users_with(product, "published")[0]["id"]]["Url"]
-        forms = [*((user["upn"], user["id"]) for user in odd), (url, users_with(product, "published")[0]["id"])]
+        rows = (await product.rows()).values()
+        odd = [next(row for row in rows if sign in row["UserPrincipalName"]) for sign in ("'", "+", "#EXT#")]
+        page = next(row for row in rows if row["Status"] == "published")
+        forms = [*((row["UserPrincipalName"], row["RowKey"]) for row in odd), (page["Url"], page["RowKey"])]
         found = [
             (await platform.call(action, user=form)).json()["userId"]
             for form, _ in forms
