@@ -5,6 +5,7 @@ import azure.durable_functions as df
 from activities import (
     close_scan,
     forget_old,
+    list_mailbox_policies,
     list_mailboxes,
     list_users,
     mark_gone,
@@ -29,6 +30,7 @@ app.register_functions(scan_page.blueprint)
 
 app.register_functions(read_organization.blueprint)
 app.register_functions(list_mailboxes.blueprint)
+app.register_functions(list_mailbox_policies.blueprint)
 app.register_functions(list_users.blueprint)
 app.register_functions(probe_user.blueprint)
 app.register_functions(mark_gone.blueprint)

@@ -32,8 +32,6 @@ MOST_LINES = 250
 WIDE = 340
 """Columns of an output that is no terminal: enough for a whole page address."""
 LOOK_EVERY_SECONDS = 0.3
-EVIDENCE = {"mailbox_policy": False}
-"""What the product uses of what the simulated tenant can tell."""
 
 
 UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
@@ -107,7 +105,7 @@ async def _show(
     async with wiring.open_tools(Settings.load(settings), lambda: datetime.now(UTC)) as opened:
         async for kept in opened.tools.rows.each():
             count += 1
-            expected = tenant.expected(kept.row.user.user_id, **EVIDENCE)
+            expected = tenant.expected(kept.row.user.user_id)
             if expected.status != kept.row.status:
                 wrong.append(f"{kept.row.user.upn}: {kept.row.status}, but made as {expected.status}")
             if len(shown) < MOST_LINES:
@@ -130,7 +128,7 @@ async def _show(
 
 async def _stay(console: Console, url: str, tenant: SimulatedTenant) -> None:
     """Say what to try, and stay until Ctrl-C."""
-    users = tenant.users(top=5000, **EVIDENCE)
+    users = tenant.users(top=5000)
     with_page = next((user for user in users if user["expected"]["status"] == "published"), users[0])
     without = next((user for user in users if user["expected"]["status"] == "notSetUp"), users[0])
     console.print(

@@ -5,6 +5,7 @@ SCAN_PAGE = "scan_page"
 
 READ_ORGANIZATION = "read_organization"
 LIST_MAILBOXES = "list_mailboxes"
+LIST_MAILBOX_POLICIES = "list_mailbox_policies"
 LIST_USERS = "list_users"
 PROBE_USER = "probe_user"
 MARK_GONE = "mark_gone"

@@ -20,6 +20,7 @@ from atlas.domain.walk import Walk, exchange_warnings, lane_id
 from orchestrators.names import (
     CLOSE_SCAN,
     FORGET_OLD,
+    LIST_MAILBOX_POLICIES,
     LIST_MAILBOXES,
     LIST_USERS,
     MARK_GONE,
@@ -85,25 +86,29 @@ def begin(context: df.DurableOrchestrationContext, walk: Walk) -> Flow[Walk]:
     organization = OrganizationAnswer.from_dict(answer)
     if not organization.is_let_in:
         raise NotLetIn
-    mailboxes = MailboxesAnswer(problem="")
+    mailboxes = policies = MailboxesAnswer(problem="")
     if organization.asks_exchange:
-        mailboxes = yield from take_mailboxes(context, walk.scan_id)
+        mailboxes = yield from take_listing(context, LIST_MAILBOXES, walk.scan_id)
+    if mailboxes.problem is None:
+        policies = yield from take_listing(context, LIST_MAILBOX_POLICIES, walk.scan_id)
     walk = replace(
         walk,
         is_begun=True,
         sign_in_forced=organization.sign_in_forced,
         has_mailboxes=mailboxes.problem is None,
-        is_exchange_silent=bool(organization.problem or mailboxes.problem),
-        warnings=exchange_warnings(organization.problem, mailboxes.problem),
+        has_policies=policies.problem is None,
+        is_exchange_silent=bool(organization.problem or mailboxes.problem or policies.problem),
+        organization_ews=organization.ews,
+        warnings=exchange_warnings(organization.problem, mailboxes.problem, policies.problem),
     )
     return (yield from list_users(context, walk, link=None))
 
 
-def take_mailboxes(context: df.DurableOrchestrationContext, scan_id: str) -> Flow[MailboxesAnswer]:
-    """List all mailboxes into the census. A listing that expires begins again once; then it is dropped whole."""
+def take_listing(context: df.DurableOrchestrationContext, activity: str, scan_id: str) -> Flow[MailboxesAnswer]:
+    """List something of all mailboxes into the census; a listing that expires begins again once, then is dropped."""
     link, restarts = None, 0
     while True:
-        answer = yield from answered(context, LIST_MAILBOXES, MailboxesOrder(scan_id, link).to_dict())
+        answer = yield from answered(context, activity, MailboxesOrder(scan_id, link).to_dict())
         page = MailboxesAnswer.from_dict(answer)
         if page.is_expired and not restarts:
             link, restarts = None, 1
@@ -120,7 +125,7 @@ def list_users(context: df.DurableOrchestrationContext, walk: Walk, link: str | 
     this scan has written it.
     """
     while True:
-        order = UsersOrder(walk.scan_id, walk.page + 1, link, walk.has_mailboxes)
+        order = UsersOrder(walk.scan_id, walk.page + 1, link, walk.has_mailboxes, has_policies=walk.has_policies)
         listing = UsersAnswer.from_dict((yield from answered(context, LIST_USERS, order.to_dict())))
         if listing.problem is None:
             return walk.with_page(listing)
@@ -136,7 +141,9 @@ def scan_one_page(context: df.DurableOrchestrationContext, walk: Walk) -> Flow[t
         for number, lane in enumerate(walk.lanes())
     ]
     if walk.next_link:
-        order = UsersOrder(walk.scan_id, walk.page + 1, walk.next_link, walk.has_mailboxes)
+        order = UsersOrder(
+            walk.scan_id, walk.page + 1, walk.next_link, walk.has_mailboxes, has_policies=walk.has_policies
+        )
         tasks.append(context.call_activity(LIST_USERS, order.to_dict()))
     results = (yield context.task_all(tasks)) if tasks else []
     lanes, listing = (results[:-1], results[-1]) if walk.next_link else (results, None)

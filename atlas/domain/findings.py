@@ -3,23 +3,30 @@
 from enum import StrEnum
 
 from atlas.domain.mailboxes import Mailbox
-from atlas.domain.pages import PageAnswers
+from atlas.domain.pages import PageAnswers, SignInAsked
+from atlas.domain.policy import Verdict
 from atlas.domain.statuses import Evidence
 
 
 class Finding(StrEnum):
     """Names are fixed by the product contract, section 3."""
 
+    POLICY_CONTRADICTS_PAGE = "policyContradictsPage"
+    POLICY_CONFLICT = "policyConflict"
     CAPABILITY_CONTRADICTS_PAGE = "capabilityContradictsPage"
     NOTHING_BOOKABLE = "nothingBookable"
 
 
 def findings_of(evidence: Evidence) -> tuple[Finding, ...]:
     """What is odd about this user's evidence, in the order of the names above."""
-    match evidence:
-        case Evidence(mailbox=Mailbox(has_capability=False), page=PageAnswers()):
-            contradiction: tuple[Finding, ...] = (Finding.CAPABILITY_CONTRADICTS_PAGE,)
-        case _:
-            contradiction = ()
-    nothing = isinstance(evidence.page, PageAnswers) and evidence.page.public_types and evidence.bookable is False
-    return (*contradiction, Finding.NOTHING_BOOKABLE) if nothing else contradiction
+    answers = isinstance(evidence.page, PageAnswers)
+    is_there = isinstance(evidence.page, PageAnswers | SignInAsked)
+    lacks_capability = isinstance(evidence.mailbox, Mailbox) and evidence.mailbox.has_capability is False
+    offers = isinstance(evidence.page, PageAnswers) and bool(evidence.page.public_types)
+    found = {
+        Finding.POLICY_CONTRADICTS_PAGE: is_there and evidence.policy.verdict is Verdict.OFF,
+        Finding.POLICY_CONFLICT: evidence.policy.is_conflict,
+        Finding.CAPABILITY_CONTRADICTS_PAGE: answers and lacks_capability,
+        Finding.NOTHING_BOOKABLE: offers and evidence.bookable is False,
+    }
+    return tuple(finding for finding, holds in found.items() if holds)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from atlas.domain.learned import Unknown
+from atlas.domain.policy import EwsScope
 
 BOOKINGS_CAPABILITY = "BPOS_S_BookingsAddOn"
 """The entry of ``PersistedCapabilities`` that says the Bookings plan arrived in Exchange."""
@@ -21,6 +22,8 @@ class Mailbox:
     recipient_type: str | None = None
     has_capability: bool | None = None
     """``None``: not known."""
+    ews: EwsScope | None = None
+    """Its EWS settings; ``None``: not known."""
 
 
 @dataclass(frozen=True, slots=True)

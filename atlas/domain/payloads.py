@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from atlas.domain.policy import Access, EwsScope
+
 
 class Payload:
     """A frozen dataclass that travels as a plain dictionary."""
@@ -55,6 +57,7 @@ class ProbeOrder(Payload):
     scanned_before: bool
     is_last_attempt: bool
     is_exchange_silent: bool = False
+    organization_ews: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,28 @@ class OrganizationAnswer(Payload):
     asks_exchange: bool = True
     """``False``: the settings say not to ask Exchange at all."""
     sign_in_forced: bool | None = None
+    ews: dict[str, Any] | None = None
+    """The organisation's EWS settings as ``Ews``; ``None``: not known."""
     problem: str | None = None
     wait_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Ews(Payload):
+    """The EWS settings of a scope, as far as they decide."""
+
+    access: str
+    policy: str | None = None
+    ews_enabled: bool | None = None
+
+    @classmethod
+    def of(cls, scope: EwsScope) -> Self:
+        """The settings to send."""
+        return cls(str(scope.access), scope.policy, scope.ews_enabled)
+
+    def scope(self) -> EwsScope:
+        """The settings received."""
+        return EwsScope(Access(self.access), self.policy, self.ews_enabled)
 
 
 @dataclass(frozen=True)
@@ -107,6 +130,8 @@ class UsersOrder(Payload):
     link: str | None
     has_mailboxes: bool
     is_last_attempt: bool = False
+    has_policies: bool = False
+    """Whether the mailboxes of the census have their EWS settings."""
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from atlas.domain import policy
 from atlas.domain.learned import Unknown
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.pages import NoPage, PageAnswers, PageEvidence, SignInAsked
+from atlas.domain.policy import PolicyVerdict, judge_policy
 
 
 class Status(StrEnum):
@@ -24,6 +26,9 @@ class Status(StrEnum):
     GONE = "gone"
 
 
+NOT_LEARNED = judge_policy(None, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """All that was learned about one licensed user, each part a value, a known absence or an ``Unknown``."""
@@ -35,6 +40,8 @@ class Evidence:
     """The tenant's ``BookingsAuthEnabled``; ``None``: not known."""
     bookable: bool | None = None
     """Whether anything can be booked in the next 7 days; ``None``: not asked, or not learned."""
+    policy: PolicyVerdict = NOT_LEARNED
+    """What the EWS settings of organisation and mailbox say."""
     is_exchange_silent: bool = False
     """Whether Exchange was asked and did not tell, so that what it told before still stands."""
 
@@ -85,6 +92,12 @@ def _capability_missing(evidence: Evidence) -> Verdict | None:
     return None
 
 
+def _switched_off(evidence: Evidence) -> Verdict | None:
+    if evidence.policy.verdict is policy.Verdict.OFF:
+        return Verdict(Status.SWITCHED_OFF, evidence.policy.reason)
+    return None
+
+
 def _sign_in_forced(evidence: Evidence) -> Verdict | None:
     if evidence.sign_in_forced:
         return Verdict(
@@ -104,7 +117,7 @@ RULES: tuple[Rule, ...] = (
     _mailbox_not_learned,
     _page_speaks,
     _capability_missing,
-    # `switchedOff` has its place here, once the policy is read: before the tenant-wide sign-in, after the capability.
+    _switched_off,
     _sign_in_forced,
     _not_set_up,
 )

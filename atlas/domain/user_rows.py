@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from atlas.domain import policy
 from atlas.domain.findings import Finding, findings_of
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.page_urls import domain_of, meeting_type_url, page_url
@@ -38,6 +39,8 @@ class UserRow:
     url: str | None = None
     meeting_types: tuple[MeetingType, ...] | None = None
     bookable: bool | None = None
+    policy_verdict: policy.Verdict | None = None
+    policy_reason: str | None = None
     findings: tuple[Finding, ...] = ()
     last_known_status: Status | None = None
     last_known_at: datetime | None = None
@@ -111,7 +114,14 @@ def _with_mailbox(previous: UserRow | None, look: Look) -> UserRow:
 
 def _with_verdict(row: UserRow, previous: UserRow | None, look: Look) -> UserRow:
     verdict = _still_standing(row, previous, look.evidence) or decide(look.evidence)
-    row = replace(row, status=verdict.status, reason=verdict.reason)
+    row = replace(
+        row,
+        status=verdict.status,
+        reason=verdict.reason,
+        policy_verdict=look.evidence.policy.verdict,
+        policy_reason=look.evidence.policy.reason,
+        findings=findings_of(look.evidence),
+    )
     if verdict.status is Status.UNKNOWN:
         return _keeping_what_was_known(row, previous)
     url = _url_of(row, look)
@@ -120,7 +130,6 @@ def _with_verdict(row: UserRow, previous: UserRow | None, look: Look) -> UserRow
         url=url,
         meeting_types=_meeting_types(url, look.evidence),
         bookable=look.evidence.bookable,
-        findings=findings_of(look.evidence),
         last_known_status=verdict.status,
         last_known_at=look.at,
     )
@@ -129,7 +138,7 @@ def _with_verdict(row: UserRow, previous: UserRow | None, look: Look) -> UserRow
 def _still_standing(row: UserRow, previous: UserRow | None, evidence: Evidence) -> Verdict | None:
     """What Exchange told before of a mailbox without a page, where it was asked again and did not tell.
 
-    Else a question that failed would turn ``noCapability`` and ``signInRequired`` into ``notSetUp``.
+    Else a question that failed would turn ``noCapability`` and its like into ``notSetUp``.
     """
     if previous is None or not evidence.is_exchange_silent or row.mailbox_guid != previous.mailbox_guid:
         return None
@@ -139,6 +148,8 @@ def _still_standing(row: UserRow, previous: UserRow | None, evidence: Evidence) 
     lacked = previous.last_known_status is Status.NO_CAPABILITY
     if lacked and isinstance(mailbox, Mailbox) and mailbox.has_capability is None:
         return Verdict(Status.NO_CAPABILITY, "the mailbox lacked BPOS_S_BookingsAddOn when Exchange last told")
+    if previous.last_known_status is Status.SWITCHED_OFF and evidence.policy.verdict is policy.Verdict.UNKNOWN:
+        return Verdict(Status.SWITCHED_OFF, "a policy turned personal bookings off when Exchange last told")
     if previous.last_known_status is Status.SIGN_IN_REQUIRED and evidence.sign_in_forced is None:
         return Verdict(Status.SIGN_IN_REQUIRED, "BookingsAuthEnabled hid every page when Exchange last told")
     return None

@@ -35,6 +35,7 @@ class Lane(Payload):
     again: list[list[int]] = field(default_factory=list)
     """Pairs of index and attempt: users to ask for once more."""
     is_exchange_silent: bool = False
+    organization_ews: dict[str, Any] | None = None
     pause_seconds: float = 0
     wait_seconds: float = 0
     """How long to wait before the next probes."""
@@ -61,6 +62,7 @@ class Lane(Payload):
             scanned_before=self.scanned_before,
             is_last_attempt=attempt >= ATTEMPTS,
             is_exchange_silent=self.is_exchange_silent,
+            organization_ews=self.organization_ews,
         )
 
     def with_answers(self, probes: Sequence[tuple[int, int]], answers: Sequence[ProbeAnswer]) -> "Lane":
@@ -103,6 +105,9 @@ class Walk(Payload):
     """Whether the census holds the mailboxes; if not, GUIDs come from Microsoft Graph."""
     is_exchange_silent: bool = False
     """Whether Exchange was asked and did not tell all."""
+    has_policies: bool = False
+    """Whether the mailboxes of the census have their EWS settings."""
+    organization_ews: dict[str, Any] | None = None
     sign_in_forced: bool | None = None
     page: int = 0
     page_size: int = 0
@@ -180,6 +185,7 @@ class Walk(Payload):
                 sign_in_forced=self.sign_in_forced,
                 scanned_before=self.scanned_before,
                 is_exchange_silent=self.is_exchange_silent,
+                organization_ews=self.organization_ews,
             )
             for (first, last), width in zip(
                 _shares(self.page_size, flows), _widths(self.concurrency, flows), strict=True
@@ -187,16 +193,23 @@ class Walk(Payload):
         ]
 
 
-def exchange_warnings(organization_problem: str | None, mailboxes_problem: str | None) -> list[str]:
-    """One warning for whatever Exchange did not tell: what was wrong, and what this scan therefore does not know."""
-    if mailboxes_problem:
-        lost = "capability, policy" + (" and BookingsAuthEnabled" if organization_problem else "")
-        return [
-            f"{mailboxes_problem.rstrip('.')}. So mailbox GUIDs come from Microsoft Graph, and {lost} are not known."
-        ]
-    if organization_problem:
-        return [f"{organization_problem.rstrip('.')}. So BookingsAuthEnabled is not known."]
-    return []
+def exchange_warnings(organization: str | None, mailboxes: str | None, policies: str | None) -> list[str]:
+    """One warning for whatever Exchange did not tell: the first thing that was wrong, and what is therefore not known.
+
+    ``mailboxes`` is the problem of their listing, ``policies`` that of their EWS settings.
+    """
+    problem = mailboxes or organization or policies
+    if not problem:
+        return []
+    lost = []
+    if mailboxes:
+        lost.append("capabilities")
+    if mailboxes or policies:
+        lost.append("mailbox policies")
+    if organization:
+        lost.append("BookingsAuthEnabled and the organisation's policy")
+    graph = "mailbox GUIDs come from Microsoft Graph, and " if mailboxes else ""
+    return [f"{problem.rstrip('.')}. So {graph}these are not known: {', '.join(lost)}."]
 
 
 def few_of(warnings: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atlas.domain.mailboxes import BOOKINGS_CAPABILITY, NO_GUID, Mailbox, NoMailbox
+from atlas.domain.policy import EwsScope, ews_scope
 from atlas.domain.texts import whole
 from atlas.microsoft365.calls import FailureOf, Question, Reply, failure_of_status, link_on
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, TenantFailure, Unreachable
@@ -20,7 +21,9 @@ from atlas.microsoft365.signed_calls import SignedCalls
 
 PAGE_SIZE = 1000
 MAILBOX_FIELDS = "ExchangeGuid,ExternalDirectoryObjectId,PrimarySmtpAddress,RecipientTypeDetails,PersistedCapabilities"
-ORGANIZATION_FIELDS = "BookingsAuthEnabled"
+EWS_FIELDS = "EwsEnabled,EwsApplicationAccessPolicy,EwsAllowList,EwsBlockList"
+POLICY_FIELDS = f"ExternalDirectoryObjectId,{EWS_FIELDS}"
+ORGANIZATION_FIELDS = f"BookingsAuthEnabled,{EWS_FIELDS}"
 SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 MISSING_GRANT = (
     "grant the application permission Exchange.ManageAsApp of Office 365 Exchange Online, and to its service principal "
@@ -29,6 +32,8 @@ MISSING_GRANT = (
 PASSING_FAULTS = ("CmdletProxyNotAvailable", "ServerBusyException", "TransientException", "BackendCommunication")
 PAGE_TOO_OLD = "pagination request"
 NOT_FOUND = "ManagementObjectNotFoundException"
+FEW = 10
+"""A page of fewer mailboxes than this may well hold none with a capability."""
 SIGNS_OF_A_CUT = ("resultsize", "more results")
 """Words of the warnings that tell a listing is cut short; other warnings leave it complete."""
 
@@ -48,6 +53,28 @@ class Organization:
     """The settings of the organisation that bear on personal pages; ``None`` where Exchange tells no value."""
 
     bookings_auth_enabled: bool | None
+    ews: EwsScope
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesPage:
+    """One page of the EWS settings of all mailboxes, by the Entra object id of their users."""
+
+    scopes: Mapping[str, EwsScope]
+    next_link: str | None
+    warnings: tuple[str, ...]
+
+
+class _Ews(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    user_id: str | None = Field(None, alias="ExternalDirectoryObjectId")
+    enabled: bool | None = Field(None, alias="EwsEnabled")
+    policy: str | None = Field(None, alias="EwsApplicationAccessPolicy")
+    allowed: tuple[str, ...] | None = Field(None, alias="EwsAllowList")
+    blocked: tuple[str, ...] | None = Field(None, alias="EwsBlockList")
+
+    def as_scope(self) -> EwsScope:
+        return ews_scope(self.policy, self.allowed, self.blocked, ews_enabled=self.enabled)
 
 
 class _Mailbox(BaseModel):
@@ -69,8 +96,7 @@ class _Mailbox(BaseModel):
         )
 
 
-class _Organization(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class _Organization(_Ews):
     bookings_auth_enabled: bool | None = Field(None, alias="BookingsAuthEnabled")
 
 
@@ -99,6 +125,19 @@ class Exchange:
             return NoMailbox()
         mailboxes = parse_mailboxes_page(reply.document(), self._base_url).mailboxes
         return mailboxes.get(user_id, NoMailbox())
+
+    async def get_policies_page(self, link: str | None, page_size: int = PAGE_SIZE) -> PoliciesPage:
+        """One page of the EWS settings of all mailboxes. Raises as ``get_mailboxes_page`` does."""
+        parameters = {"ResultSize": "Unlimited"}
+        reply = await self._invoke("Get-CASMailbox", parameters, POLICY_FIELDS, link, page_size)
+        return parse_policies_page(reply.document(), self._base_url)
+
+    async def get_policy(self, user_id: str) -> EwsScope | None:
+        """The EWS settings of one mailbox; ``None`` where there is no such mailbox."""
+        reply = await self._invoke("Get-CASMailbox", {"Identity": user_id}, POLICY_FIELDS, failure_of=_unless_not_found)
+        if reply.status == 400:
+            return None
+        return parse_policies_page(reply.document(), self._base_url).scopes.get(user_id)
 
     async def get_owner(self, mailbox_guid: UUID) -> str | None:
         """The Entra object id of the user whose mailbox has this GUID; ``None`` where nobody's has."""
@@ -144,16 +183,10 @@ class Exchange:
 def parse_mailboxes_page(document: Any, base_url: str) -> MailboxesPage:
     """One page of ``Get-Mailbox``. Raises ``NotUnderstood`` for a page or a mailbox that lacks what we asked for."""
     rows = _rows(document, "mailboxes")
-    warnings = _warnings(document)
-    if cut := next((warning for warning in warnings if _tells_a_cut(warning)), None):
-        raise NotUnderstood(f"Exchange cut the listing of mailboxes short: {cut[:200]}")
-    try:
-        mailboxes = [_Mailbox.model_validate(row) for row in rows]
-    except ValidationError as error:
-        missing = ".".join(str(part) for part in error.errors()[0]["loc"]) or "properties"
-        raise NotUnderstood(f"Exchange answered a mailbox without {missing}") from None
+    warnings = _whole(document)
+    mailboxes = _read(_Mailbox, rows)
     # A mailbox without capabilities may lack the list; a page on which every mailbox does was not told of any.
-    tells = not mailboxes or any(mailbox.capabilities is not None for mailbox in mailboxes)
+    tells = len(mailboxes) < FEW or any(mailbox.capabilities is not None for mailbox in mailboxes)
     return MailboxesPage(
         mailboxes={
             mailbox.user_id.lower(): mailbox.as_evidence(tells_capabilities=tells)
@@ -165,15 +198,42 @@ def parse_mailboxes_page(document: Any, base_url: str) -> MailboxesPage:
     )
 
 
+def parse_policies_page(document: Any, base_url: str) -> PoliciesPage:
+    """One page of ``Get-CASMailbox``. Raises as ``parse_mailboxes_page`` does."""
+    mailboxes = _read(_Ews, _rows(document, "EWS settings"))
+    return PoliciesPage(
+        scopes={mailbox.user_id.lower(): mailbox.as_scope() for mailbox in mailboxes if mailbox.user_id},
+        next_link=link_on(base_url, document.get("@odata.nextLink")),
+        warnings=_whole(document),
+    )
+
+
+def _read[Row: BaseModel](kind: type[Row], rows: list[Any]) -> list[Row]:
+    try:
+        return [kind.model_validate(row) for row in rows]
+    except ValidationError as error:
+        missing = ".".join(str(part) for part in error.errors()[0]["loc"]) or "properties"
+        raise NotUnderstood(f"Exchange answered a mailbox without {missing}") from None
+
+
+def _whole(document: Any) -> tuple[str, ...]:
+    """The warnings of a listing that is not cut short. Raises ``NotUnderstood`` for one that is."""
+    warnings = _warnings(document)
+    if cut := next((warning for warning in warnings if _tells_a_cut(warning)), None):
+        raise NotUnderstood(f"Exchange cut a listing of mailboxes short: {cut[:200]}")
+    return warnings
+
+
 def parse_organization(document: Any) -> Organization:
     """The one record of ``Get-OrganizationConfig``. Raises ``NotUnderstood``."""
     rows = _rows(document, "the organisation")
     if len(rows) != 1:
         raise NotUnderstood(f"Exchange answered {len(rows)} organisations")
     try:
-        return Organization(_Organization.model_validate(rows[0]).bookings_auth_enabled)
-    except ValidationError:
-        raise NotUnderstood("Exchange answered a BookingsAuthEnabled that is neither true nor false") from None
+        organization = _Organization.model_validate(rows[0])
+    except ValidationError as error:
+        raise NotUnderstood(f"Exchange answered an odd {error.errors()[0]['loc'][0]} of the organisation") from None
+    return Organization(organization.bookings_auth_enabled, organization.as_scope())
 
 
 def _rows(document: Any, what: str) -> list[Any]:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from atlas.domain.mailboxes import MailboxEvidence
-from atlas.domain.payloads import MailboxesAnswer, MailboxesOrder, OrganizationAnswer, UsersAnswer, UsersOrder
+from atlas.domain.mailboxes import Mailbox, MailboxEvidence
+from atlas.domain.payloads import Ews, MailboxesAnswer, MailboxesOrder, OrganizationAnswer, UsersAnswer, UsersOrder
 from atlas.domain.scans import ScanState
 from atlas.domain.users import LicensedUser
 from atlas.domain.walk import few_of
@@ -32,7 +32,7 @@ async def read_organization(tools: Tools, scan_id: str, *, is_last_attempt: bool
     except TenantFailure as failure:
         wait_seconds = _wait_seconds(failure, is_last_attempt=is_last_attempt)
         return OrganizationAnswer(problem=str(failure), wait_seconds=wait_seconds)
-    return OrganizationAnswer(sign_in_forced=organization.bookings_auth_enabled)
+    return OrganizationAnswer(sign_in_forced=organization.bookings_auth_enabled, ews=Ews.of(organization.ews).to_dict())
 
 
 async def list_mailboxes(tools: Tools, order: MailboxesOrder) -> MailboxesAnswer:
@@ -42,6 +42,22 @@ async def list_mailboxes(tools: Tools, order: MailboxesOrder) -> MailboxesAnswer
     try:
         page = await tools.mailboxes.get_mailboxes_page(order.link)
         await tools.census.add_mailboxes(order.scan_id, page.mailboxes)
+        await _note_warnings(tools, order.scan_id, page.warnings)
+    except ListingExpired as failure:
+        return MailboxesAnswer(problem=str(failure), is_expired=True)
+    except (TenantFailure, StorageFailure) as failure:
+        wait_seconds = _wait_seconds(failure, is_last_attempt=order.is_last_attempt)
+        return MailboxesAnswer(problem=str(failure), wait_seconds=wait_seconds)
+    return MailboxesAnswer(link=page.next_link)
+
+
+async def list_mailbox_policies(tools: Tools, order: MailboxesOrder) -> MailboxesAnswer:
+    """Put the EWS settings of one page of mailboxes into the census; a failure makes the whole listing of no use."""
+    if tools.mailboxes is None:
+        return MailboxesAnswer(problem="Exchange is not asked, by EXCHANGE_EVIDENCE")
+    try:
+        page = await tools.mailboxes.get_policies_page(order.link)
+        await tools.census.add_policies(order.scan_id, page.scopes)
         await _note_warnings(tools, order.scan_id, page.warnings)
     except ListingExpired as failure:
         return MailboxesAnswer(problem=str(failure), is_expired=True)
@@ -84,7 +100,10 @@ async def _mailboxes_of(
 
     async def read(user_id: str) -> MailboxEvidence:
         async with gate:
-            return await tools.census.get_mailbox(order.scan_id, user_id)
+            mailbox = await tools.census.get_mailbox(order.scan_id, user_id)
+        if isinstance(mailbox, Mailbox) and not order.has_policies:  # a part of their listing may stand there
+            return replace(mailbox, ews=None)
+        return mailbox
 
     return dict(zip(user_ids, await asyncio.gather(*map(read, user_ids)), strict=True))
 

@@ -1,5 +1,7 @@
 """Answers for one user: from the row, or by asking Microsoft 365 now and writing the row as a scan would."""
 
+import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import unquote
@@ -8,10 +10,11 @@ from uuid import UUID
 from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import MailboxEvidence
 from atlas.domain.page_urls import PageAddress, parse_page_url
-from atlas.domain.pages import NoPage
+from atlas.domain.policy import EwsScope, judge_policy
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import Look, UserRow, gone_row
 from atlas.domain.users import LicensedUser
+from atlas.microsoft365.exchange import Organization
 from atlas.microsoft365.failures import TenantFailure
 from atlas.microsoft365.graph import Account
 from atlas.scan.patience import answered_by, deadline_in
@@ -137,36 +140,48 @@ async def _kept_row(tools: Tools, subject: Subject) -> KeptRow | None:
 
 
 async def _ask(tools: Tools, user: LicensedUser, kept: KeptRow | None, deadline: float) -> UserRow:
-    mailbox = await _mailbox(tools, user, deadline)
-    evidence = await gather_evidence(tools, user, mailbox, sign_in_forced=None, is_last_attempt=True, deadline=deadline)
-    if isinstance(evidence.page, NoPage):
-        sign_in_forced = await _sign_in_forced(tools, deadline)
-        silent = isinstance(mailbox, Unknown) or isinstance(sign_in_forced, Unknown)
-        evidence = replace(
-            evidence,
-            sign_in_forced=None if isinstance(sign_in_forced, Unknown) else sign_in_forced,
-            is_exchange_silent=silent and tools.mailboxes is not None,
-        )
+    told = await _ask_exchange(tools, user, deadline)
+    evidence = await gather_evidence(
+        tools, user, told.mailbox, sign_in_forced=None, is_last_attempt=True, deadline=deadline
+    )
+    organization = told.organization
+    evidence = replace(
+        evidence,
+        sign_in_forced=organization.bookings_auth_enabled if isinstance(organization, Organization) else None,
+        policy=judge_policy(organization.ews if isinstance(organization, Organization) else None, told.policy),
+        is_exchange_silent=told.is_silent,
+    )
     scanned_before = await tools.scans.last_finished() is not None
     look = Look(user, evidence, tools.clock(), tools.bookings_url)
     return await record_look(tools, kept, look, None, scanned_before=scanned_before)
 
 
-async def _mailbox(tools: Tools, user: LicensedUser, deadline: float) -> MailboxEvidence:
-    """The mailbox whole from Exchange; an ``Unknown`` where that does not tell, so that the directory is asked."""
-    if tools.mailboxes is None:
-        return Unknown(Reason.REFUSED, "Exchange is not asked")
-    try:
-        return await answered_by(deadline, tools.mailboxes.get_mailbox(user.user_id))
-    except TenantFailure as failure:
-        return failure.unknown()
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What Exchange told of a user; where it did not, the directory is asked for the mailbox."""
+
+    mailbox: MailboxEvidence
+    policy: EwsScope | None
+    organization: Organization | Unknown
+    is_silent: bool
 
 
-async def _sign_in_forced(tools: Tools, deadline: float) -> bool | Unknown | None:
+async def _ask_exchange(tools: Tools, user: LicensedUser, deadline: float) -> _Told:
     if tools.mailboxes is None:
-        return None
+        not_asked = Unknown(Reason.REFUSED, "Exchange is not asked")
+        return _Told(not_asked, None, not_asked, is_silent=False)
+    mailbox, policy, organization = await asyncio.gather(
+        _learned(deadline, tools.mailboxes.get_mailbox(user.user_id)),
+        _learned(deadline, tools.mailboxes.get_policy(user.user_id)),
+        _learned(deadline, tools.mailboxes.get_organization()),
+    )
+    is_silent = any(isinstance(answer, Unknown) for answer in (mailbox, policy, organization))
+    return _Told(mailbox, None if isinstance(policy, Unknown) else policy, organization, is_silent)
+
+
+async def _learned[Answer](deadline: float, question: Awaitable[Answer]) -> Answer | Unknown:
     try:
-        return (await answered_by(deadline, tools.mailboxes.get_organization())).bookings_auth_enabled
+        return await answered_by(deadline, question)
     except TenantFailure as failure:
         return failure.unknown()
 

@@ -11,7 +11,8 @@ from atlas.domain.learned import Unknown
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.pages import NoPage, PageAnswers, SignInAsked
 from atlas.domain.payloads import ScanOrder
-from atlas.microsoft365.exchange import MailboxesPage, Organization
+from atlas.domain.policy import EwsScope
+from atlas.microsoft365.exchange import MailboxesPage, Organization, PoliciesPage
 from atlas.microsoft365.graph import Account, UsersPage
 from atlas.tables.census import Census
 from atlas.tables.changes import Changes
@@ -47,6 +48,12 @@ class Mailboxes(Protocol):
 
     def get_mailbox(self, user_id: str) -> Awaitable[Mailbox | NoMailbox]:
         """One mailbox."""
+
+    def get_policies_page(self, link: str | None) -> Awaitable[PoliciesPage]:
+        """One page of the EWS settings of all mailboxes."""
+
+    def get_policy(self, user_id: str) -> Awaitable[EwsScope | None]:
+        """The EWS settings of one mailbox."""
 
     def get_owner(self, mailbox_guid: UUID) -> Awaitable[str | None]:
         """The object id of the user whose mailbox this is."""

@@ -8,7 +8,8 @@ from atlas.domain.availability import free_slots
 from atlas.domain.learned import Unknown
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence
 from atlas.domain.pages import PageAnswers, PageEvidence, PublicType
-from atlas.domain.payloads import ProbeAnswer, ProbeOrder
+from atlas.domain.payloads import Ews, ProbeAnswer, ProbeOrder
+from atlas.domain.policy import EwsScope, judge_policy
 from atlas.domain.statuses import Evidence
 from atlas.domain.user_rows import Look, UserRow, next_row
 from atlas.domain.users import LicensedUser
@@ -45,12 +46,24 @@ async def probe_one(tools: Tools, order: ProbeOrder) -> ProbeAnswer:
         evidence = await gather_evidence(
             tools, user, mailbox, sign_in_forced=order.sign_in_forced, is_last_attempt=order.is_last_attempt
         )
-        evidence = replace(evidence, is_exchange_silent=order.is_exchange_silent)
+        evidence = replace(
+            evidence,
+            policy=judge_policy(_organization_scope(order), _mailbox_scope(evidence.mailbox)),
+            is_exchange_silent=order.is_exchange_silent,
+        )
     except Throttled as throttled:
         return ProbeAnswer(wait_seconds=throttled.wait_seconds or DEFAULT_WAIT_SECONDS)
     look = Look(user, evidence, tools.clock(), tools.bookings_url)
     row = await record_look(tools, kept, look, order.scan_id, scanned_before=order.scanned_before)
     return ProbeAnswer(status=str(row.status))
+
+
+def _organization_scope(order: ProbeOrder) -> EwsScope | None:
+    return Ews.from_dict(order.organization_ews).scope() if order.organization_ews else None
+
+
+def _mailbox_scope(mailbox: MailboxEvidence) -> EwsScope | None:
+    return mailbox.ews if isinstance(mailbox, Mailbox) else None
 
 
 async def record_look(

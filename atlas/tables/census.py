@@ -7,6 +7,7 @@ from uuid import UUID
 
 from atlas.domain.learned import Unknown
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
+from atlas.domain.policy import Access, EwsScope
 from atlas.domain.users import LicensedUser
 from atlas.tables.store import Entity, TableStore
 
@@ -24,6 +25,13 @@ class Census:
         await self._store.upsert_all(
             BOOKINGS_CENSUS,
             [_row(scan_id, mailbox_key(user_id), _mailbox_columns(mailbox)) for user_id, mailbox in mailboxes.items()],
+        )
+
+    async def add_policies(self, scan_id: str, scopes: Mapping[str, EwsScope]) -> None:
+        """Note the EWS settings of one page of mailboxes, beside what stands there of them."""
+        await self._store.merge_all(
+            BOOKINGS_CENSUS,
+            [_row(scan_id, mailbox_key(user_id), _ews_columns(scope)) for user_id, scope in scopes.items()],
         )
 
     async def get_mailbox(self, scan_id: str, user_id: str) -> Mailbox | NoMailbox:
@@ -86,6 +94,7 @@ def _mailbox_columns(mailbox: MailboxEvidence) -> dict[str, Any]:
                 "PrimarySmtpAddress": mailbox.primary_smtp_address,
                 "RecipientType": mailbox.recipient_type,
                 "HasCapability": mailbox.has_capability,
+                **_ews_columns(mailbox.ews),
             }
         case NoMailbox():
             return {"RecipientType": mailbox.recipient_type}
@@ -103,4 +112,17 @@ def _mailbox_of(entity: Mapping[str, Any]) -> MailboxEvidence:
         primary_smtp_address=entity.get("PrimarySmtpAddress"),
         recipient_type=entity.get("RecipientType"),
         has_capability=entity.get("HasCapability"),
+        ews=_ews_of(entity),
     )
+
+
+def _ews_columns(scope: EwsScope | None) -> dict[str, Any]:
+    if scope is None:
+        return {}
+    return {"EwsAccess": str(scope.access), "EwsPolicy": scope.policy, "EwsEnabled": scope.ews_enabled}
+
+
+def _ews_of(entity: Mapping[str, Any]) -> EwsScope | None:
+    if "EwsAccess" not in entity:
+        return None
+    return EwsScope(Access(entity["EwsAccess"]), entity.get("EwsPolicy"), entity.get("EwsEnabled"))

@@ -9,6 +9,7 @@ from typing import Any
 from atlas.domain.changes import Change, ChangeKind
 from atlas.domain.findings import Finding
 from atlas.domain.page_urls import anonymous_url
+from atlas.domain.policy import Verdict
 from atlas.domain.statuses import Status
 from atlas.domain.user_filters import UserFilter
 from atlas.domain.user_rows import MeetingType, UserRow
@@ -107,6 +108,8 @@ def to_entity(row: UserRow, tenant_id: str, pending_change: Change | None = None
         "AnonymousUrl": anonymous_url(row.url) if row.url else None,
         "MeetingTypes": types,
         "Bookable": row.bookable,
+        "PolicyVerdict": row.policy_verdict and str(row.policy_verdict),
+        "PolicyReason": row.policy_reason,
         "Finding": " ".join(row.findings) or None,
         "LastKnownStatus": row.last_known_status and str(row.last_known_status),
         "LastKnownAt": row.last_known_at,
@@ -141,6 +144,8 @@ def from_entity(entity: Mapping[str, Any]) -> KeptRow:
         url=entity.get("Url"),
         meeting_types=_meeting_types(entity.get("MeetingTypes")),
         bookable=entity.get("Bookable"),
+        policy_verdict=Verdict(entity["PolicyVerdict"]) if entity.get("PolicyVerdict") else None,
+        policy_reason=entity.get("PolicyReason"),
         findings=tuple(Finding(name) for name in entity.get("Finding", "").split()),
         last_known_status=Status(last_known) if last_known else None,
         last_known_at=_optional_moment(entity.get("LastKnownAt")),

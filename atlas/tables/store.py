@@ -164,6 +164,10 @@ class TableStore:
         """Write rows of one partition, in transactions of at most 100 rows and 4 MiB, a few at a time."""
         await self._transact(table, [("upsert", entity, {"mode": UpdateMode.REPLACE}) for entity in entities])
 
+    async def merge_all(self, table: str, entities: Iterable[Entity]) -> None:
+        """As ``upsert_all``, leaving columns that are not named as they are."""
+        await self._transact(table, [("upsert", entity, {"mode": UpdateMode.MERGE}) for entity in entities])
+
     async def delete_all(self, table: str, partition: str, rows: Iterable[str]) -> None:
         """Remove rows of one partition by their keys; one that is not there any more is no failure."""
         keys = list(rows)

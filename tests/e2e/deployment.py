@@ -17,9 +17,6 @@ from local.simulator import MIXES, Evidence, SimulatedTenant, TenantPlan, runnin
 
 ROOT = Path(__file__).parents[2]
 UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
-WITHOUT_MAILBOX_POLICIES = {"mailbox_policy": False}
-"""The product does not read mailbox policies yet, so nobody is expected to be switched off by one."""
-
 type Document = dict[str, Any]
 
 
@@ -65,7 +62,7 @@ class Deployment:
 
     def expected(self, **evidence: bool) -> dict[str, Any]:
         """What the tenant was made to be found as: by object id, of everybody with a usable plan."""
-        told = Evidence(**{**WITHOUT_MAILBOX_POLICIES, **evidence})
+        told = Evidence(**evidence)
         everybody = self.tenant.control.users(0, 5000, told, licensed=True)
         return {user["id"]: user["expected"] for user in everybody}
 

@@ -117,7 +117,7 @@ async def test_pages_that_tell_nothing_say_why(tmp_path: Path, azurite: Azurite)
     async with tenant_of(tmp_path, users=120, mix="default") as tenant, deployed(tenant, azurite) as product:
         tenant.behave(bookings={"page_retry_after": "0.05"})
         await product.scan()
-        users = tenant.users(top=500, mailbox_policy=False)
+        users = tenant.users(top=500)
         told = {}
         for status in ("notSetUp", "signInRequired", "noMailbox", "notLicensed", "noPublicTypes"):
             user = next(user for user in users if user["expected"]["status"] == status)

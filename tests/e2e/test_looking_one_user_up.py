@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from local.azurite import Azurite
 from local.simulator import Fault
-from tests.e2e.deployment import WITHOUT_MAILBOX_POLICIES, Deployment, deployed, tenant_of
+from tests.e2e.deployment import Deployment, deployed, tenant_of
 
 LOOK_UP_MEMBERS = {
     "userId, userPrincipalName, displayName, department, accountEnabled, userType, recipientType, primarySmtpAddress",
@@ -17,7 +17,7 @@ LOOK_UP_MEMBERS = {
 
 def somebody(product: Deployment, status: str) -> dict[str, Any]:
     """A licensed user whom a scan must find in this status."""
-    users = product.tenant.users(top=5000, **WITHOUT_MAILBOX_POLICIES)
+    users = product.tenant.users(top=5000)
     return next(user for user in users if user["expected"]["status"] == status)
 
 
@@ -58,7 +58,7 @@ async def test_the_row_answers_by_upn_in_any_case_object_id_and_pasted_url(tmp_p
 async def test_names_with_odd_characters_are_found(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=200) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        users = tenant.users(top=5000, **WITHOUT_MAILBOX_POLICIES)
+        users = tenant.users(top=5000)
         licensed = [user for user in users if user["expected"]["status"] != "notLicensed"]
         odd = [next(user for user in licensed if sign in user["upn"]) for sign in ("'", "+", "#EXT#")]
         answers = [await product.look_up(percent_encoded(user["upn"])) for user in odd]
