@@ -9,6 +9,8 @@ import azure.functions as func
 
 from api.queries import OF_THE_PLATFORM
 
+GATEWAYS = (".azure-apihub.net", ".azure-apim.net")
+
 
 def json_answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
     """A JSON answer that no cache keeps: it may name people."""
@@ -26,6 +28,19 @@ def list_answer(
     """A list of section 5.1; ``nextLink`` is this request with the continuation in the parameter that carries it."""
     next_link = address_of(req, **{carried_by: continuation}) if continuation else None
     return {"value": list(value), "continuation": continuation, "nextLink": next_link}
+
+
+def base_of(req: func.HttpRequest) -> str:
+    """Where the caller reaches the app: by its own host, or by the gateway of a connector, which says so in a header.
+
+    Only there can a flow that follows an address sign in. The header is believed only for Microsoft's gateways.
+    """
+    prefix = req.headers.get("x-ms-apim-referrer-prefix", "")
+    gateway = urlsplit(prefix)
+    if gateway.scheme == "https" and (gateway.hostname or "").endswith(GATEWAYS):
+        return prefix.rstrip("/")
+    parts = urlsplit(req.url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def address_of(req: func.HttpRequest, **changed: str) -> str:

@@ -1,7 +1,6 @@
 """The routes of scans: start one, follow it, stop it."""
 
 from http import HTTPStatus
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import azure.durable_functions as df
@@ -9,7 +8,7 @@ import azure.functions as func
 from pydantic import Field
 
 from api.access import AUTH_LEVEL, AppRole, allow
-from api.answers import json_answer, list_answer
+from api.answers import base_of, json_answer, list_answer
 from api.durable_flows import DurableFlows
 from api.problems import Problem, answers_problems
 from api.queries import Flag, NoQuery, Number, Query
@@ -99,7 +98,6 @@ async def _scan(tools: Tools, req: func.HttpRequest) -> Scan:
 
 
 def _under_way(req: func.HttpRequest, scan: Scan) -> func.HttpResponse:
-    parts = urlsplit(req.url)
-    location = f"{parts.scheme}://{parts.netloc}/api/scans/{scan.scan_id}?async=true"
+    location = f"{base_of(req)}/api/scans/{scan.scan_id}?async=true"
     headers = {"Location": location, "Retry-After": RETRY_SECONDS}
     return json_answer(scan_shape(scan), HTTPStatus.ACCEPTED, headers)

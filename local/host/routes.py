@@ -75,7 +75,7 @@ def _segment(segment: str, function: Function) -> tuple[str, int]:
         return "/" + _literal(segment), _LITERAL
     first = parameters[0]
     if first["star"]:
-        return f"(?:/(?P<{first['name']}>.*))?", _REST
+        return f"(?:/(?P<{first['name']}>(?s:.*)))?", _REST
     if first.group(0) != segment:
         return "/" + _mixed(segment, parameters, function), _MIXED
     value = _value(first, function)

@@ -113,7 +113,7 @@ class _Host:
         application.add_routes(Management(self._engine, lambda: self._url).routes())
         application.router.add_get("/admin/host/status", self._tell_status)
         application.router.add_post("/admin/functions/{name}", self._start_by_hand)
-        application.router.add_route("*", "/{path:.*}", doors.answer)
+        application.router.add_route("*", "/{path:(?s:.*)}", doors.answer)
         self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, HOST, port)

@@ -55,6 +55,7 @@ async def test_every_action_and_trigger_is_reached_signed_in(tmp_path: Path, azu
         pages = await platform.pages("ListPages", limit=7)
 
     assert platform.reached == set(platform.operations)
+    assert platform.led_past == []
     assert scan["state"] == "completed"
     assert again == scan
     assert at_first == []

@@ -14,6 +14,7 @@ from atlas.settings import Settings
 from local.azurite import Azurite
 from local.host.child import HostChild, host_child
 from local.simulator import MIXES, Evidence, SimulatedTenant, TenantPlan, running
+from tests.openapi_answers import hold_to_the_description
 
 ROOT = Path(__file__).parents[2]
 UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
@@ -81,5 +82,6 @@ async def deployed(
     """The product on the local host, with the tenant's settings and these on top."""
     given = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string, **settings}
     with host_child(ROOT, settings={**UNSET, **given}, arguments=arguments) as host:
-        async with httpx.AsyncClient(base_url=host.url, timeout=60) as http:
+        described = {"response": [hold_to_the_description]}
+        async with httpx.AsyncClient(base_url=host.url, timeout=60, event_hooks=described) as http:
             yield Deployment(tenant, host, http, given)
