@@ -33,8 +33,10 @@ class DurableFlows:
         """The flow of this id; ``None`` where the extension knows none."""
         status = await _asked(self._client.get_status(instance_id))
         if not isinstance(status.runtime_status, Runtime):
-            await self._confirm_absent(instance_id)
-            return None
+            found = await self._listed(instance_id)
+            if found is None:
+                return None
+            status = found
         shown = status.custom_status
         return FlowStatus(
             is_active=status.runtime_status in ACTIVE,
@@ -52,11 +54,10 @@ class DurableFlows:
         """Remove the histories of flows that ended and were created before ``moment``."""
         await _asked(self._client.purge_instance_history_by(EARLIEST, moment, ENDED))
 
-    async def _confirm_absent(self, instance_id: str) -> None:
-        """``get_status`` gives the same empty status for 404 and for 500: the list by id tells them apart."""
+    async def _listed(self, instance_id: str) -> df.DurableOrchestrationStatus | None:
+        """The flow from the list of all: ``get_status`` gives the same empty status for 404 and for 500."""
         found = await _asked(self._client.get_status_by(EARLIEST, None, None, instance_id))
-        if any(status.instance_id == instance_id for status in found):
-            raise FlowsUnavailable("the Durable extension does not tell the status of a flow that it has")
+        return next((status for status in found if status.instance_id == instance_id), None)
 
 
 async def _asked[Answer](question: Awaitable[Answer]) -> Answer:

@@ -22,7 +22,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 
 DEFAULT_SCHEDULE = "0 0 3 * * *"
-_FIELD = r"(\*|[0-9a-z]+(-[0-9a-z]+)?)(/\d+)?"
+_VALUE = r"(\d+|[a-z]{3})"
+_FIELD = rf"(\*|{_VALUE}(-{_VALUE})?)(/\d+)?"
 NCRONTAB = re.compile(rf"({_FIELD}(,{_FIELD})*)(\s+{_FIELD}(,{_FIELD})*){{5}}", re.IGNORECASE)
 """Six fields of numbers, names, ranges and steps: croniter knows more signs than Azure's timer does."""
 LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")

@@ -145,13 +145,25 @@ def _still_standing(row: UserRow, previous: UserRow | None, evidence: Evidence) 
     if not isinstance(evidence.page, NoPage) or previous.url is not None:
         return None
     mailbox = evidence.mailbox
-    lacked = previous.last_known_status is Status.NO_CAPABILITY
-    if lacked and isinstance(mailbox, Mailbox) and mailbox.has_capability is None:
-        return Verdict(Status.NO_CAPABILITY, "the mailbox lacked BPOS_S_BookingsAddOn when Exchange last told")
-    if previous.last_known_status is Status.SWITCHED_OFF and evidence.policy.verdict is policy.Verdict.UNKNOWN:
-        return Verdict(Status.SWITCHED_OFF, "a policy turned personal bookings off when Exchange last told")
-    if previous.last_known_status is Status.SIGN_IN_REQUIRED and evidence.sign_in_forced is None:
-        return Verdict(Status.SIGN_IN_REQUIRED, "BookingsAuthEnabled hid every page when Exchange last told")
+    untold = (
+        (
+            Status.NO_CAPABILITY,
+            isinstance(mailbox, Mailbox) and mailbox.has_capability is None,
+            "the mailbox lacked BPOS_S_BookingsAddOn",
+        ),
+        (
+            Status.SWITCHED_OFF,
+            evidence.policy.verdict is policy.Verdict.UNKNOWN,
+            "a policy turned personal bookings off",
+        ),
+        (Status.SIGN_IN_REQUIRED, evidence.sign_in_forced is None, "BookingsAuthEnabled hid every page"),
+    )
+    decided = decide(evidence).status
+    for status, is_untold, sentence in untold:
+        if decided is status:  # told anew, and it comes first
+            return None
+        if is_untold and previous.last_known_status is status:
+            return Verdict(status, f"{sentence} when Exchange last told")
     return None
 
 

@@ -81,7 +81,7 @@ class Calls:
                 return await self._exchange(question)
         except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
             raise TimedOut(f"{host_of(question.url)} did not answer in {question.timeout_seconds:.0f} s") from None
-        except httpx.InvalidURL:
+        except (httpx.InvalidURL, UnicodeError):
             raise NotUnderstood(f"{host_of(question.url)} leads to an address that is none") from None
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise Unreachable(f"no connection to {host_of(question.url)} ({type(error).__name__})") from error

@@ -232,7 +232,8 @@ def parse_organization(document: Any) -> Organization:
     try:
         organization = _Organization.model_validate(rows[0])
     except ValidationError as error:
-        raise NotUnderstood(f"Exchange answered an odd {error.errors()[0]['loc'][0]} of the organisation") from None
+        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "record"
+        raise NotUnderstood(f"Exchange answered an odd {where} of the organisation") from None
     return Organization(organization.bookings_auth_enabled, organization.as_scope())
 
 
@@ -245,7 +246,7 @@ def _rows(document: Any, what: str) -> list[Any]:
 
 def _warnings(document: Any) -> tuple[str, ...]:
     warnings = document.get("@adminapi.warnings") or []
-    return tuple(str(warning) for warning in (warnings if isinstance(warnings, list) else [warnings]))
+    return tuple(whole(str(warning)) for warning in (warnings if isinstance(warnings, list) else [warnings]))
 
 
 def _tells_a_cut(warning: str) -> bool:

@@ -49,17 +49,20 @@ class _Plan(BaseModel):
     """An assigned plan. Only the Bookings plan is read strictly: an odd other one is nobody's business here."""
 
     model_config = ConfigDict(frozen=True)
-    plan_id: str | None = Field(None, alias="servicePlanId")
-    status: str | None = Field(None, alias="capabilityStatus")
+    plan_id: Any = Field(None, alias="servicePlanId")
+    status: Any = Field(None, alias="capabilityStatus")
 
     @model_validator(mode="after")
     def _bookings_plan_has_a_state(self) -> Self:
-        if self.is_of_bookings() and self.status is None:
+        if self.is_of_bookings() and not isinstance(self.status, str):
             raise ValueError("the Bookings plan has no capabilityStatus")
         return self
 
     def is_of_bookings(self) -> bool:
-        return (self.plan_id or "").lower() == str(BOOKINGS_PLAN_ID)
+        return str(self.plan_id).lower() == str(BOOKINGS_PLAN_ID)
+
+    def is_usable(self) -> bool:
+        return self.is_of_bookings() and is_usable_state(self.status)
 
 
 class _User(BaseModel):
@@ -74,7 +77,7 @@ class _User(BaseModel):
     plans: tuple[_Plan, ...] = Field(alias="assignedPlans")
 
     def is_licensed(self) -> bool:
-        return any(plan.is_of_bookings() and is_usable_state(plan.status or "") for plan in self.plans)
+        return any(plan.is_usable() for plan in self.plans)
 
     def as_user(self) -> LicensedUser:
         return LicensedUser(

@@ -19,12 +19,14 @@ DEFAULT_WAIT_SECONDS = 10.0
 
 async def read_organization(tools: Tools, scan_id: str, *, is_last_attempt: bool) -> OrganizationAnswer:
     """Note that the scan runs, and ask for the organisation's settings. A failure is a problem to tell, not the end."""
-    lock = await tools.scans.get_lock()
-    if lock is None or lock.scan_id != scan_id:  # started so late that another scan was let in, or given up
+    try:
+        is_let_in = await _note_running(tools, scan_id)
+    except StorageUnavailable as failure:
+        if is_last_attempt:  # a scan that cannot note anything does not go on without Exchange, but ends
+            raise
+        return OrganizationAnswer(wait_seconds=_wait_seconds(failure, is_last_attempt=False))
+    if not is_let_in:
         return OrganizationAnswer(is_let_in=False)
-    scan = await tools.scans.get(scan_id)
-    if scan and scan.state is ScanState.PENDING:
-        await tools.scans.save(replace(scan, state=ScanState.RUNNING))
     if tools.mailboxes is None:
         return OrganizationAnswer(asks_exchange=False)
     try:
@@ -80,6 +82,17 @@ async def list_users(tools: Tools, order: UsersOrder) -> UsersAnswer:
         wait_seconds = _wait_seconds(failure, is_last_attempt=order.is_last_attempt)
         return UsersAnswer(order.page, problem=str(failure), wait_seconds=wait_seconds)
     return UsersAnswer(order.page, len(page.users), page.next_link, page.total)
+
+
+async def _note_running(tools: Tools, scan_id: str) -> bool:
+    """Whether the lock is this scan's: one that was started late finds it another's by then, or nobody's."""
+    lock = await tools.scans.get_lock()
+    if lock is None or lock.scan_id != scan_id:
+        return False
+    scan = await tools.scans.get(scan_id)
+    if scan and scan.state is ScanState.PENDING:
+        await tools.scans.save(replace(scan, state=ScanState.RUNNING))
+    return True
 
 
 async def _note_warnings(tools: Tools, scan_id: str, warnings: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from atlas.microsoft365.failures import TenantFailure
 from atlas.microsoft365.graph import Account
 from atlas.scan.patience import answered_by, deadline_in
 from atlas.scan.ports import Tools
-from atlas.scan.probing import gather_evidence, record_look
+from atlas.scan.probing import gather_evidence, is_partly_told, record_look
 from atlas.scan.recording import record
 from atlas.tables.status_rows import KeptRow
 
@@ -149,7 +149,7 @@ async def _ask(tools: Tools, user: LicensedUser, kept: KeptRow | None, deadline:
         evidence,
         sign_in_forced=organization.bookings_auth_enabled if isinstance(organization, Organization) else None,
         policy=judge_policy(organization.ews if isinstance(organization, Organization) else None, told.policy),
-        is_exchange_silent=told.is_silent,
+        is_exchange_silent=told.is_silent or is_partly_told(tools, evidence.mailbox),
     )
     scanned_before = await tools.scans.last_finished() is not None
     look = Look(user, evidence, tools.clock(), tools.bookings_url)

@@ -49,7 +49,7 @@ async def probe_one(tools: Tools, order: ProbeOrder) -> ProbeAnswer:
         evidence = replace(
             evidence,
             policy=judge_policy(_organization_scope(order), _mailbox_scope(evidence.mailbox)),
-            is_exchange_silent=order.is_exchange_silent,
+            is_exchange_silent=order.is_exchange_silent or is_partly_told(tools, evidence.mailbox),
         )
     except Throttled as throttled:
         return ProbeAnswer(wait_seconds=throttled.wait_seconds or DEFAULT_WAIT_SECONDS)
@@ -64,6 +64,11 @@ def _organization_scope(order: ProbeOrder) -> EwsScope | None:
 
 def _mailbox_scope(mailbox: MailboxEvidence) -> EwsScope | None:
     return mailbox.ews if isinstance(mailbox, Mailbox) else None
+
+
+def is_partly_told(tools: Tools, mailbox: MailboxEvidence) -> bool:
+    """Whether Exchange, where it is asked at all, left out what the mailbox is able to."""
+    return tools.mailboxes is not None and isinstance(mailbox, Mailbox) and mailbox.has_capability is None
 
 
 async def record_look(

@@ -32,6 +32,8 @@ async def record(
     for _ in range(ATTEMPTS):
         try:
             kept = await tell_pending(tools, kept) if kept else None
+            if kept and kept.pending_change:  # writing over it would lose it
+                raise StorageUnavailable("the change before this one could not be told in time")
             return await _write(tools, kept, next_row(kept.row if kept else None), scanned_before=scanned_before)
         except RowChanged:
             kept = await tools.rows.get(user_id)
@@ -39,24 +41,31 @@ async def record(
 
 
 async def tell_pending(tools: Tools, kept: KeptRow) -> KeptRow:
-    """Tell the change that is still inside a row, if there is one. Raises ``RowChanged``."""
+    """Tell the change that is still inside a row, if there is one.
+
+    A write that takes longer than ``TELL_WITHIN`` is given up: the row still holds its change, for whoever reads it
+    next. Raises ``RowChanged``.
+    """
     change = kept.pending_change
     if change is None:
         return kept
-    etag = kept.etag
-    now = tools.clock()
-    if now - change.at > TELL_WITHIN:
-        if not await tools.changes.is_told(change):
-            change = replace(change, at=now)
-            etag = await tools.rows.mark_pending(change.user_id, change, etag)
-            await tools.changes.tell(change)
-    elif not await _told_in_time(tools, change):
+    is_told = False
+    if _is_late(tools, change) and not (is_told := await tools.changes.is_told(change)):
+        change = replace(change, at=tools.clock())
+        kept = KeptRow(kept.row, await tools.rows.mark_pending(change.user_id, change, kept.etag), change)
+    if not is_told and not await _told_in_time(tools, change):
         return kept
-    return KeptRow(kept.row, await tools.rows.mark_pending(change.user_id, None, etag))
+    return KeptRow(kept.row, await tools.rows.mark_pending(change.user_id, None, kept.etag))
+
+
+def _is_late(tools: Tools, change: Change) -> bool:
+    return tools.clock() - change.at > TELL_WITHIN
 
 
 async def _told_in_time(tools: Tools, change: Change) -> bool:
-    """Tell a change under its own time; a write that takes longer is given up, and left to whoever reads next."""
+    """Whether the change was told under its own time, before anybody can be served changes of that time."""
+    if _is_late(tools, change):
+        return False
     try:
         async with asyncio.timeout(TELL_WITHIN.total_seconds()):
             await tools.changes.tell(change)

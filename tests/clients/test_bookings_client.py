@@ -210,6 +210,10 @@ def test_a_status_that_nobody_has_heard_of_is_kept():
         {"staffAvailabilityResponse": [{}]},
         availability({}),
         availability(item("soon")),
+        availability(item("0001-01-01T00:00:00+05:00")),
+        availability(item("9999-12-31T23:59:59-05:00")),
+        availability(item("99999-01-01T00:00:00")),
+        availability(item("2026-11-23T09:00:00", end="9999-12-31T23:59:59.9999999-01:00")),
         availability({**item("2026-11-23T09:00:00"), "status": None}),
     ],
 )

@@ -10,7 +10,7 @@ from aiohttp import web
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.microsoft365.calls import Calls
 from atlas.microsoft365.connections import open_http, trusted_authorities
-from atlas.microsoft365.exchange import Exchange, parse_mailboxes_page, parse_organization
+from atlas.microsoft365.exchange import FEW, Exchange, parse_mailboxes_page, parse_organization
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, Throttled, Unreachable
 from atlas.microsoft365.signed_calls import SignedCalls
 from local.simulator import Fault
@@ -125,6 +125,10 @@ def test_a_page_that_lacks_what_was_asked_for_is_not_understood(document):
             {"PersistedCapabilities": None},
             Mailbox(UUID(GUID), "AdeleV@contoso.com", "UserMailbox", has_capability=False),
         ),
+        (
+            {"PrimarySmtpAddress": "Adele\ud83d@contoso.com"},
+            Mailbox(UUID(GUID), "Adele?@contoso.com", "UserMailbox", True),
+        ),
         ({"ExchangeGuid": str(UUID(int=0)), "RecipientTypeDetails": "MailUser"}, NoMailbox("MailUser")),
         ({"PrimarySmtpAddress": None}, Mailbox(UUID(GUID), None, "UserMailbox", has_capability=True)),
         (
@@ -137,6 +141,29 @@ def test_a_mailbox_is_read_as_exchange_writes_it(changed, expected):
     page = parse_mailboxes_page({"value": [{**ROW, **changed}]}, BASE)
 
     assert page.mailboxes == {"6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0": expected}
+
+
+@pytest.mark.parametrize("untold", [{"PersistedCapabilities": None}, {}])
+def test_a_page_of_which_no_mailbox_tells_capabilities_leaves_them_unknown(untold):
+    row = {name: value for name, value in ROW.items() if name != "PersistedCapabilities"} | untold
+    rows = [
+        {**row, "ExternalDirectoryObjectId": str(UUID(int=n)), "ExchangeGuid": str(UUID(int=n))} for n in range(1, 20)
+    ]
+
+    silent = parse_mailboxes_page({"value": rows}, BASE).mailboxes
+    telling = parse_mailboxes_page({"value": [*rows, {**ROW, "PersistedCapabilities": []}]}, BASE).mailboxes
+
+    few = parse_mailboxes_page({"value": rows[: FEW - 1]}, BASE).mailboxes
+
+    assert {mailbox.has_capability for mailbox in silent.values()} == {None}
+    assert {mailbox.has_capability for mailbox in few.values()} == {False}
+    assert {mailbox.has_capability for mailbox in telling.values()} == {False}
+
+
+def test_half_a_character_in_a_warning_does_not_keep_the_scan_from_being_written():
+    page = parse_mailboxes_page({"value": [], "@adminapi.warnings": ["The object Ad\ud83d is corrupted."]}, BASE)
+
+    assert page.warnings == ("The object Ad? is corrupted.",)
 
 
 def test_a_mailbox_of_nobody_in_the_directory_is_left_out():

@@ -188,6 +188,95 @@ def test_of_two_entries_of_the_plan_one_that_works_is_enough():
     assert parse_account({**USER, "assignedPlans": plans}).is_licensed
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"servicePlanId": None, "capabilityStatus": None},
+        {"servicePlanId": "no GUID", "capabilityStatus": "Enabled"},
+        {"servicePlanId": 7, "capabilityStatus": ["Enabled"]},
+        {"servicePlanId": "c7df2760-2c81-4ef7-b578-5b5392b571df", "capabilityStatus": None},
+    ],
+)
+def test_an_odd_plan_of_another_product_does_not_hide_its_user(odd):
+    page = parse_users_page({"value": [{**USER, "assignedPlans": [odd, PLAN]}]}, BASE)
+
+    assert len(page.users) == 1
+    assert not parse_account({**USER, "assignedPlans": [odd]}).is_licensed
+
+
+@pytest.mark.parametrize("state", [None, 7, []])
+def test_a_bookings_plan_without_a_state_is_not_understood(state):
+    for user in (
+        {**USER, "assignedPlans": [{**PLAN, "capabilityStatus": state}]},
+        {**USER, "assignedPlans": [{"servicePlanId": PLAN["servicePlanId"].upper()}]},
+    ):
+        with pytest.raises(NotUnderstood):
+            parse_account(user)
+
+
+def test_half_a_character_in_a_name_is_replaced():
+    names = ("userPrincipalName", "displayName", "department", "mail", "userType")
+
+    user = parse_account({**USER, **dict.fromkeys(names, "Ad\ud83d")}).user
+
+    assert {user.upn, user.display_name, user.department, user.mail, user.user_type} == {"Ad?"}
+
+
+NO_USER = ["Request_ResourceNotFound", "ResourceNotFound"]
+OTHER_404S = ["MailboxNotFound", "Request_NotFound", "", None]
+
+
+def not_found(code):
+    return {"error": {"code": code, "message": "?"}} if code else {}
+
+
+@pytest.mark.parametrize("code", [*NO_USER, *OTHER_404S])
+async def test_only_graph_itself_says_that_a_user_is_not_there(code):
+    """A 404 of a proxy, a route or a mailbox would otherwise call everybody gone."""
+
+    def answer(request):
+        if request.path.endswith("$batch"):
+            return web.json_response({"responses": [{"id": "a", "status": 404, "body": not_found(code)}]})
+        return web.json_response(not_found(code), status=404)
+
+    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+        graph = Graph(SignedCalls(Calls(http), Grants(), "s"), served.url)
+        many = await graph.get_accounts(["a"])
+        if code in NO_USER:
+            assert await graph.get_account("a") is None
+            assert many["a"] is None
+            return
+        with pytest.raises(NotUnderstood, match="404"):
+            await graph.get_account("a")
+
+    assert isinstance(many["a"], Unknown)
+    assert many["a"].reason is Reason.NOT_UNDERSTOOD
+
+
+async def test_a_404_that_is_a_web_page_says_nothing_of_a_user():
+    async with (
+        serving(lambda _: web.Response(status=404, text="<html>", content_type="text/html")) as served,
+        open_http(trusted_authorities(None)) as http,
+    ):
+        with pytest.raises(NotUnderstood, match="without a code"):
+            await Graph(SignedCalls(Calls(http), Grants(), "s"), served.url).get_account("a")
+
+
+@pytest.mark.parametrize("rest", ["\x00", "\ud83d", "x" * 70_000])
+async def test_a_link_that_leads_nowhere_is_not_understood(rest):
+    def answer(_):
+        return web.json_response({"value": [], "@odata.nextLink": f"{base[0]}/v1.0/users?$skiptoken={rest}"})
+
+    base = []
+    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+        base.append(served.url)
+        graph = Graph(SignedCalls(Calls(http), Grants(), "s"), served.url)
+        page = await graph.get_licensed_page(None)
+        with pytest.raises(NotUnderstood, match="an address that is none"):
+            await graph.get_licensed_page(page.next_link)
+
+
 async def test_one_account_is_found_by_id_and_by_upn_and_nobody_by_another(start):
     clients = await start(users=40)
     odd = [user for user in clients.licensed() if set(user["upn"]) & set("#'+")]
@@ -304,6 +393,10 @@ async def test_a_user_who_is_not_there_has_no_mailbox_that_is_known(start):
 def test_a_mailbox_id_that_is_not_whole_is_not_understood(text):
     with pytest.raises(NotUnderstood):
         parse_mailbox({"primaryMailboxId": text})
+
+
+def test_a_mailbox_of_zeros_is_none():
+    assert parse_mailbox({"primaryMailboxId": f"MBX:{UUID(int=0)}@{UUID(int=7)}"}) == NoMailbox()
 
 
 @pytest.mark.parametrize(

@@ -199,3 +199,81 @@ async def test_a_row_without_a_change_that_waits_is_left_alone(recorder):
 
     assert await tell_pending(recorder.tools, kept) == kept
     assert len(recorder.store.writes) == written
+
+
+class SlowChanges:
+    """Changes that take for ever to write while ``is_slow``."""
+
+    def __init__(self, changes):
+        self.changes = changes
+        self.is_slow = True
+        self.is_told = changes.is_told
+
+    async def tell(self, change):
+        if self.is_slow:
+            await asyncio.Event().wait()
+        await self.changes.tell(change)
+
+
+@pytest.fixture
+def slow(recorder, monkeypatch):
+    """Telling takes for ever, and patience is short."""
+    monkeypatch.setattr("atlas.scan.recording.TELL_WITHIN", 20 * TICK)
+    recorder.tools.changes = SlowChanges(recorder.tools.changes)
+    return recorder.tools.changes
+
+
+@pytest.mark.parametrize("pause", [TICK, timedelta(hours=1)])
+async def test_a_change_that_takes_too_long_to_tell_is_told_by_whoever_reads_the_row_next(recorder, slow, pause):
+    await recorder.record(WITHOUT)
+    row = await recorder.record(WITH_PAGE)
+    left = await recorder.tools.rows.get(ADELE.user_id)
+    told = await recorder.told()
+    slow.is_slow = False
+    recorder.now += pause
+    read_at = recorder.now
+
+    await recorder.record(WITH_PAGE)
+
+    assert row.status is Status.PUBLISHED
+    assert (told, left.pending_change.kind) == ([], "setUp")
+    (change,) = await recorder.told()
+    assert read_at - change.at < 20 * TICK
+    assert (await recorder.tools.rows.get(ADELE.user_id)).pending_change is None
+
+
+@pytest.mark.parametrize("pause", [TICK, timedelta(hours=1)])
+async def test_a_change_that_is_not_told_yet_is_never_written_over(recorder, slow, pause):
+    await recorder.record(WITHOUT)
+    await recorder.record(WITH_PAGE)
+    recorder.now += pause
+
+    with pytest.raises(StorageUnavailable, match="change"):
+        await recorder.record(WITHOUT)
+    left = await recorder.tools.rows.get(ADELE.user_id)
+    slow.is_slow = False
+    await recorder.record(WITHOUT)
+
+    assert (left.row.status, left.pending_change.kind) == (Status.PUBLISHED, "setUp")
+    assert [one.kind for one in await recorder.told()] == ["setUp", "withdrawn"]
+
+
+async def test_a_change_whose_new_time_took_long_to_note_is_not_told_behind_a_reader(recorder, slow):
+    slow.is_slow = False
+    await recorder.record(WITHOUT)
+    slow.is_slow = True
+    await recorder.record(WITH_PAGE)
+    slow.is_slow = False
+    recorder.now += timedelta(hours=1)
+    mark_pending = recorder.tools.rows.mark_pending
+
+    async def slowly(*args):
+        recorder.now += timedelta(hours=1)
+        return await mark_pending(*args)
+
+    recorder.tools.rows.mark_pending = slowly
+    kept = await tell_pending(recorder.tools, await recorder.tools.rows.get(ADELE.user_id))
+
+    assert kept.pending_change is not None
+    assert kept == await recorder.tools.rows.get(ADELE.user_id)
+    assert await recorder.told() == []

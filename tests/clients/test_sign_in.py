@@ -4,10 +4,11 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 
 from atlas.microsoft365.connections import trusted_authorities
 from atlas.microsoft365.failures import Refused, SignInRefused, Throttled, Unreachable
-from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, SignIn, sign_in_with
+from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, PAUSE_SECONDS, SignIn, sign_in_with
 from atlas.settings import ClientCertificate, ClientSecret, FederatedIdentity, ManagedIdentity
 from local.simulator import Fault, SimulatedTenant
 
@@ -68,10 +69,12 @@ class Asks:
 
     def __init__(self, lifetime=3600.0):
         self.given = 0
+        self.tried = 0
         self.lifetime = lifetime
         self.failure = None
 
     def __call__(self, scope):
+        self.tried += 1
         if self.failure:
             raise self.failure
         self.given += 1
@@ -111,7 +114,7 @@ async def test_a_token_that_lives_shortly_is_kept_for_half_its_life(renewing):
     assert await sign_in.token("s") == "s-2"
 
 
-@pytest.mark.parametrize("failure", [Throttled("429", 30), Unreachable("503")])
+@pytest.mark.parametrize("failure", [Throttled("429", 30), Unreachable("503"), SignInRefused("AADSTS7000215")])
 async def test_while_the_old_token_lives_a_renewal_that_fails_is_no_failure(renewing, failure):
     now, asks, sign_in = renewing
     await sign_in.token("s")
@@ -122,6 +125,37 @@ async def test_while_the_old_token_lives_a_renewal_that_fails_is_no_failure(rene
     now.seconds += 101
     with pytest.raises(type(failure)):
         await sign_in.token("s")
+
+
+async def test_a_renewal_that_failed_is_tried_again_after_a_pause_and_not_at_every_call(renewing):
+    now, asks, sign_in = renewing
+    await sign_in.token("s")
+    asks.failure = Unreachable("503")
+    now.seconds += 3400
+
+    for _ in range(20):
+        assert await sign_in.token("s") == "s-1"
+    tried = asks.tried
+    now.seconds += PAUSE_SECONDS - 1
+    await sign_in.token("s")
+    assert asks.tried == tried == 2
+    now.seconds += 2
+    asks.failure = None
+
+    assert await sign_in.token("s") == "s-2"
+
+
+async def test_a_pause_does_not_outlive_the_old_token(renewing):
+    now, asks, sign_in = renewing
+    await sign_in.token("s")
+    asks.failure = Unreachable("503")
+    now.seconds += 3595
+    await sign_in.token("s")
+
+    now.seconds += 6
+    asks.failure = None
+
+    assert await sign_in.token("s") == "s-2"
 
 
 async def test_only_the_token_that_was_refused_is_thrown_away(renewing):
@@ -221,17 +255,15 @@ async def test_an_unknown_identity_points_to_its_setting(start):
 async def test_a_certificate_that_cannot_be_read_points_to_its_setting(start):
     parts = ("PRIVATE KEY", "CERTIFICATE")
     broken = "\n".join(f"-----BEGIN {part}-----\nAAAA\n-----END {part}-----" for part in parts)
-    clients = await start(
-        users=1,
-        settings_of=lambda tenant: {
-            **tenant.settings(),
-            "AZURE_CLIENT_ID": tenant.principals.app.client_id,
-            "AZURE_CLIENT_CERTIFICATE": broken,
-        },
+    clients = await start(users=1)
+    kind = ClientCertificate(clients.tenant.principals.app.client_id, SecretStr(broken))
+    authority = clients.tenant.world.urls["entra"]
+    sign_in = sign_in_with(
+        kind, clients.tenant.tenant_id, authority, trusted_authorities(clients.tenant.authority_file)
     )
 
     with pytest.raises(SignInRefused, match="AZURE_CLIENT_CERTIFICATE"):
-        await clients.sign_in.token(GRAPH_SCOPE)
+        await sign_in.token(GRAPH_SCOPE)
 
 
 async def test_a_busy_sign_in_service_is_throttling_and_no_refusal(start):

@@ -174,7 +174,7 @@ async def test_scans_are_read_newest_first_and_the_lock_is_none_of_them(store, t
     log = ScanLog(store, tenant_id)
     for number in (2, 0, 3, 1):
         await log.save(scan(number))
-    await log.take_lock("s", NOW, None)
+    await log.take_lock(scan(4), None)
 
     assert [one.scan_id async for one in log.each()] == [scan(number).scan_id for number in (3, 2, 1, 0)]
 
@@ -214,54 +214,56 @@ async def test_the_last_finished_scan_is_the_newest_that_saw_everybody(store, te
 async def test_of_many_who_take_the_lock_at_once_one_gets_it(store, tenant_id):
     log = ScanLog(store, tenant_id)
 
-    taken = await asyncio.gather(*(log.take_lock(f"s{n}", NOW, None) for n in range(20)))
+    taken = await asyncio.gather(*(log.take_lock(scan(n, trigger=f"t{n}"), None) for n in range(20)))
 
     lock = await log.get_lock()
     assert sum(taken) == 1
     assert lock is not None
-    assert lock.scan_id == f"s{taken.index(True)}"
-    assert (lock.since, lock.is_started) == (NOW, False)
+    winner = scan(taken.index(True))
+    assert (lock.scan_id, lock.since) == (winner.scan_id, winner.started_at)
+    assert (lock.trigger, lock.is_started) == (f"t{taken.index(True)}", False)
 
 
 async def test_of_many_who_take_a_lock_over_one_gets_it(store, tenant_id):
     log = ScanLog(store, tenant_id)
-    await log.take_lock("old", NOW, None)
+    await log.take_lock(scan(99), None)
     old = await log.get_lock()
 
-    taken = await asyncio.gather(*(log.take_lock(f"s{n}", NOW, old) for n in range(20)))
+    taken = await asyncio.gather(*(log.take_lock(scan(n), old) for n in range(20)))
 
     lock = await log.get_lock()
     assert sum(taken) == 1
     assert lock is not None
-    assert lock.scan_id == f"s{taken.index(True)}"
+    assert lock.scan_id == scan(taken.index(True)).scan_id
 
 
 async def test_a_lock_that_was_let_go_is_not_taken_over_but_taken(store, tenant_id):
     log = ScanLog(store, tenant_id)
-    await log.take_lock("old", NOW, None)
+    await log.take_lock(scan(0), None)
     old = await log.get_lock()
-    await log.release_lock("old")
+    await log.release_lock(scan(0).scan_id)
 
-    assert not await log.take_lock("new", NOW, old)
-    assert await log.take_lock("new", NOW, None)
+    assert not await log.take_lock(scan(1), old)
+    assert await log.take_lock(scan(1), None)
 
 
 async def test_only_its_holder_lets_a_lock_go(store, tenant_id):
     log = ScanLog(store, tenant_id)
-    await log.take_lock("mine", NOW, None)
+    mine, another = scan(0, trigger="timer"), scan(1)
+    await log.take_lock(mine, None)
 
-    await log.release_lock("another")
-    await log.mark_started("another", NOW)
+    await log.release_lock(another.scan_id)
+    await log.mark_started(another)
     held = await log.get_lock()
-    await log.mark_started("mine", NOW)
+    await log.mark_started(mine)
     started = await log.get_lock()
-    await log.release_lock("mine")
-    await log.release_lock("mine")
+    await log.release_lock(mine.scan_id)
+    await log.release_lock(mine.scan_id)
 
     assert held is not None
     assert not held.is_started
     assert started is not None
-    assert started.is_started
+    assert (started.is_started, started.trigger, started.since) == (True, "timer", mine.started_at)
     assert await log.get_lock() is None
 
 

@@ -68,7 +68,7 @@ def test_a_meeting_type_may_lack_all_but_its_id(missing):
     assert len(answer.public_types) == 1
 
 
-@pytest.mark.parametrize("service_id", [None, ""])
+@pytest.mark.parametrize("service_id", [None, "", 7, True, ["a1"], {"id": "a1"}])
 def test_a_meeting_type_that_cannot_be_named_is_not_understood(service_id):
     assert not_learned(classify(services({**PUBLIC, "serviceId": service_id}), RULES)) is Reason.NOT_UNDERSTOOD
 
@@ -80,9 +80,31 @@ def test_half_a_character_of_a_title_that_was_cut_does_not_keep_the_row_from_bei
     assert (answer.public_types[0].type_id, answer.public_types[0].title) == ("a?", "Call ?")
 
 
+@pytest.mark.parametrize("name", ["isPrivate", "isHiddenFromCustomers"])
+@pytest.mark.parametrize("flag", ["false", "true", 0, 1, "", [], {}])
+def test_whether_a_meeting_type_is_public_is_true_or_false_and_nothing_like_it(name, flag):
+    answer = classify(services(PUBLIC, {**PUBLIC, "serviceId": "b2", name: flag}), RULES)
+
+    assert not_learned(answer) is Reason.NOT_UNDERSTOOD
+
+
+@pytest.mark.parametrize("name", ["isPrivate", "isHiddenFromCustomers"])
+def test_a_flag_that_is_null_hides_nothing(name):
+    answer = classify(services({**PUBLIC, name: None}), RULES)
+
+    assert isinstance(answer, PageAnswers)
+    assert len(answer.public_types) == 1
+
+
 @pytest.mark.parametrize(
     ("duration", "minutes"),
-    [("PT30M", 30), ("PT1H30M", 90), ("P1D", 1440), ("PT0S", 0), (None, None), ("half an hour", None), ([], None)],
+    [
+        ("PT30M", 30),
+        ("PT1H30M", 90),
+        ("P1D", 1440),
+        ("P366D", 366 * 1440),
+        *((odd, None) for odd in (None, "half an hour", [], "PT0S", "PT20S", "-PT30M", "P367D", "P999999D")),
+    ],
 )
 def test_a_duration_is_told_in_whole_minutes_or_not_at_all(duration, minutes):
     answer = classify(services({**PUBLIC, "defaultDuration": duration}), RULES)
@@ -108,6 +130,16 @@ def test_a_duration_is_told_in_whole_minutes_or_not_at_all(duration, minutes):
             for host in (AUTHORITY, "https://login.microsoftonline.com", "HTTPS://LOGIN.LIVE.COM")
         ),
         reply(200, SIGN_IN_HTML.format("https://login.live.com"), {}),
+        *(
+            reply(200, SIGN_IN_HTML.format(written), HTML)
+            for written in (
+                r"https:\/\/login.microsoftonline.com\/common",
+                "https%3A%2F%2Flogin.live.com%2Fx",
+                "/signin?to=https%3a%2f%2flogin.microsoftonline.com%2fcommon",
+                AUTHORITY.replace(":", "%3A").replace("/", "%2F"),
+                AUTHORITY.replace("/", r"\/"),
+            )
+        ),
         reply(200, b"\xef\xbb\xbf" + SIGN_IN_HTML.format("https://login.live.com").encode(), {}),
     ],
 )

@@ -13,6 +13,7 @@ from atlas.domain.findings import Finding
 from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.pages import NoPage, PageAnswers, PublicType, SignInAsked
+from atlas.domain.policy import PolicyVerdict, Verdict
 from atlas.domain.statuses import Evidence, Status
 from atlas.domain.user_rows import Look, UserRow, gone_row, next_row
 from atlas.domain.users import LicensedUser
@@ -125,6 +126,58 @@ def test_a_mailbox_that_is_gone_leaves_nothing_of_itself():
     assert (row.status, row.mailbox_guid, row.primary_smtp_address, row.url) == (Status.NO_MAILBOX, None, None, None)
 
 
+UNTOLD = replace(WHOLE, has_capability=None)
+LACKING = replace(WHOLE, has_capability=False)
+OFF, ON = PolicyVerdict(Verdict.OFF, "blocked"), PolicyVerdict(Verdict.ON, "nothing forbids it")
+
+
+@pytest.mark.parametrize("mailbox", [UNTOLD, BARE])
+def test_what_exchange_told_of_a_mailbox_without_a_page_stands_while_it_does_not_tell(mailbox):
+    lacking = row_of(mailbox=LACKING, page=NoPage(404))
+    off = row_of(page=NoPage(404), policy=OFF)
+    hidden = row_of(page=NoPage(404), sign_in_forced=True)
+    silence = {"mailbox": mailbox, "page": NoPage(404), "is_exchange_silent": True}
+
+    befores = (lacking, off, hidden, row_of(off, page=SILENT), row_of(hidden, mailbox=SILENT, page=None))
+    assert [row.last_known_status for row in befores[:3]] == ["noCapability", "switchedOff", "signInRequired"]
+    for before in befores:
+        after = row_of(before, at=LATER, **silence)
+        assert (after.status, after.checked_at) == (before.last_known_status, LATER)
+        assert "last told" in (after.reason or "")
+        assert change(before, after) is None
+        assert row_of(after, **silence).status is before.last_known_status
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({"mailbox": LACKING}, {"mailbox": WHOLE}, Status.NOT_SET_UP),
+        ({"mailbox": LACKING}, {"mailbox": Mailbox(OTHER_GUID)}, Status.NOT_SET_UP),
+        ({"sign_in_forced": True}, {"mailbox": UNTOLD, "sign_in_forced": False}, Status.NOT_SET_UP),
+        ({"sign_in_forced": True}, {"mailbox": LACKING}, Status.NO_CAPABILITY),
+        ({"mailbox": LACKING}, {"mailbox": UNTOLD, "sign_in_forced": True}, Status.NO_CAPABILITY),
+        ({"sign_in_forced": True}, {"policy": OFF}, Status.SWITCHED_OFF),
+        ({"policy": OFF}, {"mailbox": LACKING}, Status.NO_CAPABILITY),
+        ({"policy": OFF}, {"mailbox": UNTOLD, "sign_in_forced": True}, Status.SWITCHED_OFF),
+        ({"policy": OFF}, {"policy": ON}, Status.NOT_SET_UP),
+        ({"policy": OFF}, {"policy": ON, "sign_in_forced": True}, Status.SIGN_IN_REQUIRED),
+        ({"mailbox": LACKING}, {"mailbox": UNTOLD, "page": PUBLIC}, Status.PUBLISHED),
+        ({"mailbox": LACKING}, {"mailbox": NoMailbox(), "page": None}, Status.NO_MAILBOX),
+        ({"page": SignInAsked()}, {"mailbox": UNTOLD}, Status.NOT_SET_UP),
+        ({}, {"mailbox": UNTOLD}, Status.NOT_SET_UP),
+    ],
+)
+def test_what_is_told_anew_wins_over_what_was_told_before(before, after, expected):
+    row = row_of(**{"page": NoPage(404), **before})
+
+    assert row_of(row, **{"page": NoPage(404), "is_exchange_silent": True, **after}).status is expected
+
+
+def test_without_a_row_of_before_or_with_exchange_left_out_nothing_stands():
+    assert row_of(None, mailbox=UNTOLD, page=NoPage(404), is_exchange_silent=True).status is Status.NOT_SET_UP
+    assert row_of(row_of(mailbox=LACKING, page=NoPage(404)), mailbox=BARE, page=NoPage(404)).status is Status.NOT_SET_UP
+
+
 def test_only_scans_set_the_scan_id():
     assert row_of(row_of(scan_id="s1"), scan_id=None).scan_id == "s1"
     assert row_of(None, scan_id=None).scan_id is None
@@ -229,6 +282,9 @@ LOOKS = st.lists(
             {"mailbox": SILENT, "page": None},
             {"mailbox": NoMailbox(), "page": None},
             {"mailbox": BARE},
+            {"mailbox": LACKING, "page": NoPage(404)},
+            {"page": NoPage(404), "policy": OFF},
+            {"mailbox": UNTOLD, "page": NoPage(404), "is_exchange_silent": True},
             {"mailbox": Mailbox(OTHER_GUID)},
         ]
     ),

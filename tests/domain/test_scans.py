@@ -102,3 +102,14 @@ def test_a_scan_that_goes_on_at_its_pace_ends_when_all_are_asked(probed, total, 
     end = estimated_end(NOW - timedelta(minutes=10), NOW, probed, total)
 
     assert end == (None if minutes is None else NOW + timedelta(minutes=minutes))
+
+
+@given(MOMENTS, MOMENTS, st.integers(-1, 10**7), st.integers(-1, 10**7))
+def test_no_pace_however_slow_is_beyond_estimation(started_at, now, probed, total):
+    end = estimated_end(started_at, now, probed, total)
+
+    assert end is None or end.tzinfo is not None
+
+
+def test_an_end_beyond_all_calendars_is_not_told():
+    assert estimated_end(NOW - timedelta(days=4000), NOW, 1, 10**7) is None

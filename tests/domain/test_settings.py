@@ -1,8 +1,17 @@
 """Settings: every default, every wrong value told with what is right, all at once and without a secret."""
 
+import re
 from contextlib import suppress
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +29,7 @@ from atlas.settings import (
     api_access_of,
     schedule_of,
 )
+from local.simulator.certificate import registered_certificate
 
 TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 APP = "11111111-1111-4111-8111-111111111111"
@@ -27,9 +37,15 @@ IDENTITY = "22222222-2222-4222-8222-222222222222"
 STORAGE = "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=c2VjcmV0a2V5;EndpointSuffix=core.windows.net"
 TABLES = "https://x.table.core.windows.net"
 LEAST = {"TENANT_ID": TENANT, "AzureWebJobsStorage": STORAGE}
-KEY = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
-PEM = f"{KEY}-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
 SCRIPT_BOUND = "hunter2~Zz"
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory):
+    """A certificate behind its private key."""
+    path = tmp_path_factory.mktemp("certificate") / "app.pem"
+    registered_certificate(path)
+    return path.read_text()
 
 
 def load(**more):
@@ -83,6 +99,7 @@ def test_an_empty_value_counts_as_absent():
         ("HISTORY_DAYS", "1", "history_days", 1),
         ("SCAN_SCHEDULE", "*/30 * * * * *", "scan_schedule", "*/30 * * * * *"),
         ("SCAN_SCHEDULE", "0 30 9 * Jan Mon", "scan_schedule", "0 30 9 * Jan Mon"),
+        ("SCAN_SCHEDULE", "0 */15,7 2-4/2 1,15 jan-MAR 1-5", "scan_schedule", "0 */15,7 2-4/2 1,15 jan-MAR 1-5"),
         ("API_ACCESS", "entra", "api_access", "entra"),
     ],
 )
@@ -98,7 +115,7 @@ def test_a_right_value_is_read(name, value, attribute, read):
         ("MANAGED_IDENTITY_CLIENT_ID", "me", "GUID"),
         ("FEDERATED_IDENTITY_CLIENT_ID", "me", "GUID"),
         ("AZURE_CLIENT_CERTIFICATE_PATH", "/nowhere/at/all.pem", "path of a PEM file"),
-        ("AZURE_CLIENT_CERTIFICATE_PATH", PEM + "x" * 5000, "path of a PEM file"),
+        ("AZURE_CLIENT_CERTIFICATE_PATH", "-----BEGIN CERTIFICATE-----\n" + "x" * 5000, "path of a PEM file"),
         ("AZURE_CLIENT_CERTIFICATE", "no PEM", "PEM text"),
         ("SSL_CERT_FILE", "/nowhere/at/all.pem", "certificate authorities"),
         ("SSL_CERT_FILE", "x" * 5000, "certificate authorities"),
@@ -127,9 +144,28 @@ def test_a_right_value_is_read(name, value, attribute, read):
         ),
         ("AZURE_AUTHORITY_HOST", "http://127.0.0.1:8080", "https"),
         ("StatusStorage", "AccountName=x", "connection string"),
+        ("StatusStorage", "AccountName=x;AccountKey=", "connection string"),
+        ("StatusStorage", "AccountName=x;;AccountKey=aGFsbG8=", "connection string"),
+        ("StatusStorage", "SharedAccessSignature=sv=2022&sig=x", "connection string"),
+        ("StatusStorage", "AccountName=x;AccountKey=aGFsbG8=;TableEndpoint=http://[broken", "connection string"),
         ("SCAN_SCHEDULE", "0 3 * * *", "six fields"),
         ("SCAN_SCHEDULE", "0 0 25 * * *", "six fields"),
         ("SCAN_SCHEDULE", "every night at three o clock", "six fields"),
+        *(
+            ("SCAN_SCHEDULE", odd, "six fields")
+            for odd in (
+                "0 0 3 L * *",
+                "0 0 3 l * *",
+                "0 0 3 * * L5",
+                "0 0 3 * * 5#3",
+                "0 0 3 ? * *",
+                "0 0 R * * *",
+                "0 0 R(1-5) * * *",
+                "0 0 3 15W * *",
+                "0 0 3 * * * 2027",
+                "@daily",
+            )
+        ),
         *(("PROBE_CONCURRENCY", value, "1 to 64") for value in ("0", "65", "-1", "four", "1.5")),
         *(("HISTORY_DAYS", value, "1 to 3650") for value in ("0", "3651", "a month")),
         *((name, "perhaps", "true or false") for name in ("PROBE_AVAILABILITY", "EXCHANGE_EVIDENCE", "SHARED_PAGES")),
@@ -150,6 +186,43 @@ def test_a_wrong_value_is_named_with_what_it_should_be(name, value, right):
 def test_a_file_that_holds_something_else_is_told(tmp_path, name, content):
     path = tmp_path / "odd.pem"
     path.write_bytes(content)
+
+    assert any(name in told and "PEM file" in told for told in problems(**{name: str(path)}))
+
+
+def broken(pem: str) -> str:
+    """The same blocks with nothing readable in them."""
+    return re.sub(r"(?<=-----\n)[^-]+", "YWJj\n", pem)
+
+
+def test_a_certificate_counts_in_any_order_and_with_what_tools_write_around_it(pem):
+    key, certificate = pem.split("-----END PRIVATE KEY-----\n")
+    key += "-----END PRIVATE KEY-----\n"
+    for text in (
+        pem,
+        certificate + key,
+        f"Bag Attributes\n{certificate}Bag Attributes\n{key}",
+        pem.replace("\n", "\r\n"),
+    ):
+        assert isinstance(load(AZURE_CLIENT_ID=APP, AZURE_CLIENT_CERTIFICATE=text).sign_in, ClientCertificate)
+
+
+def test_a_certificate_that_cannot_be_signed_with_is_refused(pem):
+    key = load_pem_private_key(pem.encode(), password=None)
+    certificate = pem[pem.index("-----BEGIN CERTIFICATE-----") :]
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hunter2"))
+    elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    for text in (certificate, broken(pem), locked.decode() + certificate, elliptic.decode() + certificate):
+        (told,) = problems(AZURE_CLIENT_ID=APP, AZURE_CLIENT_CERTIFICATE=text)
+        assert told.startswith("AZURE_CLIENT_CERTIFICATE is set; it should be PEM text")
+        assert not set(text.splitlines()) & set(told.splitlines())
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"])
+def test_a_file_whose_certificate_cannot_be_read_is_told_before_anybody_signs_in(tmp_path, pem, name):
+    path = tmp_path / "broken.pem"
+    path.write_text(broken(pem))
 
     assert any(name in told and "PEM file" in told for told in problems(**{name: str(path)}))
 
@@ -212,13 +285,13 @@ def test_settings_do_not_show_their_secrets(tmp_path):
     assert "c2VjcmV0a2V5" not in repr(settings) + repr(settings.storage)
 
 
-def test_each_way_to_sign_in_is_told_by_what_is_set(tmp_path):
+def test_each_way_to_sign_in_is_told_by_what_is_set(tmp_path, pem):
     path = tmp_path / "app.pem"
-    path.write_text(PEM)
+    path.write_text(pem)
 
     secret = load(AZURE_CLIENT_ID=APP, AZURE_CLIENT_SECRET="s").sign_in
     from_file = load(AZURE_CLIENT_ID=APP, AZURE_CLIENT_CERTIFICATE_PATH=str(path)).sign_in
-    from_text = load(AZURE_CLIENT_ID=APP, AZURE_CLIENT_CERTIFICATE=PEM).sign_in
+    from_text = load(AZURE_CLIENT_ID=APP, AZURE_CLIENT_CERTIFICATE=pem).sign_in
 
     assert isinstance(secret, ClientSecret)
     assert secret.secret.get_secret_value() == "s"
@@ -241,11 +314,11 @@ def test_each_way_to_sign_in_is_told_by_what_is_set(tmp_path):
         (["FEDERATED_IDENTITY_CLIENT_ID", "MANAGED_IDENTITY_CLIENT_ID"], ["at most one kind"]),
     ],
 )
-def test_a_sign_in_that_is_not_whole_or_not_one_is_refused(given_names, words):
+def test_a_sign_in_that_is_not_whole_or_not_one_is_refused(pem, given_names, words):
     values = {
         "AZURE_CLIENT_ID": APP,
         "AZURE_CLIENT_SECRET": "s",
-        "AZURE_CLIENT_CERTIFICATE": PEM,
+        "AZURE_CLIENT_CERTIFICATE": pem,
         "FEDERATED_IDENTITY_CLIENT_ID": IDENTITY,
         "MANAGED_IDENTITY_CLIENT_ID": IDENTITY,
     }

@@ -153,31 +153,33 @@ def test_the_counts_of_all_lanes_add_up():
 def test_a_walk_that_came_through_tells_the_totals_of_the_rows():
     walk = replace(WALK, counts=Counts({"published": 9}, 2, 5).to_dict(), warnings=["w"])
 
-    closing = walk.closing(GoneAnswer({"published": 7}, gone=1, unconfirmed=3, still_licensed=6))
+    closing = walk.closing(GoneAnswer({"published": 7}, unconfirmed=3, still_licensed=6))
 
     assert (closing.by_status, closing.unrecorded, closing.throttled_waits) == ({"published": 7}, 2, 5)
     assert (closing.missed, closing.unconfirmed, closing.error, closing.warnings) == (4, 3, None, ["w"])
 
 
 def test_a_walk_that_broke_off_tells_what_it_counted():
-    closing = replace(WALK, counts=Counts({"published": 9}, 2, 5).to_dict()).failing("why")
+    closing = replace(WALK, listed=40, counts=Counts({"published": 9}, 2, 5).to_dict()).failing("why")
 
     assert (closing.by_status, closing.unrecorded, closing.throttled_waits) == ({"published": 9}, 2, 5)
-    assert closing.error == "why"
+    assert (closing.error, closing.listed) == ("why", 40)
 
 
 @pytest.mark.parametrize(
-    ("organization", "mailboxes", "count", "words"),
+    ("organization", "mailboxes", "policies", "count", "words"),
     [
-        (None, None, 0, []),
-        ("refused", None, 1, ["refused", "BookingsAuthEnabled"]),
-        (None, "refused", 1, ["refused", "Microsoft Graph", "capability"]),
-        ("refused", "also refused", 1, ["also refused", "capability", "BookingsAuthEnabled"]),
-        (None, "", 0, []),
+        (None, None, None, 0, []),
+        ("refused", None, None, 1, ["refused", "BookingsAuthEnabled", "organisation's policy"]),
+        (None, "refused", "", 1, ["refused", "Microsoft Graph", "capabilities", "mailbox policies"]),
+        (None, None, "refused", 1, ["refused", "mailbox policies"]),
+        ("refused", None, "late", 1, ["refused", "mailbox policies", "BookingsAuthEnabled"]),
+        ("refused", "also refused", "", 1, ["also refused", "capabilities", "BookingsAuthEnabled"]),
+        (None, "", "", 0, []),
     ],
 )
-def test_whatever_exchange_did_not_tell_is_one_warning(organization, mailboxes, count, words):
-    warnings = exchange_warnings(organization, mailboxes)
+def test_whatever_exchange_did_not_tell_is_one_warning(organization, mailboxes, policies, count, words):
+    warnings = exchange_warnings(organization, mailboxes, policies)
 
     assert len(warnings) == count
     assert all(word in warnings[0] for word in words)

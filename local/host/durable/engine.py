@@ -218,6 +218,7 @@ class Engine:
     def _continue_as_new(self, instance: Instance, input_text: str) -> None:
         instance.execution.close()
         instance.execution = Execution(json.dumps(input_text))
+        instance.custom_status = None  # as DurableTask does: each generation shows its own
         # What came in by name is for whoever runs under this id; results are for the generation that asked.
         instance.inbox = [message for message in instance.inbox if message.event_type == EventType.EVENT_RAISED]
         self._begin(instance)
