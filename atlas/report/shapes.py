@@ -5,11 +5,12 @@ from typing import Any
 
 from atlas.domain.page_urls import anonymous_url
 from atlas.domain.scans import Scan
-from atlas.domain.user_rows import MeetingType, UserRow
+from atlas.domain.user_rows import UserRow
 from atlas.scan.checking import Health
 from atlas.scan.free_times import FreeTimes, NoFreeTimes
 from atlas.scan.listing import ToldChange
 from atlas.scan.looking_up import Found
+from atlas.tables.status_rows import meeting_type_dict
 
 
 def user_shape(row: UserRow) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def user_shape(row: UserRow) -> dict[str, Any]:
         "reason": row.reason,
         "url": row.url,
         "anonymousUrl": anonymous_url(row.url) if row.url else None,
-        "meetingTypes": None if row.meeting_types is None else [*map(meeting_type_shape, row.meeting_types)],
+        "meetingTypes": None if row.meeting_types is None else [*map(meeting_type_dict, row.meeting_types)],
         "bookable": row.bookable,
         "policyVerdict": row.policy_verdict and str(row.policy_verdict),
         "policyReason": row.policy_reason,
@@ -38,17 +39,6 @@ def user_shape(row: UserRow) -> dict[str, Any]:
         "checkedAt": moment_text(row.checked_at),
         "changedAt": moment_text(row.changed_at),
         "scanId": row.scan_id,
-    }
-
-
-def meeting_type_shape(meeting_type: MeetingType) -> dict[str, Any]:
-    """A meeting type."""
-    return {
-        "id": meeting_type.type_id,
-        "title": meeting_type.title,
-        "durationMinutes": meeting_type.duration_minutes,
-        "isOnline": meeting_type.is_online,
-        "url": meeting_type.url,
     }
 
 
@@ -66,7 +56,7 @@ def free_times_shape(times: FreeTimes | NoFreeTimes, zone_name: str) -> dict[str
         "from": times.window.start.astimezone(zone).isoformat(),
         "to": times.window.end.astimezone(zone).isoformat(),
         "timeZone": zone_name,
-        "meetingType": times.meeting_type and meeting_type_shape(times.meeting_type),
+        "meetingType": times.meeting_type and meeting_type_dict(times.meeting_type),
         "items": [
             {
                 "status": item.status,

@@ -1,7 +1,7 @@
 """Takes the census of a scan: the organisation once, mailboxes page by page, then licensed users page by page."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence
@@ -9,8 +9,9 @@ from atlas.domain.payloads import Ews, MailboxesAnswer, MailboxesOrder, Organiza
 from atlas.domain.scans import ScanState
 from atlas.domain.users import LicensedUser
 from atlas.domain.walk import few_of
+from atlas.microsoft365.exchange import MailboxesPage, PoliciesPage
 from atlas.microsoft365.failures import ListingExpired, TenantFailure, Throttled, Unreachable
-from atlas.scan.ports import Tools
+from atlas.scan.ports import Mailboxes, Tools
 from atlas.tables.store import StorageFailure, StorageUnavailable
 
 READS_AT_ONCE = 16
@@ -39,27 +40,33 @@ async def read_organization(tools: Tools, scan_id: str, *, is_last_attempt: bool
 
 async def list_mailboxes(tools: Tools, order: MailboxesOrder) -> MailboxesAnswer:
     """Put one page of all mailboxes into the census. A failure makes the whole listing of no use, and says why."""
-    if tools.mailboxes is None:
-        return MailboxesAnswer(problem="Exchange is not asked, by EXCHANGE_EVIDENCE")
-    try:
-        page = await tools.mailboxes.get_mailboxes_page(order.link)
+
+    async def put(mailboxes: Mailboxes) -> MailboxesPage:
+        page = await mailboxes.get_mailboxes_page(order.link)
         await tools.census.add_mailboxes(order.scan_id, page.mailboxes)
-        await _note_warnings(tools, order.scan_id, page.warnings)
-    except ListingExpired as failure:
-        return MailboxesAnswer(problem=str(failure), is_expired=True)
-    except (TenantFailure, StorageFailure) as failure:
-        wait_seconds = _wait_seconds(failure, is_last_attempt=order.is_last_attempt)
-        return MailboxesAnswer(problem=str(failure), wait_seconds=wait_seconds)
-    return MailboxesAnswer(link=page.next_link)
+        return page
+
+    return await _listed(tools, order, put)
 
 
 async def list_mailbox_policies(tools: Tools, order: MailboxesOrder) -> MailboxesAnswer:
-    """Put the EWS settings of one page of mailboxes into the census; a failure makes the whole listing of no use."""
+    """As ``list_mailboxes``, for the EWS settings of the mailboxes."""
+
+    async def put(mailboxes: Mailboxes) -> PoliciesPage:
+        page = await mailboxes.get_policies_page(order.link)
+        await tools.census.add_policies(order.scan_id, page.scopes)
+        return page
+
+    return await _listed(tools, order, put)
+
+
+async def _listed(
+    tools: Tools, order: MailboxesOrder, put: Callable[[Mailboxes], Awaitable[MailboxesPage | PoliciesPage]]
+) -> MailboxesAnswer:
     if tools.mailboxes is None:
         return MailboxesAnswer(problem="Exchange is not asked, by EXCHANGE_EVIDENCE")
     try:
-        page = await tools.mailboxes.get_policies_page(order.link)
-        await tools.census.add_policies(order.scan_id, page.scopes)
+        page = await put(tools.mailboxes)
         await _note_warnings(tools, order.scan_id, page.warnings)
     except ListingExpired as failure:
         return MailboxesAnswer(problem=str(failure), is_expired=True)

@@ -101,7 +101,7 @@ async def _start(tools: Tools, flows: Flows, scan: Scan) -> Scan:
     order = ScanOrder(scan.scan_id, tools.probe_concurrency, scanned_before)
     try:
         await flows.start_scan(order)
-    except BaseException:
+    except BaseException:  # whatever stops us here, a lock without a flow would hold the next scan back
         await _end(tools, scan, ScanState.FAILED, "the orchestration could not be started; the log says why")
         await tools.scans.release_lock(scan.scan_id)
         raise
