@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 import azure.durable_functions as df
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from azure.durable_functions.models.OrchestrationRuntimeStatus import OrchestrationRuntimeStatus as Runtime
 
 from atlas.domain.payloads import ScanOrder
@@ -54,7 +55,7 @@ class DurableFlows:
         """Remove the histories of flows that ended and were created before ``moment``."""
         await _asked(self._client.purge_instance_history_by(EARLIEST, moment, ENDED))
 
-    async def _listed(self, instance_id: str) -> df.DurableOrchestrationStatus | None:
+    async def _listed(self, instance_id: str) -> DurableOrchestrationStatus | None:
         """The flow from the list of all: ``get_status`` gives the same empty status for 404 and for 500."""
         found = await _asked(self._client.get_status_by(EARLIEST, None, None, instance_id))
         return next((status for status in found if status.instance_id == instance_id), None)
