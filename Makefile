@@ -18,7 +18,7 @@ PORT ?= 7071
 USERS ?= 200
 export PORT USERS
 
-.PHONY: help demo host test check format locks clean
+.PHONY: help demo host test check format bench locks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -42,6 +42,9 @@ check: $(READY) ## format, lint, types, locks, then the tests: what CI runs
 format: .venv/.ready ## put the code into its format, and mend what lint can mend
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
+
+bench: $(READY) ## measure what the product contract promises, as a table and as bench.json (QUICK=1: a tenth of it)
+	@$(PYTHON) -m benchmarks
 
 locks: $(UV) ## compile the locked requirements anew from pyproject.toml
 	$(LOCK) -o requirements.txt
