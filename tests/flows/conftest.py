@@ -28,15 +28,18 @@ class Tenant:
         self.pages = pages
         self.organization: list[dict[str, Any]] = []
         self.mailboxes: list[dict[str, Any]] = []
+        self.policies: list[dict[str, Any]] = []
         self.users: list[dict[str, Any]] = []
         self.probes: list[dict[str, Any]] = []
         self.to_forget = 0
         self.broken: set[str] = set()
+        self.break_message = ""
 
     def activities(self) -> dict[str, Callable[[Any], Any]]:
         whole = {
             names.READ_ORGANIZATION: self._read_organization,
             names.LIST_MAILBOXES: self._list_mailboxes,
+            names.LIST_MAILBOX_POLICIES: self._list_mailbox_policies,
             names.LIST_USERS: self._list_users,
             names.PROBE_USER: self._probe_user,
             names.MARK_GONE: self._mark_gone,
@@ -48,7 +51,7 @@ class Tenant:
     def _breaking(self, name: str, activity: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def answer(value: Any) -> Any:
             if name in self.broken:
-                raise RuntimeError(f"{name} is broken")
+                raise RuntimeError(self.break_message or f"{name} is broken")
             return activity(value)
 
         return answer
@@ -60,6 +63,10 @@ class Tenant:
     def _list_mailboxes(self, order: dict[str, Any]) -> dict[str, Any]:
         assert order["scan_id"] == SCAN_ID
         return self.mailboxes.pop(0) if self.mailboxes else {}
+
+    def _list_mailbox_policies(self, order: dict[str, Any]) -> dict[str, Any]:
+        assert order["scan_id"] == SCAN_ID
+        return self.policies.pop(0) if self.policies else {}
 
     def _list_users(self, order: dict[str, Any]) -> dict[str, Any]:
         if self.users:
@@ -94,9 +101,10 @@ class Scan:
 
     @property
     def closing(self) -> dict[str, Any]:
-        """With what the scan was closed, once."""
-        (closing,) = self.engine.calls(names.CLOSE_SCAN)
-        return dict(closing)
+        """With what the scan was closed, whatever it took."""
+        first, *others = self.engine.calls(names.CLOSE_SCAN)
+        assert all(other == first for other in others)
+        return dict(first)
 
     def probed(self) -> list[tuple[int, int]]:
         """Page and place of every probe, in order."""

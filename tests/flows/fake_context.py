@@ -124,6 +124,9 @@ class Instance:
     payload: str
     history: list[Done] = field(default_factory=list)
     status: Any = None
+    """What the flow shows now; continuing as new drops it."""
+    shown: list[Any] = field(default_factory=list)
+    """The status at every wait."""
     result: Any = None
     failure: Exception | None = None
     has_ended: bool = False
@@ -210,6 +213,7 @@ class Engine:
         if context._status is not None:
             instance.status = json.loads(context._status)
             self.payloads.append(context._status)
+        instance.shown.append(instance.status)
 
     def _ended(self, instance: Instance, context: FakeContext, result: Any) -> None:
         assert not context._open, "a flow waits for all it has asked for"
@@ -220,7 +224,7 @@ class Engine:
             instance.result, instance.has_ended = json.loads(sendable(result)), True
             return
         assert result is None
-        instance.payload, instance.history = context._next, []
+        instance.payload, instance.history, instance.status = context._next, [], None
         instance.inputs.append(instance.payload)
         self.payloads.append(instance.payload)
 

@@ -102,6 +102,7 @@ async def test_a_long_lane_continues_as_new_and_carries_everything():
     engine, done = await run(tenant, width=1, last=users)
 
     assert len(done.generations) == 3
+    assert all(status is not None for status in done.shown)
     assert done.result == {"by_status": {"published": users}, "unrecorded": 0, "throttled_waits": 1}
     assert engine.timers[0] == 7
     assert all(len(history) <= 2 * TURNS_PER_GENERATION for history in done.generations)

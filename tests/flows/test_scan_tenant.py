@@ -6,7 +6,7 @@ import pytest
 
 from atlas.domain.walk import exchange_warnings
 from orchestrators import names
-from orchestrators.scan_tenant import ATTEMPTS, LONGEST_WAIT_SECONDS, PAGES_PER_GENERATION, RESTARTS
+from orchestrators.scan_tenant import ATTEMPTS, CLOSING_PAUSE, LONGEST_WAIT_SECONDS, PAGES_PER_GENERATION, RESTARTS
 from tests.flows.conftest import SCAN_ID, Tenant
 
 REFUSED = "outlook.office365.com answered 403: grant the application permission Exchange.ManageAsApp"
@@ -28,6 +28,7 @@ async def test_a_scan_goes_its_way_in_order(scan):
     assert called == [
         names.READ_ORGANIZATION,
         names.LIST_MAILBOXES,
+        names.LIST_MAILBOX_POLICIES,
         names.LIST_USERS,
         names.PROBE_USER,
         names.MARK_GONE,
@@ -71,8 +72,9 @@ async def test_histories_grow_with_pages_and_not_with_users(scan):
 async def test_the_scan_continues_as_new_and_carries_everything(scan):
     pages = [3] * (2 * PAGES_PER_GENERATION + 1)
     tenant = Tenant(*pages)
-    tenant.organization = [{"sign_in_forced": True, "problem": None}]
-    tenant.mailboxes = [{"warnings": ["Exchange: odd object"]}]
+    ews = {"access": "block", "policy": "EnforceAllowList", "ews_enabled": None}
+    tenant.organization = [{"sign_in_forced": True, "problem": None, "ews": ews}]
+    tenant.policies = [{"problem": "Get-CASMailbox answered 503"}]
 
     done = await scan(tenant)
 
@@ -81,10 +83,97 @@ async def test_the_scan_continues_as_new_and_carries_everything(scan):
     assert len(done.engine.calls(names.READ_ORGANIZATION)) == 1
     assert {order["sign_in_forced"] for order in done.engine.calls(names.PROBE_USER)} == {True}
     assert {order["scanned_before"] for order in done.engine.calls(names.PROBE_USER)} == {True}
+    assert {order["is_exchange_silent"] for order in done.engine.calls(names.PROBE_USER)} == {True}
+    assert all(order["organization_ews"] == ews for order in done.engine.calls(names.PROBE_USER))
     assert {order["has_mailboxes"] for order in done.engine.calls(names.LIST_USERS)} == {True}
-    assert done.closing["warnings"] == ["Exchange: odd object"]
+    assert {order["has_policies"] for order in done.engine.calls(names.LIST_USERS)} == {False}
+    assert done.closing["warnings"] == exchange_warnings(None, None, "Get-CASMailbox answered 503")
     assert done.instance.status["listed"] == sum(pages)
     assert done.instance.status["total"] == sum(pages)
+
+
+async def test_every_generation_shows_the_lanes_that_run_from_its_first_wait_on(scan):
+    """Continuing as new drops what was shown; a scan that is stopped then has to name its lanes all the same."""
+    done = await scan(Tenant(*[3] * (2 * PAGES_PER_GENERATION + 1)))
+
+    first = next(place for place, status in enumerate(done.instance.shown) if status)
+    assert all(status["lanes"] == 3 for status in done.instance.shown[first:])
+    assert [status["page"] for status in done.instance.shown[first:]] == sorted(
+        status["page"] for status in done.instance.shown[first:]
+    )
+
+
+@pytest.mark.parametrize(
+    ("organization", "mailboxes", "policies", "is_silent"),
+    [
+        ({}, {}, {}, False),
+        ({"asks_exchange": False}, {}, {}, False),
+        ({"problem": REFUSED}, {}, {}, True),
+        ({}, {"problem": REFUSED}, {}, True),
+        ({}, {}, {"problem": REFUSED}, True),
+    ],
+)
+async def test_each_probe_is_told_whether_exchange_was_asked_and_did_not_tell(
+    scan, organization, mailboxes, policies, is_silent
+):
+    tenant = Tenant(3)
+    tenant.organization, tenant.mailboxes, tenant.policies = [organization], [mailboxes], [policies]
+
+    done = await scan(tenant)
+
+    assert {order["is_exchange_silent"] for order in done.engine.calls(names.PROBE_USER)} == {is_silent}
+
+
+async def test_a_scan_that_is_not_let_in_ends_without_a_word(scan):
+    tenant = Tenant(3)
+    tenant.organization = [{"is_let_in": False}]
+
+    done = await scan(tenant)
+
+    assert [name for name, _ in done.engine.called] == [names.READ_ORGANIZATION]
+    assert done.instance.result is None
+    assert done.instance.failure is None
+
+
+async def test_a_close_that_fails_is_tried_again_after_a_pause(scan):
+    tenant = Tenant(2)
+    failures = [RuntimeError("storage is away")] * (ATTEMPTS - 1)
+    close = tenant._close_scan
+
+    def breaks(closing):
+        if failures:
+            raise failures.pop()
+        return close(closing)
+
+    tenant._close_scan = breaks
+    done = await scan(tenant)
+
+    assert done.instance.result == {"state": "completed"}
+    assert done.engine.timers == [CLOSING_PAUSE.total_seconds()] * (ATTEMPTS - 1)
+    assert len(done.engine.calls(names.CLOSE_SCAN)) == ATTEMPTS
+
+
+async def test_a_close_that_never_works_fails_the_flow_and_does_not_go_on_for_ever(scan):
+    tenant = Tenant(2)
+    tenant.broken = {names.CLOSE_SCAN}
+
+    done = await scan(tenant)
+
+    assert done.instance.failure is not None
+    assert len(done.engine.calls(names.CLOSE_SCAN)) == ATTEMPTS
+
+
+async def test_a_scan_that_breaks_off_tells_one_line_and_what_it_had_listed(scan):
+    tenant = Tenant(4, 4)
+    tenant.broken = {names.MARK_GONE}
+    tenant.break_message = "no row\nTraceback (most recent call last):\n  File x"
+
+    done = await scan(tenant)
+
+    assert "no row" in done.closing["error"]
+    assert "\n" not in done.closing["error"]
+    assert "Traceback" not in done.closing["error"]
+    assert done.closing["listed"] == 8
 
 
 async def test_the_ids_of_all_flows_are_derived_from_the_scans(scan):
@@ -151,12 +240,14 @@ async def test_exchange_that_refuses_is_one_warning_that_names_the_grant(scan):
 
 async def test_a_mailbox_listing_is_read_page_by_page(scan):
     tenant = Tenant(1)
-    tenant.mailboxes = [{"link": "a"}, {"link": "b", "warnings": ["w"]}, {"warnings": ["w", "v"]}]
+    tenant.mailboxes = [{"link": "a"}, {"link": "b"}, {}]
+    tenant.policies = [{"link": "c"}, {}]
 
     done = await scan(tenant)
 
     assert [order["link"] for order in done.engine.calls(names.LIST_MAILBOXES)] == [None, "a", "b"]
-    assert done.closing["warnings"] == ["w", "v"]
+    assert [order["link"] for order in done.engine.calls(names.LIST_MAILBOX_POLICIES)] == [None, "c"]
+    assert done.closing["warnings"] == []
     assert done.engine.calls(names.LIST_USERS)[0]["has_mailboxes"] is True
 
 
@@ -179,7 +270,20 @@ async def test_a_mailbox_listing_that_expires_twice_is_dropped_whole_with_one_wa
     done = await scan(tenant)
 
     assert done.engine.calls(names.LIST_USERS)[0]["has_mailboxes"] is False
-    assert done.closing["warnings"] == exchange_warnings(None, expired["problem"])
+    assert done.closing["warnings"] == exchange_warnings(None, expired["problem"], "")
+    assert done.engine.calls(names.LIST_MAILBOX_POLICIES) == []
+
+
+async def test_a_listing_of_policies_that_expires_twice_leaves_the_mailboxes(scan):
+    tenant = Tenant(1)
+    expired = {"problem": "the listing is too old", "is_expired": True}
+    tenant.policies = [{"link": "a"}, expired, {"link": "b"}, expired]
+
+    done = await scan(tenant)
+
+    listed = done.engine.calls(names.LIST_USERS)[0]
+    assert (listed["has_mailboxes"], listed["has_policies"]) == (True, False)
+    assert done.closing["warnings"] == exchange_warnings(None, None, expired["problem"])
 
 
 async def test_a_mailbox_listing_that_breaks_off_later_is_dropped_whole(scan):
@@ -190,19 +294,6 @@ async def test_a_mailbox_listing_that_breaks_off_later_is_dropped_whole(scan):
 
     assert done.engine.calls(names.LIST_USERS)[0]["has_mailboxes"] is False
     assert len(done.closing["warnings"]) == 1
-
-
-async def test_a_flood_of_warnings_fits_what_durable_and_the_row_can_hold(scan):
-    tenant = Tenant(1)
-    tenant.mailboxes = [
-        {"link": str(page), "warnings": [f"Exchange: object {page}-{n} {'x' * 280}" for n in range(100)]}
-        for page in range(5)
-    ] + [{}]
-
-    done = await scan(tenant)
-
-    assert 1 < len(done.closing["warnings"]) <= 30
-    assert "more" in done.closing["warnings"][-1]
 
 
 async def test_a_listing_of_users_that_fails_closes_the_scan_as_failed(scan):
@@ -278,7 +369,14 @@ async def test_a_listing_that_always_expires_ends_the_scan(scan):
 
 
 @pytest.mark.parametrize(
-    "name", sorted({names.READ_ORGANIZATION, names.LIST_MAILBOXES, names.LIST_USERS, names.MARK_GONE})
+    "name",
+    [
+        names.READ_ORGANIZATION,
+        names.LIST_MAILBOXES,
+        names.LIST_MAILBOX_POLICIES,
+        names.LIST_USERS,
+        names.MARK_GONE,
+    ],
 )
 async def test_an_activity_that_raises_still_ends_in_the_close(scan, name):
     tenant = Tenant(2)
