@@ -18,9 +18,13 @@ from activities import (
 )
 from atlas import wiring
 from atlas.domain.scans import Scan, ScanState, new_scan_id
+from atlas.domain.walk import MOST_WARNINGS
 from atlas.microsoft365.calls import ATTEMPTS
+from atlas.tables.census import Census
 from atlas.tables.changes import BOOKINGS_CHANGES
+from atlas.tables.scan_log import ScanLog
 from atlas.tables.status_rows import change_of
+from atlas.tables.store import StorageUnavailable
 from local.simulator import Behaviour, Fault, TenantPlan, running
 from local.simulator.mixes import EVERY, HEALTHY
 from orchestrators import names
@@ -202,3 +206,152 @@ async def test_a_listing_that_leaves_somebody_out_marks_nobody_gone(tenant):
     assert (await tenant.rows())[user_id].status != "gone"
     assert scan.state is ScanState.INCOMPLETE
     assert len(scan.warnings) == 1
+
+
+def failing(monkeypatch, owner, name, times):
+    """Let a call to storage fail so many times; ``None``: for ever."""
+    original = getattr(owner, name)
+    left = [times]
+
+    async def fails(*args, **more):
+        if left[0] != 0:
+            left[0] = None if left[0] is None else left[0] - 1
+            raise StorageUnavailable("Table Storage does not answer: look at AzureWebJobsStorage")
+        return await original(*args, **more)
+
+    monkeypatch.setattr(owner, name, fails)
+
+
+HICCUPS = [
+    (ScanLog, "get_lock"),
+    (Census, "add_mailboxes"),
+    (Census, "add_policies"),
+    (Census, "add_users"),
+    (Census, "get_user"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name"), HICCUPS)
+async def test_a_hiccup_of_storage_ends_no_scan(tenant, monkeypatch, owner, name):
+    failing(monkeypatch, owner, name, 1)
+
+    engine, scan = await tenant.scan()
+
+    assert (scan.state, scan.error, scan.warnings) == (ScanState.COMPLETED, None, ())
+    assert set(await tenant.rows()) == set(tenant.licensed())
+    assert engine.timers[0] > 0
+
+
+async def test_storage_that_stays_away_is_told_in_its_own_words(tenant, monkeypatch):
+    failing(monkeypatch, Census, "add_users", None)
+
+    _, scan = await tenant.scan()
+
+    assert scan.state is ScanState.FAILED
+    assert "AzureWebJobsStorage" in scan.error
+    assert "Traceback" not in scan.error
+
+
+async def test_a_scan_that_breaks_off_tells_how_many_it_had_listed(tenant):
+    tenant.simulated.add_fault(Fault("graph.users.next", status=403, times=None))
+
+    _, scan = await tenant.scan()
+
+    assert scan.state is ScanState.FAILED
+    assert scan.users_listed == scan.users_probed == len(await tenant.rows())
+    assert 0 < scan.users_listed <= 10
+
+
+async def test_what_exchange_warns_of_stands_in_the_scan_and_travels_no_other_way(tenant, caplog):
+    warning = "The object Adele Vance has been corrupted, and it's in an inconsistent state."
+    tenant.simulated.behave(exchange={"warnings": (warning,)})
+    caplog.set_level("INFO")
+
+    engine, scan = await tenant.scan()
+
+    assert scan.state is ScanState.COMPLETED
+    assert scan.warnings == (f"Exchange: {warning}",)
+    assert "Adele" not in "\n".join(engine.payloads) + caplog.text
+    assert "1 more warnings" in caplog.text
+
+
+async def test_a_flood_of_warnings_fits_into_the_row_of_the_scan(tenant):
+    tenant.simulated.behave(exchange={"warnings": tuple(f"object {n} {'x' * 600}" for n in range(200))})
+
+    _, scan = await tenant.scan()
+
+    assert scan.state is ScanState.COMPLETED
+    assert len(scan.warnings) == MOST_WARNINGS + 1
+    assert max(map(len, scan.warnings)) < 400
+    assert "more" in scan.warnings[-1]
+
+
+@pytest.mark.parametrize("held_by", [None, "another scan"])
+async def test_a_scan_whose_lock_is_not_its_own_touches_nothing(tenant, held_by):
+    tools = await wiring.tools()
+    other = Scan(new_scan_id(datetime(2026, 11, 22, tzinfo=UTC), "0" * 8), ScanState.RUNNING, "http", tools.clock())
+    mine = Scan(new_scan_id(datetime(2026, 11, 23, tzinfo=UTC), "0" * 8), ScanState.PENDING, "http", tools.clock())
+    if held_by:
+        assert await tools.scans.take_lock(other, None)
+    await tools.scans.save(mine)
+    engine = Engine(FLOWS, {name: one.build().get_user_function() for name, one in ACTIVITIES.items()})
+
+    order = {"scan_id": mine.scan_id, "concurrency": 4, "scanned_before": False}
+    await engine.run(names.SCAN_TENANT, mine.scan_id, order)
+
+    lock = await tools.scans.get_lock()
+    assert (lock and lock.scan_id) == (other.scan_id if held_by else None)
+    assert await tools.scans.get(mine.scan_id) == mine
+    assert await tenant.rows() == {}
+    assert len(engine.called) == 1
+
+
+async def test_a_404_that_is_not_of_graph_itself_marks_nobody_gone(tenant):
+    await tenant.scan()
+    left = next(iter(tenant.licensed()))
+    tenant.simulated.change_user(left, "lose_licence")
+    tenant.simulated.add_fault(Fault("graph.part.user", status=404, error="UnknownError", times=None))
+
+    _, scan = await tenant.scan(scanned_before=True)
+
+    assert scan.state is ScanState.INCOMPLETE
+    assert (await tenant.rows())[left].status != "gone"
+    assert await tenant.changes() == []
+
+
+@pytest.mark.parametrize("silent", ["Get-OrganizationConfig", "Get-Mailbox", "Get-CASMailbox"])
+@pytest.mark.parametrize("tenant", [{"users": 61, "mix": EVERY}], indirect=True)
+@pytest.mark.parametrize("is_hidden", [False, True])
+async def test_exchange_that_does_not_tell_changes_nothing_that_it_told_before(tenant, silent, is_hidden):
+    tenant.simulated.behave(organization={"bookings_auth_enabled": is_hidden}, bookings={"auth_hides_pages": is_hidden})
+    await tenant.scan()
+    before = await tenant.rows()
+    tenant.simulated.add_fault(Fault(f"exchange.{silent}", status=503, times=None))
+
+    _, scan = await tenant.scan(scanned_before=True)
+
+    after = await tenant.rows()
+    known = [user_id for user_id in before if after[user_id].status != "unknown"]
+    assert scan.state is ScanState.COMPLETED
+    assert {user_id: after[user_id].status for user_id in known} == {
+        user_id: before[user_id].last_known_status for user_id in known
+    }
+    assert {"noCapability", "switchedOff"} < {row.status for row in before.values()}
+    assert await tenant.changes() == []
+
+
+async def test_the_newest_scan_that_finished_is_kept_however_old(tenant):
+    tools = await wiring.tools()
+    for day in (1, 2, 3):
+        state = ScanState.FAILED if day == 3 else ScanState.COMPLETED
+        at = datetime(2026, 1, day, tzinfo=UTC)
+        await tools.scans.save(Scan(new_scan_id(at, "0" * 8), state, "timer", at))
+    tenant.simulated.add_fault(Fault("graph.users", status=403, times=None))
+
+    await tenant.scan(scanned_before=True)
+
+    kept = [scan async for scan in tools.scans.each()]
+    last = await tools.scans.last_finished()
+    assert [scan.state for scan in kept] == [ScanState.FAILED, ScanState.COMPLETED]
+    assert last is not None
+    assert last.started_at == datetime(2026, 1, 2, tzinfo=UTC)

@@ -164,6 +164,13 @@ async def test_custom_status_is_seen_while_running_and_after(sample: Sample):
     await sample.post(f"terminate/{waiting}")
 
 
+async def test_continue_as_new_drops_the_custom_status_as_azure_does(sample: Sample):
+    done = await sample.ends(await sample.start("shows_only_at_first"))
+
+    assert done["output"] == "hello again"
+    assert done["customStatus"] is None
+
+
 async def test_continue_as_new_goes_on_under_the_same_id(sample: Sample):
     assert await sample.output_of("counts_down", 5) == "lift-off"
 

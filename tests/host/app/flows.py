@@ -217,6 +217,16 @@ def counts_down(context: df.DurableOrchestrationContext):
 
 
 @flows.orchestration_trigger(context_name="context")
+def shows_only_at_first(context: df.DurableOrchestrationContext):
+    if context.get_input() == "second":
+        return (yield context.call_activity("greet", "again"))
+    context.set_custom_status("the first generation")
+    yield context.call_activity("greet", "once")
+    context.continue_as_new("second")
+    return None
+
+
+@flows.orchestration_trigger(context_name="context")
 def counts_down_in_child(context: df.DurableOrchestrationContext):
     ended = yield context.call_sub_orchestrator("counts_down", context.get_input(), f"{context.instance_id}:child")
     return f"the child said {ended}"
