@@ -55,6 +55,8 @@ class Platform:
     """Where the host of the definition is to be found."""
     reached: set[str] = field(default_factory=set)
     sent: list[httpx.Request] = field(default_factory=list)
+    answers: list[httpx.Response] = field(default_factory=list)
+    """Of all that was sent through the gateway, in its order."""
     led_past: list[str] = field(default_factory=list)
     """Where a 202 led past the connector, which can not sign in there."""
 
@@ -176,6 +178,7 @@ class Platform:
             answer = await http.request(method.upper(), path, params=query or None, headers=told)
         if headers:
             self.sent.append(answer.request)
+            self.answers.append(answer)
         return answer
 
     def _sign_in(self) -> Mapping[str, str]:

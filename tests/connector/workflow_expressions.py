@@ -1,0 +1,116 @@
+"""As much of the workflow expression language as the recipes use: a maker's ``@equals(…)`` on what steps have answered.
+
+The language is that of Power Automate (Workflow Definition Language); an unknown function is an error.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+TOKEN = re.compile(r"\s*(?:'(?P<text>(?:[^']|'')*)'|(?P<name>\w+)|(?P<sign>\?\[|[\[\](),]))")
+EMBEDDED = re.compile(r"@\{(.+?)\}")
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "equals": lambda one, other: one == other,
+    "empty": lambda value: value is None or len(value) == 0,
+    "coalesce": lambda *values: next((value for value in values if value is not None), None),
+    "concat": lambda *values: "".join("" if value is None else str(value) for value in values),
+    "contains": lambda values, value: value in values,
+    "createArray": lambda *values: list(values),
+    "encodeUriComponent": lambda text: quote(text, safe=""),
+    "if": lambda condition, then, other: then if condition else other,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of a flow knows when an expression is evaluated."""
+
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """Of each step by its name: an answer has its body under ``body``."""
+    trigger: Any = None
+    item: Any = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """Those that look into the run, and those of values alone."""
+        return {
+            **FUNCTIONS,
+            "outputs": lambda name: self.outputs[name],
+            "body": lambda name: self.outputs[name]["body"],
+            "triggerBody": lambda: self.trigger,
+            "item": lambda: self.item,
+            "items": lambda _: self.item,
+            "variables": lambda name: self.variables[name],
+        }
+
+
+def evaluated(expression: str, run: Run) -> Any:
+    """The value of ``@…``."""
+    assert expression.startswith("@"), expression
+    parser = _Parser(expression[1:].strip(), run)
+    value = parser.value()
+    assert not parser.rest(), f"{parser.rest()!r} is left of {expression}"
+    return value
+
+
+def rendered(text: str, run: Run) -> str:
+    """A text with every ``@{…}`` in it replaced."""
+    return EMBEDDED.sub(lambda found: str(evaluated(f"@{found[1]}", run)), text)
+
+
+class _Parser:
+    def __init__(self, text: str, run: Run) -> None:
+        self._text = text
+        self._place = 0
+        self._functions = run.functions()
+
+    def rest(self) -> str:
+        return self._text[self._place :].strip()
+
+    def value(self) -> Any:
+        token = self._next()
+        if (text := token["text"]) is not None:
+            return text.replace("''", "'")
+        assert token["name"] in self._functions, f"{token[0]!r} in {self._text}"
+        self._expect("(")
+        found = self._functions[token["name"]](*self._arguments())
+        while self._peek() in {"[", "?["}:
+            may_be_missing = self._next()["sign"] == "?["
+            found = _member(found, self._next()["text"], may_be_missing=may_be_missing)
+            self._expect("]")
+        return found
+
+    def _arguments(self) -> list[Any]:
+        arguments: list[Any] = []
+        while self._peek() != ")":
+            arguments.append(self.value())
+            if self._peek() == ",":
+                self._next()
+        self._expect(")")
+        return arguments
+
+    def _peek(self) -> str | None:
+        found = TOKEN.match(self._text, self._place)
+        return found["sign"] if found else None
+
+    def _next(self) -> re.Match[str]:
+        found = TOKEN.match(self._text, self._place)
+        assert found, f"{self.rest()!r} in {self._text}"
+        self._place = found.end()
+        return found
+
+    def _expect(self, sign: str) -> None:
+        token = self._next()
+        assert token["sign"] == sign, f"{sign!r} is not before {self.rest()!r} in {self._text}"
+
+
+def _member(value: Any, path: str, *, may_be_missing: bool) -> Any:
+    """``body/url`` leads through two objects, as the names that the designer writes."""
+    for name in path.split("/"):
+        if may_be_missing and (value is None or name not in value):
+            return None
+        value = value[name]
+    return value
