@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from atlas.domain.availability import AvailabilityItem, Slot
 from atlas.domain.changes import Change, ChangeKind
 from atlas.domain.findings import Finding
+from atlas.domain.policy import Verdict
 from atlas.domain.scans import Scan, ScanState
 from atlas.domain.statuses import Status
 from atlas.domain.time_windows import TimeWindow
@@ -37,6 +38,8 @@ ROW = UserRow(
     url="https://outlook.office.com/bookwithme/user/a@contoso.com",
     meeting_types=(MeetingType("1", "Coffee", 30, is_online=True, url="https://contoso.com"),),
     bookable=False,
+    policy_verdict=Verdict.ON,
+    policy_reason="a setting",
     findings=(Finding.NOTHING_BOOKABLE,),
     last_known_status=Status.PUBLISHED,
     last_known_at=NOW,

@@ -15,6 +15,7 @@ from atlas import cli
 from atlas.domain.changes import ChangeKind
 from atlas.domain.findings import Finding
 from atlas.domain.learned import Reason
+from atlas.domain.policy import AGENT, EwsScope, ews_scope, judge_policy
 from atlas.domain.scans import ScanState
 from atlas.domain.statuses import Status
 from atlas.settings import Settings
@@ -159,3 +160,28 @@ def test_every_name_that_users_see_is_documented_and_no_other_is(
     table = table_of(section_of(document, heading), first_header)
 
     assert only_once(row[0] for row in table) == {str(name) for name in names}
+
+
+# Policy verdicts
+
+
+UNHEARD_OF = "EnforceSomethingNew"
+
+
+def scopes() -> Iterator[EwsScope | None]:
+    """Every kind of EWS settings that one scope can have, and those that were not learned."""
+    yield None
+    for policy in (None, "EnforceAllowList", "EnforceBlockList", UNHEARD_OF):
+        for entries in ([], [AGENT]):
+            for enabled in (True, False):
+                yield ews_scope(policy, entries, entries, ews_enabled=enabled)
+
+
+def test_every_policy_reason_is_documented_with_its_verdict_and_no_other_is():
+    judged = {judge_policy(organization, mailbox) for organization in scopes() for mailbox in scopes()}
+
+    table = table_of(section_of("docs/administrator.md", "## What a policy verdict means"), "policyReason")
+    assert only_once(row[0] for row in table)
+    assert {(row[0], row[1].strip("`")) for row in table} == {
+        (verdict.reason.replace(UNHEARD_OF, "…"), str(verdict.verdict)) for verdict in judged
+    }

@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from documents import ROOT, only_once, section_of, table_of, text_of, titles_of
-from everything_known import CHANGE, NOW, ROW, SCAN, SCAN_ID, TENANT, USER
+from everything_known import CHANGE, ROW, SCAN, SCAN_ID, TENANT, USER
 
 from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import Mailbox
+from atlas.domain.policy import Access, EwsScope
 from atlas.tables.census import Census
 from atlas.tables.changes import Changes
 from atlas.tables.scan_log import ScanLog
@@ -42,6 +43,9 @@ class RecordingStore:
         for entity in entities:
             await self.insert(table, entity)
 
+    async def merge_all(self, table: str, entities: Iterable[Mapping[str, Any]]) -> None:
+        await self.upsert_all(table, entities)
+
 
 async def written_columns() -> dict[str, dict[str, str]]:
     """Every column that the tables write when everything is known, with its type."""
@@ -51,10 +55,12 @@ async def written_columns() -> dict[str, dict[str, str]]:
     await Changes(store, TENANT).tell(CHANGE)
     scans = ScanLog(store, TENANT)
     await scans.save(SCAN)
-    await scans.take_lock(SCAN_ID, NOW, None)
-    mailbox = Mailbox(UUID(TENANT), "adele@contoso.com", "UserMailbox", has_capability=True)
+    await scans.take_lock(SCAN, None)
+    scope = EwsScope(Access.ALLOW, "EnforceBlockList", ews_enabled=True)
+    mailbox = Mailbox(UUID(TENANT), "adele@contoso.com", "UserMailbox", has_capability=True, ews=scope)
     census = Census(store)
     await census.add_mailboxes(SCAN_ID, {TENANT: mailbox})
+    await census.add_policies(SCAN_ID, {TENANT: scope})
     await census.add_users(SCAN_ID, 1, [(USER, mailbox), (USER, Unknown(Reason.REFUSED))])
     return store.columns
 
