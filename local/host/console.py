@@ -11,7 +11,8 @@ from local.host.routes import Routes
 from local.host.timers import Timer
 from local.host.worker import running_function
 
-QUIET = ("aiohttp.access", "asyncio")
+QUIET = ("azure.functions", "azure.durable_functions", "aiohttp.access", "asyncio")
+"""The worker's own words, and the host's; what the app's libraries say is the app's to quiet."""
 
 NOT_SIMULATED = """\
 This host stands in for Azure Functions on your machine. It does not simulate: function keys and Easy Auth (every door

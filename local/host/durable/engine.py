@@ -162,7 +162,6 @@ class Engine:
         for message in instance.inbox:
             history.add(message.event_type, now, **message.fields)
         instance.inbox.clear()
-        instance.status = Status.RUNNING
         instance.updated_at = now
 
     async def _ask(self, instance: Instance) -> turns.Answer | None:
@@ -189,6 +188,7 @@ class Engine:
             self._fail(instance, str(fault))
             return
         now = datetime.now(UTC)
+        instance.status = Status.RUNNING  # with what it shows, so that nobody sees one without the other
         for task in outcome.new_tasks:
             _write_down_task(execution, task, now)
         execution.history.add(EventType.ORCHESTRATOR_COMPLETED, now)
