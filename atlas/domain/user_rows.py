@@ -81,6 +81,8 @@ def gone_row(previous: UserRow, at: datetime, scan_id: str | None) -> UserRow:
         url=None,
         meeting_types=None,
         bookable=None,
+        policy_verdict=None,
+        policy_reason=None,
         findings=(),
         last_known_status=Status.GONE,
         last_known_at=at,
