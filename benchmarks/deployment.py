@@ -11,13 +11,11 @@ from pathlib import Path
 import httpx
 import psutil
 
-from atlas.settings import Settings
+from local.app_host import CHECKOUT, UNSET
 from local.azurite import azurite_tables
 from local.host.child import host_child
 from local.simulator import MIXES, SimulatedTenant, TenantPlan, running
 
-ROOT = Path(__file__).parent.parent
-UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
 CONCURRENCY = 4
 LOOK_EVERY_SECONDS = 0.5
 
@@ -70,7 +68,7 @@ async def deployed(users: int, latency_ms: float = 0) -> AsyncIterator[Deploymen
             tenant.behave(graph=pace, exchange=pace, bookings=pace)
             settings = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string}
             concurrency = {"PROBE_CONCURRENCY": str(CONCURRENCY)}
-            with host_child(ROOT, settings={**UNSET, **settings, **concurrency}) as host:
+            with host_child(CHECKOUT, settings={**UNSET, **settings, **concurrency}) as host:
                 async with httpx.AsyncClient(base_url=host.url, timeout=60) as http:
                     yield Deployment(tenant, http, psutil.Process(host.pid), azurite.connection_string)
 

@@ -11,6 +11,8 @@ from local.host.__main__ import main as run_host
 from local.host.settings import UnusableSettings, read_local_settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
+"""Takes the product's settings that this terminal or a local.settings.json has out of a host's way."""
 AZURITE_FILES = CHECKOUT / ".local" / "azurite"
 
 

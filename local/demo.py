@@ -20,7 +20,7 @@ from atlas.domain.statuses import Status
 from atlas.domain.user_rows import UserRow
 from atlas.report.terminal import totals_table, users_table
 from atlas.settings import Settings
-from local.app_host import CHECKOUT
+from local.app_host import CHECKOUT, UNSET
 from local.azurite import AzuriteNotThere, azurite_tables
 from local.host.child import HostDidNotStart, host_child
 from local.simulator import SimulatedTenant, TenantPlan, running
@@ -32,10 +32,6 @@ MOST_LINES = 250
 WIDE = 340
 """Columns of an output that is no terminal: enough for a whole page address."""
 LOOK_EVERY_SECONDS = 0.3
-
-
-UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
-"""Takes the product's settings that this terminal or a local.settings.json has out of the host's way."""
 
 
 class DemoFailed(Exception):

@@ -16,7 +16,7 @@ from atlas.domain.payloads import (
     UsersAnswer,
     UsersOrder,
 )
-from atlas.domain.walk import Walk, exchange_warnings, lane_id
+from atlas.domain.walk import LONGEST_WAIT_SECONDS, Walk, exchange_warnings, lane_id
 from orchestrators.names import (
     CLOSE_SCAN,
     FORGET_OLD,
@@ -31,7 +31,6 @@ from orchestrators.names import (
 PAGES_PER_GENERATION = 10
 ATTEMPTS = 5
 """How often a listing is asked for its next page while its service throttles or does not answer."""
-LONGEST_WAIT_SECONDS = 900.0
 CLOSING_PAUSE = timedelta(seconds=20)
 RESTARTS = 3
 """How often in a scan the listing of users begins again because its link was too old."""

@@ -8,10 +8,9 @@ from atlas.domain.learned import Unknown
 from atlas.domain.payloads import Closing, GoneAnswer
 from atlas.domain.scans import Scan, ScanState
 from atlas.domain.statuses import Status
-from atlas.domain.user_rows import UserRow, gone_row
 from atlas.microsoft365.graph import Account
 from atlas.scan.ports import Tools
-from atlas.scan.recording import record, tell_pending
+from atlas.scan.recording import record_gone, tell_pending
 from atlas.tables.status_rows import KeptRow
 from atlas.tables.store import RowChanged
 
@@ -140,16 +139,7 @@ async def _mark_unlicensed(
                 # One whom a look-up wrote while the scan ran was licensed after the listing passed by.
                 tally.still_licensed += kept.row.checked_at < started_at
             case _:
-                await _mark(tools, scan_id, kept)
-
-
-async def _mark(tools: Tools, scan_id: str, kept: KeptRow) -> None:
-    now = tools.clock()
-
-    def next_row(previous: UserRow | None) -> UserRow:
-        return gone_row(previous or kept.row, now, scan_id)
-
-    await record(tools, kept.row.user.user_id, kept, next_row, scanned_before=True)
+                await record_gone(tools, kept, scan_id)
 
 
 async def _forget_history(tools: Tools, horizon: datetime) -> int:

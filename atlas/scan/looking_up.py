@@ -12,7 +12,7 @@ from atlas.domain.mailboxes import MailboxEvidence
 from atlas.domain.page_urls import PageAddress, parse_page_url
 from atlas.domain.policy import EwsScope, judge_policy
 from atlas.domain.statuses import Status
-from atlas.domain.user_rows import Look, UserRow, gone_row
+from atlas.domain.user_rows import Look, UserRow
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.exchange import Organization
 from atlas.microsoft365.failures import TenantFailure
@@ -20,7 +20,7 @@ from atlas.microsoft365.graph import Account
 from atlas.scan.patience import answered_by, deadline_in
 from atlas.scan.ports import Tools
 from atlas.scan.probing import gather_evidence, is_partly_told, record_look
-from atlas.scan.recording import record
+from atlas.scan.recording import record_gone
 from atlas.tables.status_rows import KeptRow
 
 LONGEST_SECONDS = 18
@@ -93,7 +93,8 @@ async def look_up(tools: Tools, subject: Subject, *, fresh: bool) -> Found:
     if account and account.is_licensed:
         return Found(await _ask(tools, account.user, kept, deadline), Source.LIVE)
     if kept:
-        return Found(await _mark_gone(tools, kept), Source.LIVE)
+        is_told = kept.row.status is Status.GONE
+        return Found(kept.row if is_told else await record_gone(tools, kept, None), Source.LIVE)
     if account is None:
         raise NoSuchUser("Microsoft Entra has no such user")
     reason = "the user has no Bookings plan that is enabled"
@@ -184,16 +185,3 @@ async def _learned[Answer](deadline: float, question: Awaitable[Answer]) -> Answ
         return await answered_by(deadline, question)
     except TenantFailure as failure:
         return failure.unknown()
-
-
-async def _mark_gone(tools: Tools, kept: KeptRow) -> UserRow:
-    if kept.row.status is Status.GONE:
-        return kept.row
-    now = tools.clock()
-    return await record(
-        tools,
-        kept.row.user.user_id,
-        kept,
-        lambda previous: gone_row(previous or kept.row, now, None),
-        scanned_before=True,
-    )

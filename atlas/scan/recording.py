@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from atlas.domain.changes import Change, change_between
-from atlas.domain.user_rows import UserRow
+from atlas.domain.user_rows import UserRow, gone_row
 from atlas.scan.ports import Tools
 from atlas.tables.status_rows import KeptRow
 from atlas.tables.store import RowChanged, StorageUnavailable
@@ -38,6 +38,16 @@ async def record(
         except RowChanged:
             kept = await tools.rows.get(user_id)
     raise StorageUnavailable(f"a row was changed by others {ATTEMPTS} times in a row while it was being written")
+
+
+async def record_gone(tools: Tools, kept: KeptRow, scan_id: str | None) -> UserRow:
+    """Write that a user who has a row is not licensed any more, and tell it. Raises ``StorageFailure``."""
+    now = tools.clock()
+
+    def next_row(previous: UserRow | None) -> UserRow:
+        return gone_row(previous or kept.row, now, scan_id)
+
+    return await record(tools, kept.row.user.user_id, kept, next_row, scanned_before=True)
 
 
 async def tell_pending(tools: Tools, kept: KeptRow) -> KeptRow:

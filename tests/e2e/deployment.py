@@ -10,14 +10,13 @@ from typing import Any
 import httpx
 from azure.data.tables.aio import TableServiceClient
 
-from atlas.settings import Settings
+from local.app_host import UNSET
 from local.azurite import Azurite
 from local.host.child import HostChild, host_child
 from local.simulator import MIXES, Evidence, SimulatedTenant, TenantPlan, running
 from tests.openapi_answers import hold_to_the_description
 
 ROOT = Path(__file__).parents[2]
-UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
 type Document = dict[str, Any]
 
 
