@@ -16,9 +16,10 @@ HAS_NODE := node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/
 
 PORT ?= 7071
 USERS ?= 200
+BACKEND ?= storage
 export PORT USERS
 
-.PHONY: help demo host test check format bench locks clean
+.PHONY: help demo host test check format bench package locks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -45,6 +46,9 @@ format: .venv/.ready ## put the code into its format, and mend what lint can men
 
 bench: $(READY) ## measure what the product contract promises, as a table and as bench.json (QUICK=1: a tenth of it)
 	@$(PYTHON) -m benchmarks
+
+package: .venv/.ready ## build what is deployed in .local/package (BACKEND=storage or dts)
+	@$(PYTHON) infra/package.py --backend $(BACKEND)
 
 locks: $(UV) ## compile the locked requirements anew from pyproject.toml
 	$(LOCK) -o requirements.txt

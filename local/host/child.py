@@ -40,16 +40,18 @@ def host_child(
     settings: Mapping[str, str] | None = None,
     arguments: tuple[str, ...] = (),
     port: int = 0,
+    python: Path = Path(sys.executable),
 ) -> Iterator[HostChild]:
     """Run a function app on the local host until the block ends, with settings on top of this environment.
 
-    Port 0 takes a free one. `arguments` go to `python -m local.host`. It also ends when this process does, however
-    that ends. Raises HostDidNotStart.
+    Port 0 takes a free one. `arguments` go to `python -m local.host`. Another `python` has libraries of its own, and
+    another PYTHONPATH among the settings leads it to another `local`. It also ends when this process does, however that
+    ends. Raises HostDidNotStart.
     """
     python_path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(prefix="local-host-") as folder:
         log_file, ready_file = Path(folder, "host.log"), Path(folder, "ready")
-        command = [sys.executable, "-m", "local.host", "--app", str(app_folder), "--port", str(port)]
+        command = [str(python), "-P", "-m", "local.host", "--app", str(app_folder), "--port", str(port)]
         command += ["--ready-file", str(ready_file), "--end-with-stdin", *arguments]
         with (
             log_file.open("wb") as log,

@@ -1,0 +1,89 @@
+"""What is deployed: nothing but the app, small, and whole with what Azure installs from requirements.txt."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Azure
+
+from infra.package import CHECKOUT, HOST_FILES, build
+
+TOP_LEVEL = {
+    "LICENSE",
+    "activities",
+    "api",
+    "atlas",
+    "function_app.py",
+    "host.json",
+    "orchestrators",
+    "requirements.txt",
+}
+LARGEST_BYTES = 1_000_000
+MOST_FILES = 200
+
+
+def test_only_the_app_is_deployed(package: Path) -> None:
+    assert {path.name for path in package.iterdir()} == TOP_LEVEL
+
+
+def test_nothing_of_a_developers_machine_is_deployed(package: Path) -> None:
+    kinds = {path.suffix for path in package.rglob("*") if path.is_file() and path.name != "LICENSE"}
+
+    assert kinds <= {".py", ".json", ".txt", ".html", ".css", ".js", ".svg"}
+    assert not [path for path in package.rglob("*") if path.name.startswith(".") or path.name == "__pycache__"]
+
+
+def test_every_module_of_the_app_is_deployed(package: Path) -> None:
+    for part in ("activities", "api", "atlas", "orchestrators"):
+        sources = {file.relative_to(ROOT) for file in (ROOT / part).rglob("*.py")}
+        assert sources == {file.relative_to(package) for file in (package / part).rglob("*.py")}
+
+
+@pytest.mark.parametrize("backend", ["storage"])
+def test_each_back_end_has_its_own_host_json(backend: str, tmp_path: Path) -> None:
+    build(tmp_path / "package", backend)
+
+    built = tmp_path / "package" / "host.json"
+    assert json.loads(built.read_text()) == json.loads((CHECKOUT / HOST_FILES[backend]).read_text())
+    assert not (tmp_path / "package" / "host.dts.json").exists()
+
+
+def test_a_package_holds_nothing_of_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "package" / "atlas").mkdir(parents=True)
+    (tmp_path / "package" / "atlas" / "removed_last_week.py").touch()
+
+    build(tmp_path / "package")
+
+    assert not (tmp_path / "package" / "atlas" / "removed_last_week.py").exists()
+
+
+def test_an_ignored_folder_and_a_new_one_beside_the_app_stay_behind(tmp_path: Path) -> None:
+    for file in ("atlas/wiring.py", "atlas/__pycache__/wiring.pyc", "atlas/.env", "notes/secret.txt", "host.json"):
+        (tmp_path / "checkout" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "checkout" / file).touch()
+    (tmp_path / "checkout" / ".funcignore").write_bytes((ROOT / ".funcignore").read_bytes())
+
+    built = build(tmp_path / "package", checkout=tmp_path / "checkout")
+
+    assert [str(file.relative_to(tmp_path / "package")) for file in built] == ["atlas/wiring.py", "host.json"]
+
+
+def test_make_package_says_how_large_the_package_is(tmp_path: Path, package: Path) -> None:
+    command = [sys.executable, ROOT / "infra" / "package.py", "--folder", tmp_path / "built"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    files = sum(path.is_file() for path in package.rglob("*"))
+    assert re.search(rf": {files} files, \d+ KiB, \d+ KiB as built\.zip, for the back end storage$", said.strip())
+    assert (tmp_path / "built.zip").exists()
+
+
+def test_every_import_is_found_in_what_azure_installs(package: Path, azure: Azure) -> None:
+    script = Path(__file__).with_name("missing_imports.py")
+    asked = subprocess.run(
+        [azure.python, "-I", script, package, azure.worker], capture_output=True, text=True, check=False
+    )
+
+    assert (asked.returncode, asked.stdout) == (0, ""), asked.stderr
