@@ -5,6 +5,7 @@ Payloads of running scans are replayed by newer versions: fields are added with 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Self
 
 from atlas.domain.policy import Access, EwsScope
@@ -90,15 +91,20 @@ class Ews(Payload):
     access: str
     policy: str | None = None
     ews_enabled: bool | None = None
+    entries: list[str] = field(default_factory=list)
+    changed_at: str | None = None
+    """ISO 8601."""
 
     @classmethod
     def of(cls, scope: EwsScope) -> Self:
         """The settings to send."""
-        return cls(str(scope.access), scope.policy, scope.ews_enabled)
+        changed_at = scope.changed_at.isoformat() if scope.changed_at else None
+        return cls(str(scope.access), scope.policy, scope.ews_enabled, list(scope.entries), changed_at)
 
     def scope(self) -> EwsScope:
         """The settings received."""
-        return EwsScope(Access(self.access), self.policy, self.ews_enabled)
+        changed_at = datetime.fromisoformat(self.changed_at) if self.changed_at else None
+        return EwsScope(Access(self.access), self.policy, self.ews_enabled, tuple(self.entries), changed_at)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,20 @@
 """Whether the EWS settings of organisation and mailbox turn personal bookings off (contracts, section 4.3).
 
-Two questions the documents leave open are answered by naming them, not by guessing: which of two scopes wins where they
-disagree (`policyConflict`), and what ``EwsEnabled`` false means since Microsoft itself sets it (`ewsDisabled`).
+What Microsoft's documents leave open is named beside the verdict and never guessed: see `OpenQuestion`.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 AGENT = "MicrosoftOWSPersonalBookings"
 """The entry of an EWS list that stands for personal bookings."""
+IN_FORCE_AFTER = timedelta(hours=4)
+"""How long Microsoft says that a change of these settings takes to work."""
 LONGEST_RAW_VALUE = 100
+MOST_ENTRIES = 5
 
 
 class Access(StrEnum):
@@ -31,6 +34,49 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Scope(StrEnum):
+    """Whose setting it is."""
+
+    ORGANIZATION = "organization"
+    MAILBOX = "mailbox"
+
+    @property
+    def told(self) -> str:
+        """As it is called in a sentence."""
+        return "the organisation" if self is Scope.ORGANIZATION else "the mailbox"
+
+
+class Cause(StrEnum):
+    """What decides, and so what would change it."""
+
+    NOT_KNOWN = "notKnown"
+    """The scope's settings were not learned."""
+    ALLOW_LIST = "allowList"
+    BLOCK_LIST = "blockList"
+    UNHEARD_OF = "unheardOf"
+    """A policy of a value that nobody documented."""
+    EWS_DISABLED = "ewsDisabled"
+    NOTHING = "nothing"
+
+
+class OpenQuestion(StrEnum):
+    """What Microsoft's documents leave open (contracts, sections 4.2, 4.3 and 10); the text is what people read."""
+
+    LIST_WITHOUT_POLICY = (
+        f"EwsBlockList names {AGENT}, and EwsApplicationAccessPolicy is empty. Microsoft's present article lets such a "
+        "list not count, and so does this verdict; its older article lets it count. What the page answers tells."
+    )
+    WHICH_SCOPE_WINS = (
+        "The organisation blocks, and no document says whether a mailbox with a policy of its own that allows is "
+        "blocked too. This verdict takes it to be: both have to allow. Such users have the finding policyConflict."
+    )
+    END_OF_EWS = (
+        "Since 1 October 2026 Microsoft sets an empty EwsEnabled to False, and on 1 April 2027 EWS and the setting go "
+        "away. One article says that personal bookings needs EwsEnabled not to be False, the reference of the cmdlet "
+        "says that EwsEnabled does not concern REST. So False is told as ewsDisabled and never as off."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class EwsScope:
     """The EWS settings of the organisation, or of one mailbox, as far as they decide."""
@@ -39,61 +85,105 @@ class EwsScope:
     policy: str | None = None
     """``EwsApplicationAccessPolicy`` as Exchange gives it."""
     ews_enabled: bool | None = None
+    entries: tuple[str, ...] = ()
+    """Entries that name the agent, by wildcard perhaps, on the list that counts, or else on the block list."""
+    changed_at: datetime | None = None
+    """When a setting of the scope last changed, whichever it was; ``None``: not told."""
+
+    @property
+    def has_list_without_policy(self) -> bool:
+        """Whether a block list names the agent, and no policy enforces it."""
+        return self.policy is None and bool(self.entries)
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyVerdict:
-    """The verdict, the setting that decides in words, and whether the two scopes disagree."""
+    """The verdict with what decides it; ``reason`` says it in words, doubts included."""
 
     verdict: Verdict
+    cause: Cause
+    scope: Scope
     reason: str
+    setting: str | None = None
+    """The deciding setting, by Exchange's name."""
+    value: str | bool | None = None
+    """Its raw value."""
+    entries: tuple[str, ...] = ()
+    """Entries of the deciding list that name the agent."""
     is_conflict: bool = False
+    questions: tuple[OpenQuestion, ...] = ()
 
 
 def ews_scope(
-    policy: str | None, allowed: Iterable[str] | None, blocked: Iterable[str] | None, *, ews_enabled: bool | None
+    policy: str | None,
+    allowed: Iterable[str] | None,
+    blocked: Iterable[str] | None,
+    *,
+    ews_enabled: bool | None,
+    changed_at: datetime | None = None,
 ) -> EwsScope:
     """What one scope's settings mean. A list counts only with the policy that enforces it."""
     raw = (policy or "").strip()[:LONGEST_RAW_VALUE]
     match raw.lower():
         case "":
-            access = Access.ALLOW
+            access, entries = Access.ALLOW, _naming_entries(blocked)
         case "enforceallowlist":
-            access = Access.ALLOW if _names_agent(allowed) else Access.BLOCK
+            entries = _naming_entries(allowed)
+            access = Access.ALLOW if entries else Access.BLOCK
         case "enforceblocklist":
-            access = Access.BLOCK if _names_agent(blocked) else Access.ALLOW
+            entries = _naming_entries(blocked)
+            access = Access.BLOCK if entries else Access.ALLOW
         case _:
-            access = Access.UNKNOWN
-    return EwsScope(access, raw or None, ews_enabled)
+            access, entries = Access.UNKNOWN, ()
+    return EwsScope(access, raw or None, ews_enabled, entries, changed_at)
 
 
-def judge_policy(organization: EwsScope | None, mailbox: EwsScope | None) -> PolicyVerdict:
-    """The verdict of the first rule that holds; ``None`` is a scope that was not learned."""
+def judge_policy(organization: EwsScope | None, mailbox: EwsScope | None, at: datetime | None = None) -> PolicyVerdict:
+    """The verdict of the first rule that holds; ``None`` is a scope that was not learned, ``at`` the time of asking."""
+    judged = _judge(organization, mailbox)
+    doubts = tuple(_doubts(organization, mailbox, judged, at))
+    return replace(judged, reason="; ".join((judged.reason, *doubts)), questions=_questions(organization, mailbox))
+
+
+def judge_organization(organization: EwsScope | None, at: datetime | None = None) -> PolicyVerdict:
+    """The verdict for a mailbox that has no settings of its own."""
+    return judge_policy(organization, EwsScope(Access.ALLOW), at)
+
+
+def _judge(organization: EwsScope | None, mailbox: EwsScope | None) -> PolicyVerdict:
     if organization is None:
-        return PolicyVerdict(Verdict.UNKNOWN, "the organisation's EWS settings are not known")
+        return _not_known(Scope.ORGANIZATION)
     if organization.access is Access.BLOCK:
-        return PolicyVerdict(Verdict.OFF, _blocks("the organisation", organization), _allows_for_itself(mailbox))
+        return replace(_blocks(Scope.ORGANIZATION, organization), is_conflict=_allows_for_itself(mailbox))
     if organization.access is Access.UNKNOWN:
-        return PolicyVerdict(Verdict.UNKNOWN, _unheard_of("the organisation", organization))
+        return _unheard_of(Scope.ORGANIZATION, organization)
     if mailbox is None:
-        return PolicyVerdict(Verdict.UNKNOWN, "the mailbox's EWS settings are not known")
+        return _not_known(Scope.MAILBOX)
     return _judge_mailbox(mailbox) or _judge_ews(organization)
 
 
 def _judge_mailbox(mailbox: EwsScope) -> PolicyVerdict | None:
     if mailbox.ews_enabled is False:  # its lists do not count then
-        return PolicyVerdict(Verdict.EWS_DISABLED, _disabled("the mailbox"))
+        return _disabled(Scope.MAILBOX)
     if mailbox.access is Access.BLOCK:
-        return PolicyVerdict(Verdict.OFF, _blocks("the mailbox", mailbox))
+        return _blocks(Scope.MAILBOX, mailbox)
     if mailbox.access is Access.UNKNOWN:
-        return PolicyVerdict(Verdict.UNKNOWN, _unheard_of("the mailbox", mailbox))
+        return _unheard_of(Scope.MAILBOX, mailbox)
     return None
 
 
 def _judge_ews(organization: EwsScope) -> PolicyVerdict:
     if organization.ews_enabled is False:
-        return PolicyVerdict(Verdict.EWS_DISABLED, _disabled("the organisation"))
-    return PolicyVerdict(Verdict.ON, "nothing known turns personal bookings off")
+        return _disabled(Scope.ORGANIZATION)
+    return PolicyVerdict(
+        Verdict.ON,
+        Cause.NOTHING,
+        Scope.ORGANIZATION,
+        "nothing known turns personal bookings off",
+        "EwsApplicationAccessPolicy",
+        organization.policy,
+        organization.entries,
+    )
 
 
 def _allows_for_itself(mailbox: EwsScope | None) -> bool:
@@ -106,25 +196,83 @@ def _allows_for_itself(mailbox: EwsScope | None) -> bool:
     )
 
 
-def _blocks(whose: str, scope: EwsScope) -> str:
-    if (scope.policy or "").lower() == "enforceallowlist":
-        return f"EwsApplicationAccessPolicy of {whose} is {scope.policy}, and EwsAllowList does not name {AGENT}"
-    return f"EwsApplicationAccessPolicy of {whose} is {scope.policy}, and EwsBlockList names {AGENT}"
+def _not_known(scope: Scope) -> PolicyVerdict:
+    return PolicyVerdict(Verdict.UNKNOWN, Cause.NOT_KNOWN, scope, f"{scope.told}'s EWS settings are not known")
 
 
-def _unheard_of(whose: str, scope: EwsScope) -> str:
-    return f"EwsApplicationAccessPolicy of {whose} is {scope.policy}, which is not known"
+def _blocks(scope: Scope, settings: EwsScope) -> PolicyVerdict:
+    enforced = f"EwsApplicationAccessPolicy of {scope.told} is {settings.policy}"
+    if (settings.policy or "").lower() == "enforceallowlist":
+        cause, told = Cause.ALLOW_LIST, f"EwsAllowList does not name {AGENT}"
+    else:
+        cause, told = Cause.BLOCK_LIST, f"EwsBlockList names {AGENT}"
+    return PolicyVerdict(
+        Verdict.OFF,
+        cause,
+        scope,
+        f"{enforced}, and {told}",
+        "EwsApplicationAccessPolicy",
+        settings.policy,
+        settings.entries,
+    )
 
 
-def _disabled(whose: str) -> str:
-    return f"EwsEnabled of {whose} is False; whether that stops personal bookings is an open question"
+def _unheard_of(scope: Scope, settings: EwsScope) -> PolicyVerdict:
+    return PolicyVerdict(
+        Verdict.UNKNOWN,
+        Cause.UNHEARD_OF,
+        scope,
+        f"EwsApplicationAccessPolicy of {scope.told} is {settings.policy}, which is not known",
+        "EwsApplicationAccessPolicy",
+        settings.policy,
+    )
 
 
-def _names_agent(entries: Iterable[str] | None) -> bool:
-    return any(_matches(entry) for entry in entries or ())
+def _disabled(scope: Scope) -> PolicyVerdict:
+    return PolicyVerdict(
+        Verdict.EWS_DISABLED,
+        Cause.EWS_DISABLED,
+        scope,
+        f"EwsEnabled of {scope.told} is False; whether that stops personal bookings is an open question",
+        "EwsEnabled",
+        value=False,
+    )
 
 
-def _matches(entry: str) -> bool:
+def _doubts(
+    organization: EwsScope | None, mailbox: EwsScope | None, judged: PolicyVerdict, at: datetime | None
+) -> Iterable[str]:
+    if judged.verdict is Verdict.ON:
+        for scope, settings in ((Scope.ORGANIZATION, organization), (Scope.MAILBOX, mailbox)):
+            if settings and settings.has_list_without_policy:
+                lists = f"EwsBlockList of {scope.told} names {AGENT} without a policy"
+                yield f"{lists}; whether it counts is an open question"
+    if at and organization and organization.changed_at and at - organization.changed_at < IN_FORCE_AFTER:
+        yield (
+            f"a setting of the organisation was changed at {organization.changed_at:%Y-%m-%d %H:%M} UTC, less than 4 "
+            "hours before, and may not be in force yet"
+        )
+
+
+def _questions(organization: EwsScope | None, mailbox: EwsScope | None) -> tuple[OpenQuestion, ...]:
+    """Those that bear on these settings; the end of EWS bears on every tenant."""
+    bears = {
+        OpenQuestion.LIST_WITHOUT_POLICY: any(
+            settings and settings.has_list_without_policy for settings in (organization, mailbox)
+        ),
+        OpenQuestion.WHICH_SCOPE_WINS: organization is not None and organization.access is Access.BLOCK,
+        OpenQuestion.END_OF_EWS: True,
+    }
+    return tuple(question for question, holds in bears.items() if holds)
+
+
+def _naming_entries(entries: Iterable[str] | None) -> tuple[str, ...]:
+    naming = [entry.strip() for entry in entries or () if _names_agent(entry)]
+    # What is kept travels and is shown; the longest that can name the agent without blanks of its own are wildcards.
+    return tuple(entry[:LONGEST_RAW_VALUE] for entry in naming[:MOST_ENTRIES])
+
+
+def _names_agent(entry: str) -> bool:
     """An entry names the agent in any case, with ``*`` for any text."""
-    pattern = ".*".join(re.escape(part) for part in entry.strip().split("*"))
+    pattern = ".*".join(re.escape(part) for part in re.split(r"\*+", entry.strip()))
     return re.fullmatch(pattern, AGENT, re.IGNORECASE) is not None

@@ -41,6 +41,10 @@ class UserRow:
     bookable: bool | None = None
     policy_verdict: policy.Verdict | None = None
     policy_reason: str | None = None
+    policy_cause: policy.Cause | None = None
+    policy_scope: policy.Scope | None = None
+    policy_entries: tuple[str, ...] = ()
+    """Entries of the deciding EWS list that name personal bookings."""
     findings: tuple[Finding, ...] = ()
     last_known_status: Status | None = None
     last_known_at: datetime | None = None
@@ -72,17 +76,20 @@ def next_row(previous: UserRow | None, look: Look, scan_id: str | None) -> UserR
     )
 
 
-def gone_row(previous: UserRow, at: datetime, scan_id: str | None) -> UserRow:
+def gone_row(previous: UserRow, reason: str, at: datetime, scan_id: str | None) -> UserRow:
     """The row of a user who was licensed before, and is not any more."""
     return replace(
         previous,
         status=Status.GONE,
-        reason="no longer licensed for Bookings, or deleted",
+        reason=reason,
         url=None,
         meeting_types=None,
         bookable=None,
         policy_verdict=None,
         policy_reason=None,
+        policy_cause=None,
+        policy_scope=None,
+        policy_entries=(),
         findings=(),
         last_known_status=Status.GONE,
         last_known_at=at,
@@ -122,6 +129,9 @@ def _with_verdict(row: UserRow, previous: UserRow | None, look: Look) -> UserRow
         reason=verdict.reason,
         policy_verdict=look.evidence.policy.verdict,
         policy_reason=look.evidence.policy.reason,
+        policy_cause=look.evidence.policy.cause,
+        policy_scope=look.evidence.policy.scope,
+        policy_entries=look.evidence.policy.entries,
         findings=findings_of(look.evidence),
     )
     if verdict.status is Status.UNKNOWN:

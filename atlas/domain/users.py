@@ -28,3 +28,16 @@ class LicensedUser:
 def is_usable_state(capability_status: str) -> bool:
     """Whether a plan of this state works now."""
     return capability_status.lower() in USABLE_PLAN_STATES
+
+
+def why_not_licensed(plan_state: str | None) -> str:
+    """What is wrong with a user's Bookings plan of this state; ``None``: the user has none in any state."""
+    match (plan_state or "").lower():
+        case "":
+            return "the Bookings plan was never assigned to the user"
+        case "suspended":
+            return "the user's Bookings plan is Suspended: its subscription has expired, and the data is kept"
+        case "deleted":
+            return "the user's Bookings plan is Deleted: it was taken out of the user's licences"
+        case _:
+            return f"the user's Bookings plan is {plan_state}"

@@ -10,20 +10,29 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from atlas.domain.mailboxes import BOOKINGS_CAPABILITY, NO_GUID, Mailbox, NoMailbox
-from atlas.domain.policy import EwsScope, ews_scope
+from atlas.domain.policy import EwsScope
+from atlas.domain.shared_bookings import OwaPolicy
 from atlas.domain.texts import whole
 from atlas.microsoft365.calls import FailureOf, Question, Reply, failure_of_status, link_on
+from atlas.microsoft365.exchange_settings import (
+    EWS_FIELDS,
+    OWA_FIELDS,
+    EwsSettings,
+    Organization,
+    parse_organization,
+    parse_owa_policies,
+    read_rows,
+    rows_of,
+)
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, TenantFailure, Unreachable
 from atlas.microsoft365.signed_calls import SignedCalls
 
 PAGE_SIZE = 1000
 MAILBOX_FIELDS = "ExchangeGuid,ExternalDirectoryObjectId,PrimarySmtpAddress,RecipientTypeDetails,PersistedCapabilities"
-EWS_FIELDS = "EwsEnabled,EwsApplicationAccessPolicy,EwsAllowList,EwsBlockList"
 POLICY_FIELDS = f"ExternalDirectoryObjectId,{EWS_FIELDS}"
-ORGANIZATION_FIELDS = f"BookingsAuthEnabled,{EWS_FIELDS}"
 SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 MISSING_GRANT = (
     "grant the application permission Exchange.ManageAsApp of Office 365 Exchange Online, and to its service principal "
@@ -49,32 +58,12 @@ class MailboxesPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Organization:
-    """The settings of the organisation that bear on personal pages; ``None`` where Exchange tells no value."""
-
-    bookings_auth_enabled: bool | None
-    ews: EwsScope
-
-
-@dataclass(frozen=True, slots=True)
 class PoliciesPage:
     """One page of the EWS settings of all mailboxes, by the Entra object id of their users."""
 
     scopes: Mapping[str, EwsScope]
     next_link: str | None
     warnings: tuple[str, ...]
-
-
-class _Ews(BaseModel):
-    model_config = ConfigDict(frozen=True)
-    user_id: str | None = Field(None, alias="ExternalDirectoryObjectId")
-    enabled: bool | None = Field(None, alias="EwsEnabled")
-    policy: str | None = Field(None, alias="EwsApplicationAccessPolicy")
-    allowed: tuple[str, ...] | None = Field(None, alias="EwsAllowList")
-    blocked: tuple[str, ...] | None = Field(None, alias="EwsBlockList")
-
-    def as_scope(self) -> EwsScope:
-        return ews_scope(self.policy, self.allowed, self.blocked, ews_enabled=self.enabled)
 
 
 class _Mailbox(BaseModel):
@@ -94,10 +83,6 @@ class _Mailbox(BaseModel):
             recipient_type=self.recipient_type and whole(self.recipient_type),
             has_capability=BOOKINGS_CAPABILITY in (self.capabilities or ()) if tells_capabilities else None,
         )
-
-
-class _Organization(_Ews):
-    bookings_auth_enabled: bool | None = Field(None, alias="BookingsAuthEnabled")
 
 
 class Exchange:
@@ -153,22 +138,34 @@ class Exchange:
         ]
         return owners[0] if owners else None
 
-    async def get_organization(self) -> Organization:
-        """The settings of the organisation."""
-        reply = await self._invoke("Get-OrganizationConfig", {}, ORGANIZATION_FIELDS)
-        return parse_organization(reply.document())
+    async def get_organization(self, *, with_app_ids: bool = False) -> Organization:
+        """The settings of the organisation; ``with_app_ids`` also asks for ``EwsAllowedAppIDs``.
+
+        An organisation whose cmdlet does not know that question is asked without it.
+        """
+        if with_app_ids:
+            parameters = {"RetrieveEwsOperationAccessPolicy": True}
+            reply = await self._invoke("Get-OrganizationConfig", parameters, failure_of=_unless_parameter_not_known)
+            if reply.status == 200:
+                return parse_organization(reply.document())
+        return parse_organization((await self._invoke("Get-OrganizationConfig", {})).document())
+
+    async def get_owa_policies(self) -> tuple[OwaPolicy, ...]:
+        """The OWA mailbox policies, as far as they bear on Bookings."""
+        return parse_owa_policies((await self._invoke("Get-OwaMailboxPolicy", {}, OWA_FIELDS)).document())
 
     async def _invoke(
         self,
         cmdlet: str,
         parameters: Mapping[str, Any],
-        select: str,
+        select: str | None = None,
         link: str | None = None,
         page_size: int = PAGE_SIZE,
         failure_of: FailureOf | None = None,
     ) -> Reply:
         """Run a cmdlet. Each page is the same POST, with the same anchor: the cursor lives on one backend server."""
-        first = f"{self._base_url}/adminapi/beta/{self._tenant_id}/InvokeCommand?{urlencode({'$select': select})}"
+        query = f"?{urlencode({'$select': select})}" if select else ""
+        first = f"{self._base_url}/adminapi/beta/{self._tenant_id}/InvokeCommand{query}"
         headers = {
             "content-type": "application/json; charset=utf-8",
             "prefer": f"odata.maxpagesize={page_size}",
@@ -182,9 +179,9 @@ class Exchange:
 
 def parse_mailboxes_page(document: Any, base_url: str) -> MailboxesPage:
     """One page of ``Get-Mailbox``. Raises ``NotUnderstood`` for a page or a mailbox that lacks what we asked for."""
-    rows = _rows(document, "mailboxes")
+    rows = rows_of(document, "mailboxes")
     warnings = _whole(document)
-    mailboxes = _read(_Mailbox, rows)
+    mailboxes = read_rows(_Mailbox, rows, "a mailbox")
     # A mailbox without capabilities may lack the list; a page on which every mailbox does was not told of any.
     tells = len(mailboxes) < FEW or any(mailbox.capabilities is not None for mailbox in mailboxes)
     return MailboxesPage(
@@ -200,20 +197,12 @@ def parse_mailboxes_page(document: Any, base_url: str) -> MailboxesPage:
 
 def parse_policies_page(document: Any, base_url: str) -> PoliciesPage:
     """One page of ``Get-CASMailbox``. Raises as ``parse_mailboxes_page`` does."""
-    mailboxes = _read(_Ews, _rows(document, "EWS settings"))
+    mailboxes = read_rows(EwsSettings, rows_of(document, "EWS settings"), "a mailbox")
     return PoliciesPage(
         scopes={mailbox.user_id.lower(): mailbox.as_scope() for mailbox in mailboxes if mailbox.user_id},
         next_link=link_on(base_url, document.get("@odata.nextLink")),
         warnings=_whole(document),
     )
-
-
-def _read[Row: BaseModel](kind: type[Row], rows: list[Any]) -> list[Row]:
-    try:
-        return [kind.model_validate(row) for row in rows]
-    except ValidationError as error:
-        missing = ".".join(str(part) for part in error.errors()[0]["loc"]) or "properties"
-        raise NotUnderstood(f"Exchange answered a mailbox without {missing}") from None
 
 
 def _whole(document: Any) -> tuple[str, ...]:
@@ -222,26 +211,6 @@ def _whole(document: Any) -> tuple[str, ...]:
     if cut := next((warning for warning in warnings if _tells_a_cut(warning)), None):
         raise NotUnderstood(f"Exchange cut a listing of mailboxes short: {cut[:200]}")
     return warnings
-
-
-def parse_organization(document: Any) -> Organization:
-    """The one record of ``Get-OrganizationConfig``. Raises ``NotUnderstood``."""
-    rows = _rows(document, "the organisation")
-    if len(rows) != 1:
-        raise NotUnderstood(f"Exchange answered {len(rows)} organisations")
-    try:
-        organization = _Organization.model_validate(rows[0])
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "record"
-        raise NotUnderstood(f"Exchange answered an odd {where} of the organisation") from None
-    return Organization(organization.bookings_auth_enabled, organization.as_scope())
-
-
-def _rows(document: Any, what: str) -> list[Any]:
-    rows = document.get("value") if isinstance(document, dict) else None
-    if not isinstance(rows, list):
-        raise NotUnderstood(f"Exchange answered {what} without a list `value`")
-    return rows
 
 
 def _warnings(document: Any) -> tuple[str, ...]:
@@ -266,3 +235,8 @@ def _failure_of(reply: Reply) -> TenantFailure | None:
 
 def _unless_not_found(reply: Reply) -> TenantFailure | None:
     return None if reply.status == 400 and NOT_FOUND.encode() in reply.body else _failure_of(reply)
+
+
+def _unless_parameter_not_known(reply: Reply) -> TenantFailure | None:
+    failure = _failure_of(reply)
+    return None if reply.status == 400 and isinstance(failure, NotUnderstood) else failure

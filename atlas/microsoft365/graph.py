@@ -32,6 +32,8 @@ MISSING_GRANT = "grant the application permission User.Read.All of Microsoft Gra
 MAILBOX_ID = re.compile(r"MBX:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[0-9a-f-]{36}", re.IGNORECASE)
 NO_MAILBOX_CODES = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotHostedInExchangeOnline"})
 NO_USER_CODES = frozenset({"Request_ResourceNotFound", "ResourceNotFound"})
+LONGEST_STATE = 50
+STATES_BY_USE = ("enabled", "warning", "suspended", "lockedout", "deleted")
 TOO_OLD_CODES = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenExpired"})
 
 
@@ -79,6 +81,10 @@ class _User(BaseModel):
     def is_licensed(self) -> bool:
         return any(plan.is_usable() for plan in self.plans)
 
+    def plan_state(self) -> str | None:
+        states = sorted((str(plan.status) for plan in self.plans if plan.is_of_bookings()), key=_usefulness)
+        return whole(states[0])[:LONGEST_STATE] if states else None
+
     def as_user(self) -> LicensedUser:
         return LicensedUser(
             user_id=str(self.user_id),
@@ -97,6 +103,8 @@ class Account:
 
     user: LicensedUser
     is_licensed: bool
+    plan_state: str | None = None
+    """The state of the user's Bookings plan, the best where there are several; ``None``: none in any state."""
 
 
 class Graph:
@@ -210,7 +218,7 @@ def parse_account(document: Any) -> Account:
         user = _User.model_validate(document)
     except ValidationError as error:
         raise NotUnderstood(f"Microsoft Graph answered a user without {_what(error)}") from None
-    return Account(user.as_user(), user.is_licensed())
+    return Account(user.as_user(), user.is_licensed(), user.plan_state())
 
 
 def parse_mailbox(document: Any) -> Mailbox | NoMailbox:
@@ -312,6 +320,10 @@ def _is_worth_repeating(answer: Reply | TenantFailure) -> bool:
 def _wait_seconds(answer: Reply | TenantFailure) -> float:
     wait_seconds = answer.wait_seconds if isinstance(answer, Throttled) else None
     return DEFAULT_BATCH_WAIT_SECONDS if wait_seconds is None else wait_seconds
+
+
+def _usefulness(state: str) -> int:
+    return STATES_BY_USE.index(state.lower()) if state.lower() in STATES_BY_USE else len(STATES_BY_USE)
 
 
 def _what(error: Exception) -> str:

@@ -138,8 +138,8 @@ async def _mark_unlicensed(
             case Account(is_licensed=True):
                 # One whom a look-up wrote while the scan ran was licensed after the listing passed by.
                 tally.still_licensed += kept.row.checked_at < started_at
-            case _:
-                await record_gone(tools, kept, scan_id)
+            case account:
+                await record_gone(tools, kept, account, scan_id)
 
 
 async def _forget_history(tools: Tools, horizon: datetime) -> int:

@@ -13,8 +13,8 @@ from atlas.domain.page_urls import PageAddress, parse_page_url
 from atlas.domain.policy import EwsScope, judge_policy
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import Look, UserRow
-from atlas.domain.users import LicensedUser
-from atlas.microsoft365.exchange import Organization
+from atlas.domain.users import LicensedUser, why_not_licensed
+from atlas.microsoft365.exchange_settings import Organization
 from atlas.microsoft365.failures import TenantFailure
 from atlas.microsoft365.graph import Account
 from atlas.scan.patience import answered_by, deadline_in
@@ -94,10 +94,10 @@ async def look_up(tools: Tools, subject: Subject, *, fresh: bool) -> Found:
         return Found(await _ask(tools, account.user, kept, deadline), Source.LIVE)
     if kept:
         is_told = kept.row.status is Status.GONE
-        return Found(kept.row if is_told else await record_gone(tools, kept, None), Source.LIVE)
+        return Found(kept.row if is_told else await record_gone(tools, kept, account, None), Source.LIVE)
     if account is None:
         raise NoSuchUser("Microsoft Entra has no such user")
-    reason = "the user has no Bookings plan that is enabled"
+    reason = why_not_licensed(account.plan_state)
     return Found(UserRow(account.user, Status.NOT_LICENSED, tools.clock(), reason), Source.LIVE)
 
 
@@ -149,7 +149,9 @@ async def _ask(tools: Tools, user: LicensedUser, kept: KeptRow | None, deadline:
     evidence = replace(
         evidence,
         sign_in_forced=organization.bookings_auth_enabled if isinstance(organization, Organization) else None,
-        policy=judge_policy(organization.ews if isinstance(organization, Organization) else None, told.policy),
+        policy=judge_policy(
+            organization.ews if isinstance(organization, Organization) else None, told.policy, tools.clock()
+        ),
         is_exchange_silent=told.is_silent or is_partly_told(tools, evidence.mailbox),
     )
     scanned_before = await tools.scans.last_finished() is not None

@@ -12,7 +12,9 @@ from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.pages import NoPage, PageAnswers, SignInAsked
 from atlas.domain.payloads import ScanOrder
 from atlas.domain.policy import EwsScope
-from atlas.microsoft365.exchange import MailboxesPage, Organization, PoliciesPage
+from atlas.domain.shared_bookings import OwaPolicy
+from atlas.microsoft365.exchange import MailboxesPage, PoliciesPage
+from atlas.microsoft365.exchange_settings import Organization
 from atlas.microsoft365.graph import Account, UsersPage
 from atlas.tables.census import Census
 from atlas.tables.changes import Changes
@@ -58,8 +60,11 @@ class Mailboxes(Protocol):
     def get_owner(self, mailbox_guid: UUID) -> Awaitable[str | None]:
         """The object id of the user whose mailbox this is."""
 
-    def get_organization(self) -> Awaitable[Organization]:
+    def get_organization(self, *, with_app_ids: bool = ...) -> Awaitable[Organization]:
         """The organisation's settings."""
+
+    def get_owa_policies(self) -> Awaitable[tuple[OwaPolicy, ...]]:
+        """The OWA mailbox policies."""
 
 
 class BookingsPages(Protocol):

@@ -48,7 +48,7 @@ async def probe_one(tools: Tools, order: ProbeOrder) -> ProbeAnswer:
         )
         evidence = replace(
             evidence,
-            policy=judge_policy(_organization_scope(order), _mailbox_scope(evidence.mailbox)),
+            policy=judge_policy(_organization_scope(order), _mailbox_scope(evidence.mailbox), tools.clock()),
             is_exchange_silent=order.is_exchange_silent or is_partly_told(tools, evidence.mailbox),
         )
     except Throttled as throttled:

@@ -11,6 +11,8 @@ from datetime import timedelta
 
 from atlas.domain.changes import Change, change_between
 from atlas.domain.user_rows import UserRow, gone_row
+from atlas.domain.users import why_not_licensed
+from atlas.microsoft365.graph import Account
 from atlas.scan.ports import Tools
 from atlas.tables.status_rows import KeptRow
 from atlas.tables.store import RowChanged, StorageUnavailable
@@ -40,12 +42,16 @@ async def record(
     raise StorageUnavailable(f"a row was changed by others {ATTEMPTS} times in a row while it was being written")
 
 
-async def record_gone(tools: Tools, kept: KeptRow, scan_id: str | None) -> UserRow:
-    """Write that a user who has a row is not licensed any more, and tell it. Raises ``StorageFailure``."""
+async def record_gone(tools: Tools, kept: KeptRow, account: Account | None, scan_id: str | None) -> UserRow:
+    """Write that a user who has a row is not licensed any more, and tell it. Raises ``StorageFailure``.
+
+    ``account`` is the user as the directory has it now; ``None``: not any more.
+    """
     now = tools.clock()
+    reason = why_not_licensed(account.plan_state) if account else "the user was deleted"
 
     def next_row(previous: UserRow | None) -> UserRow:
-        return gone_row(previous or kept.row, now, scan_id)
+        return gone_row(previous or kept.row, reason, now, scan_id)
 
     return await record(tools, kept.row.user.user_id, kept, next_row, scanned_before=True)
 

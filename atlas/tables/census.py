@@ -1,5 +1,6 @@
 """The table ``BookingsCensus``: what a running scan has listed, one partition a scan, removed when it ends."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -119,10 +120,16 @@ def _mailbox_of(entity: Mapping[str, Any]) -> MailboxEvidence:
 def _ews_columns(scope: EwsScope | None) -> dict[str, Any]:
     if scope is None:
         return {}
-    return {"EwsAccess": str(scope.access), "EwsPolicy": scope.policy, "EwsEnabled": scope.ews_enabled}
+    return {
+        "EwsAccess": str(scope.access),
+        "EwsPolicy": scope.policy,
+        "EwsEnabled": scope.ews_enabled,
+        "EwsEntries": json.dumps(scope.entries) if scope.entries else None,
+    }
 
 
 def _ews_of(entity: Mapping[str, Any]) -> EwsScope | None:
     if "EwsAccess" not in entity:
         return None
-    return EwsScope(Access(entity["EwsAccess"]), entity.get("EwsPolicy"), entity.get("EwsEnabled"))
+    entries = tuple(json.loads(entity.get("EwsEntries", "[]")))
+    return EwsScope(Access(entity["EwsAccess"]), entity.get("EwsPolicy"), entity.get("EwsEnabled"), entries)

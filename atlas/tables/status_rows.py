@@ -9,7 +9,7 @@ from typing import Any
 from atlas.domain.changes import Change, ChangeKind
 from atlas.domain.findings import Finding
 from atlas.domain.page_urls import anonymous_url
-from atlas.domain.policy import Verdict
+from atlas.domain.policy import Cause, Scope, Verdict
 from atlas.domain.statuses import Status
 from atlas.domain.user_filters import UserFilter
 from atlas.domain.user_rows import MeetingType, UserRow
@@ -110,6 +110,9 @@ def to_entity(row: UserRow, tenant_id: str, pending_change: Change | None = None
         "Bookable": row.bookable,
         "PolicyVerdict": row.policy_verdict and str(row.policy_verdict),
         "PolicyReason": row.policy_reason,
+        "PolicyCause": row.policy_cause and str(row.policy_cause),
+        "PolicyScope": row.policy_scope and str(row.policy_scope),
+        "PolicyEntries": json.dumps(row.policy_entries) if row.policy_entries else None,
         "Finding": " ".join(row.findings) or None,
         "LastKnownStatus": row.last_known_status and str(row.last_known_status),
         "LastKnownAt": row.last_known_at,
@@ -146,6 +149,9 @@ def from_entity(entity: Mapping[str, Any]) -> KeptRow:
         bookable=entity.get("Bookable"),
         policy_verdict=Verdict(entity["PolicyVerdict"]) if entity.get("PolicyVerdict") else None,
         policy_reason=entity.get("PolicyReason"),
+        policy_cause=Cause(entity["PolicyCause"]) if entity.get("PolicyCause") else None,
+        policy_scope=Scope(entity["PolicyScope"]) if entity.get("PolicyScope") else None,
+        policy_entries=tuple(json.loads(entity.get("PolicyEntries", "[]"))),
         findings=tuple(Finding(name) for name in entity.get("Finding", "").split()),
         last_known_status=Status(last_known) if last_known else None,
         last_known_at=_optional_moment(entity.get("LastKnownAt")),

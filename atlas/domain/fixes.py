@@ -1,0 +1,154 @@
+"""What would change it: for every reason the command, the licence step or the owner's own step, as text.
+
+The product itself changes nothing in a tenant.
+"""
+
+from collections.abc import Callable
+
+from atlas.domain.policy import Cause, PolicyVerdict, Scope, Verdict
+from atlas.domain.statuses import Status
+from atlas.domain.switches import (
+    IN_POWERSHELL,
+    LOOK_AT,
+    ORGANIZATION,
+    indented,
+    mailbox_command,
+    switch_of,
+    switches_of_user,
+    told_switch,
+)
+from atlas.domain.user_rows import UserRow
+
+GRANT_EXCHANGE = (
+    "Let the app read Exchange: grant its identity the application permission Exchange.ManageAsApp of Office 365 "
+    "Exchange Online, and the role Global Reader or an Exchange role group with View-Only Recipients and View-Only "
+    "Configuration. `atlas doctor` tells which of them is missing."
+)
+LICENCE = (
+    "Give the user a licence that holds Microsoft Bookings: Microsoft 365 admin centre, Users, Active users, the user, "
+    "Licenses and apps, Apps, Microsoft Bookings. A plan that is Suspended comes back when its subscription is paid "
+    "again (Billing, Your products); one that is Deleted has to be assigned anew."
+)
+CAPABILITY = (
+    "The licence has not reached the mailbox. If it is new, wait for a day. Else take Microsoft Bookings out of the "
+    "user's licence, save, and put it back: Microsoft 365 admin centre, Users, Active users, the user, Licenses and "
+    "apps, Apps."
+)
+MAILBOX = (
+    "Give the user a mailbox in Exchange Online, which a personal page needs: assign a licence with Exchange Online, "
+    "or migrate the mailbox if it is on premises. Or take the Bookings plan back."
+)
+LET_VISITORS_IN = (
+    f"{IN_POWERSHELL}, to let visitors in without signing in, on all pages of the organisation, shared ones too:\n"
+    + indented("Set-OrganizationConfig -BookingsAuthEnabled $false")
+    + "\nTo ask them to sign in again, the same with $true."
+)
+LOOK_BY_HAND = "Open the page with a browser: the service answered in a way that the app does not understand."
+BOTH_HAVE_TO_ALLOW = "No setting of one mailbox lets its user through: organisation and mailbox both have to allow."
+
+
+def fix_for_user(row: UserRow, bookings_url: str) -> str | None:
+    """What would give this user a page that works for the public; ``None`` where there is one.
+
+    Where a policy decides, both directions are told. ``bookings_url`` is the base of page addresses.
+    """
+    return FIXES[row.status](row, f"{bookings_url}/bookwithme/")
+
+
+def fix_for_organization(verdict: PolicyVerdict) -> str:
+    """What would change the organisation's verdict, in both directions, and how one user is switched."""
+    if verdict.cause is Cause.NOT_KNOWN:
+        return GRANT_EXCHANGE
+    return f"{_switch(ORGANIZATION, verdict, 'the whole organisation')}\n{switches_of_user('user@contoso.com')}"
+
+
+def _published(row: UserRow, page: str) -> str | None:
+    del page
+    if row.policy_verdict is Verdict.OFF:
+        return f"The page works, though a policy forbids it. If that is not meant to be:\n{_policy(row)}"
+    return None
+
+
+def _no_public_types(row: UserRow, page: str) -> str:
+    del row
+    return f"The owner opens {page}, signed in, and makes a meeting type public, or adds a public one."
+
+
+def _not_set_up(row: UserRow, page: str) -> str:
+    owner = (
+        f"The owner opens {page} once, signed in, or Bookings in Outlook. That makes the page, with public meeting "
+        "types of 15 and 30 minutes; it answers some minutes later."
+    )
+    match row.policy_verdict, row.policy_cause:
+        case Verdict.EWS_DISABLED, _:
+            doubt = "If Bookings is not there for the owner, EwsEnabled may be why; Microsoft's documents disagree."
+            return f"{owner}\n{doubt}\n{_policy(row)}"
+        case Verdict.UNKNOWN, Cause.UNHEARD_OF:
+            return f"{owner}\nIf Bookings is not there for the owner: {_policy(row)}"
+        case Verdict.UNKNOWN, _:
+            doubt = "If Bookings is not there for the owner, a policy may forbid it, which is not known."
+            return f"{owner}\n{doubt} {GRANT_EXCHANGE}"
+        case _:
+            return owner
+
+
+def _switched_off(row: UserRow, page: str) -> str:
+    del page
+    return _policy(row)
+
+
+def _sign_in_required(row: UserRow, page: str) -> str:
+    del page
+    if row.url:
+        doubt = "Nothing, if visitors are meant to sign in. Else BookingsAuthEnabled may ask them to."
+    else:
+        doubt = "From outside nobody can tell whether there is a page: ask the owner, open it signed in, or do this."
+    return f"{doubt}\n{LET_VISITORS_IN}"
+
+
+def _unknown(row: UserRow, page: str) -> str:
+    del page
+    match (row.reason or "").partition(":")[0]:
+        case "throttled":
+            return "Ask again later, or scan with a smaller PROBE_CONCURRENCY: the service asked to be left alone."
+        case "unreachable":
+            return "Ask again later. If it stays so, look at the network of the app: the service did not answer."
+        case "refused":
+            return f"If the reason names a permission, grant it: `atlas doctor` tells which. Else: {LOOK_BY_HAND}"
+        case _:
+            return f"{LOOK_BY_HAND} If there is no page, `atlas doctor --calibrate` shows which marker is missing."
+
+
+def _always(text: str) -> Callable[[UserRow, str], str]:
+    return lambda _row, _page: text
+
+
+FIXES: dict[Status, Callable[[UserRow, str], str | None]] = {
+    Status.PUBLISHED: _published,
+    Status.NO_PUBLIC_TYPES: _no_public_types,
+    Status.NOT_SET_UP: _not_set_up,
+    Status.SWITCHED_OFF: _switched_off,
+    Status.NO_CAPABILITY: _always(CAPABILITY),
+    Status.NO_MAILBOX: _always(MAILBOX),
+    Status.SIGN_IN_REQUIRED: _sign_in_required,
+    Status.UNKNOWN: _unknown,
+    Status.NOT_LICENSED: _always(LICENCE),
+    Status.GONE: _always(LICENCE),
+}
+
+
+def _policy(row: UserRow) -> str:
+    """How the policy that decides for this user is changed, as the row tells it."""
+    scope, cause = row.policy_scope or Scope.ORGANIZATION, row.policy_cause or Cause.NOT_KNOWN
+    verdict = PolicyVerdict(row.policy_verdict or Verdict.UNKNOWN, cause, scope, "", entries=row.policy_entries)
+    if scope is Scope.MAILBOX:
+        return _switch(mailbox_command(row.user.upn), verdict, "this user")
+    return f"{_switch(ORGANIZATION, verdict, 'the whole organisation')}\n{BOTH_HAVE_TO_ALLOW}"
+
+
+def _switch(command: str, verdict: PolicyVerdict, whom: str) -> str:
+    switch = switch_of(command, verdict)
+    if switch:
+        return told_switch(switch, whom)
+    look = f"{command.replace('Set-', 'Get-', 1)} | {LOOK_AT}"
+    return f"Look at the setting, and look up what its value means, before you change it:\n{indented(look)}"

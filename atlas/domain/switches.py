@@ -1,0 +1,100 @@
+"""PowerShell that turns personal bookings on and off, as text (contracts, section 4.1).
+
+The commands are those of Microsoft's article, with the slips of its older version mended. They run in Exchange Online
+PowerShell. The product runs none of them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from atlas.domain.policy import AGENT, Cause, PolicyVerdict, Scope, Verdict
+
+IN_POWERSHELL = "In Exchange Online PowerShell"
+TAKES_HOURS = "A change takes about 4 hours to work."
+QUOTES = "'\u2018\u2019\u201a\u201b"
+"""Characters that end a text in single quotes in PowerShell, and stand for themselves when written twice."""
+ORGANIZATION = "Set-OrganizationConfig"
+LOOK_AT = "Format-List EwsEnabled,EwsApplicationAccessPolicy,Ews*List"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One setting, and the commands that turn personal bookings on and off by it."""
+
+    on: str
+    off: str
+    warning: str | None = None
+
+
+def switch_of(command: str, verdict: PolicyVerdict) -> Switch | None:
+    """How the setting that decides is changed by this cmdlet; ``None`` where nobody documented it."""
+    agent, entries = quoted(AGENT), ",".join(map(quoted, verdict.entries)) or quoted(AGENT)
+    allow, block = f"{command} -EwsAllowList", f"{command} -EwsBlockList"
+    warning = _wildcard_warning(verdict.entries)
+    match verdict.cause, str(verdict.value or "").lower():
+        case Cause.ALLOW_LIST, _:
+            return Switch(f"{allow} @{{Add={agent}}}", f"{allow} @{{Remove={agent}}}")
+        case Cause.BLOCK_LIST, _:
+            return Switch(f"{block} @{{Remove={entries}}}", f"{block} @{{Add={entries}}}", warning)
+        case Cause.EWS_DISABLED, _:
+            others = "Other apps that use EWS are let in and kept out with it."
+            return Switch(f"{command} -EwsEnabled $true", f"{command} -EwsEnabled $false", others)
+        case Cause.NOTHING, "enforceallowlist":
+            return Switch(f"{allow} @{{Add={entries}}}", f"{allow} @{{Remove={entries}}}", warning)
+        case Cause.NOTHING, "enforceblocklist":
+            return Switch(f"{block} @{{Remove={agent}}}", f"{block} @{{Add={agent}}}")
+        case Cause.NOTHING, "":
+            enforced = f"{command} -EwsApplicationAccessPolicy EnforceBlockList -EwsBlockList @{{Add={agent}}}"
+            others = "Turned off like this, other entries that EwsBlockList has count as well."
+            return Switch(f"{block} @{{Remove={agent}}}", enforced, others)
+        case _:
+            return None
+
+
+def mailbox_command(upn: str) -> str:
+    """The cmdlet that changes one user's mailbox."""
+    return f"Set-CASMailbox -Identity {quoted(upn)}"
+
+
+def told_switch(switch: Switch, whom: str) -> str:
+    """Both directions, in words."""
+    lines = [
+        f"{IN_POWERSHELL}, to turn personal bookings on for {whom}:",
+        indented(switch.on),
+        "To turn it off:",
+        indented(switch.off),
+        f"{switch.warning} {TAKES_HOURS}" if switch.warning else TAKES_HOURS,
+    ]
+    return "\n".join(lines)
+
+
+def switches_of_user(upn: str) -> str:
+    """Both directions for one user whose mailbox may have any policy."""
+    command = mailbox_command(upn)
+    look = f"Get-CASMailbox -Identity {quoted(upn)} | {LOOK_AT}"
+    lines = [f"{IN_POWERSHELL}, for one user, look first which policy the mailbox has:", indented(look)]
+    for policy, words in (
+        ("EnforceAllowList", "With EnforceAllowList, on and off:"),
+        ("EnforceBlockList", "With EnforceBlockList, on and off:"),
+        (None, "Without a policy it is on. To turn it off:"),
+    ):
+        allowed = PolicyVerdict(Verdict.ON, Cause.NOTHING, Scope.MAILBOX, "", value=policy)
+        switch = switch_of(command, allowed)
+        if switch:
+            lines += [words, *([indented(switch.on)] if policy else []), indented(switch.off)]
+    return "\n".join([*lines, TAKES_HOURS])
+
+
+def quoted(text: str) -> str:
+    """A text in single quotes, as PowerShell takes it literally."""
+    return "'" + "".join(character * 2 if character in QUOTES else character for character in text) + "'"
+
+
+def indented(command: str) -> str:
+    """A command on a line of its own."""
+    return f"    {command}"
+
+
+def _wildcard_warning(entries: Iterable[str]) -> str | None:
+    wide = [entry for entry in entries if "*" in entry]
+    return f"{', '.join(wide)} stands for other apps too: they are switched with it." if wide else None
