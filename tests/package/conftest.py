@@ -1,33 +1,12 @@
-"""What is deployed, and a Python that has what Azure installs: requirements.txt, and the host's libraries behind it."""
+"""What is deployed, the Python that Azure runs it with, and the local host without the checkout around it."""
 
-import contextlib
-import hashlib
-import re
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from azure_python import ROOT, Azure, azure_python
 
 from infra.package import build
-
-ROOT = Path(__file__).parents[2]
-UV = ROOT / ".local" / "uv" / "bin" / "uv"
-KEPT = ROOT / ".local" / "package-python"
-WORKER = ("azure-functions-runtime", "azurefunctions-extensions-base")
-"""Microsoft's worker library and what it needs: Azure's own, so not in requirements.txt."""
-
-
-@dataclass(frozen=True)
-class Azure:
-    """A Python as Azure has it: the app's libraries, then the worker's."""
-
-    python: Path
-    libraries: Path
-    worker: Path
 
 
 @pytest.fixture(scope="session")
@@ -39,46 +18,11 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def azure() -> Azure:
-    requirements, worker = ROOT / "requirements.txt", locked(WORKER)
-    home = KEPT / hashlib.sha256(requirements.read_bytes() + worker.encode()).hexdigest()[:16]
-    if not home.exists():
-        KEPT.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=KEPT, ignore_cleanup_errors=True) as folder:
-            install(Path(folder, "azure"), requirements, worker)
-            with contextlib.suppress(OSError):  # another run was faster
-                Path(folder, "azure").rename(home)
-    return azure_in(home)
-
-
-def azure_in(home: Path) -> Azure:
-    [libraries] = home.glob("venv/lib/python*/site-packages")
-    return Azure(home / "venv" / "bin" / "python", libraries, home / "worker")
-
-
-def install(home: Path, requirements: Path, worker: str) -> None:
-    uv("venv", "--python", "3.13", home / "venv")
-    azure = azure_in(home)
-    uv("pip", "install", "--python", azure.python, "--require-hashes", "-r", requirements)
-    wanted = home / "worker.txt"
-    wanted.write_text(worker)
-    uv("pip", "install", "--target", azure.worker, "--no-deps", "--require-hashes", "-r", wanted)
-    (azure.libraries / "worker.pth").write_text(f"{'../' * 4}worker\n")  # behind all that lies beside it
-
-
-def uv(*arguments: str | Path) -> None:
-    subprocess.run([UV, "--quiet", *arguments], check=True)
-
-
-def locked(names: tuple[str, ...]) -> str:
-    """The lines of these packages in the lock file of development."""
-    blocks = re.findall(r"^\S.*(?:\n .*)*", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
-    found = [block for block in blocks if block.split("==")[0] in names]
-    assert len(found) == len(names)
-    return "\n".join(found)
+    return azure_python()
 
 
 @pytest.fixture
-def host_alone(tmp_path: Path) -> Iterator[Path]:
+def host_alone(tmp_path: Path) -> Path:
     """The local host's code without the checkout around it; it tells at its end what it has loaded from where."""
     shutil.copytree(ROOT / "local" / "host", tmp_path / "host" / "local" / "host")
     (tmp_path / "host" / "sitecustomize.py").write_text(Path(__file__).with_name("tell_modules.py").read_text())

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
-from conftest import ROOT, Azure
+from azure_python import ROOT, Azure
 
 from local.azurite import Azurite
 from local.host.child import host_child

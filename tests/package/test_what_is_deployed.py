@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Azure
+from azure_python import ROOT, Azure
 
 from infra.package import CHECKOUT, HOST_FILES, build
 
