@@ -236,6 +236,7 @@ module app 'modules/function-app.bicep' = {
     subnetId: privateNetworking ? network!.outputs.appSubnetId : ''
     vaultName: signsInByCertificate ? vault!.outputs.name : ''
     schedulerEndpoint: durableBackend == 'dts' ? durable!.outputs.endpoint : ''
+    schedulerHubName: durableBackend == 'dts' ? durable!.outputs.hubName : ''
     apiClientId: apiClientId
     apiAllowedApplications: apiAllowedApplications
     scale: {

@@ -1,0 +1,26 @@
+// The page that shows how scans go.
+import { Tags } from 'types.bicep'
+
+@description('Azure region.')
+param location string
+
+@description('Tags of every resource.')
+param tags Tags
+
+@description('Id of the workspace that the workbook reads.')
+param workspaceId string
+
+resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
+  // A workbook's name has to be a GUID.
+  name: guid(workspaceId, 'workbook')
+  location: location
+  tags: tags
+  kind: 'shared'
+  properties: {
+    displayName: 'Bookings Atlas'
+    category: 'workbook'
+    sourceId: workspaceId
+    version: '1.0'
+    serializedData: loadTextContent('../workbook.json')
+  }
+}
