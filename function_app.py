@@ -12,7 +12,7 @@ from activities import (
     probe_user,
     read_organization,
 )
-from api import changes, health, scans, swagger, timer, unknown_routes, users
+from api import changes, health, policy, scans, swagger, timer, unknown_routes, users
 from orchestrators import scan_page, scan_tenant
 
 app = df.DFApp()
@@ -21,6 +21,7 @@ app.register_functions(timer.blueprint)
 app.register_functions(scans.blueprint)
 app.register_functions(users.blueprint)
 app.register_functions(changes.blueprint)
+app.register_functions(policy.blueprint)
 app.register_functions(health.blueprint)
 app.register_functions(swagger.blueprint)
 app.register_functions(unknown_routes.blueprint)

@@ -16,6 +16,7 @@ from atlas import wiring
 from atlas.domain.cursors import WrongCursor
 from atlas.domain.page_urls import PageAddress
 from atlas.domain.statuses import Status
+from atlas.domain.subjects import Subject, parse_subject
 from atlas.domain.time_windows import TimeWindow, time_window
 from atlas.domain.time_zones import time_zone
 from atlas.domain.user_filters import UserFilter
@@ -23,7 +24,7 @@ from atlas.report.csv_file import TooManyRows, csv_file
 from atlas.report.shapes import free_times_shape, look_up_shape, user_shape
 from atlas.scan.free_times import NoFreeTimes, get_free_times
 from atlas.scan.listing import each_user, get_users
-from atlas.scan.looking_up import Found, Source, Subject, look_up, parse_subject
+from atlas.scan.looking_up import Found, Source, look_up
 from atlas.scan.ports import Tools
 
 USUAL_PAGE = 100
@@ -117,7 +118,7 @@ async def get_user_bookings(req: func.HttpRequest) -> func.HttpResponse:
     found = await look_up(tools, subject, fresh=query.fresh)
     if not query.availability:
         not_asked = NoFreeTimes("notAsked", "the request says availability=false")
-        return json_answer({**look_up_shape(found), **free_times_shape(not_asked, query.time_zone)})
+        return json_answer({**look_up_shape(found, tools.bookings_url), **free_times_shape(not_asked, query.time_zone)})
     times = await get_free_times(
         tools,
         found.row,
@@ -126,7 +127,7 @@ async def get_user_bookings(req: func.HttpRequest) -> func.HttpResponse:
         is_private_link=isinstance(subject, PageAddress) and subject.is_private_link,
         is_live=_is_live(found),
     )
-    return json_answer({**look_up_shape(found), **free_times_shape(times, query.time_zone)})
+    return json_answer({**look_up_shape(found, tools.bookings_url), **free_times_shape(times, query.time_zone)})
 
 
 async def _page(tools: Tools, query: UsersQuery, limit: int) -> Any:

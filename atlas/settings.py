@@ -262,13 +262,14 @@ class Settings(BaseModel):
     api_access: Literal["key", "entra"] = Field("key", alias="API_ACCESS", description="key or entra")
 
     @classmethod
-    def load(cls, environment: Mapping[str, str]) -> Self:
+    def load(cls, environment: Mapping[str, str], *, needs_storage: bool = True) -> Self:
         """The settings of this environment; a name with an empty value counts as absent.
 
-        Raises ``WrongSettings`` with every problem at once. Values are quoted back unless they are secrets.
+        Without ``needs_storage`` there may be none. Raises ``WrongSettings`` with every problem at once. Values are
+        quoted back unless they are secrets.
         """
         given = {name: value for name, value in environment.items() if value.strip()}
-        problems = [*_sign_in_problems(given), *_storage_problems(given)]
+        problems = [*_sign_in_problems(given), *_storage_problems(given, needs_storage=needs_storage)]
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
@@ -290,8 +291,8 @@ class Settings(BaseModel):
         return ManagedIdentity(self.managed_identity_client_id)
 
     @property
-    def storage(self) -> Storage:
-        """Where the rows are kept: ``StatusStorage``, else the storage of the host."""
+    def storage(self) -> Storage | None:
+        """Where the rows are kept: ``StatusStorage``, else the storage of the host, if there is any."""
         if self.status_storage:
             return StorageByConnectionString(self.status_storage)
         if self.status_storage_url:
@@ -300,7 +301,7 @@ class Settings(BaseModel):
             return StorageByConnectionString(self.host_storage)
         if self.host_storage_url:
             return StorageByIdentity(self.host_storage_url, self.host_storage_client_id)
-        raise AssertionError("load lets no settings without storage pass")
+        return None
 
 
 STORAGE_NAMES = {
@@ -328,11 +329,11 @@ def _sign_in_problems(given: Mapping[str, str]) -> Iterator[str]:
         yield f"{kinds[0]} is set; it needs AZURE_CLIENT_ID, the client id of the app registration, beside it."
 
 
-def _storage_problems(given: Mapping[str, str]) -> Iterator[str]:
+def _storage_problems(given: Mapping[str, str], *, needs_storage: bool) -> Iterator[str]:
     for prefix in ("StatusStorage", "AzureWebJobsStorage"):
         if {prefix, f"{prefix}__tableServiceUri"} <= given.keys():
             yield f"{prefix} and {prefix}__tableServiceUri are set; the rows have one place, so set one of them."
-    if not given.keys() & STORAGE_NAMES:
+    if needs_storage and not given.keys() & STORAGE_NAMES:
         yield f"AzureWebJobsStorage is missing; it should be {_should_be('AzureWebJobsStorage')}."
 
 

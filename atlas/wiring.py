@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
@@ -19,7 +19,7 @@ from atlas.microsoft365.exchange import Exchange
 from atlas.microsoft365.graph import Graph
 from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, SignIn, sign_in_with
 from atlas.microsoft365.signed_calls import SignedCalls
-from atlas.scan.ports import Tools
+from atlas.scan.ports import Services, Tools
 from atlas.settings import Settings
 from atlas.tables.census import Census
 from atlas.tables.changes import Changes
@@ -60,18 +60,26 @@ async def tools() -> Tools:
     return (await opened()).tools
 
 
-async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> AsyncGenerator[Opened]:
-    # Azure's worker logs everything from INFO on, and these log addresses, which hold UPNs and mailbox GUIDs.
-    for name in LOG_ADDRESSES:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Every retry ends in an answer or a failure that is told; a line for each would only repeat it.
-    stamina.instrumentation.set_on_retry_hooks(())
+@asynccontextmanager
+async def open_services(settings: Settings, clock: Callable[[], datetime]) -> AsyncGenerator[tuple[Services, SignIn]]:
+    """The clients of the tenant, without tables, closed at the end of the block; nobody is asked anything yet."""
+    _quiet_the_libraries()
     trust = trusted_authorities(settings.extra_certificates)
-    async with open_http(trust) as http, open_session(trust) as session:
+    async with open_http(trust) as http:
+        sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
+        yield _services(settings, clock, Calls(http), sign_in), sign_in
+
+
+async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> AsyncGenerator[Opened]:
+    if settings.storage is None:
+        raise AssertionError("load lets no settings without storage pass")
+    async with (
+        open_services(settings, clock) as (services, sign_in),
+        open_session(trusted_authorities(settings.extra_certificates)) as session,
+    ):
         store = open_tables(settings.storage, session)
         try:
-            sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
-            yield Opened(_tools(settings, clock, Calls(http), sign_in, store), sign_in)
+            yield Opened(_tools(settings, services, store), sign_in)
         finally:
             await store.aclose()
 
@@ -80,25 +88,38 @@ open_tools = asynccontextmanager(_lifetime)
 """Clients and tables of these settings, closed at the end of the block; nobody is asked anything yet."""
 
 
-def _tools(
-    settings: Settings, clock: Callable[[], datetime], calls: Calls, sign_in: SignIn, store: TableStore
-) -> Tools:
+def _quiet_the_libraries() -> None:
+    # Azure's worker logs everything from INFO on, and these log addresses, which hold UPNs and mailbox GUIDs.
+    for name in LOG_ADDRESSES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # Every retry ends in an answer or a failure that is told; a line for each would only repeat it.
+    stamina.instrumentation.set_on_retry_hooks(())
+
+
+def _services(settings: Settings, clock: Callable[[], datetime], calls: Calls, sign_in: SignIn) -> Services:
     tenant_id = settings.tenant_id
     exchange = Exchange(SignedCalls(calls, sign_in, EXCHANGE_SCOPE), settings.exchange_url, tenant_id)
     rules = PageRules(sign_in_hosts(settings.authority_host), settings.not_set_up_markers)
-    return Tools(
+    return Services(
         directory=Graph(SignedCalls(calls, sign_in, GRAPH_SCOPE), settings.graph_url),
         mailboxes=exchange if settings.exchange_evidence else None,
         pages=BookingsPages(calls, settings.bookings_url, tenant_id, rules),
+        clock=clock,
+        tenant_id=tenant_id,
+        bookings_url=settings.bookings_url,
+        probe_availability=settings.probe_availability,
+    )
+
+
+def _tools(settings: Settings, services: Services, store: TableStore) -> Tools:
+    tenant_id = settings.tenant_id
+    return Tools(
+        **{field.name: getattr(services, field.name) for field in fields(Services)},
         rows=StatusRows(store, tenant_id),
         index=UserIndex(store, tenant_id),
         changes=Changes(store, tenant_id),
         census=Census(store),
         scans=ScanLog(store, tenant_id),
-        clock=clock,
-        tenant_id=tenant_id,
-        bookings_url=settings.bookings_url,
         probe_concurrency=settings.probe_concurrency,
-        probe_availability=settings.probe_availability,
         history_days=settings.history_days,
     )

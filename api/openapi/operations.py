@@ -224,6 +224,14 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "get",
+        "/policy",
+        "GetPolicy",
+        summary="Get the policy of the organisation",
+        description="Tells whether the organisation allows personal bookings, what decides that, and what changes it.",
+        answers=(Answer(OK, "The policy, as far as Exchange tells it.", "Policy"),),
+    ),
+    Operation(
+        "get",
         "/health",
         "GetHealth",
         summary="Get the health of the app",

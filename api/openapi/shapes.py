@@ -15,7 +15,9 @@ from api.openapi.schemas import (
 )
 from atlas.domain.changes import ChangeKind
 from atlas.domain.findings import Finding
+from atlas.domain.policy import Verdict
 from atlas.domain.scans import ScanState
+from atlas.domain.shared_bookings import Benchmark
 from atlas.domain.statuses import Status
 from atlas.scan.checking import HealthStatus
 from atlas.scan.looking_up import Source
@@ -86,6 +88,7 @@ AVAILABILITY_PROBLEM: Members = {
 
 LOOK_UP: Members = {
     **USER,
+    "fix": nullable(text("Fix", "What would change the status: steps and PowerShell, a line each.")),
     "source": one_of(Source, "Source", "Whether the answer was kept (row) or asked for now (live)."),
     "availability": nullable(record(AVAILABILITY, "Availability", "When the user can be booked.")),
     "availabilityProblem": nullable(
@@ -129,6 +132,46 @@ SCAN: Members = {
         text("Warning", "A sentence for an administrator."), "Warnings", "What an administrator should know."
     ),
     "error": nullable(text("Error", "Why the scan failed.")),
+}
+
+OWA_POLICY: Members = {
+    "identity": text("Identity", "The name of the OWA mailbox policy."),
+    "isDefault": nullable(truth("Is Default", "Whether it is the policy of new mailboxes.")),
+    "bookingsMailboxCreationEnabled": nullable(
+        truth("May Create Pages", "Whether users of this policy may make shared Bookings pages.")
+    ),
+    "bookingsMailboxDomain": nullable(text("Domain", "The domain that addresses of new shared pages are of.")),
+}
+
+POLICY: Members = {
+    "verdict": one_of(Verdict, "Verdict", "What the settings of the organisation say of personal bookings."),
+    "reason": text("Reason", "What decides, in words, and what is in doubt."),
+    "setting": nullable(text("Setting", "The setting that decides, as Exchange names it.")),
+    "value": nullable({"x-ms-summary": "Value", "description": "Its value, as Exchange gives it."}),
+    "fix": text("Fix", "What would change it, in both directions: steps and PowerShell, a line each."),
+    "ewsAllowedAppIds": nullable(
+        list_of(text("App ID", "An app."), "EWS Allowed App IDs", "EwsAllowedAppIDs; it has no part in the verdict.")
+    ),
+    "bookings": nullable(
+        {
+            "type": "object",
+            "x-ms-summary": "Bookings Settings",
+            "description": "Every setting whose name begins with Bookings, as Exchange gives it.",
+            "additionalProperties": True,
+        }
+    ),
+    "owaPolicies": nullable(
+        list_of(
+            record(OWA_POLICY, "OWA Policy", "One OWA mailbox policy."), "OWA Policies", "Who may make shared pages."
+        )
+    ),
+    "cis139": one_of(Benchmark, "CIS 1.3.9", "Whether shared pages are restricted to selected users."),
+    "openQuestions": list_of(
+        text("Question", "What the documents leave open."),
+        "Open Questions",
+        "What Microsoft's documents leave open here.",
+    ),
+    "checkedAt": moment("Checked At", "When Exchange was asked."),
 }
 
 CHECK: Members = {
@@ -208,6 +251,7 @@ SHAPES: dict[str, Schema] = {
     ),
     "Scan": record(SCAN, "Scan", "One scan of the tenant."),
     "ScanList": record(page_of("Scan", "Scans"), "Scans", "Recent scans, newest first."),
+    "Policy": record(POLICY, "Policy", "What the organisation's settings say of personal bookings."),
     "Health": record(HEALTH, "Health", "Whether the app can do its work."),
     "Problem": record(PROBLEM, "Problem", "What is wrong (RFC 9457).", optional=("errors",)),
 }

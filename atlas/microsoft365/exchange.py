@@ -34,10 +34,12 @@ PAGE_SIZE = 1000
 MAILBOX_FIELDS = "ExchangeGuid,ExternalDirectoryObjectId,PrimarySmtpAddress,RecipientTypeDetails,PersistedCapabilities"
 POLICY_FIELDS = f"ExternalDirectoryObjectId,{EWS_FIELDS}"
 SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
-MISSING_GRANT = (
-    "grant the application permission Exchange.ManageAsApp of Office 365 Exchange Online, and to its service principal "
-    "the role Global Reader or a role group with View-Only Recipients and View-Only Configuration"
+ROLE = "the role Global Reader, or an Exchange role group with View-Only Recipients and View-Only Configuration"
+MISSING_PERMISSION = (
+    "grant the application permission Exchange.ManageAsApp of Office 365 Exchange Online, and give its service "
+    f"principal {ROLE}"
 )
+MISSING_ROLE = f"beside Exchange.ManageAsApp the service principal needs {ROLE}; a new role takes up to some hours"
 PASSING_FAULTS = ("CmdletProxyNotAvailable", "ServerBusyException", "TransientException", "BackendCommunication")
 PAGE_TOO_OLD = "pagination request"
 NOT_FOUND = "ManagementObjectNotFoundException"
@@ -230,7 +232,7 @@ def _failure_of(reply: Reply) -> TenantFailure | None:
         return ListingExpired("Exchange says that the listing of mailboxes is too old to go on with")
     if reply.status == 404:
         return NotUnderstood("Exchange answered 404: it does not know the tenant of TENANT_ID")
-    return failure_of_status(reply, MISSING_GRANT)
+    return failure_of_status(reply, MISSING_ROLE if reply.status == 403 else MISSING_PERMISSION)
 
 
 def _unless_not_found(reply: Reply) -> TenantFailure | None:

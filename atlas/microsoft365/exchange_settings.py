@@ -4,7 +4,7 @@ Contracts, sections 3.3, 4.1 and 4.4. A parser raises ``NotUnderstood`` for an a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,8 +26,9 @@ class Organization:
     """The settings of the organisation that bear on Bookings; ``None`` where Exchange tells no value."""
 
     ews: EwsScope
+    bookings_enabled: bool | None = None
     bookings_auth_enabled: bool | None = None
-    bookings: Mapping[str, Any] | None = None
+    bookings: Mapping[str, Any] = field(default_factory=dict)
     """Every setting whose name begins with ``Bookings``, as Exchange gives it."""
     ews_allowed_app_ids: tuple[str, ...] | None = None
     """Told only to those who ask for it."""
@@ -49,6 +50,7 @@ class EwsSettings(BaseModel):
 
 
 class _Organization(EwsSettings):
+    bookings_enabled: bool | None = Field(None, alias="BookingsEnabled")
     bookings_auth_enabled: bool | None = Field(None, alias="BookingsAuthEnabled")
     ews_allowed_app_ids: tuple[str, ...] | None = Field(None, alias="EwsAllowedAppIDs")
 
@@ -69,6 +71,7 @@ def parse_organization(document: Any) -> Organization:
     (organization,) = read_rows(_Organization, rows, "the organisation")
     return Organization(
         ews=organization.as_scope(_changed_at(rows[0])),
+        bookings_enabled=organization.bookings_enabled,
         bookings_auth_enabled=organization.bookings_auth_enabled,
         bookings={
             name: value

@@ -29,6 +29,7 @@ BATCH_ROUNDS = 3
 USER_FIELDS = "id,userPrincipalName,displayName,department,mail,accountEnabled,userType,assignedPlans"
 ADVANCED_QUERY = {"consistencylevel": "eventual"}
 MISSING_GRANT = "grant the application permission User.Read.All of Microsoft Graph"
+MISSING_BOOKINGS_GRANT = "grant the application permission Bookings.Read.All of Microsoft Graph"
 MAILBOX_ID = re.compile(r"MBX:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[0-9a-f-]{36}", re.IGNORECASE)
 NO_MAILBOX_CODES = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotHostedInExchangeOnline"})
 NO_USER_CODES = frozenset({"Request_ResourceNotFound", "ResourceNotFound"})
@@ -143,6 +144,15 @@ class Graph:
         """As ``get_mailbox`` for many users; a question that fails is an ``Unknown`` of its own."""
         replies = await self._get_many({user_id: f"/users/{user_id}/settings/exchange" for user_id in user_ids})
         return {user_id: _learned_mailbox(reply) for user_id, reply in replies.items()}
+
+    async def get_shared_page_names(self) -> tuple[str, ...]:
+        """Names of shared Bookings pages, as many as Graph lists at once: with or without any, that it may be asked."""
+        url = f"{self._base_url}/v1.0/solutions/bookingBusinesses"
+        reply = await self._get(url, lambda reply: failure_of_status(reply, MISSING_BOOKINGS_GRANT))
+        try:
+            return tuple(str(item["displayName"]) for item in _items(reply.document()))
+        except (KeyError, TypeError) as error:
+            raise NotUnderstood(f"Microsoft Graph answered shared pages without {_what(error)}") from None
 
     def _first_link(self, page_size: int) -> str:
         query = {

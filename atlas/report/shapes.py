@@ -3,13 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from atlas.domain.fixes import fix_for_organization, fix_for_user
 from atlas.domain.page_urls import anonymous_url
 from atlas.domain.scans import Scan
+from atlas.domain.shared_bookings import OwaPolicy
 from atlas.domain.user_rows import UserRow
 from atlas.scan.checking import Health
 from atlas.scan.free_times import FreeTimes, NoFreeTimes
 from atlas.scan.listing import ToldChange
 from atlas.scan.looking_up import Found
+from atlas.scan.reading_policy import OrganizationPolicy
 from atlas.tables.status_rows import meeting_type_dict
 
 
@@ -42,9 +45,10 @@ def user_shape(row: UserRow) -> dict[str, Any]:
     }
 
 
-def look_up_shape(found: Found) -> dict[str, Any]:
-    """A look-up: the user, and where the answer comes from."""
-    return {**user_shape(found.row), "source": str(found.source)}
+def look_up_shape(found: Found, bookings_url: str) -> dict[str, Any]:
+    """A look-up: the user, what would change the status, and where the answer comes from."""
+    fix = fix_for_user(found.row, bookings_url)
+    return {**user_shape(found.row), "fix": fix, "source": str(found.source)}
 
 
 def free_times_shape(times: FreeTimes | NoFreeTimes, zone_name: str) -> dict[str, Any]:
@@ -88,6 +92,34 @@ def change_shape(told: ToldChange) -> dict[str, Any]:
         "url": change.url,
         "previousUrl": change.previous_url,
         "scanId": change.scan_id,
+    }
+
+
+def policy_shape(policy: OrganizationPolicy) -> dict[str, Any]:
+    """The organisation's policy."""
+    organization, verdict = policy.organization, policy.verdict
+    app_ids = organization.ews_allowed_app_ids if organization else None
+    return {
+        "verdict": str(verdict.verdict),
+        "reason": verdict.reason,
+        "setting": verdict.setting,
+        "value": verdict.value,
+        "fix": fix_for_organization(verdict),
+        "ewsAllowedAppIds": None if app_ids is None else list(app_ids),
+        "bookings": organization and dict(organization.bookings),
+        "owaPolicies": None if policy.owa_policies is None else [*map(_owa_policy_dict, policy.owa_policies)],
+        "cis139": str(policy.cis_1_3_9),
+        "openQuestions": [str(question) for question in verdict.questions],
+        "checkedAt": moment_text(policy.at),
+    }
+
+
+def _owa_policy_dict(policy: OwaPolicy) -> dict[str, Any]:
+    return {
+        "identity": policy.identity,
+        "isDefault": policy.is_default,
+        "bookingsMailboxCreationEnabled": policy.allows_creation,
+        "bookingsMailboxDomain": policy.domain,
     }
 
 

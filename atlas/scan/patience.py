@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable
 
-from atlas.microsoft365.failures import TimedOut
+from atlas.domain.learned import Unknown
+from atlas.microsoft365.failures import TenantFailure, TimedOut
 
 
 async def answered_by[Answer](deadline: float | None, question: Awaitable[Answer]) -> Answer:
@@ -16,6 +17,14 @@ async def answered_by[Answer](deadline: float | None, question: Awaitable[Answer
             return await question
     except TimeoutError:
         raise TimedOut("Microsoft 365 did not answer within the time that a caller waits") from None
+
+
+async def learned[Answer](deadline: float | None, question: Awaitable[Answer]) -> Answer | Unknown:
+    """As ``answered_by``; a failure is an ``Unknown`` in the place of the answer."""
+    try:
+        return await answered_by(deadline, question)
+    except TenantFailure as failure:
+        return failure.unknown()
 
 
 def deadline_in(seconds: float) -> float:

@@ -41,17 +41,20 @@ class Directory(Protocol):
     def get_mailboxes(self, user_ids: Sequence[str]) -> Awaitable[Mapping[str, MailboxEvidence]]:
         """The GUIDs of many mailboxes."""
 
+    def get_shared_page_names(self) -> Awaitable[tuple[str, ...]]:
+        """Names of shared Bookings pages."""
+
 
 class Mailboxes(Protocol):
     """Knows the mailboxes whole, and the organisation's settings."""
 
-    def get_mailboxes_page(self, link: str | None) -> Awaitable[MailboxesPage]:
+    def get_mailboxes_page(self, link: str | None, page_size: int = ...) -> Awaitable[MailboxesPage]:
         """One page of all mailboxes."""
 
     def get_mailbox(self, user_id: str) -> Awaitable[Mailbox | NoMailbox]:
         """One mailbox."""
 
-    def get_policies_page(self, link: str | None) -> Awaitable[PoliciesPage]:
+    def get_policies_page(self, link: str | None, page_size: int = ...) -> Awaitable[PoliciesPage]:
         """One page of the EWS settings of all mailboxes."""
 
     def get_policy(self, user_id: str) -> Awaitable[EwsScope | None]:
@@ -105,21 +108,27 @@ class Flows(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
-    """Everything a use case may need, opened for one OS process."""
+class Services:
+    """Whom to ask about a tenant."""
 
     directory: Directory
     mailboxes: Mailboxes | None
     """``None``: Exchange is never called."""
     pages: BookingsPages
+    clock: Callable[[], datetime]
+    tenant_id: str
+    bookings_url: str
+    probe_availability: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tools(Services):
+    """Everything a use case may need, opened for one OS process: the services, and what is remembered."""
+
     rows: StatusRows
     index: UserIndex
     changes: Changes
     census: Census
     scans: ScanLog
-    clock: Callable[[], datetime]
-    tenant_id: str
-    bookings_url: str
     probe_concurrency: int
-    probe_availability: bool
     history_days: int

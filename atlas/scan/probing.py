@@ -15,7 +15,7 @@ from atlas.domain.user_rows import Look, UserRow, next_row
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.failures import TenantFailure, Throttled
 from atlas.scan.patience import answered_by
-from atlas.scan.ports import Tools
+from atlas.scan.ports import Services, Tools
 from atlas.scan.recording import record
 from atlas.tables.status_rows import KeptRow
 
@@ -66,9 +66,9 @@ def _mailbox_scope(mailbox: MailboxEvidence) -> EwsScope | None:
     return mailbox.ews if isinstance(mailbox, Mailbox) else None
 
 
-def is_partly_told(tools: Tools, mailbox: MailboxEvidence) -> bool:
+def is_partly_told(services: Services, mailbox: MailboxEvidence) -> bool:
     """Whether Exchange, where it is asked at all, left out what the mailbox is able to."""
-    return tools.mailboxes is not None and isinstance(mailbox, Mailbox) and mailbox.has_capability is None
+    return services.mailboxes is not None and isinstance(mailbox, Mailbox) and mailbox.has_capability is None
 
 
 async def record_look(
@@ -85,7 +85,7 @@ async def record_look(
 
 
 async def gather_evidence(
-    tools: Tools,
+    services: Services,
     user: LicensedUser,
     mailbox: MailboxEvidence,
     *,
@@ -107,27 +107,27 @@ async def gather_evidence(
             return failure.unknown()
 
     if isinstance(mailbox, Unknown):
-        mailbox = await learn(tools.directory.get_mailbox(user.user_id))
+        mailbox = await learn(services.directory.get_mailbox(user.user_id))
     if not isinstance(mailbox, Mailbox):
         return Evidence(mailbox)
-    page = await learn(tools.pages.get_page(mailbox.guid))
-    bookable = await learn(is_bookable(tools, mailbox, page))
+    page = await learn(services.pages.get_page(mailbox.guid))
+    bookable = await learn(is_bookable(services, mailbox, page))
     return Evidence(mailbox, page, sign_in_forced, None if isinstance(bookable, Unknown) else bookable)
 
 
-async def is_bookable(tools: Tools, mailbox: Mailbox, page: PageEvidence) -> bool | None:
+async def is_bookable(services: Services, mailbox: Mailbox, page: PageEvidence) -> bool | None:
     """Whether anything on the page can be booked soon; ``None`` where that is not asked. Raises ``TenantFailure``."""
-    if not tools.probe_availability or not isinstance(page, PageAnswers) or not page.public_types:
+    if not services.probe_availability or not isinstance(page, PageAnswers) or not page.public_types:
         return None
-    now = tools.clock()
+    now = services.clock()
     for meeting_type in page.public_types:
-        if await _has_free_slot(tools, mailbox, meeting_type, now):
+        if await _has_free_slot(services, mailbox, meeting_type, now):
             return True
     return False
 
 
-async def _has_free_slot(tools: Tools, mailbox: Mailbox, meeting_type: PublicType, now: datetime) -> bool:
-    items = await tools.pages.get_availability(mailbox.guid, meeting_type.type_id, now, now + BOOKABLE_WITHIN)
+async def _has_free_slot(services: Services, mailbox: Mailbox, meeting_type: PublicType, now: datetime) -> bool:
+    items = await services.pages.get_availability(mailbox.guid, meeting_type.type_id, now, now + BOOKABLE_WITHIN)
     return bool(free_slots(items, duration_of(meeting_type.duration_minutes), now))
 
 

@@ -21,6 +21,11 @@ _PAGE_SIZE = re.compile(r"odata\.maxpagesize=(\d+)", re.IGNORECASE)
 _READING_ROLES = frozenset(
     {"Global Reader", "Exchange Administrator", "Global Administrator", "View-Only Organization Management"}
 )
+_CMDLETS_OF_ROLES = {
+    "View-Only Recipients": {"get-mailbox", "get-casmailbox"},
+    "View-Only Configuration": {"get-organizationconfig", "get-owamailboxpolicy"},
+}
+"""Roles that read a part."""
 _USUAL_RESULT_SIZE = 1000
 _TRUNCATED = (
     "There are more results available than are currently displayed. "
@@ -77,7 +82,9 @@ class Exchange:
         caller = self._tokens.caller(authorization, EXCHANGE, tenant.tenant_id, self._world.clock())
         if caller is None or "Exchange.ManageAsApp" not in caller.roles:
             return Reply(401, b"", {"WWW-Authenticate": f'Bearer client_id="{next(iter(EXCHANGE))}"'})
-        if self._world.behaviour.exchange.role not in _READING_ROLES:
+        cmdlet, _ = _command(ask)
+        role = self._world.behaviour.exchange.role
+        if role not in _READING_ROLES and (cmdlet or "").lower() not in _CMDLETS_OF_ROLES.get(role or "", ()):
             return _forbidden()
         matched = _PATH.fullmatch(ask.path)
         if matched is None or matched[1].lower() not in {tenant.tenant_id, tenant.initial_domain}:

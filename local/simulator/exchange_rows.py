@@ -81,6 +81,8 @@ def organization_row(organization: Organization, *, with_app_ids: bool = False) 
         "BookingsSearchEngineIndexDisabled": False,
         "BookingsNamingPolicyEnabled": False,
     }
+    if organization.changed_at:
+        known["WhenChangedUTC"] = organization.changed_at
     if with_app_ids:
         known["EwsAllowedAppIDs"] = _listed(organization.ews_allowed_app_ids)
     others = _ORGANIZATION_KEYS - len(known)

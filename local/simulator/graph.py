@@ -13,6 +13,7 @@ from local.simulator.world import World
 
 _MOST_PARTS = 20
 _MAY_READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
+_MAY_READ_SHARED_PAGES = frozenset({"Bookings.Read.All", "Bookings.Manage.All", "Bookings.ReadWrite.All"})
 
 
 class Graph:
@@ -26,7 +27,7 @@ class Graph:
         self._users = GraphUsers(world)
 
     def operation_of(self, ask: Ask) -> str:
-        """users, users.next, count, user, settings, batch or other."""
+        """users, users.next, count, user, settings, batch, businesses or other."""
         match _parts(ask.path):
             case ["users"]:
                 return "users.next" if "$skiptoken" in ask.query else "users"
@@ -38,6 +39,8 @@ class Graph:
                 return "settings"
             case ["$batch"]:
                 return "batch"
+            case ["solutions", "bookingBusinesses"]:
+                return "businesses"
             case _:
                 return "other"
 
@@ -77,7 +80,9 @@ class Graph:
         caller = self._tokens.caller(ask.headers.get("Authorization"), GRAPH, tenant_id, now)
         if caller is None:
             return problem(self._world, 401, "InvalidAuthenticationToken", "Access token validation failure.")
-        if caller.roles & _MAY_READ_USERS or self.operation_of(ask) == "batch":
+        operation = self.operation_of(ask)
+        may = _MAY_READ_SHARED_PAGES if operation == "businesses" else _MAY_READ_USERS
+        if caller.roles & may or operation == "batch":
             return None
         return self._forbidden(ask)
 
@@ -99,6 +104,8 @@ class Graph:
                 return self._users.exchange_settings(key)
             case ["$batch"] if ask.method == "POST":
                 return self._batch(ask)
+            case ["solutions", "bookingBusinesses"]:
+                return Reply(200, {"value": [{"id": "HelpDesk@contoso-labs.com", "displayName": "Help Desk"}]})
             case _:
                 message = f"Resource not found for the segment '{ask.path.rpartition('/')[2]}'."
                 return problem(self._world, 400, "BadRequest", message)

@@ -66,7 +66,8 @@ class ExchangeBehaviour(Pace):
     """Exchange Online over REST (contracts, section 3)."""
 
     role: str | None = "Global Reader"
-    """Role of the service principal in Entra; None or one that cannot read (Security Reader) gives 403."""
+    """Role of the service principal; None or one that cannot read (Security Reader) gives 403. View-Only Recipients and
+    View-Only Configuration let a part be read."""
     largest_page: int = 1000
     """Rows a page holds at most."""
     page_lifetime_seconds: float = 1800
@@ -118,7 +119,9 @@ class Organization(Changeable):
     ews_block_list: tuple[str, ...] | None = None
     ews_allowed_app_ids: tuple[str, ...] | None = None
     """Told only when the cmdlet is called with RetrieveEwsOperationAccessPolicy."""
-    bookings_enabled: bool = True
+    bookings_enabled: bool | None = True
+    changed_at: str | None = None
+    """`WhenChangedUTC`, as Exchange writes it; None leaves it out."""
     bookings_auth_enabled: bool = False
     """Forces sign-in on Bookings pages: the anonymous service then answers 401."""
 

@@ -17,7 +17,7 @@ from atlas.domain.page_urls import (
     page_url,
     parse_page_url,
 )
-from atlas.scan.looking_up import NotASubject, parse_subject
+from atlas.domain.subjects import NotASubject, parse_subject
 
 GUID = UUID("2be92a50-0c6b-4d1e-8a61-3f1f5a0c7e11")
 TYPE = "c0a1b2c3-1111-4222-8333-0123456789ab"

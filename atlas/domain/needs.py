@@ -1,0 +1,98 @@
+"""What the product has to be allowed to do: what each right is for, what is lost without it, and how it is granted.
+
+Every right only reads (contracts, section 9). Each tier works alone: users and pages; then Exchange, which tells why;
+then shared pages.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
+USER_READ_ALL = "df021288-bdef-4463-88db-98f22de89214"
+BOOKINGS_READ_ALL = "6e98f277-b046-4193-a4f2-6bf6a78cd491"
+EXCHANGE_MANAGE_AS_APP = "dc50a0fb-09a3-484d-be87-e023b12c6440"
+
+
+class Need(StrEnum):
+    """A need, by the name that people read."""
+
+    SIGN_IN = "sign in"
+    USERS = "User.Read.All"
+    EXCHANGE_SETTINGS = "Exchange: View-Only Configuration"
+    MAILBOXES = "Exchange: View-Only Recipients"
+    BOOKINGS = "Bookings pages"
+    TABLES = "tables"
+    SHARED_PAGES = "Bookings.Read.All"
+
+
+@dataclass(frozen=True, slots=True)
+class NeedText:
+    """What a need is about."""
+
+    serves: str
+    lost: str
+    grant: str
+    is_optional: bool = False
+
+
+def _app_role(app_id: str, role_id: str, name: str, service: str) -> str:
+    return (
+        "App registration: Entra admin centre, App registrations, the app, API permissions, Add a permission, "
+        f"{service}, Application permissions, {name}; then Grant admin consent.\n"
+        "Managed identity, in Microsoft Graph PowerShell, with $id the object (principal) id of the identity:\n"
+        f"    $service = (Get-MgServicePrincipal -Filter \"appId eq '{app_id}'\").Id\n"
+        "    New-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $id -PrincipalId $id "
+        f"-ResourceId $service -AppRoleId {role_id}"
+    )
+
+
+def _exchange_role(role: str) -> str:
+    return (
+        _app_role(EXCHANGE_APP_ID, EXCHANGE_MANAGE_AS_APP, "Exchange.ManageAsApp", "Office 365 Exchange Online")
+        + f"\nAnd a role that holds {role}, in Exchange Online PowerShell; it takes up to some hours to work:\n"
+        "    New-ServicePrincipal -AppId <client id> -ObjectId <object id of the enterprise application>\n"
+        "    New-RoleGroup 'Bookings Atlas' -Roles 'View-Only Recipients','View-Only Configuration'\n"
+        "    Add-RoleGroupMember 'Bookings Atlas' -Member <object id of the enterprise application>\n"
+        "Or, wider: the Entra role Global Reader."
+    )
+
+
+NEEDS: dict[Need, NeedText] = {
+    Need.SIGN_IN: NeedText(
+        "gets tokens from Microsoft Entra",
+        "nothing works",
+        "Look at the settings of the sign-in that the sentence names: secret, certificate or identity.",
+    ),
+    Need.USERS: NeedText(
+        "lists licensed users, and gives the GUIDs of their mailboxes",
+        "nothing works: no scan, and no look-up of anybody new",
+        _app_role(GRAPH_APP_ID, USER_READ_ALL, "User.Read.All", "Microsoft Graph"),
+    ),
+    Need.EXCHANGE_SETTINGS: NeedText(
+        "reads the organisation's policy and BookingsAuthEnabled",
+        "why: every policy verdict is unknown, and switchedOff is told as notSetUp",
+        _exchange_role("View-Only Configuration"),
+    ),
+    Need.MAILBOXES: NeedText(
+        "lists mailboxes with capability, address and policy of their own",
+        "why: noCapability is told as notSetUp, and policies of mailboxes are unknown",
+        _exchange_role("View-Only Recipients"),
+    ),
+    Need.BOOKINGS: NeedText(
+        "asks the pages as a visitor would",
+        "nothing can be told of any page",
+        "No right is needed: let the app reach BOOKINGS_URL over the network.",
+    ),
+    Need.TABLES: NeedText(
+        "keeps the rows",
+        "no scan, and no answer from the row",
+        "Give the identity the role Storage Table Data Contributor on the storage account, and let the app reach it.",
+    ),
+    Need.SHARED_PAGES: NeedText(
+        "lists shared Bookings pages",
+        "nothing in this version, which keeps no inventory of shared pages yet",
+        _app_role(GRAPH_APP_ID, BOOKINGS_READ_ALL, "Bookings.Read.All", "Microsoft Graph"),
+        is_optional=True,
+    ),
+}

@@ -1,0 +1,71 @@
+"""One look at one user, by asking Microsoft 365 now; nothing is written."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from atlas.domain.learned import Reason, Unknown
+from atlas.domain.mailboxes import MailboxEvidence
+from atlas.domain.page_urls import PageAddress
+from atlas.domain.policy import EwsScope, judge_policy
+from atlas.domain.subjects import Subject
+from atlas.domain.user_rows import Look
+from atlas.domain.users import LicensedUser
+from atlas.microsoft365.exchange_settings import Organization
+from atlas.microsoft365.graph import Account
+from atlas.scan.patience import learned
+from atlas.scan.ports import Services
+from atlas.scan.probing import gather_evidence, is_partly_told
+
+
+async def find_account(services: Services, subject: Subject) -> Account | None:
+    """The user in the directory; ``None`` where there is none, or nobody can be asked. Raises ``TenantFailure``.
+
+    Whose page an address is only Exchange knows.
+    """
+    match subject:
+        case PageAddress():
+            owner = await services.mailboxes.get_owner(subject.mailbox_guid) if services.mailboxes else None
+            return await services.directory.get_account(owner) if owner else None
+        case UUID() | str():
+            return await services.directory.get_account(str(subject))
+
+
+async def observe(services: Services, user: LicensedUser, deadline: float | None) -> Look:
+    """What can be learned about a licensed user by this time of the event loop's clock; what was not is unknown."""
+    told = await _ask_exchange(services, user, deadline)
+    evidence = await gather_evidence(
+        services, user, told.mailbox, sign_in_forced=None, is_last_attempt=True, deadline=deadline
+    )
+    organization = told.organization
+    now = services.clock()
+    evidence = replace(
+        evidence,
+        sign_in_forced=organization.bookings_auth_enabled if isinstance(organization, Organization) else None,
+        policy=judge_policy(organization.ews if isinstance(organization, Organization) else None, told.policy, now),
+        is_exchange_silent=told.is_silent or is_partly_told(services, evidence.mailbox),
+    )
+    return Look(user, evidence, now, services.bookings_url)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What Exchange told of a user; where it did not, the directory is asked for the mailbox."""
+
+    mailbox: MailboxEvidence
+    policy: EwsScope | None
+    organization: Organization | Unknown
+    is_silent: bool
+
+
+async def _ask_exchange(services: Services, user: LicensedUser, deadline: float | None) -> _Told:
+    if services.mailboxes is None:
+        not_asked = Unknown(Reason.REFUSED, "Exchange is not asked")
+        return _Told(not_asked, None, not_asked, is_silent=False)
+    mailbox, policy, organization = await asyncio.gather(
+        learned(deadline, services.mailboxes.get_mailbox(user.user_id)),
+        learned(deadline, services.mailboxes.get_policy(user.user_id)),
+        learned(deadline, services.mailboxes.get_organization()),
+    )
+    is_silent = any(isinstance(answer, Unknown) for answer in (mailbox, policy, organization))
+    return _Told(mailbox, None if isinstance(policy, Unknown) else policy, organization, is_silent)

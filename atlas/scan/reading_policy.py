@@ -1,0 +1,54 @@
+"""What the organisation says of personal bookings, asked now: the verdict, and the settings it comes from."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from atlas.domain.learned import Unknown
+from atlas.domain.policy import PolicyVerdict, judge_organization
+from atlas.domain.shared_bookings import Benchmark, OwaPolicy, judge_cis_1_3_9
+from atlas.microsoft365.exchange_settings import Organization
+from atlas.scan.patience import deadline_in, learned
+from atlas.scan.ports import Services
+
+LONGEST_SECONDS = 25
+"""Of the 30 s in which a caller is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationPolicy:
+    """The verdict for a mailbox without settings of its own, and all there is beside it; ``None``: not learned."""
+
+    verdict: PolicyVerdict
+    organization: Organization | None
+    owa_policies: tuple[OwaPolicy, ...] | None
+    cis_1_3_9: Benchmark
+    at: datetime
+
+
+async def read_policy(services: Services) -> OrganizationPolicy:
+    """Ask Exchange. What it does not tell is unknown, and ``verdict.reason`` says why; never raises for that."""
+    now = services.clock()
+    if services.mailboxes is None:
+        return _not_learned("Exchange is not asked, by EXCHANGE_EVIDENCE", None, now)
+    deadline = deadline_in(LONGEST_SECONDS)
+    organization, owa_policies = await asyncio.gather(
+        learned(deadline, services.mailboxes.get_organization(with_app_ids=True)),
+        learned(deadline, services.mailboxes.get_owa_policies()),
+    )
+    policies = None if isinstance(owa_policies, Unknown) else owa_policies
+    if isinstance(organization, Unknown):
+        return _not_learned(str(organization), policies, now)
+    return OrganizationPolicy(
+        verdict=judge_organization(organization.ews, now),
+        organization=organization,
+        owa_policies=policies,
+        cis_1_3_9=judge_cis_1_3_9(organization.bookings_enabled, policies),
+        at=now,
+    )
+
+
+def _not_learned(why: str, policies: tuple[OwaPolicy, ...] | None, at: datetime) -> OrganizationPolicy:
+    verdict = judge_organization(None)
+    verdict = replace(verdict, reason=f"{verdict.reason}: {why}")
+    return OrganizationPolicy(verdict, None, policies, judge_cis_1_3_9(None, policies), at)
