@@ -18,7 +18,7 @@ from atlas.domain.time_windows import WrongWindow
 from atlas.domain.time_zones import UnknownTimeZone
 from atlas.microsoft365.failures import NotUnderstood, Refused, TenantFailure, Throttled, Unreachable
 from atlas.scan.free_times import AmbiguousTitle
-from atlas.scan.looking_up import NoSuchUser
+from atlas.scan.observing import NoSuchUser
 from atlas.scan.starting import ScanNotRunning
 from atlas.settings import WrongSettings
 from atlas.tables.store import StorageFailure

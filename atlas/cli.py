@@ -2,12 +2,14 @@
 
 import asyncio
 import importlib
+import os
 from types import ModuleType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from atlas.commands import one_user, organization_policy, rights
 from atlas.settings import WrongSettings
 
 WRONG_SETTINGS = 2
@@ -21,6 +23,34 @@ app = typer.Typer(
 )
 Users = Annotated[int, typer.Option("--users", min=1, max=200_000, envvar="USERS", help="licensed users")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, envvar="PORT", help="0 takes a free one")]
+
+
+@app.command()
+def user(
+    who: Annotated[str, typer.Argument(metavar="UPN", help="UPN, object id, or the address of a personal page")],
+) -> None:
+    """Ask now whether one user has a page, and if not, why and what would change it."""
+    raise typer.Exit(asyncio.run(one_user.show(who, os.environ)))
+
+
+@app.command()
+def policy() -> None:
+    """Ask now whether the organisation allows personal bookings, and which setting decides."""
+    raise typer.Exit(asyncio.run(organization_policy.show(os.environ)))
+
+
+@app.command()
+def doctor(
+    calibrate: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="UPN UPN", help="show what the service answers for a user with a page and one without"),
+    ] = None,
+    url: Annotated[str | None, typer.Option("--app", help="ask a deployed app how it is, by its address")] = None,
+) -> None:
+    """Prove each right of the app by a call that needs it: what is missing, what that costs, and what grants it."""
+    if calibrate and url:
+        raise typer.BadParameter("either this or --calibrate", param_hint="--app")
+    raise typer.Exit(asyncio.run(rights.examine(os.environ, calibrate, url)))
 
 
 @app.command()

@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "atlas.domain",
         "atlas.settings",
     ),
+    "atlas.commands": ("atlas",),
     "atlas.cli": ("atlas",),
 }
 OUTSIDE_ORCHESTRATORS = {"asyncio", "time", "random", "uuid", "os", "logging", "secrets", "httpx", "aiohttp"}

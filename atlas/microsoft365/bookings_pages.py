@@ -70,6 +70,12 @@ class BookingsPages:
             raise _failure_of_unknown(answer)
         return answer
 
+    async def get_raw(self, mailbox_guid: UUID) -> tuple[PageReply, PageAnswer | Unknown | Moved]:
+        """One answer as it came, and what it is taken for; asked once, and not again when it tells nothing."""
+        question = self._question("GET", mailbox_guid, "services", SERVICES_TIMEOUT_SECONDS)
+        reply = _page_reply(await self.calls.ask(question, lambda _reply: None))
+        return reply, classify(reply, self.rules)
+
     async def get_availability(
         self, mailbox_guid: UUID, meeting_type_id: str | None, start: datetime, end: datetime
     ) -> tuple[AvailabilityItem, ...]:

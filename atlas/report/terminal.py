@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from atlas.domain.statuses import Status
+from atlas.domain.texts import printable
 from atlas.domain.user_rows import UserRow
 
 COLOURS = {
@@ -45,11 +46,11 @@ def users_table(rows: Iterable[UserRow]) -> Table:
     table.add_column("reason", overflow="fold")
     for row in rows:
         table.add_row(
-            Text(row.user.upn),
+            plain(row.user.upn),
             Text(str(row.status), style=COLOURS[row.status]),
-            Text(row.url or ""),
-            Text(", ".join(meeting_type.title for meeting_type in row.meeting_types or ())),
-            Text(_why(row)),
+            plain(row.url or ""),
+            plain(", ".join(meeting_type.title for meeting_type in row.meeting_types or ())),
+            plain(_why(row)),
         )
     return table
 
@@ -68,3 +69,8 @@ def totals_table(by_status: Mapping[str, int]) -> Table:
 
 def _why(row: UserRow) -> str:
     return "; ".join(filter(None, (row.reason, " ".join(row.findings))))
+
+
+def plain(text: str) -> Text:
+    """A text of a remote service, as a terminal may show it."""
+    return Text(printable(text))

@@ -8,10 +8,10 @@ from atlas.domain.page_urls import PageAddress
 from atlas.domain.statuses import Status
 from atlas.domain.subjects import Subject
 from atlas.domain.user_rows import UserRow
-from atlas.domain.users import LicensedUser, why_not_licensed
+from atlas.domain.users import LicensedUser
 from atlas.microsoft365.failures import TenantFailure
 from atlas.microsoft365.graph import Account
-from atlas.scan.observing import find_account, observe
+from atlas.scan.observing import NoSuchUser, find_account, not_licensed_row, observe
 from atlas.scan.patience import answered_by, deadline_in
 from atlas.scan.ports import Tools
 from atlas.scan.probing import record_look
@@ -35,10 +35,6 @@ class Found:
 
     row: UserRow
     source: Source
-
-
-class NoSuchUser(Exception):
-    """The directory has no such user; ``str`` says how it was looked for."""
 
 
 async def look_up(tools: Tools, subject: Subject, *, fresh: bool) -> Found:
@@ -66,8 +62,7 @@ async def look_up(tools: Tools, subject: Subject, *, fresh: bool) -> Found:
         return Found(kept.row if is_told else await record_gone(tools, kept, account, None), Source.LIVE)
     if account is None:
         raise NoSuchUser("Microsoft Entra has no such user")
-    reason = why_not_licensed(account.plan_state)
-    return Found(UserRow(account.user, Status.NOT_LICENSED, tools.clock(), reason), Source.LIVE)
+    return Found(not_licensed_row(account, tools.clock()), Source.LIVE)
 
 
 async def _without_directory(tools: Tools, kept: KeptRow, deadline: float) -> Found:

@@ -2,20 +2,50 @@
 
 import asyncio
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import MailboxEvidence
 from atlas.domain.page_urls import PageAddress
-from atlas.domain.policy import EwsScope, judge_policy
+from atlas.domain.policy import EwsScope, PolicyVerdict, judge_policy
+from atlas.domain.statuses import Status
 from atlas.domain.subjects import Subject
-from atlas.domain.user_rows import Look
-from atlas.domain.users import LicensedUser
+from atlas.domain.user_rows import Look, UserRow, next_row
+from atlas.domain.users import LicensedUser, why_not_licensed
 from atlas.microsoft365.exchange_settings import Organization
 from atlas.microsoft365.graph import Account
 from atlas.scan.patience import learned
 from atlas.scan.ports import Services
 from atlas.scan.probing import gather_evidence, is_partly_told
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of a user; ``policy`` is ``None`` of one who is not licensed."""
+
+    row: UserRow
+    policy: PolicyVerdict | None
+
+
+class NoSuchUser(Exception):
+    """The directory has no such user; ``str`` says how it was looked for."""
+
+
+async def see(services: Services, subject: Subject) -> Seen:
+    """What can be learned about this user now. Raises ``NoSuchUser``, and ``TenantFailure`` of the directory."""
+    account = await find_account(services, subject)
+    if account is None:
+        raise NoSuchUser("Microsoft Entra has no such user")
+    if not account.is_licensed:
+        return Seen(not_licensed_row(account, services.clock()), None)
+    look = await observe(services, account.user, deadline=None)
+    return Seen(next_row(None, look, None), look.evidence.policy)
+
+
+def not_licensed_row(account: Account, at: datetime) -> UserRow:
+    """What is told of a user without a plan that works; it is kept nowhere."""
+    return UserRow(account.user, Status.NOT_LICENSED, at, why_not_licensed(account.plan_state))
 
 
 async def find_account(services: Services, subject: Subject) -> Account | None:

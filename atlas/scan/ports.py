@@ -9,7 +9,7 @@ from uuid import UUID
 from atlas.domain.availability import AvailabilityItem
 from atlas.domain.learned import Unknown
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
-from atlas.domain.pages import NoPage, PageAnswers, SignInAsked
+from atlas.domain.pages import Moved, NoPage, PageAnswers, PageReply, SignInAsked
 from atlas.domain.payloads import ScanOrder
 from atlas.domain.policy import EwsScope
 from atlas.domain.shared_bookings import OwaPolicy
@@ -75,6 +75,11 @@ class BookingsPages(Protocol):
 
     def get_page(self, mailbox_guid: UUID) -> Awaitable[PageAnswers | SignInAsked | NoPage]:
         """What the page offers, or that there is none."""
+
+    def get_raw(
+        self, mailbox_guid: UUID
+    ) -> Awaitable[tuple[PageReply, PageAnswers | SignInAsked | NoPage | Unknown | Moved]]:
+        """One answer as it came, and what it is taken for."""
 
     def get_availability(
         self, mailbox_guid: UUID, meeting_type_id: str | None, start: datetime, end: datetime

@@ -1,0 +1,1 @@
+"""What the command line asks and shows, one command a file; each answers an exit code."""

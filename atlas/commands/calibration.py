@@ -1,0 +1,28 @@
+"""``atlas doctor --calibrate``: shows what the Bookings service answers, so that NOT_SET_UP_MARKERS can be set."""
+
+from uuid import uuid4
+
+from rich.console import Console
+
+from atlas.commands.printing import show
+from atlas.domain.page_urls import NotAPageUrl
+from atlas.domain.subjects import NotASubject, parse_subject
+from atlas.report.screens import calibration_screen
+from atlas.scan.calibrating import calibrate
+from atlas.scan.ports import Services
+from atlas.settings import Settings
+
+WRONG_ARGUMENT = 2
+
+
+async def calibrate_markers(services: Services, settings: Settings, users: tuple[str, str]) -> int:
+    """Ask for a user with a page and one without; 1 if either is taken for something else."""
+    try:
+        with_page, without = (parse_subject(text) for text in users)
+    except (NotAPageUrl, NotASubject) as wrong:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"--calibrate: {wrong}", markup=False)
+        return WRONG_ARGUMENT
+    nobody = uuid4()
+    calibration = await calibrate(services, with_page, without, nobody)
+    show(calibration_screen(calibration, settings.not_set_up_markers))
+    return 0 if calibration.is_right else 1

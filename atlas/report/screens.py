@@ -1,0 +1,209 @@
+"""One screen about a user, the policy, the rights of the product, a deployed app, or a calibration.
+
+A screen is a list of parts; a text among them is printed without wrapping, so that a command can be copied whole.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
+from atlas.domain.bookings_settings import told_value
+from atlas.domain.findings import Finding
+from atlas.domain.fixes import fix_for_organization, fix_for_user
+from atlas.domain.needs import NEEDS, Need
+from atlas.domain.pages import NoPage, PageAnswers, SignInAsked
+from atlas.domain.policy import Cause, Verdict
+from atlas.domain.shared_bookings import Benchmark, OwaPolicy
+from atlas.domain.switches import switches_of_user
+from atlas.report.terminal import MEANINGS, plain
+from atlas.scan.calibrating import Calibration, Sample
+from atlas.scan.checking import Check
+from atlas.scan.observing import Seen
+from atlas.scan.reading_policy import OrganizationPolicy
+
+LONGEST_BODY = 600
+type Screen = list[Table | Text]
+FINDINGS = {
+    Finding.POLICY_CONTRADICTS_PAGE: "a policy forbids it, and the page is there all the same",
+    Finding.POLICY_CONFLICT: "the organisation's policy blocks, and the mailbox's own allows",
+    Finding.CAPABILITY_CONTRADICTS_PAGE: "the page answers, though the licence has not reached the mailbox",
+    Finding.NOTHING_BOOKABLE: "there are public types, and nothing can be booked in the next 7 days",
+}
+BENCHMARKS = {
+    Benchmark.PASS: "shared pages are restricted to selected users",
+    Benchmark.FAIL: "everybody may make shared pages",
+    Benchmark.UNKNOWN: "a setting it needs has no value, or was not told",
+}
+BOOKABLE = {True: "yes, within 7 days", False: "nothing within 7 days", None: None}
+STATES = {True: ("granted", "green"), False: ("missing", "red"), None: ("not asked", "dim")}
+NEEDS_OF_CHECKS = {
+    "signIn": (Need.SIGN_IN,),
+    "graph": (Need.USERS,),
+    "exchange": (Need.EXCHANGE_SETTINGS, Need.MAILBOXES),
+    "bookings": (Need.BOOKINGS,),
+    "tables": (Need.TABLES,),
+}
+
+
+def user_screen(seen: Seen, bookings_url: str) -> Screen:
+    """One user: whether there is a page, if not why not, and what would change it."""
+    row, policy = seen.row, seen.policy
+    facts = {
+        "user": f"{row.user.display_name or ''} <{row.user.upn}>".strip(),
+        "status": f"{row.status}: {MEANINGS[row.status]}",
+        "why": row.reason,
+        "page": row.url,
+        "meeting types": ", ".join(meeting_type.title for meeting_type in row.meeting_types or ()) or None,
+        "bookable": BOOKABLE[row.bookable],
+        "policy": f"{policy.verdict}: {policy.reason}" if policy else None,
+        "findings": "; ".join(f"{finding}: {FINDINGS[finding]}" for finding in row.findings) or None,
+    }
+    screen: Screen = [_facts(facts)]
+    if fix := fix_for_user(row, bookings_url):
+        screen += _titled("What would change it", fix)
+    if policy and policy.verdict is not Verdict.UNKNOWN and policy.cause is Cause.NOTHING:
+        screen += _titled("Turning it on and off", switches_of_user(row.user.upn))
+    if policy:
+        screen += _titled("What Microsoft's documents leave open", *policy.questions)
+    return screen
+
+
+def policy_screen(policy: OrganizationPolicy) -> Screen:
+    """The organisation: its verdict, the settings beside it, and what would change it."""
+    verdict, organization = policy.verdict, policy.organization
+    app_ids = organization.ews_allowed_app_ids if organization else None
+    facts = {
+        "verdict": f"{verdict.verdict}: {verdict.reason}",
+        "setting": verdict.setting and f"{verdict.setting} is {told_value(verdict.value)}",
+        "EwsAllowedAppIDs": None if app_ids is None else ", ".join(app_ids) or "empty; it has no part in the verdict",
+        "CIS 1.3.9": f"{policy.cis_1_3_9}: {BENCHMARKS[policy.cis_1_3_9]}",
+    }
+    screen: Screen = [_facts(facts)]
+    if organization:
+        screen.append(_settings_table(organization.bookings))
+    if policy.owa_policies is not None:
+        screen.append(_owa_table(policy.owa_policies))
+    screen += _titled("What would change it", fix_for_organization(verdict))
+    return screen + _titled("What Microsoft's documents leave open", *verdict.questions)
+
+
+def rights_screen(checks: Mapping[Need, Check]) -> Screen:
+    """Each need of the product: met or not, and for those that are not, what is lost and what grants it."""
+    table = _table("need", "state", "it", "what was found")
+    for need, check in checks.items():
+        state, colour = _state(need, check)
+        table.add_row(plain(need), Text(state, style=colour), plain(NEEDS[need].serves), plain(check.detail))
+    screen: Screen = [table]
+    for need, check in checks.items():
+        if check.ok is False:
+            text = NEEDS[need]
+            screen += _titled(f"Without {need}", f"Lost: {text.lost}.", text.grant)
+    return screen
+
+
+def health_screen(health: Mapping[str, Any]) -> Screen:
+    """What a deployed app says of itself, in the shape of the product contract, section 5.1."""
+    table = _table("need", "state", "what was found")
+    for name, check in health["checks"].items():
+        state, colour = STATES[check["ok"]]
+        table.add_row(plain(name), Text(state, style=colour), plain(check["detail"]))
+    last = health["lastScan"]
+    scan = f"{last['state']}, finished {last['finishedAt']}" if last else "none has finished yet"
+    screen: Screen = [_facts({"app": str(health["status"]), "last scan": scan}), table]
+    for name, check in health["checks"].items():
+        if check["ok"] is False:
+            for need in NEEDS_OF_CHECKS.get(name, ()):
+                screen += _titled(f"Without {need}", f"Lost: {NEEDS[need].lost}.", NEEDS[need].grant)
+    return screen
+
+
+def calibration_screen(calibration: Calibration, markers: Iterable[str]) -> Screen:
+    """What the service answered for a page, for none and for nobody, and what should be done about it."""
+    screen: Screen = []
+    for sample in (calibration.known_page, calibration.known_without, calibration.nobody):
+        screen += _titled(f"For {sample.of}", *_sample_lines(sample))
+    return screen + _titled("So", _advice(calibration, markers))
+
+
+def _sample_lines(sample: Sample) -> list[str]:
+    if sample.reply is None:
+        return [f"not asked: {sample.problem}"] if sample.problem else []
+    body = sample.reply.body[:LONGEST_BODY].decode("utf-8", "replace")
+    kind = sample.reply.headers.get("content-type", "no type")
+    return [f"answered {sample.reply.status}, {kind}", f"taken for {_meaning(sample)}", body or "(no body)"]
+
+
+def _meaning(sample: Sample) -> str:
+    match sample.meaning:
+        case PageAnswers(public_types=types):
+            return f"a page with {len(types)} public meeting types"
+        case SignInAsked():
+            return "a page that asks for sign-in"
+        case NoPage():
+            return "no page"
+        case other:
+            return f"something not learned ({other})"
+
+
+def _advice(calibration: Calibration, markers: Iterable[str]) -> str:
+    present = ",".join(markers)
+    if calibration.is_right:
+        return f"The answers are told apart. Leave NOT_SET_UP_MARKERS as it is: {present}"
+    if calibration.candidates:
+        words = ", ".join(calibration.candidates)
+        return (
+            "The answer for the user without a page is a 500 that holds none of NOT_SET_UP_MARKERS. Add the word that "
+            f"says so:\n    NOT_SET_UP_MARKERS={present},<word>\nIt holds, and the answer of the page does not: {words}"
+        )
+    return (
+        "The answers are not told apart. Check that the first user has a page that answers in a browser without "
+        "signing in, and that the second has none; then ask again, for the service may only be busy."
+    )
+
+
+def _state(need: Need, check: Check) -> tuple[str, str]:
+    if check.ok is False and NEEDS[need].is_optional:
+        return "not granted", "yellow"
+    return STATES[check.ok]
+
+
+def _facts(facts: Mapping[str, str | None]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, fact in facts.items():
+        if fact:
+            table.add_row(name, plain(fact))
+    return table
+
+
+def _settings_table(settings: Mapping[str, Any]) -> Table:
+    table = _table("setting", "value", "what it does")
+    for name, value in settings.items():
+        table.add_row(plain(name), plain(told_value(value)), BOOKINGS_SETTINGS.get(name, ""))
+    return table
+
+
+def _owa_table(policies: Iterable[OwaPolicy]) -> Table:
+    table = _table("OWA policy", "default", "its users may make shared pages", "in the domain")
+    for policy in policies:
+        default = "yes" if policy.is_default else "no"
+        creation = told_value(policy.allows_creation)
+        table.add_row(plain(policy.identity), default, creation, plain(policy.domain or ""))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _titled(title: str, *texts: str) -> Screen:
+    """A title with texts below it; nothing without a text."""
+    return [Text(f"\n{title}", style="bold"), *(plain(text) for text in texts)] if texts else []
