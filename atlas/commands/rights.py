@@ -15,7 +15,15 @@ from atlas.commands.printing import show
 from atlas.domain.needs import NEEDS, Need
 from atlas.report.screens import health_screen, rights_screen
 from atlas.scan.checking import Check, check_needs, check_shared_pages, check_tables
-from atlas.settings import LOOPBACK, Settings
+from atlas.settings import (
+    LOOPBACK,
+    ClientCertificate,
+    ClientSecret,
+    FederatedIdentity,
+    ManagedIdentity,
+    Settings,
+    SignInKind,
+)
 
 WRONG_ARGUMENT = 2
 LONGEST_SECONDS = 60
@@ -34,8 +42,22 @@ async def examine(environment: Mapping[str, str], calibrate: tuple[str, str] | N
         checks[Need.TABLES] = await _tables(settings)
         if settings.shared_pages:
             checks[Need.SHARED_PAGES] = await check_shared_pages(services)
-    show(rights_screen(checks))
+    show(rights_screen(checks, settings.tenant_id, _identity(settings.sign_in)))
     return 1 if any(check.ok is False and not NEEDS[need].is_optional for need, check in checks.items()) else 0
+
+
+def _identity(sign_in: SignInKind) -> str:
+    match sign_in:
+        case ManagedIdentity(client_id=None):
+            return "the system-assigned managed identity"
+        case ManagedIdentity(client_id=client_id):
+            return f"the managed identity {client_id}"
+        case ClientSecret(client_id=client_id):
+            return f"the app registration {client_id}, by a secret"
+        case ClientCertificate(client_id=client_id):
+            return f"the app registration {client_id}, by a certificate"
+        case FederatedIdentity(client_id=client_id, identity_client_id=identity):
+            return f"the app registration {client_id}, by the managed identity {identity}"
 
 
 async def _tables(settings: Settings) -> Check:

@@ -5,7 +5,7 @@ The product itself changes nothing in a tenant.
 
 from collections.abc import Callable
 
-from atlas.domain.policy import Cause, PolicyVerdict, Scope, Verdict
+from atlas.domain.policy import Cause, EwsScope, PolicyVerdict, Scope, Verdict, judge_mailbox
 from atlas.domain.statuses import Status
 from atlas.domain.switches import (
     IN_POWERSHELL,
@@ -62,10 +62,16 @@ def fix_for_organization(verdict: PolicyVerdict) -> str:
     return f"{_switch(ORGANIZATION, verdict, 'the whole organisation')}\n{switches_of_user('user@contoso.com')}"
 
 
+def switch_of_user(upn: str, mailbox: EwsScope) -> str:
+    """How this user alone is switched, whose mailbox has these settings."""
+    return _switch(mailbox_command(upn), judge_mailbox(mailbox), "this user")
+
+
 def _published(row: UserRow, page: str) -> str | None:
     del page
     if row.policy_verdict is Verdict.OFF:
-        return f"The page works, though a policy forbids it. If that is not meant to be:\n{_policy(row)}"
+        doubt = "The page works, though a policy forbids it: a new policy takes some hours. To make the two agree:"
+        return f"{doubt}\n{_policy(row)}"
     return None
 
 
@@ -149,6 +155,6 @@ def _policy(row: UserRow) -> str:
 def _switch(command: str, verdict: PolicyVerdict, whom: str) -> str:
     switch = switch_of(command, verdict)
     if switch:
-        return told_switch(switch, whom)
+        return told_switch(switch, whom, is_on=verdict.verdict is Verdict.ON)
     look = f"{command.replace('Set-', 'Get-', 1)} | {LOOK_AT}"
     return f"Look at the setting, and look up what its value means, before you change it:\n{indented(look)}"

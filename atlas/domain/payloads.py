@@ -172,6 +172,8 @@ class Closing(Payload):
     error: str | None = None
     listed: int = 0
     """How many users a walk that broke off had listed; one that came through counts its rows."""
+    sign_in_forced: bool | None = None
+    """Whether the tenant sets ``BookingsAuthEnabled``."""
     by_status: dict[str, int] | None = None
     unrecorded: int = 0
     throttled_waits: int = 0

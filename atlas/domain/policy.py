@@ -150,6 +150,11 @@ def judge_organization(organization: EwsScope | None, at: datetime | None = None
     return judge_policy(organization, EwsScope(Access.ALLOW), at)
 
 
+def judge_mailbox(mailbox: EwsScope) -> PolicyVerdict:
+    """What the mailbox's own settings say, whatever the organisation's are."""
+    return _judge_mailbox(mailbox) or replace(_judge_ews(mailbox), scope=Scope.MAILBOX)
+
+
 def _judge(organization: EwsScope | None, mailbox: EwsScope | None) -> PolicyVerdict:
     if organization is None:
         return _not_known(Scope.ORGANIZATION)
@@ -205,7 +210,7 @@ def _blocks(scope: Scope, settings: EwsScope) -> PolicyVerdict:
     if (settings.policy or "").lower() == "enforceallowlist":
         cause, told = Cause.ALLOW_LIST, f"EwsAllowList does not name {AGENT}"
     else:
-        cause, told = Cause.BLOCK_LIST, f"EwsBlockList names {AGENT}"
+        cause, told = Cause.BLOCK_LIST, f"EwsBlockList names {AGENT}{_by(settings.entries)}"
     return PolicyVerdict(
         Verdict.OFF,
         cause,
@@ -215,6 +220,12 @@ def _blocks(scope: Scope, settings: EwsScope) -> PolicyVerdict:
         settings.policy,
         settings.entries,
     )
+
+
+def _by(entries: Iterable[str]) -> str:
+    """Which entries name the agent, where they do not do so by its own name."""
+    others = [entry for entry in entries if entry.lower() != AGENT.lower()]
+    return f" by {', '.join(others)}" if others else ""
 
 
 def _unheard_of(scope: Scope, settings: EwsScope) -> PolicyVerdict:

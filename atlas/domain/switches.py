@@ -24,6 +24,7 @@ class Switch:
     on: str
     off: str
     warning: str | None = None
+    what: str = "personal bookings"
 
 
 def switch_of(command: str, verdict: PolicyVerdict) -> Switch | None:
@@ -37,8 +38,8 @@ def switch_of(command: str, verdict: PolicyVerdict) -> Switch | None:
         case Cause.BLOCK_LIST, _:
             return Switch(f"{block} @{{Remove={entries}}}", f"{block} @{{Add={entries}}}", warning)
         case Cause.EWS_DISABLED, _:
-            others = "Other apps that use EWS are let in and kept out with it."
-            return Switch(f"{command} -EwsEnabled $true", f"{command} -EwsEnabled $false", others)
+            others = "This concerns every app that uses EWS."
+            return Switch(f"{command} -EwsEnabled $true", f"{command} -EwsEnabled $false", others, "EWS")
         case Cause.NOTHING, "enforceallowlist":
             return Switch(f"{allow} @{{Add={entries}}}", f"{allow} @{{Remove={entries}}}", warning)
         case Cause.NOTHING, "enforceblocklist":
@@ -56,33 +57,34 @@ def mailbox_command(upn: str) -> str:
     return f"Set-CASMailbox -Identity {quoted(upn)}"
 
 
-def told_switch(switch: Switch, whom: str) -> str:
-    """Both directions, in words."""
-    lines = [
-        f"{IN_POWERSHELL}, to turn personal bookings on for {whom}:",
-        indented(switch.on),
-        "To turn it off:",
-        indented(switch.off),
-        f"{switch.warning} {TAKES_HOURS}" if switch.warning else TAKES_HOURS,
-    ]
-    return "\n".join(lines)
+def told_switch(switch: Switch, whom: str, *, is_on: bool) -> str:
+    """Both directions, in words: first the one that changes something."""
+    ways = [(f"to turn {switch.what} on for {whom}", switch.on), (f"to turn {switch.what} off for {whom}", switch.off)]
+    (first, command), (_, back) = reversed(ways) if is_on else ways
+    return "\n".join(
+        (
+            f"{IN_POWERSHELL}, {first}:",
+            indented(command),
+            "To take that back:",
+            indented(back),
+            f"{switch.warning} {TAKES_HOURS}" if switch.warning else TAKES_HOURS,
+        )
+    )
 
 
 def switches_of_user(upn: str) -> str:
-    """Both directions for one user whose mailbox may have any policy."""
-    command = mailbox_command(upn)
+    """How one user is switched whose mailbox may have any policy."""
     look = f"Get-CASMailbox -Identity {quoted(upn)} | {LOOK_AT}"
-    lines = [f"{IN_POWERSHELL}, for one user, look first which policy the mailbox has:", indented(look)]
+    lines = [f"For one user, {upn} here, look first which policy the mailbox has:", indented(look)]
     for policy, words in (
         ("EnforceAllowList", "With EnforceAllowList, on and off:"),
         ("EnforceBlockList", "With EnforceBlockList, on and off:"),
-        (None, "Without a policy it is on. To turn it off:"),
+        (None, "Without a policy, on and off:"),
     ):
         allowed = PolicyVerdict(Verdict.ON, Cause.NOTHING, Scope.MAILBOX, "", value=policy)
-        switch = switch_of(command, allowed)
-        if switch:
-            lines += [words, *([indented(switch.on)] if policy else []), indented(switch.off)]
-    return "\n".join([*lines, TAKES_HOURS])
+        if switch := switch_of(mailbox_command(upn), allowed):
+            lines += [words, indented(switch.on), indented(switch.off)]
+    return "\n".join(lines)
 
 
 def quoted(text: str) -> str:

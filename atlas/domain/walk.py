@@ -141,6 +141,7 @@ class Walk(Payload):
             throttled_waits=counts.throttled_waits,
             missed=max(0, gone.still_licensed - counts.unrecorded),
             unconfirmed=gone.unconfirmed,
+            sign_in_forced=self.sign_in_forced,
             warnings=self.warnings,
         )
 

@@ -13,12 +13,13 @@ from rich.text import Text
 from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
 from atlas.domain.bookings_settings import told_value
 from atlas.domain.findings import Finding
-from atlas.domain.fixes import fix_for_organization, fix_for_user
+from atlas.domain.fixes import fix_for_organization, fix_for_user, switch_of_user
+from atlas.domain.mailboxes import Mailbox
 from atlas.domain.needs import NEEDS, Need
 from atlas.domain.pages import NoPage, PageAnswers, SignInAsked
-from atlas.domain.policy import Cause, Verdict
+from atlas.domain.policy import OpenQuestion, PolicyVerdict, Verdict
 from atlas.domain.shared_bookings import Benchmark, OwaPolicy
-from atlas.domain.switches import switches_of_user
+from atlas.domain.user_rows import UserRow
 from atlas.report.terminal import MEANINGS, plain
 from atlas.scan.calibrating import Calibration, Sample
 from atlas.scan.checking import Check
@@ -26,6 +27,7 @@ from atlas.scan.observing import Seen
 from atlas.scan.reading_policy import OrganizationPolicy
 
 LONGEST_BODY = 600
+END_OF_EWS = OpenQuestion.END_OF_EWS
 type Screen = list[Table | Text]
 FINDINGS = {
     Finding.POLICY_CONTRADICTS_PAGE: "a policy forbids it, and the page is there all the same",
@@ -51,7 +53,7 @@ NEEDS_OF_CHECKS = {
 
 def user_screen(seen: Seen, bookings_url: str) -> Screen:
     """One user: whether there is a page, if not why not, and what would change it."""
-    row, policy = seen.row, seen.policy
+    row, policy = seen.row, seen.evidence.policy if seen.evidence else None
     facts = {
         "user": f"{row.user.display_name or ''} <{row.user.upn}>".strip(),
         "status": f"{row.status}: {MEANINGS[row.status]}",
@@ -59,17 +61,33 @@ def user_screen(seen: Seen, bookings_url: str) -> Screen:
         "page": row.url,
         "meeting types": ", ".join(meeting_type.title for meeting_type in row.meeting_types or ()) or None,
         "bookable": BOOKABLE[row.bookable],
-        "policy": f"{policy.verdict}: {policy.reason}" if policy else None,
+        "policy": _told_policy(policy, row) if policy else None,
         "findings": "; ".join(f"{finding}: {FINDINGS[finding]}" for finding in row.findings) or None,
     }
     screen: Screen = [_facts(facts)]
     if fix := fix_for_user(row, bookings_url):
         screen += _titled("What would change it", fix)
-    if policy and policy.verdict is not Verdict.UNKNOWN and policy.cause is Cause.NOTHING:
-        screen += _titled("Turning it on and off", switches_of_user(row.user.upn))
-    if policy:
-        screen += _titled("What Microsoft's documents leave open", *policy.questions)
-    return screen
+    if switch := _switch(seen):
+        screen += _titled("Turning it on and off", switch, "For the whole organisation: atlas policy")
+    questions = policy.questions if policy else ()
+    bearing = [question for question in questions if question is not END_OF_EWS or _is_without_ews(policy)]
+    return screen + _titled("What Microsoft's documents leave open", *bearing)
+
+
+def _switch(seen: Seen) -> str | None:
+    """How the user alone is switched, where that was learned and no fix says it already."""
+    mailbox = seen.evidence and seen.evidence.mailbox
+    if not isinstance(mailbox, Mailbox) or mailbox.ews is None or seen.row.policy_verdict is not Verdict.ON:
+        return None
+    return switch_of_user(seen.row.user.upn, mailbox.ews)
+
+
+def _told_policy(policy: PolicyVerdict, row: UserRow) -> str:
+    return str(policy.verdict) if policy.reason == row.reason else f"{policy.verdict}: {policy.reason}"
+
+
+def _is_without_ews(policy: PolicyVerdict | None) -> bool:
+    return policy is not None and policy.verdict is Verdict.EWS_DISABLED
 
 
 def policy_screen(policy: OrganizationPolicy) -> Screen:
@@ -91,16 +109,16 @@ def policy_screen(policy: OrganizationPolicy) -> Screen:
     return screen + _titled("What Microsoft's documents leave open", *verdict.questions)
 
 
-def rights_screen(checks: Mapping[Need, Check]) -> Screen:
+def rights_screen(checks: Mapping[Need, Check], tenant_id: str, identity: str) -> Screen:
     """Each need of the product: met or not, and for those that are not, what is lost and what grants it."""
     table = _table("need", "state", "it", "what was found")
     for need, check in checks.items():
         state, colour = _state(need, check)
         table.add_row(plain(need), Text(state, style=colour), plain(NEEDS[need].serves), plain(check.detail))
-    screen: Screen = [table]
+    screen: Screen = [_facts({"tenant": tenant_id, "signs in as": identity}), table]
     for need, check in checks.items():
-        if check.ok is False:
-            text = NEEDS[need]
+        text = NEEDS[need]
+        if check.ok is False and not text.is_optional:
             screen += _titled(f"Without {need}", f"Lost: {text.lost}.", text.grant)
     return screen
 

@@ -18,6 +18,10 @@ CONFIRMED_AT_ONCE = 200
 FORGOTTEN_AT_ONCE = 1000
 FORGETTING_ROUNDS = 20
 """Rows are removed in parts, so that no activity runs for long; the flow asks again while there are more."""
+NO_PAGE_SEEN = (
+    "BookingsAuthEnabled asks every visitor to sign in, and no page answered: this scan cannot tell who has a page. "
+    "signInRequired without an address may be either."
+)
 
 
 @dataclass
@@ -107,7 +111,14 @@ def _closing_warnings(closing: Closing) -> list[str]:
         ),
         (closing.unconfirmed, "users were not listed, and Microsoft Graph did not tell whether they are gone."),
     )
-    return [f"{count} {sentence}" for count, sentence in told if count]
+    warnings = [f"{count} {sentence}" for count, sentence in told if count]
+    return [*warnings, NO_PAGE_SEEN] if _saw_no_page(closing) else warnings
+
+
+def _saw_no_page(closing: Closing) -> bool:
+    """Whether sign-in is forced, so that a scan that saw no page has not learned that there are none."""
+    by_status = closing.by_status or {}
+    return bool(closing.sign_in_forced and by_status) and not {Status.PUBLISHED, Status.NO_PUBLIC_TYPES} & {*by_status}
 
 
 async def _tell_leftover(tools: Tools, kept: KeptRow) -> None:

@@ -6,10 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from atlas.domain.learned import Reason, Unknown
-from atlas.domain.mailboxes import MailboxEvidence
+from atlas.domain.mailboxes import Mailbox, MailboxEvidence
 from atlas.domain.page_urls import PageAddress
-from atlas.domain.policy import EwsScope, PolicyVerdict, judge_policy
-from atlas.domain.statuses import Status
+from atlas.domain.policy import EwsScope, judge_policy
+from atlas.domain.statuses import Evidence, Status
 from atlas.domain.subjects import Subject
 from atlas.domain.user_rows import Look, UserRow, next_row
 from atlas.domain.users import LicensedUser, why_not_licensed
@@ -22,10 +22,10 @@ from atlas.scan.probing import gather_evidence, is_partly_told
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of a user; ``policy`` is ``None`` of one who is not licensed."""
+    """What was seen of a user; the evidence is ``None`` of one who is not licensed."""
 
     row: UserRow
-    policy: PolicyVerdict | None
+    evidence: Evidence | None
 
 
 class NoSuchUser(Exception):
@@ -40,7 +40,7 @@ async def see(services: Services, subject: Subject) -> Seen:
     if not account.is_licensed:
         return Seen(not_licensed_row(account, services.clock()), None)
     look = await observe(services, account.user, deadline=None)
-    return Seen(next_row(None, look, None), look.evidence.policy)
+    return Seen(next_row(None, look, None), look.evidence)
 
 
 def not_licensed_row(account: Account, at: datetime) -> UserRow:
@@ -67,10 +67,11 @@ async def observe(services: Services, user: LicensedUser, deadline: float | None
     evidence = await gather_evidence(
         services, user, told.mailbox, sign_in_forced=None, is_last_attempt=True, deadline=deadline
     )
-    organization = told.organization
+    organization, mailbox = told.organization, evidence.mailbox
     now = services.clock()
     evidence = replace(
         evidence,
+        mailbox=replace(mailbox, ews=told.policy) if isinstance(mailbox, Mailbox) else mailbox,
         sign_in_forced=organization.bookings_auth_enabled if isinstance(organization, Organization) else None,
         policy=judge_policy(organization.ews if isinstance(organization, Organization) else None, told.policy, now),
         is_exchange_silent=told.is_silent or is_partly_told(services, evidence.mailbox),
