@@ -164,6 +164,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     // Flex Consumption refuses most of siteConfig, ftpsState too (error 51021). It offers no FTP; the policies below
     // close the credentials that FTP and web deployment would take.
     siteConfig: {
+      http20Enabled: true
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
     }

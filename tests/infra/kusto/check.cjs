@@ -1,0 +1,42 @@
+// Reads every query of the alerts and the workbook as Log Analytics would: syntax, tables, columns, functions.
+//   NODE_PATH=…/node_modules node check.cjs
+const { readdirSync, readFileSync } = require('node:fs');
+const { join } = require('node:path');
+
+require('@kusto/language-service-next/bridge.js');
+require('@kusto/language-service-next/Kusto.Language.Bridge.js');
+const { GlobalState, KustoCode, Diagnostic, Symbols } = Kusto.Language;
+
+// The columns that the queries use, of the tables as Azure Monitor documents them.
+const tables = {
+  AppEvents: 'TimeGenerated: datetime, Name: string, Properties: dynamic, ItemCount: int',
+  AppExceptions: 'TimeGenerated: datetime, SeverityLevel: int, OperationId: string',
+  AppRequests: 'TimeGenerated: datetime, Success: bool, Url: string, ResultCode: string, OperationId: string',
+  _LogOperation: 'TimeGenerated: datetime, Category: string, Detail: string',
+};
+const workspace = new Symbols.DatabaseSymbol.$ctor1(
+  'workspace',
+  Object.entries(tables).map(([name, columns]) => Symbols.TableSymbol.From(`(${columns})`).WithName(name)),
+);
+const globals = GlobalState.Default.WithDatabase(workspace);
+
+function faults(query) {
+  const diagnostics = KustoCode.ParseAndAnalyze(query, globals).GetDiagnostics();
+  return Array.from({ length: diagnostics.Count }, (_, i) => System.Array.getItem(diagnostics, i, Diagnostic).Message);
+}
+
+const infra = join(__dirname, '..', '..', '..', 'infra');
+const queries = {};
+for (const file of readdirSync(join(infra, 'queries'))) {
+  // As modules/alerts.bicep begins each of them.
+  queries[file] = `let threshold = 1;\n${readFileSync(join(infra, 'queries', file), 'utf8')}`;
+}
+for (const { name, content } of JSON.parse(readFileSync(join(infra, 'workbook.json'), 'utf8')).items) {
+  if (content.query) queries[`workbook.json ${name}`] = content.query;
+}
+
+const lines = Object.entries(queries).flatMap(([name, query]) => faults(query).map((fault) => `${name}: ${fault}`));
+if (!faults('AppEvents | where NoSuchColumn == 1').length) lines.push('the reader finds no fault in a query that has one');
+if (lines.length) console.error(lines.join('\n'));
+console.log(`kusto: ${Object.keys(queries).length} queries, ${lines.length} faults`);
+process.exit(lines.length ? 1 : 0);
