@@ -25,6 +25,7 @@ SOURCES = [
     for folder in ("atlas", "activities", "api", "orchestrators", "local")
     for file in (ROOT / folder).rglob("*.py")
 ]
+DEPLOYMENT = [file for kind in ("*.bicep", "*.bicepparam", "*.sh") for file in (ROOT / "infra").rglob(kind)]
 SETTINGS = {field.alias or "": field for field in Settings.model_fields.values()}
 SETTING_LIKE = re.compile(r"\b(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:AzureWebJobs|Status)Storage\w*)\b")
 
@@ -55,7 +56,7 @@ def test_every_setting_is_documented_with_its_default_and_no_other_is():
 
 
 def test_every_name_that_looks_like_a_setting_is_one_or_a_name_in_the_code():
-    known = set(re.findall(r"\w+", "\n".join(file.read_text() for file in SOURCES)))
+    known = set(re.findall(r"\w+", "\n".join(file.read_text() for file in [*SOURCES, *DEPLOYMENT])))
 
     named = {
         name for document in DOCUMENTS for code in code_of(document.read_text()) for name in SETTING_LIKE.findall(code)

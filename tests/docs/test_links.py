@@ -38,11 +38,11 @@ def test_every_document_can_be_reached_from_the_readme():
 
 
 def test_every_file_and_folder_that_a_document_names_exists():
-    roots = "activities|api|atlas|docs|local|orchestrators|tests"
+    roots = "activities|api|atlas|docs|infra|local|orchestrators|tests"
     named = {
         path
         for document in DOCUMENTS
-        for path in re.findall(rf"(?<![\w/.])(?:{roots})/[\w/.]*\w", "\n".join(code_of(document.read_text())))
+        for path in re.findall(rf"(?<![\w/.])(?:{roots})/[\w/.-]*\w", "\n".join(code_of(document.read_text())))
     }
 
     assert len(named) > 10

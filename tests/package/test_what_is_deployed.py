@@ -42,7 +42,17 @@ def test_every_module_of_the_app_is_deployed(package: Path) -> None:
         assert sources == {file.relative_to(package) for file in (package / part).rglob("*.py")}
 
 
-@pytest.mark.parametrize("backend", ["storage"])
+def test_the_package_is_small_and_the_operators_guide_says_so(package: Path) -> None:
+    files = [path for path in package.rglob("*") if path.is_file()]
+
+    told = re.search(r"less than (\d+) MB in fewer than (\d+) files", (ROOT / "docs" / "operate.md").read_text())
+    assert told
+    assert (int(told[1]) * 1_000_000, int(told[2])) == (LARGEST_BYTES, MOST_FILES)
+    assert sum(path.stat().st_size for path in files) < LARGEST_BYTES
+    assert len(files) < MOST_FILES
+
+
+@pytest.mark.parametrize("backend", HOST_FILES)
 def test_each_back_end_has_its_own_host_json(backend: str, tmp_path: Path) -> None:
     build(tmp_path / "package", backend)
 

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# After the code: asks the app what it lacks. Missing rights do not stop azd: somebody else may have to grant them.
+source "$(dirname "$0")/common.sh"
+
+TRIES=18
+for _ in $(seq "$TRIES"); do # the first start installs nothing any more, but may take a minute
+  if curl --silent --max-time 60 "$FUNCTION_APP_URL/api/health" | grep -q '^ *{'; then
+    break
+  fi
+  sleep 10
+done
+
+code=0
+.venv/bin/atlas doctor --app "$FUNCTION_APP_URL" || code=$?
+case $code in
+  0) say 'Nothing is missing. Rights in Exchange that were granted just now may need some hours all the same.' ;;
+  1)
+    say '' 'Something is missing yet. What can still be to grant:'
+    bash infra/hooks/rights.sh
+    say '' "Ask again with: .venv/bin/atlas doctor --app $FUNCTION_APP_URL"
+    ;;
+  *) exit "$code" ;;
+esac

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Prints the commands that give the app its rights in Microsoft 365; changes nothing. "exchange": only those for Exchange.
+source "$(dirname "$0")/common.sh"
+
+GRAPH=00000003-0000-0000-c000-000000000000
+EXCHANGE=00000002-0000-0ff1-ce00-000000000000
+USER_READ_ALL=df021288-bdef-4463-88db-98f22de89214
+BOOKINGS_READ_ALL=6e98f277-b046-4193-a4f2-6bf6a78cd491
+EXCHANGE_MANAGE_AS_APP=dc50a0fb-09a3-484d-be87-e023b12c6440
+
+tenant=${ATLAS_TENANT_ID:-<tenant id>}
+if [ "$ATLAS_SIGN_IN" = managedIdentity ]; then
+  client=${IDENTITY_CLIENT_ID:-<client id of the identity>}
+  object=${IDENTITY_PRINCIPAL_ID:-<object id of the identity>}
+else
+  client=${ATLAS_SIGN_IN_CLIENT_ID:-<client id of the registration>}
+  object="<object id of the enterprise application in the tenant $tenant>"
+fi
+
+# An app role for the identity: which service, which role.
+assign() {
+  local resource="\$(az ad sp show --id $1 --query id --output tsv)"
+  say "  az rest --method POST --url https://graph.microsoft.com/v1.0/servicePrincipals/$object/appRoleAssignments --body \\" \
+    "    \"{\\\"principalId\\\": \\\"$object\\\", \\\"appRoleId\\\": \\\"$2\\\", \\\"resourceId\\\": \\\"$resource\\\"}\""
+}
+
+# A permission that the registration asks for: which service, which role.
+ask_for() {
+  say "  az ad app permission add --id $client --api $1 --api-permissions $2=Role"
+}
+
+entra() {
+  local grant=$1
+  say '' "User.Read.All of Microsoft Graph: lists who is licensed. Without it nothing works."
+  "$grant" "$GRAPH" "$USER_READ_ALL"
+  if [ "${ATLAS_EXCHANGE_EVIDENCE:-true}" = true ]; then
+    say '' 'Exchange.ManageAsApp: mailboxes and policies, together with the role group below. Without it: no reasons.'
+    "$grant" "$EXCHANGE" "$EXCHANGE_MANAGE_AS_APP"
+  fi
+  if [ "${ATLAS_READ_SHARED_BOOKINGS:-false}" = true ]; then
+    say '' 'Bookings.Read.All of Microsoft Graph: shared pages.'
+    "$grant" "$GRAPH" "$BOOKINGS_READ_ALL"
+  fi
+}
+
+if [ "${1:-all}" = all ] && [ "$ATLAS_SIGN_IN" = managedIdentity ]; then
+  say '' "A Privileged Role Administrator runs this in bash, after: az login --tenant $tenant --allow-no-subscriptions"
+  entra assign
+elif [ "${1:-all}" = all ]; then
+  say '' 'The owner of the app registration runs this in bash:'
+  entra ask_for
+  say '' "Then a Privileged Role Administrator of the tenant $tenant consents, in a browser:" \
+    "  https://login.microsoftonline.com/$tenant/adminconsent?client_id=$client"
+fi
+if [ "${ATLAS_EXCHANGE_EVIDENCE:-true}" = true ]; then
+  say '' 'Somebody from Organization Management in Exchange Online runs this in PowerShell:' \
+    '  Connect-ExchangeOnline' \
+    "  infra/exchange/Grant-AtlasExchangeRights.ps1 -AppId $client -ObjectId $object -WhatIf" \
+    "  infra/exchange/Grant-AtlasExchangeRights.ps1 -AppId $client -ObjectId $object"
+fi
+say '' 'docs/operate.md tells what each right is for, what is lost without it, and how to take it back.'
