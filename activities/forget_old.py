@@ -2,7 +2,7 @@
 
 import azure.durable_functions as df
 
-from atlas import wiring
+from atlas import telemetry, wiring
 from atlas.scan import closing
 
 blueprint = df.Blueprint()
@@ -11,4 +11,5 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="scan")
 async def forget_old(scan: str) -> bool:
     """Remove a part of what is kept no longer; answers whether there is more."""
-    return await closing.forget_old(await wiring.tools(), scan)
+    with telemetry.span("forget_old", scan):
+        return await closing.forget_old(await wiring.tools(), scan)

@@ -2,7 +2,7 @@
 
 import azure.durable_functions as df
 
-from atlas import wiring
+from atlas import telemetry, wiring
 from atlas.domain.payloads import MailboxesOrder
 from atlas.scan import census
 
@@ -12,4 +12,5 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="order")
 async def list_mailboxes(order: dict) -> dict:
     """Put one page of all mailboxes into the census."""
-    return (await census.list_mailboxes(await wiring.tools(), MailboxesOrder.from_dict(order))).to_dict()
+    with telemetry.span("list_mailboxes", order["scan_id"]):
+        return (await census.list_mailboxes(await wiring.tools(), MailboxesOrder.from_dict(order))).to_dict()

@@ -2,7 +2,7 @@
 
 import azure.durable_functions as df
 
-from atlas import wiring
+from atlas import telemetry, wiring
 from atlas.domain.payloads import UsersOrder
 from atlas.scan import census
 
@@ -12,4 +12,5 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="order")
 async def list_users(order: dict) -> dict:
     """Put one page of licensed users into the census."""
-    return (await census.list_users(await wiring.tools(), UsersOrder.from_dict(order))).to_dict()
+    with telemetry.span("list_users", order["scan_id"]):
+        return (await census.list_users(await wiring.tools(), UsersOrder.from_dict(order))).to_dict()

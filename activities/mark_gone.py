@@ -2,7 +2,7 @@
 
 import azure.durable_functions as df
 
-from atlas import wiring
+from atlas import telemetry, wiring
 from atlas.scan import closing
 
 blueprint = df.Blueprint()
@@ -11,4 +11,5 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="scan")
 async def mark_gone(scan: str) -> dict:
     """Count the rows of a scan, and mark the users who are not licensed any more."""
-    return (await closing.mark_gone(await wiring.tools(), scan)).to_dict()
+    with telemetry.span("mark_gone", scan):
+        return (await closing.mark_gone(await wiring.tools(), scan)).to_dict()

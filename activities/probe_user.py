@@ -4,7 +4,7 @@ import logging
 
 import azure.durable_functions as df
 
-from atlas import wiring
+from atlas import telemetry, wiring
 from atlas.domain.payloads import ProbeAnswer, ProbeOrder
 from atlas.scan.probing import probe_one
 
@@ -19,8 +19,9 @@ async def probe_user(order: dict) -> dict:
     One raised would end its whole lane. The flow tries again, and counts a user whose row could not be written.
     """
     probe = ProbeOrder.from_dict(order)
-    try:
-        return (await probe_one(await wiring.tools(), probe)).to_dict()
-    except Exception:
-        log.exception("probe of user %d on page %d of %s failed", probe.index, probe.page, probe.scan_id)
-        return ProbeAnswer().to_dict()
+    with telemetry.span("probe_user", probe.scan_id):
+        try:
+            return (await probe_one(await wiring.tools(), probe)).to_dict()
+        except Exception:
+            log.exception("probe of user %d on page %d of %s failed", probe.index, probe.page, probe.scan_id)
+            return ProbeAnswer().to_dict()

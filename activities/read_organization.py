@@ -2,7 +2,7 @@
 
 import azure.durable_functions as df
 
-from atlas import wiring
+from atlas import telemetry, wiring
 from atlas.scan import census
 
 blueprint = df.Blueprint()
@@ -11,7 +11,8 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="order")
 async def read_organization(order: dict) -> dict:
     """Note that the scan runs, and read the organisation's settings."""
-    answer = await census.read_organization(
-        await wiring.tools(), order["scan_id"], is_last_attempt=order["is_last_attempt"]
-    )
-    return answer.to_dict()
+    with telemetry.span("read_organization", order["scan_id"]):
+        answer = await census.read_organization(
+            await wiring.tools(), order["scan_id"], is_last_attempt=order["is_last_attempt"]
+        )
+        return answer.to_dict()

@@ -26,6 +26,7 @@ _VALUE = r"(\d+|[a-z]{3})"
 _FIELD = rf"(\*|{_VALUE}(-{_VALUE})?)(/\d+)?"
 NCRONTAB = re.compile(rf"({_FIELD}(,{_FIELD})*)(\s+{_FIELD}(,{_FIELD})*){{5}}", re.IGNORECASE)
 """Six fields of numbers, names, ranges and steps: croniter knows more signs than Azure's timer does."""
+TELEMETRY_SIGN_IN = re.compile(r"(ClientId=(?P<client>[0-9a-f-]{36});)?Authorization=AAD;?", re.IGNORECASE)
 LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 OTHER_CLOUDS = re.compile(
     r"(^|\.)(microsoft(online)?\.(us|de)|office365\.(us|cn)|outlook\.cn|microsoftonline\.cn|chinacloudapi\.cn"
@@ -99,6 +100,15 @@ class StorageByIdentity:
 
 
 type Storage = StorageByConnectionString | StorageByIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """Where events and traces go, and who sends them."""
+
+    connection_string: str
+    by_identity: bool = False
+    client_id: str | None = None
 
 
 def _guid(text: str) -> str:
@@ -194,6 +204,20 @@ def _connection_string(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _telemetry_connection(text: str) -> str:
+    parts = dict(part.partition("=")[::2] for part in text.split(";") if part)
+    _guid(parts.get("InstrumentationKey", ""))
+    if "IngestionEndpoint" in parts:
+        _service_url(parts["IngestionEndpoint"])
+    return text
+
+
+def _telemetry_sign_in(text: str) -> str:
+    if not TELEMETRY_SIGN_IN.fullmatch(text):
+        raise ValueError
+    return text
+
+
 Guid = Annotated[str, AfterValidator(_guid)]
 ServiceUrl = Annotated[str, AfterValidator(_service_url)]
 ConnectionString = Annotated[SecretStr, AfterValidator(_connection_string)]
@@ -259,6 +283,16 @@ class Settings(BaseModel):
     exchange_evidence: bool = Field(default=True, alias="EXCHANGE_EVIDENCE", description="true or false")
     shared_pages: bool = Field(default=True, alias="SHARED_PAGES", description="true or false")
     history_days: int = Field(30, alias="HISTORY_DAYS", ge=1, le=3650, description="a whole number from 1 to 3650")
+    telemetry_connection: Annotated[str, AfterValidator(_telemetry_connection)] | None = Field(
+        None,
+        alias="APPLICATIONINSIGHTS_CONNECTION_STRING",
+        description="the connection string of an Application Insights resource, which begins with InstrumentationKey=",
+    )
+    telemetry_sign_in: Annotated[str, AfterValidator(_telemetry_sign_in)] | None = Field(
+        None,
+        alias="APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+        description="Authorization=AAD, with ClientId= and a GUID before it for a user-assigned identity",
+    )
     api_access: Literal["key", "entra"] = Field("key", alias="API_ACCESS", description="key or entra")
 
     @classmethod
@@ -289,6 +323,14 @@ class Settings(BaseModel):
         if client_id and (pem := self.certificate_of_file or self.certificate):
             return ClientCertificate(client_id, pem)
         return ManagedIdentity(self.managed_identity_client_id)
+
+    @property
+    def telemetry(self) -> Telemetry | None:
+        """Where events and traces go, if anywhere."""
+        if self.telemetry_connection is None:
+            return None
+        sign_in = TELEMETRY_SIGN_IN.fullmatch(self.telemetry_sign_in or "")
+        return Telemetry(self.telemetry_connection, sign_in is not None, sign_in["client"] if sign_in else None)
 
     @property
     def storage(self) -> Storage | None:

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import stamina
 
+from atlas import telemetry
 from atlas.domain.pages import PageRules, sign_in_hosts
 from atlas.microsoft365.bookings_pages import BookingsPages
 from atlas.microsoft365.calls import Calls
@@ -73,6 +74,8 @@ async def open_services(settings: Settings, clock: Callable[[], datetime]) -> As
 async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> AsyncGenerator[Opened]:
     if settings.storage is None:
         raise AssertionError("load lets no settings without storage pass")
+    if settings.telemetry:
+        await asyncio.to_thread(telemetry.configure, settings.telemetry)
     async with (
         open_services(settings, clock) as (services, sign_in),
         open_session(trusted_authorities(settings.extra_certificates)) as session,
@@ -82,6 +85,7 @@ async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> AsyncG
             yield Opened(_tools(settings, services, store), sign_in)
         finally:
             await store.aclose()
+            await asyncio.to_thread(telemetry.flush)
 
 
 open_tools = asynccontextmanager(_lifetime)
@@ -120,6 +124,7 @@ def _tools(settings: Settings, services: Services, store: TableStore) -> Tools:
         changes=Changes(store, tenant_id),
         census=Census(store),
         scans=ScanLog(store, tenant_id),
+        tell=telemetry.tell,
         probe_concurrency=settings.probe_concurrency,
         history_days=settings.history_days,
     )

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -57,6 +59,27 @@ type FailureOf = Callable[[Reply], TenantFailure | None]
 type TokenFor = Callable[[], Awaitable[str]]
 
 
+@dataclass(slots=True)
+class RequestCount:
+    """How many requests were sent."""
+
+    made: int = 0
+
+
+_counted: ContextVar[RequestCount | None] = ContextVar("counted", default=None)
+
+
+@contextmanager
+def counted_requests() -> Iterator[RequestCount]:
+    """Counts the requests that are sent within the block, also by tasks that it starts."""
+    count = RequestCount()
+    token = _counted.set(count)
+    try:
+        yield count
+    finally:
+        _counted.reset(token)
+
+
 class Calls:
     """Asks over one pooled client. A failure is raised once the short retries are spent."""
 
@@ -76,6 +99,8 @@ class Calls:
         raise AssertionError("stamina ends with an answer or a failure")
 
     async def _send(self, question: Question) -> Reply:
+        if count := _counted.get():
+            count.made += 1
         try:
             async with asyncio.timeout(question.timeout_seconds):
                 return await self._exchange(question)

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from atlas.domain.events import scan_finished
 from atlas.domain.learned import Unknown
 from atlas.domain.payloads import Closing, GoneAnswer
 from atlas.domain.scans import Scan, ScanState
@@ -73,6 +74,7 @@ async def close_scan(tools: Tools, closing: Closing) -> Scan:
     if not scan.has_ended:
         scan = ended_scan(scan, closing, tools.clock())
         await tools.scans.save(scan)
+        tools.tell(scan_finished(scan))
     await tools.scans.release_lock(closing.scan_id)
     return scan
 

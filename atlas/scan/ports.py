@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from atlas.domain.availability import AvailabilityItem
+from atlas.domain.events import Event
 from atlas.domain.learned import Unknown
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.pages import Moved, NoPage, PageAnswers, PageReply, SignInAsked
@@ -135,5 +136,7 @@ class Tools(Services):
     changes: Changes
     census: Census
     scans: ScanLog
+    tell: Callable[[Event], None]
+    """Tells whoever watches the app."""
     probe_concurrency: int
     history_days: int

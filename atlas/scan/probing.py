@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from atlas.domain.availability import free_slots
+from atlas.domain.events import Effort, probe_finished
 from atlas.domain.learned import Unknown
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence
 from atlas.domain.pages import PageAnswers, PageEvidence, PublicType
@@ -13,6 +14,7 @@ from atlas.domain.policy import EwsScope, judge_policy
 from atlas.domain.statuses import Evidence
 from atlas.domain.user_rows import Look, UserRow, next_row
 from atlas.domain.users import LicensedUser
+from atlas.microsoft365.calls import counted_requests
 from atlas.microsoft365.failures import TenantFailure, Throttled
 from atlas.scan.patience import answered_by
 from atlas.scan.ports import Services, Tools
@@ -42,6 +44,17 @@ async def probe_one(tools: Tools, order: ProbeOrder) -> ProbeAnswer:
     kept = await tools.rows.get(user.user_id)
     if kept and kept.row.scan_id == order.scan_id and kept.pending_change is None:
         return ProbeAnswer(status=str(kept.row.status))
+    began = tools.clock()
+    with counted_requests() as requests:
+        answer, row = await _probe(tools, order, user, mailbox, kept)
+    effort = Effort(tools.clock() - began, requests.made, answer.wait_seconds)
+    tools.tell(probe_finished(order.scan_id, tools.tenant_id, user.user_id, row, effort))
+    return answer
+
+
+async def _probe(
+    tools: Tools, order: ProbeOrder, user: LicensedUser, mailbox: MailboxEvidence, kept: KeptRow | None
+) -> tuple[ProbeAnswer, UserRow | None]:
     try:
         evidence = await gather_evidence(
             tools, user, mailbox, sign_in_forced=order.sign_in_forced, is_last_attempt=order.is_last_attempt
@@ -52,10 +65,10 @@ async def probe_one(tools: Tools, order: ProbeOrder) -> ProbeAnswer:
             is_exchange_silent=order.is_exchange_silent or is_partly_told(tools, evidence.mailbox),
         )
     except Throttled as throttled:
-        return ProbeAnswer(wait_seconds=throttled.wait_seconds or DEFAULT_WAIT_SECONDS)
+        return ProbeAnswer(wait_seconds=throttled.wait_seconds or DEFAULT_WAIT_SECONDS), None
     look = Look(user, evidence, tools.clock(), tools.bookings_url)
     row = await record_look(tools, kept, look, order.scan_id, scanned_before=order.scanned_before)
-    return ProbeAnswer(status=str(row.status))
+    return ProbeAnswer(status=str(row.status)), row
 
 
 def _organization_scope(order: ProbeOrder) -> EwsScope | None:

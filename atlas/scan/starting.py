@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from atlas.domain.events import scan_finished
 from atlas.domain.payloads import Counts, ScanOrder
 from atlas.domain.scans import Scan, ScanState, estimated_end, new_scan_id
 from atlas.domain.walk import lane_id
@@ -155,5 +156,6 @@ async def _settle(tools: Tools, scan: Scan, status: FlowStatus | None) -> Scan:
 async def _end(tools: Tools, scan: Scan, state: ScanState, error: str | None) -> Scan:
     ended = replace(scan, state=state, error=error, finished_at=tools.clock(), estimated_end=None)
     await tools.scans.save(ended)
+    tools.tell(scan_finished(ended))
     await tools.scans.release_lock(scan.scan_id)
     return ended

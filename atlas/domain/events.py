@@ -1,0 +1,85 @@
+"""What is told to whoever watches the app: one event for each probe and for each scan, without a person in it.
+
+Alerts and the workbook of the deployment read these names (docs/operate.md).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from atlas.domain.learned import Unknown
+from atlas.domain.scans import Scan
+from atlas.domain.statuses import Status
+from atlas.domain.user_rows import UserRow
+
+PROBE_FINISHED = "ProbeFinished"
+SCAN_FINISHED = "ScanFinished"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A name, and facts about it; what is not known has no fact."""
+
+    name: str
+    facts: Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a probe took."""
+
+    duration: timedelta
+    requests: int
+    wait_seconds: float | None = None
+    """How long the service asked to be left alone, where it did."""
+
+
+def probe_finished(scan_id: str, tenant_id: str, user_id: str, row: UserRow | None, effort: Effort) -> Event:
+    """One probe; without a row it is to be repeated."""
+    return _event(
+        PROBE_FINISHED,
+        scanId=scan_id,
+        user=hashed_user(tenant_id, user_id),
+        status=str(row.status) if row else None,
+        reason=_reason_of(row, effort),
+        policyVerdict=str(row.policy_verdict) if row and row.policy_verdict else None,
+        durationMs=round(effort.duration / timedelta(milliseconds=1)),
+        requests=effort.requests,
+        waitSeconds=effort.wait_seconds,
+    )
+
+
+def scan_finished(scan: Scan) -> Event:
+    """The end of one scan."""
+    by_status = scan.by_status or {}
+    return _event(
+        SCAN_FINISHED,
+        scanId=scan.scan_id,
+        state=str(scan.state),
+        trigger=scan.trigger,
+        usersListed=scan.users_listed,
+        usersProbed=scan.users_probed,
+        unknown=by_status.get(Status.UNKNOWN, 0),
+        byStatus=json.dumps(dict(by_status)),
+        throttledWaits=scan.throttled_waits,
+        warnings=len(scan.warnings),
+        durationSeconds=round((scan.finished_at - scan.started_at).total_seconds()) if scan.finished_at else None,
+    )
+
+
+def hashed_user(tenant_id: str, user_id: str) -> str:
+    """The same user is the same text in each event, and nobody can tell who it is who does not know the object id."""
+    return hashlib.sha256(f"{tenant_id}/{user_id}".encode()).hexdigest()[:16]
+
+
+def _reason_of(row: UserRow | None, effort: Effort) -> str | None:
+    """The one word of an ``unknown``: the sentence behind it may name a host."""
+    if row is None:
+        return "throttled" if effort.wait_seconds is not None else None
+    return str(Unknown.parse(row.reason).reason) if row.status is Status.UNKNOWN and row.reason else None
+
+
+def _event(name: str, **facts: str | float | None) -> Event:
+    return Event(name, {fact: value for fact, value in facts.items() if value is not None})
