@@ -30,7 +30,7 @@ EXCEPTIONS = {
     "CKV_AZURE_206": "checkov does not follow parameters: storageSku decides, and the two larger sizes span zones",
     "CKV_AZURE_212": f"{NOT_FLEX}; instances are a matter of alwaysReady",
     "CKV_AZURE_213": f"{NOT_FLEX}; an availability test asks the health route",
-    "CKV_AZURE_222": "Power Automate calls from outside: a key or a token is the gate, storage and vault can be private",
+    "CKV_AZURE_222": "Power Automate calls from outside; a key or a token is the gate",
     "CKV_AZURE_225": "it would keep two instances ready all day; a scan that a zone cut short is taken up again",
 }
 """What checkov objects to and stays as it is, with the reason."""
