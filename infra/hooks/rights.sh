@@ -29,6 +29,14 @@ ask_for() {
   say "  az ad app permission add --id $client --api $1 --api-permissions $2=Role"
 }
 
+# The identity as credential of the registration.
+trust_identity() {
+  local issuer="https://login.microsoftonline.com/\$(az account show --query tenantId --output tsv)/v2.0"
+  local subject=${IDENTITY_PRINCIPAL_ID:-<object id of the identity>}
+  say "  az ad app federated-credential create --id $client --parameters \\" \
+    "    \"{\\\"name\\\": \\\"bookings-atlas\\\", \\\"issuer\\\": \\\"$issuer\\\", \\\"subject\\\": \\\"$subject\\\", \\\"audiences\\\": [\\\"api://AzureADTokenExchange\\\"]}\""
+}
+
 entra() {
   local grant=$1
   say '' "User.Read.All of Microsoft Graph: lists who is licensed. Without it nothing works."
@@ -49,6 +57,10 @@ if [ "${1:-all}" = all ] && [ "$ATLAS_SIGN_IN" = managedIdentity ]; then
 elif [ "${1:-all}" = all ]; then
   say '' 'The owner of the app registration runs this in bash:'
   entra ask_for
+  if [ "$ATLAS_SIGN_IN" = federatedRegistration ]; then
+    say '' 'So that it trusts the identity of the app, signed in to its own tenant, which is that of the subscription:'
+    trust_identity
+  fi
   say '' "Then a Privileged Role Administrator of the tenant $tenant consents, in a browser:" \
     "  https://login.microsoftonline.com/$tenant/adminconsent?client_id=$client"
 fi

@@ -234,14 +234,33 @@ def test_who_may_not_grant_goes_on_and_gets_the_commands_for_who_may(checkout: C
 
 
 def test_a_registration_is_consented_to_not_assigned(checkout: Checkout) -> None:
-    ran = checkout.run("postprovision.sh", ATLAS_SIGN_IN="federatedRegistration", ATLAS_SIGN_IN_CLIENT_ID=REGISTRATION)
+    ran = checkout.run(
+        "postprovision.sh", ATLAS_SIGN_IN="certificateRegistration", ATLAS_SIGN_IN_CLIENT_ID=REGISTRATION
+    )
 
     assert ran.calls == []
     assert f"https://login.microsoftonline.com/{TENANT}/adminconsent?client_id={REGISTRATION}" in ran.said
     assert (
         f"-AppId {REGISTRATION} -ObjectId <object id of the enterprise application in the tenant {TENANT}>" in ran.said
     )
+    assert ran.said.count("az ad app permission add") == 2
     assert CLIENT not in ran.said
+    assert PRINCIPAL not in ran.said
+
+
+def test_a_registration_without_a_certificate_is_told_to_trust_the_identity(checkout: Checkout) -> None:
+    ran = checkout.run("rights.sh", ATLAS_SIGN_IN="federatedRegistration", ATLAS_SIGN_IN_CLIENT_ID=REGISTRATION)
+
+    [credential] = re.findall(
+        r'federated-credential create --id \S+ --parameters \\\n +"(\{.*\})"$', ran.said, re.MULTILINE
+    )
+    home = "$(az account show --query tenantId --output tsv)"
+    assert json.loads(credential.replace('\\"', '"')) == {
+        "name": "bookings-atlas",
+        "issuer": f"https://login.microsoftonline.com/{home}/v2.0",
+        "subject": PRINCIPAL,
+        "audiences": ["api://AzureADTokenExchange"],
+    }
 
 
 def test_the_api_of_a_registration_still_trusts_the_identity(checkout: Checkout) -> None:
