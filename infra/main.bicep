@@ -12,8 +12,8 @@ param environmentName string
 @description('Azure region of every resource. It has to offer Flex Consumption with Python 3.13.')
 param location string
 
-@description('Resource group that is made.')
-param resourceGroupName string = 'rg-${environmentName}'
+@description('Resource group that is made; empty: named after the environment.')
+param resourceGroupName string = ''
 
 @description('Who answers for this deployment; a tag of every resource.')
 param owner string = 'not named'
@@ -137,7 +137,7 @@ var thresholds = {
 }
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
-  name: resourceGroupName
+  name: empty(resourceGroupName) ? 'rg-${environmentName}' : resourceGroupName
   location: location
   tags: tags
 }

@@ -4,7 +4,7 @@ using 'main.bicep'
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 param location = readEnvironmentVariable('AZURE_LOCATION')
-param resourceGroupName = readEnvironmentVariable('AZURE_RESOURCE_GROUP', 'rg-${readEnvironmentVariable('AZURE_ENV_NAME')}')
+param resourceGroupName = readEnvironmentVariable('AZURE_RESOURCE_GROUP', '')
 param owner = readEnvironmentVariable('ATLAS_OWNER', 'not named')
 
 param tenantId = readEnvironmentVariable('ATLAS_TENANT_ID')

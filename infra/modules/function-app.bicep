@@ -169,16 +169,17 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       scmMinTlsVersion: '1.2'
     }
   }
-
-  resource noBasicSignIn 'basicPublishingCredentialsPolicies' = [
-    for way in ['ftp', 'scm']: {
-      name: way
-      properties: {
-        allow: false
-      }
-    }
-  ]
 }
+
+resource noBasicSignIn 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [
+  for way in ['ftp', 'scm']: {
+    parent: app
+    name: way
+    properties: {
+      allow: false
+    }
+  }
+]
 
 resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: app

@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from inspect import getsource
 from typing import Any
 
 from bicep_files import GUID, Infra, jsonc, keys_of
 
 from api.access import AppRole
+from atlas.domain import events
 from atlas.settings import Settings
 
 type Rule = Callable[[Infra], Iterator[str]]
@@ -52,8 +54,6 @@ THE_PLATFORMS = {
     "AzureWebJobsStorage__credential": "the host: enter storage as an identity",
     "AzureWebJobsStorage__blobServiceUri": "the host: its locks",
     "AzureWebJobsStorage__queueServiceUri": "the host: the queues of flows",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING": "the host: where telemetry goes",
-    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the host: as whom it is sent",
     "DURABLE_TASK_SCHEDULER_CONNECTION_STRING": "the Durable extension, by host.dts.json",
     "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID": "Easy Auth: the identity in place of a client secret",
 }
@@ -68,11 +68,7 @@ ALERTS = {
     "alert-availability",
     "alert-daily-cap",
 }
-EVENTS = {
-    "ScanFinished": "scanId state trigger usersListed usersProbed unknown throttledWaits durationSeconds byStatus"
-    " warnings",
-    "ProbeFinished": "scanId user status reason policyVerdict durationMs requests waitSeconds",
-}
+EVENTS = {events.PROBE_FINISHED: events.probe_finished, events.SCAN_FINISHED: events.scan_finished}
 SIZES = {
     "instanceMemoryMB",
     "maximumInstanceCount",
@@ -188,7 +184,9 @@ def every_setting_is_set_or_has_a_reason(infra: Infra) -> Iterator[str]:
     yield from (
         f"{name}: excused, and set or unknown" for name in NOT_DEPLOYED.keys() & given | NOT_DEPLOYED.keys() - known
     )
-    yield from (f"{name}: excused, and not set" for name in THE_PLATFORMS.keys() - given)
+    yield from (
+        f"{name}: excused, and not set or ours" for name in THE_PLATFORMS.keys() - given | THE_PLATFORMS.keys() & known
+    )
 
 
 def settings_set(infra: Infra) -> set[str]:
@@ -299,7 +297,7 @@ def every_query_is_asked(infra: Infra) -> Iterator[str]:
 
 
 def queries_read_events_that_are_written(infra: Infra) -> Iterator[str]:
-    written = {name for names in EVENTS.values() for name in names.split()}
+    written = {name for tell in EVENTS.values() for name in re.findall(r"^ +(\w+)=", getsource(tell), re.MULTILINE)}
     for query, text in infra.queries().items():
         yield from (f"{query}: event {name}" for name in re.findall(r"\bName == '(\w+)'", text) if name not in EVENTS)
         yield from (

@@ -11,7 +11,7 @@ const { GlobalState, KustoCode, Diagnostic, Symbols } = Kusto.Language;
 const tables = {
   AppEvents: 'TimeGenerated: datetime, Name: string, Properties: dynamic, ItemCount: int',
   AppExceptions: 'TimeGenerated: datetime, SeverityLevel: int, OperationId: string',
-  AppRequests: 'TimeGenerated: datetime, Success: bool, Url: string, ResultCode: string, OperationId: string',
+  AppRequests: 'TimeGenerated: datetime, Name: string, Success: bool, Url: string, ResultCode: string, OperationId: string',
   _LogOperation: 'TimeGenerated: datetime, Category: string, Detail: string',
 };
 const workspace = new Symbols.DatabaseSymbol.$ctor1(
