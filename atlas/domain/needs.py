@@ -52,8 +52,8 @@ def _exchange_role(role: str) -> str:
         _app_role(EXCHANGE_APP_ID, EXCHANGE_MANAGE_AS_APP, "Exchange.ManageAsApp", "Office 365 Exchange Online")
         + f"\nAnd a role that holds {role}, in Exchange Online PowerShell; it takes up to some hours to work:\n"
         "    New-ServicePrincipal -AppId <client id> -ObjectId <object id of the enterprise application>\n"
-        "    New-RoleGroup 'Bookings Atlas' -Roles 'View-Only Recipients','View-Only Configuration'\n"
-        "    Add-RoleGroupMember 'Bookings Atlas' -Member <object id of the enterprise application>\n"
+        "    New-RoleGroup 'Bookings Atlas View-Only' -Roles 'View-Only Recipients','View-Only Configuration'\n"
+        "    Add-RoleGroupMember 'Bookings Atlas View-Only' -Member <object id of the enterprise application>\n"
         "Or, wider: the Entra role Global Reader."
     )
 
