@@ -59,7 +59,8 @@ def problems() -> list[str]:
         Path(path).resolve() for path in runner.definitions_raw
     }
     objections = {check.check_id for check in report.failed_checks}
-    sys.stdout.write(f"checkov: {len(report.passed_checks)} passed, {len(report.failed_checks)} excepted or failed\n")
+    excepted = sum(check.check_id in EXCEPTIONS for check in report.failed_checks)
+    sys.stdout.write(f"checkov: {len(report.passed_checks)} checks passed, {excepted} excepted with a reason\n")
     return [
         *(f"{path}: checkov cannot read it" for path in sorted(unread)),
         *(
