@@ -1,18 +1,22 @@
-"""A row, a scan, a change and free times of which everything is known, so that nothing of them is left out."""
+"""A row, a scan, a change, free times and a policy of which everything is known, so that nothing is left out."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from atlas.domain.availability import AvailabilityItem, Slot
+from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
 from atlas.domain.changes import Change, ChangeKind
 from atlas.domain.findings import Finding
-from atlas.domain.policy import Verdict
+from atlas.domain.policy import AGENT, Cause, Scope, Verdict, ews_scope, judge_organization
 from atlas.domain.scans import Scan, ScanState
+from atlas.domain.shared_bookings import Benchmark, OwaPolicy
 from atlas.domain.statuses import Status
 from atlas.domain.time_windows import TimeWindow
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
+from atlas.microsoft365.exchange_settings import Organization
 from atlas.scan.free_times import FreeTimes
+from atlas.scan.reading_policy import OrganizationPolicy
 
 NOW = datetime(2026, 11, 21, 8, 41, 59, tzinfo=UTC)
 TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
@@ -40,6 +44,9 @@ ROW = UserRow(
     bookable=False,
     policy_verdict=Verdict.ON,
     policy_reason="a setting",
+    policy_cause=Cause.NOTHING,
+    policy_scope=Scope.MAILBOX,
+    policy_entries=(AGENT,),
     findings=(Finding.NOTHING_BOOKABLE,),
     last_known_status=Status.PUBLISHED,
     last_known_at=NOW,
@@ -77,4 +84,18 @@ FREE_TIMES = FreeTimes(
     meeting_type=ROW.meeting_types[0] if ROW.meeting_types else None,
     items=(AvailabilityItem("BOOKINGSAVAILABILITYSTATUS_AVAILABLE", NOW, NOW + timedelta(hours=1)),),
     free=(Slot(NOW, NOW + timedelta(hours=1)),),
+)
+EWS = ews_scope("EnforceBlockList", None, [AGENT], ews_enabled=True, changed_at=NOW)
+POLICY = OrganizationPolicy(
+    verdict=judge_organization(EWS, NOW),
+    organization=Organization(
+        ews=EWS,
+        bookings_enabled=False,
+        bookings_auth_enabled=False,
+        bookings=dict.fromkeys(BOOKINGS_SETTINGS, False),
+        ews_allowed_app_ids=(TENANT,),
+    ),
+    owa_policies=(OwaPolicy("a policy", is_default=True, allows_creation=False, domain="contoso.com"),),
+    cis_1_3_9=Benchmark.PASS,
+    at=NOW,
 )

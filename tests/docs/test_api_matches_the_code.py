@@ -10,9 +10,16 @@ from typing import Any
 
 import pytest
 from documents import DOCUMENTS, ROOT, blocks, only_once, section_of, table_of, text_of, titles_of
-from everything_known import CHANGE, FREE_TIMES, NOW, ROW, SCAN
+from everything_known import CHANGE, FREE_TIMES, NOW, POLICY, ROW, SCAN
 
-from atlas.report.shapes import change_shape, free_times_shape, health_shape, look_up_shape, scan_shape
+from atlas.report.shapes import (
+    change_shape,
+    free_times_shape,
+    health_shape,
+    look_up_shape,
+    policy_shape,
+    scan_shape,
+)
 from atlas.scan.checking import Check, Health, HealthStatus
 from atlas.scan.free_times import PROBLEM_CODES
 from atlas.scan.listing import ToldChange
@@ -103,11 +110,13 @@ def shapes() -> Mapping[str, Mapping[str, Any]]:
     """The shapes of the API, by a member that only they have."""
     check = Check(ok=True, detail="")
     health = Health(HealthStatus.HEALTHY, check, check, check, check, check, SCAN, NOW)
+    found = Found(ROW, Source.ROW)
     return {
-        "accountEnabled": {**look_up_shape(Found(ROW, Source.ROW)), **free_times_shape(FREE_TIMES, "UTC")},
+        "accountEnabled": {**look_up_shape(found, "https://outlook.office.com"), **free_times_shape(FREE_TIMES, "UTC")},
         "fromStatus": change_shape(ToldChange(CHANGE, "a cursor")),
         "usersProbed": scan_shape(SCAN),
         "checks": health_shape(health, NOW),
+        "cis139": policy_shape(POLICY),
     }
 
 
@@ -120,8 +129,15 @@ def test_every_example_body_has_the_members_that_the_code_answers(mark: str):
     assert found
     for example in found:
         assert example.keys() == shapes()[mark].keys()
-        for name in {"meetingTypes", "availability", "checks", "lastScan"} & example.keys():
+        for name in {"meetingTypes", "availability", "checks", "lastScan", "bookings", "owaPolicies"} & example.keys():
             assert members(example[name]) == members(shapes()[mark][name])
+
+
+def test_every_member_of_the_policy_is_explained_and_no_other_is():
+    table = table_of(section_of("docs/api.md", "## `GET /api/policy`"), "member")
+
+    told = [name.strip("` ") for row in table for name in row[0].split(",")]
+    assert only_once(told) == policy_shape(POLICY).keys()
 
 
 def members(value: Any) -> Any:

@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,13 +13,31 @@ import typer.main
 from documents import DOCUMENTS, ROOT, blocks, code_of, only_once, section_of, table_of, text_of
 
 from atlas import cli
+from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
 from atlas.domain.changes import ChangeKind
 from atlas.domain.findings import Finding
 from atlas.domain.learned import Reason
-from atlas.domain.policy import AGENT, EwsScope, ews_scope, judge_policy
+from atlas.domain.needs import NEEDS, Need
+from atlas.domain.policy import (
+    AGENT,
+    Cause,
+    EwsScope,
+    OpenQuestion,
+    PolicyVerdict,
+    ews_scope,
+    judge_mailbox,
+    judge_organization,
+    judge_policy,
+)
 from atlas.domain.scans import ScanState
+from atlas.domain.shared_bookings import Benchmark
 from atlas.domain.statuses import Status
+from atlas.domain.switches import Switch, switch_of
+from atlas.domain.users import why_not_licensed
+from atlas.scan.closing import NO_PAGE_SEEN
 from atlas.settings import Settings
+from local.simulator.options import Behaviour
+from local.simulator.stories import Plan
 
 SOURCES = [
     file
@@ -102,6 +121,29 @@ def test_every_option_of_simulate_is_documented_with_its_default_and_no_other_is
     assert documented == {option.opts[0]: "-" if option.default is None else str(option.default) for option in options}
 
 
+def test_every_option_of_doctor_is_documented_and_no_other_is():
+    options = typer.main.get_command(cli.app).commands["doctor"].params
+
+    table = table_of(section_of("docs/administrator.md", "## Rights the app needs"), "option")
+    assert only_once(row[0] for row in table) == {option.opts[0] for option in options}
+
+
+def test_every_command_that_asks_a_tenant_is_documented_with_its_exit_code():
+    table = table_of(section_of("docs/administrator.md", "## Why somebody has no page"), "command")
+
+    asking = typer.main.get_command(cli.app).commands.keys() - {"demo", "host", "simulate"}
+    assert only_once(row[0] for row in table) == {f"atlas {command}" for command in asking}
+    assert all(row[2] for row in table)
+
+
+def test_every_behaviour_that_is_said_to_be_changed_can_be():
+    asked = re.findall(r"/control/behaviour\" -d '(.+)'", text_of("docs/simulator.md"))
+
+    assert asked
+    for body in asked:
+        Behaviour().with_changes(json.loads(body))
+
+
 # Limits
 
 
@@ -151,6 +193,9 @@ def test_every_bound_that_the_architecture_tells_has_that_value_in_the_code():
         (Status, "README.md", "## How it works", "status"),
         (Finding, "docs/administrator.md", "## Findings", "finding"),
         (Reason, "docs/administrator.md", "## When a status is `unknown`", "reason"),
+        (Need, "docs/administrator.md", "## Rights the app needs", "need"),
+        (Benchmark, "docs/administrator.md", "## The organisation", "cis139"),
+        (OpenQuestion, "docs/administrator.md", "## What a policy verdict means", "openQuestions"),
         (ScanState, "docs/api.md", "## `GET /api/scans/{id}`", "state"),
         (ChangeKind, "docs/tables.md", "## `BookingsChanges`", "Kind"),
     ],
@@ -163,26 +208,108 @@ def test_every_name_that_users_see_is_documented_and_no_other_is(
     assert only_once(row[0] for row in table) == {str(name) for name in names}
 
 
+def test_every_need_has_its_words():
+    assert NEEDS.keys() == set(Need)
+
+
 # Policy verdicts
 
 
 UNHEARD_OF = "EnforceSomethingNew"
+WILDCARD = "MicrosoftOWS*"
+NOW = datetime(2026, 11, 21, 8, 41, tzinfo=UTC)
+POLICIES = (None, "EnforceAllowList", "EnforceBlockList", UNHEARD_OF)
 
 
-def scopes() -> Iterator[EwsScope | None]:
-    """Every kind of EWS settings that one scope can have, and those that were not learned."""
-    yield None
-    for policy in (None, "EnforceAllowList", "EnforceBlockList", UNHEARD_OF):
-        for entries in ([], [AGENT]):
+def scopes(*lists: list[str], changed_at: datetime | None = None) -> Iterator[EwsScope]:
+    """Every kind of EWS settings that one scope can have, with these as its lists."""
+    for policy in POLICIES:
+        for entries in lists:
             for enabled in (True, False):
-                yield ews_scope(policy, entries, entries, ews_enabled=enabled)
+                yield ews_scope(policy, entries, entries, ews_enabled=enabled, changed_at=changed_at)
+
+
+def judged_plainly() -> set[PolicyVerdict]:
+    """Every verdict there is, of settings that leave nothing in doubt."""
+    plain = [scope for scope in scopes([], [AGENT]) if not scope.has_list_without_policy]
+    return {judge_policy(organization, mailbox) for organization in (None, *plain) for mailbox in (None, *plain)}
+
+
+def judged_in_doubt() -> set[PolicyVerdict]:
+    """Every verdict of settings that changed lately, with lists that name personal bookings in every way."""
+    lists: tuple[list[str], ...] = ([], [AGENT], [WILDCARD])
+    return {
+        judge_policy(organization, mailbox, NOW)
+        for organization in (None, *scopes(*lists), *scopes(*lists, changed_at=NOW))
+        for mailbox in (None, *scopes(*lists))
+    }
+
+
+def told_reason(judged: PolicyVerdict) -> str:
+    """A reason as the documents write it, with `…` for what differs from tenant to tenant."""
+    return judged.reason.replace(UNHEARD_OF, "…").replace(WILDCARD, "…").replace(f"{NOW:%Y-%m-%d %H:%M}", "…")
+
+
+def verdict_table(first_header: str) -> list[list[str]]:
+    table = table_of(section_of("docs/administrator.md", "## What a policy verdict means"), first_header)
+    assert only_once(row[0] for row in table)
+    return table
 
 
 def test_every_policy_reason_is_documented_with_its_verdict_and_no_other_is():
-    judged = {judge_policy(organization, mailbox) for organization in scopes() for mailbox in scopes()}
+    documented = {(row[0], row[1].strip("`")) for row in verdict_table("policyReason")}
 
-    table = table_of(section_of("docs/administrator.md", "## What a policy verdict means"), "policyReason")
+    assert documented == {(told_reason(judged), str(judged.verdict)) for judged in judged_plainly()}
+
+
+def test_every_way_in_which_a_reason_goes_on_is_documented_and_no_other_is():
+    documented = {row[0] for row in verdict_table("the reason goes on with")}
+    plain = sorted((row[0] for row in verdict_table("policyReason")), key=len, reverse=True)
+
+    found: set[str] = set()
+    for reason in map(told_reason, judged_in_doubt()):
+        rest = reason.removeprefix(next(begin for begin in plain if reason.startswith(begin)))
+        for more in sorted(more for more in documented if more in rest):
+            found.add(more)
+            rest = rest.replace(more, "")
+        assert not rest.strip(), reason
+    assert found == documented
+
+
+def switches() -> Iterator[tuple[str, Switch]]:
+    """Every setting that decides, as the table tells it, with its switch."""
+    for scope in scopes([], [AGENT]):
+        for judge in (judge_organization, judge_mailbox):
+            judged = judge(scope)
+            is_by_ews = judged.cause is Cause.EWS_DISABLED
+            switch = switch_of("", judged)
+            assert (switch is None) == (judged.cause is Cause.UNHEARD_OF)
+            if switch:
+                yield "EwsEnabled is False" if is_by_ews else str(judged.value or "no policy"), switch
+
+
+def test_every_switch_is_documented_in_both_directions_and_no_other_is():
+    documented = {(row[0], row[1].strip("`"), row[2].strip("`")) for row in verdict_table("what is set")}
+
+    assert documented == {(name, switch.on.strip(), switch.off.strip()) for name, switch in switches()}
+
+
+def test_every_setting_of_bookings_is_documented_with_what_it_does_and_no_other_is():
+    table = table_of(section_of("docs/administrator.md", "## The organisation"), "setting")
+
     assert only_once(row[0] for row in table)
-    assert {(row[0], row[1].strip("`")) for row in table} == {
-        (verdict.reason.replace(UNHEARD_OF, "…"), str(verdict.verdict)) for verdict in judged
-    }
+    assert {row[0]: row[1] for row in table} == BOOKINGS_SETTINGS
+
+
+def test_everything_that_can_be_wrong_with_a_licence_is_documented_and_nothing_else_is():
+    states = {None, *Plan} - {Plan.ENABLED, Plan.WARNING, Plan.UNINDEXED, Plan.NONE}
+    told = {why_not_licensed(state).replace(Plan.LOCKED_OUT, "…") for state in states}
+
+    table = table_of(section_of("docs/administrator.md", "### What is wrong with a licence"), "reason")
+    assert only_once(row[0] for row in table) == told
+
+
+def test_the_warning_that_a_scan_saw_no_page_is_documented_in_its_words():
+    section = section_of("docs/administrator.md", "## When a scan is `incomplete` or `failed`")
+
+    assert NO_PAGE_SEEN in " ".join(section.split())

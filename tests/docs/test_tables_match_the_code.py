@@ -11,7 +11,8 @@ from everything_known import CHANGE, ROW, SCAN, SCAN_ID, TENANT, USER
 
 from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import Mailbox
-from atlas.domain.policy import Access, EwsScope
+from atlas.domain.policy import Access, Cause, EwsScope, Scope
+from atlas.report.csv_file import COLUMNS
 from atlas.tables.census import Census
 from atlas.tables.changes import Changes
 from atlas.tables.scan_log import ScanLog
@@ -56,7 +57,7 @@ async def written_columns() -> dict[str, dict[str, str]]:
     scans = ScanLog(store, TENANT)
     await scans.save(SCAN)
     await scans.take_lock(SCAN, None)
-    scope = EwsScope(Access.ALLOW, "EnforceBlockList", ews_enabled=True)
+    scope = EwsScope(Access.ALLOW, "EnforceBlockList", ews_enabled=True, entries=("an entry",))
     mailbox = Mailbox(UUID(TENANT), "adele@contoso.com", "UserMailbox", has_capability=True, ews=scope)
     census = Census(store)
     await census.add_mailboxes(SCAN_ID, {TENANT: mailbox})
@@ -73,6 +74,26 @@ async def test_every_table_and_column_is_documented_with_its_type_and_no_other_i
         for table in tables
     }
     assert documented == await written_columns()
+
+
+def columns_of(table: str) -> dict[str, str]:
+    """The columns that are documented of a table, each with what it holds."""
+    return {row[0]: row[2] for row in table_of(section_of("docs/tables.md", f"## `{table}`"), "column")}
+
+
+def test_a_file_has_the_columns_of_the_table_but_those_that_are_named():
+    (sentence,) = re.findall(r"As CSV: .+?\.(?=\s[A-Z])", section_of("docs/api.md", "## `GET /api/users`"), re.DOTALL)
+    without = set(re.findall(r"`(\w+)`", sentence.partition("without")[2]))
+
+    assert columns_of("PersonalBookings").keys() - without == set(COLUMNS)
+    assert without <= columns_of("PersonalBookings").keys()
+
+
+def test_what_can_decide_a_verdict_is_documented_and_nothing_else_is():
+    columns = columns_of("PersonalBookings")
+
+    assert set(re.findall(r"`(\w+)`", columns["PolicyCause"])) == set(Cause)
+    assert set(re.findall(r"`(\w+)`", columns["PolicyScope"])) == set(Scope)
 
 
 def test_every_name_of_a_table_in_the_code_is_in_the_list_of_tables_and_no_other_is():
