@@ -52,6 +52,7 @@ NOT_DEPLOYED = {
 }
 THE_PLATFORMS = {
     "AzureWebJobsStorage__credential": "the host: enter storage as an identity",
+    "PYTHON_ENABLE_OPENTELEMETRY": "the worker: join its traces to the host's",
     "AzureWebJobsStorage__blobServiceUri": "the host: its locks",
     "AzureWebJobsStorage__queueServiceUri": "the host: the queues of flows",
     "DURABLE_TASK_SCHEDULER_CONNECTION_STRING": "the Durable extension, by host.dts.json",
