@@ -13,7 +13,7 @@ from atlas.domain.findings import Finding
 from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.pages import NoPage, PageAnswers, PublicType, SignInAsked
-from atlas.domain.policy import PolicyVerdict, Verdict
+from atlas.domain.policy import Cause, PolicyVerdict, Scope, Verdict
 from atlas.domain.statuses import Evidence, Status
 from atlas.domain.user_rows import Look, UserRow, gone_row, next_row
 from atlas.domain.users import LicensedUser
@@ -128,7 +128,9 @@ def test_a_mailbox_that_is_gone_leaves_nothing_of_itself():
 
 UNTOLD = replace(WHOLE, has_capability=None)
 LACKING = replace(WHOLE, has_capability=False)
-OFF, ON = PolicyVerdict(Verdict.OFF, "blocked"), PolicyVerdict(Verdict.ON, "nothing forbids it")
+LOST = "the Bookings plan was never assigned to the user"
+OFF = PolicyVerdict(Verdict.OFF, Cause.BLOCK_LIST, Scope.ORGANIZATION, "blocked")
+ON = PolicyVerdict(Verdict.ON, Cause.NOTHING, Scope.ORGANIZATION, "nothing forbids it")
 
 
 @pytest.mark.parametrize("mailbox", [UNTOLD, BARE])
@@ -184,9 +186,9 @@ def test_only_scans_set_the_scan_id():
 
 
 def test_a_row_that_is_gone_keeps_who_it_was():
-    row = gone_row(row_of(bookable=False), LATER, "s2")
+    row = gone_row(row_of(bookable=False), LOST, LATER, "s2")
 
-    assert row.user == ADELE
+    assert (row.user, row.reason) == (ADELE, LOST)
     assert (row.status, row.url, row.meeting_types, row.bookable, row.findings) == (Status.GONE, None, None, None, ())
     assert (row.last_known_status, row.last_known_at, row.checked_at, row.scan_id) == (Status.GONE, LATER, LATER, "s2")
 
@@ -197,7 +199,7 @@ NO_CAPABILITY = row_of(mailbox=replace(WHOLE, has_capability=False), page=NoPage
 NO_MAILBOX = row_of(mailbox=NoMailbox(), page=None)
 MOVED = row_of(mailbox=replace(WHOLE, guid=OTHER_GUID))
 SWITCHED_OFF = replace(NOT_SET_UP, status=Status.SWITCHED_OFF, last_known_status=Status.SWITCHED_OFF)
-GONE = gone_row(PUBLISHED, NOW, "s1")
+GONE = gone_row(PUBLISHED, LOST, NOW, "s1")
 
 
 @pytest.mark.parametrize(
