@@ -3,6 +3,8 @@
 import asyncio
 import importlib
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Annotated
 
@@ -30,13 +32,13 @@ def user(
     who: Annotated[str, typer.Argument(metavar="UPN", help="UPN, object id, or the address of a personal page")],
 ) -> None:
     """Ask now whether one user has a page, and if not, why and what would change it."""
-    raise typer.Exit(asyncio.run(one_user.show(who, os.environ)))
+    raise typer.Exit(asyncio.run(one_user.show(who, _environment())))
 
 
 @app.command()
 def policy() -> None:
     """Ask now whether the organisation allows personal bookings, and which setting decides."""
-    raise typer.Exit(asyncio.run(organization_policy.show(os.environ)))
+    raise typer.Exit(asyncio.run(organization_policy.show(_environment())))
 
 
 @app.command()
@@ -50,7 +52,7 @@ def doctor(
     """Prove each right of the app by a call that needs it: what is missing, what that costs, and what grants it."""
     if calibrate and url:
         raise typer.BadParameter("either this or --calibrate", param_hint="--app")
-    raise typer.Exit(asyncio.run(rights.examine(os.environ, calibrate, url)))
+    raise typer.Exit(asyncio.run(rights.examine({} if url else _environment(), calibrate, url)))
 
 
 @app.command()
@@ -102,6 +104,18 @@ def main() -> None:
     except WrongSettings as wrong:
         Console(stderr=True, soft_wrap=True, highlight=False).print(str(wrong), markup=False)
         raise SystemExit(WRONG_SETTINGS) from None
+
+
+def _environment() -> Mapping[str, str]:
+    """The settings of the environment, and under them those of a source checkout's local.settings.json."""
+    try:
+        settings = importlib.import_module("local.host.settings")
+    except ModuleNotFoundError:
+        return os.environ
+    try:
+        return {**settings.read_local_settings(Path(str(settings.__file__)).parents[2]), **os.environ}
+    except settings.UnusableSettings as fault:
+        raise WrongSettings((str(fault),)) from None
 
 
 def _local(module: str) -> ModuleType:

@@ -54,7 +54,7 @@ USER: Members = {
     ),
     "bookable": nullable(truth("Bookable", "Whether anything can be booked in the next 7 days.")),
     "policyVerdict": nullable(text("Policy Verdict", "Whether policy lets the user have a page.")),
-    "policyReason": nullable(text("Policy Reason", "The setting that decides, and what changes it.")),
+    "policyReason": nullable(text("Policy Reason", "The setting that decides, and what is in doubt.")),
     "findings": list_of(
         one_of(Finding, "Finding", "What is odd about the page."), "Findings", "What is odd about the page."
     ),

@@ -19,10 +19,11 @@ from atlas.domain.switches import (
 )
 from atlas.domain.user_rows import UserRow
 
+SOMEBODY = "user@contoso.com"
 GRANT_EXCHANGE = (
-    "Let the app read Exchange: grant its identity the application permission Exchange.ManageAsApp of Office 365 "
-    "Exchange Online, and the role Global Reader or an Exchange role group with View-Only Recipients and View-Only "
-    "Configuration. `atlas doctor` tells which of them is missing."
+    "Let the app read Exchange: set EXCHANGE_EVIDENCE to true, if it is not; grant the app's identity the application "
+    "permission Exchange.ManageAsApp of Office 365 Exchange Online, and the role Global Reader or an Exchange role "
+    "group with View-Only Recipients and View-Only Configuration. `atlas doctor` tells which of them is missing."
 )
 LICENCE = (
     "Give the user a licence that holds Microsoft Bookings: Microsoft 365 admin centre, Users, Active users, the user, "
@@ -44,7 +45,7 @@ LET_VISITORS_IN = (
     + "\nTo ask them to sign in again, the same with $true."
 )
 LOOK_BY_HAND = "Open the page with a browser: the service answered in a way that the app does not understand."
-BOTH_HAVE_TO_ALLOW = "No setting of one mailbox lets its user through: organisation and mailbox both have to allow."
+BOTH_HAVE_TO_ALLOW = "Organisation and mailbox both have to allow: look at the other one as well."
 
 
 def fix_for_user(row: UserRow, bookings_url: str) -> str | None:
@@ -59,7 +60,8 @@ def fix_for_organization(verdict: PolicyVerdict) -> str:
     """What would change the organisation's verdict, in both directions, and how one user is switched."""
     if verdict.cause is Cause.NOT_KNOWN:
         return GRANT_EXCHANGE
-    return f"{_switch(ORGANIZATION, verdict, 'the whole organisation')}\n{switches_of_user('user@contoso.com')}"
+    parts = (_switch(ORGANIZATION, verdict, "the whole organisation"), BOTH_HAVE_TO_ALLOW, switches_of_user(SOMEBODY))
+    return "\n".join(parts)
 
 
 def switch_of_user(upn: str, mailbox: EwsScope) -> str:
@@ -147,9 +149,12 @@ def _policy(row: UserRow) -> str:
     """How the policy that decides for this user is changed, as the row tells it."""
     scope, cause = row.policy_scope or Scope.ORGANIZATION, row.policy_cause or Cause.NOT_KNOWN
     verdict = PolicyVerdict(row.policy_verdict or Verdict.UNKNOWN, cause, scope, "", entries=row.policy_entries)
-    if scope is Scope.MAILBOX:
-        return _switch(mailbox_command(row.user.upn), verdict, "this user")
-    return f"{_switch(ORGANIZATION, verdict, 'the whole organisation')}\n{BOTH_HAVE_TO_ALLOW}"
+    command, whom = (
+        (mailbox_command(row.user.upn), "this user")
+        if scope is Scope.MAILBOX
+        else (ORGANIZATION, "the whole organisation")
+    )
+    return f"{_switch(command, verdict, whom)}\n{BOTH_HAVE_TO_ALLOW}"
 
 
 def _switch(command: str, verdict: PolicyVerdict, whom: str) -> str:

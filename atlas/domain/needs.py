@@ -33,6 +33,8 @@ class NeedText:
     serves: str
     lost: str
     grant: str
+    is_right: bool = True
+    """Whether it is a right that somebody grants by its name."""
     is_optional: bool = False
 
 
@@ -47,22 +49,21 @@ def _app_role(app_id: str, role_id: str, name: str, service: str) -> str:
     )
 
 
-def _exchange_role(role: str) -> str:
-    return (
-        _app_role(EXCHANGE_APP_ID, EXCHANGE_MANAGE_AS_APP, "Exchange.ManageAsApp", "Office 365 Exchange Online")
-        + f"\nAnd a role that holds {role}, in Exchange Online PowerShell; it takes up to some hours to work:\n"
-        "    New-ServicePrincipal -AppId <client id> -ObjectId <object id of the enterprise application>\n"
-        "    New-RoleGroup 'Bookings Atlas View-Only' -Roles 'View-Only Recipients','View-Only Configuration'\n"
-        "    Add-RoleGroupMember 'Bookings Atlas View-Only' -Member <object id of the enterprise application>\n"
-        "Or, wider: the Entra role Global Reader."
-    )
-
+EXCHANGE_ROLES = (
+    _app_role(EXCHANGE_APP_ID, EXCHANGE_MANAGE_AS_APP, "Exchange.ManageAsApp", "Office 365 Exchange Online")
+    + "\nAnd both view-only roles, in Exchange Online PowerShell; they take up to some hours to work:\n"
+    "    New-ServicePrincipal -AppId <client id> -ObjectId <object id of the enterprise application>\n"
+    "    New-RoleGroup 'Bookings Atlas View-Only' -Roles 'View-Only Recipients','View-Only Configuration'\n"
+    "    Add-RoleGroupMember 'Bookings Atlas View-Only' -Member <object id of the enterprise application>\n"
+    "Or, wider: the Entra role Global Reader. infra/exchange/Grant-AtlasExchangeRights.ps1 does these steps."
+)
 
 NEEDS: dict[Need, NeedText] = {
     Need.SIGN_IN: NeedText(
         "gets tokens from Microsoft Entra",
         "nothing works",
         "Look at the settings of the sign-in that the sentence names: secret, certificate or identity.",
+        is_right=False,
     ),
     Need.USERS: NeedText(
         "lists licensed users, and gives the GUIDs of their mailboxes",
@@ -71,23 +72,25 @@ NEEDS: dict[Need, NeedText] = {
     ),
     Need.EXCHANGE_SETTINGS: NeedText(
         "reads the organisation's policy and BookingsAuthEnabled",
-        "why: every policy verdict is unknown, and switchedOff is told as notSetUp",
-        _exchange_role("View-Only Configuration"),
+        "every policy verdict is unknown, and switchedOff is told as notSetUp",
+        EXCHANGE_ROLES,
     ),
     Need.MAILBOXES: NeedText(
         "lists mailboxes with capability, address and policy of their own",
-        "why: noCapability is told as notSetUp, and policies of mailboxes are unknown",
-        _exchange_role("View-Only Recipients"),
+        "noCapability is told as notSetUp, and policies of mailboxes are unknown",
+        EXCHANGE_ROLES,
     ),
     Need.BOOKINGS: NeedText(
         "asks the pages as a visitor would",
         "nothing can be told of any page",
         "No right is needed: let the app reach BOOKINGS_URL over the network.",
+        is_right=False,
     ),
     Need.TABLES: NeedText(
         "keeps the rows",
         "no scan, and no answer from the row",
         "Give the identity the role Storage Table Data Contributor on the storage account, and let the app reach it.",
+        is_right=False,
     ),
     Need.SHARED_PAGES: NeedText(
         "lists shared Bookings pages",

@@ -45,9 +45,10 @@ def switch_of(command: str, verdict: PolicyVerdict) -> Switch | None:
         case Cause.NOTHING, "enforceblocklist":
             return Switch(f"{block} @{{Remove={agent}}}", f"{block} @{{Add={agent}}}")
         case Cause.NOTHING, "":
-            enforced = f"{command} -EwsApplicationAccessPolicy EnforceBlockList -EwsBlockList @{{Add={agent}}}"
-            others = "Turned off like this, other entries that EwsBlockList has count as well."
-            return Switch(f"{block} @{{Remove={agent}}}", enforced, others)
+            enforced = f"{command} -EwsApplicationAccessPolicy EnforceBlockList"
+            off = enforced if verdict.entries else f"{enforced} -EwsBlockList @{{Add={agent}}}"
+            others = "EnforceBlockList makes all other entries of EwsBlockList count too, also when this is taken back."
+            return Switch(f"{block} @{{Remove={entries}}}", off, others)
         case _:
             return None
 

@@ -4,6 +4,7 @@ A screen is a list of parts; a text among them is printed without wrapping, so t
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any
 
 from rich import box
@@ -14,6 +15,7 @@ from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
 from atlas.domain.bookings_settings import told_value
 from atlas.domain.findings import Finding
 from atlas.domain.fixes import fix_for_organization, fix_for_user, switch_of_user
+from atlas.domain.learned import Reason
 from atlas.domain.mailboxes import Mailbox
 from atlas.domain.needs import NEEDS, Need
 from atlas.domain.pages import NoPage, PageAnswers, SignInAsked
@@ -41,7 +43,7 @@ BENCHMARKS = {
     Benchmark.UNKNOWN: "a setting it needs has no value, or was not told",
 }
 BOOKABLE = {True: "yes, within 7 days", False: "nothing within 7 days", None: None}
-STATES = {True: ("granted", "green"), False: ("missing", "red"), None: ("not asked", "dim")}
+OF_HEALTH = {True: ("works", "green"), False: ("fails", "red"), None: ("not asked", "dim")}
 NEEDS_OF_CHECKS = {
     "signIn": (Need.SIGN_IN,),
     "graph": (Need.USERS,),
@@ -116,10 +118,20 @@ def rights_screen(checks: Mapping[Need, Check], tenant_id: str, identity: str) -
         state, colour = _state(need, check)
         table.add_row(plain(need), Text(state, style=colour), plain(NEEDS[need].serves), plain(check.detail))
     screen: Screen = [_facts({"tenant": tenant_id, "signs in as": identity}), table]
-    for need, check in checks.items():
-        text = NEEDS[need]
-        if check.ok is False and not text.is_optional:
-            screen += _titled(f"Without {need}", f"Lost: {text.lost}.", text.grant)
+    failing = [need for need, check in checks.items() if check.ok is False and not NEEDS[need].is_optional]
+    refused = [need for need in failing if checks[need].reason is Reason.REFUSED]
+    # Whoever cannot sign in is refused everywhere, and learns nothing of the other rights.
+    screen += _grants(refused[:1] if Need.SIGN_IN in refused else refused)
+    unproved = [need for need in failing if need not in refused]
+    return screen + _titled("Ask again later", *(f"Not proved: {need}. {checks[need].detail}." for need in unproved))
+
+
+def _grants(needs: Iterable[Need]) -> Screen:
+    """What is lost without these needs, and what grants them, each way to grant once."""
+    screen: Screen = []
+    for grant, same in groupby(needs, lambda need: NEEDS[need].grant):
+        without = list(same)
+        screen += _titled(f"Without {', '.join(without)}", *(f"Lost: {NEEDS[need].lost}." for need in without), grant)
     return screen
 
 
@@ -127,16 +139,13 @@ def health_screen(health: Mapping[str, Any]) -> Screen:
     """What a deployed app says of itself, in the shape of the product contract, section 5.1."""
     table = _table("need", "state", "what was found")
     for name, check in health["checks"].items():
-        state, colour = STATES[check["ok"]]
+        state, colour = OF_HEALTH[check["ok"]]
         table.add_row(plain(name), Text(state, style=colour), plain(check["detail"]))
     last = health["lastScan"]
     scan = f"{last['state']}, finished {last['finishedAt']}" if last else "none has finished yet"
     screen: Screen = [_facts({"app": str(health["status"]), "last scan": scan}), table]
-    for name, check in health["checks"].items():
-        if check["ok"] is False:
-            for need in NEEDS_OF_CHECKS.get(name, ()):
-                screen += _titled(f"Without {need}", f"Lost: {NEEDS[need].lost}.", NEEDS[need].grant)
-    return screen
+    failing = [name for name, check in health["checks"].items() if check["ok"] is False]
+    return screen + _grants(need for name in failing for need in NEEDS_OF_CHECKS.get(name, ()))
 
 
 def calibration_screen(calibration: Calibration, markers: Iterable[str]) -> Screen:
@@ -158,7 +167,7 @@ def _sample_lines(sample: Sample) -> list[str]:
 def _meaning(sample: Sample) -> str:
     match sample.meaning:
         case PageAnswers(public_types=types):
-            return f"a page with {len(types)} public meeting types"
+            return f"a page; public meeting types: {len(types)}"
         case SignInAsked():
             return "a page that asks for sign-in"
         case NoPage():
@@ -184,9 +193,17 @@ def _advice(calibration: Calibration, markers: Iterable[str]) -> str:
 
 
 def _state(need: Need, check: Check) -> tuple[str, str]:
-    if check.ok is False and NEEDS[need].is_optional:
-        return "not granted", "yellow"
-    return STATES[check.ok]
+    match check.ok, check.reason:
+        case True, _:
+            return "granted" if NEEDS[need].is_right else "works", "green"
+        case None, _:
+            return "not asked", "dim"
+        case False, Reason.REFUSED if NEEDS[need].is_optional:
+            return "not granted", "yellow"
+        case False, Reason.REFUSED:
+            return "missing" if NEEDS[need].is_right else "refused", "red"
+        case _:
+            return "not proved", "yellow"
 
 
 def _facts(facts: Mapping[str, str | None]) -> Table:

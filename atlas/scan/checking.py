@@ -7,12 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from atlas.domain.learned import Reason
 from atlas.domain.needs import Need
 from atlas.domain.scans import Scan
-from atlas.microsoft365.failures import TenantFailure, Throttled
+from atlas.microsoft365.failures import TenantFailure
 from atlas.microsoft365.sign_in import GRAPH_SCOPE, Grants
 from atlas.scan.ports import Mailboxes, Services, Tools
-from atlas.tables.store import StorageFailure
+from atlas.tables.store import StorageFailure, StorageUnavailable
 
 NOBODYS_MAILBOX = UUID("00000000-0000-4000-8000-000000000000")
 LONGEST_CHECK_SECONDS = 20
@@ -33,8 +34,13 @@ class Check:
 
     ok: bool | None
     detail: str
-    is_passing: bool = False
-    """Whether what is wrong passes by itself: a service that throttles, our own scan perhaps, is there."""
+    reason: Reason | None = None
+    """Why it is not known to be met, of a service that was asked."""
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether what is wrong passes by itself: a service that throttles, our own scan perhaps, is there."""
+        return self.reason is Reason.THROTTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +120,10 @@ async def check_tables(tools: Tools) -> tuple[Check, Scan | None]:
         async with asyncio.timeout(LONGEST_CHECK_SECONDS):
             return Check(ok=True, detail="can be read"), await tools.scans.last_finished()
     except StorageFailure as failure:
-        return Check(ok=False, detail=str(failure)), None
+        reason = Reason.UNREACHABLE if isinstance(failure, StorageUnavailable) else Reason.REFUSED
+        return Check(ok=False, detail=str(failure), reason=reason), None
     except TimeoutError:
-        return Check(ok=False, detail=_too_slow()), None
+        return Check(ok=False, detail=_too_slow(), reason=Reason.UNREACHABLE), None
 
 
 async def _checked(question: Awaitable[object], promise: str) -> Check:
@@ -124,9 +131,9 @@ async def _checked(question: Awaitable[object], promise: str) -> Check:
         async with asyncio.timeout(LONGEST_CHECK_SECONDS):
             await question
     except TenantFailure as failure:
-        return Check(ok=False, detail=str(failure), is_passing=isinstance(failure, Throttled))
+        return Check(ok=False, detail=str(failure), reason=failure.reason)
     except TimeoutError:
-        return Check(ok=False, detail=_too_slow())
+        return Check(ok=False, detail=_too_slow(), reason=Reason.UNREACHABLE)
     return Check(ok=True, detail=promise)
 
 

@@ -20,8 +20,8 @@ FORGOTTEN_AT_ONCE = 1000
 FORGETTING_ROUNDS = 20
 """Rows are removed in parts, so that no activity runs for long; the flow asks again while there are more."""
 NO_PAGE_SEEN = (
-    "BookingsAuthEnabled asks every visitor to sign in, and no page answered: this scan cannot tell who has a page. "
-    "signInRequired without an address may be either."
+    "BookingsAuthEnabled asks every visitor to sign in, and no page let an anonymous one in: this scan cannot tell who "
+    "has no page. A user who is signInRequired without an address may have one or not."
 )
 
 

@@ -73,7 +73,11 @@ async def observe(services: Services, user: LicensedUser, deadline: float | None
         evidence,
         mailbox=replace(mailbox, ews=told.policy) if isinstance(mailbox, Mailbox) else mailbox,
         sign_in_forced=organization.bookings_auth_enabled if isinstance(organization, Organization) else None,
-        policy=judge_policy(organization.ews if isinstance(organization, Organization) else None, told.policy, now),
+        policy=judge_policy(
+            organization.ews if isinstance(organization, Organization) else None,
+            told.policy if isinstance(mailbox, Mailbox) else None,
+            now,
+        ),
         is_exchange_silent=told.is_silent or is_partly_told(services, evidence.mailbox),
     )
     return Look(user, evidence, now, services.bookings_url)
