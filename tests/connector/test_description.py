@@ -54,10 +54,13 @@ CONTRACT = {
     "Checks": "signIn, graph, exchange, bookings, tables",
     "Check": "ok, detail",
     "LastScan": "id, state, finishedAt, ageSeconds",
+    "Policy": "verdict, reason, setting, value, fix, ewsAllowedAppIds, bookings, owaPolicies, cis139, openQuestions, "
+    "checkedAt",
+    "OwaPolicy": "identity, isDefault, bookingsMailboxCreationEnabled, bookingsMailboxDomain",
     "Problem": "type, title, status, detail, instance, code, errors",
     "ProblemError": "field, detail",
 }
-CONTRACT["LookUp"] = f"{CONTRACT['User']}, source, availability, availabilityProblem"
+CONTRACT["LookUp"] = f"{CONTRACT['User']}, fix, source, availability, availabilityProblem"
 
 # Shapes that others hold, and where.
 INNER = {
@@ -66,6 +69,7 @@ INNER = {
     "Checks": ("Health", "checks"),
     "Check": ("Health", "checks", "graph"),
     "LastScan": ("Health", "lastScan"),
+    "OwaPolicy": ("Policy", "owaPolicies"),
     "ProblemError": ("Problem", "errors"),
 }
 

@@ -11,7 +11,7 @@ from tests.e2e.deployment import Deployment, deployed, tenant_of
 LOOK_UP_MEMBERS = {
     "userId, userPrincipalName, displayName, department, accountEnabled, userType, recipientType, primarySmtpAddress",
     "mailboxGuid, status, reason, url, anonymousUrl, meetingTypes, bookable, policyVerdict, policyReason, findings",
-    "lastKnownStatus, lastKnownAt, checkedAt, changedAt, scanId, source, availability, availabilityProblem",
+    "lastKnownStatus, lastKnownAt, checkedAt, changedAt, scanId, fix, source, availability, availabilityProblem",
 }
 
 
