@@ -284,8 +284,9 @@ def switches() -> Iterator[tuple[str, Switch]]:
             is_by_ews = judged.cause is Cause.EWS_DISABLED
             switch = switch_of("", judged)
             assert (switch is None) == (judged.cause is Cause.UNHEARD_OF)
+            without_policy = "no policy, and the list names it" if judged.entries else "no policy"
             if switch:
-                yield "EwsEnabled is False" if is_by_ews else str(judged.value or "no policy"), switch
+                yield "EwsEnabled is False" if is_by_ews else str(judged.value or without_policy), switch
 
 
 def test_every_switch_is_documented_in_both_directions_and_no_other_is():
