@@ -1,0 +1,256 @@
+"""The truth table of contracts, section 4.3, and whatever else the settings may be: always a verdict with a reason."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas.domain.policy import (
+    AGENT,
+    IN_FORCE_AFTER,
+    Access,
+    Cause,
+    OpenQuestion,
+    Scope,
+    Verdict,
+    ews_scope,
+    judge_mailbox,
+    judge_organization,
+    judge_policy,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+ALLOW, BLOCK = "EnforceAllowList", "EnforceBlockList"
+NAMING = (
+    AGENT,
+    AGENT.lower(),
+    f"  {AGENT}\t",
+    "*",
+    "MicrosoftOWS*",
+    "*personalbookings",
+    "*OWS*Book*",
+    "M**s",
+    "*o*" * 6,
+)
+OTHERS = (
+    "",
+    " ",
+    "MicrosoftOWS",
+    f"{AGENT}/1",
+    "?" * len(AGENT),
+    f"[{AGENT}]",
+    "*Other*",
+    f"{AGENT[:-1]}.",
+    "Microsoft *",
+    "*o*" * 60,
+)
+
+
+def scope(policy=None, entries=None, enabled=None, **more):
+    """A scope with one list: the one that its policy enforces, the block list without a policy."""
+    lists = (entries, None) if policy == ALLOW else (None, entries)
+    return ews_scope(policy, *lists, ews_enabled=enabled, **more)
+
+
+FREE = scope(enabled=True)
+
+
+@pytest.mark.parametrize(
+    ("organization", "mailbox", "verdict", "decides", "cause"),
+    [
+        (scope(), FREE, "on", Scope.ORGANIZATION, Cause.NOTHING),
+        (scope(None, [AGENT]), FREE, "on", Scope.ORGANIZATION, Cause.NOTHING),
+        (scope(BLOCK, [AGENT]), FREE, "off", Scope.ORGANIZATION, Cause.BLOCK_LIST),
+        (scope(BLOCK, ["other"], True), FREE, "on", Scope.ORGANIZATION, Cause.NOTHING),
+        (scope(ALLOW, None, True), FREE, "off", Scope.ORGANIZATION, Cause.ALLOW_LIST),
+        (scope(ALLOW, ["MicrosoftOWS*"], True), FREE, "on", Scope.ORGANIZATION, Cause.NOTHING),
+        (
+            scope(ALLOW, [AGENT.lower()], True),
+            scope(BLOCK, [AGENT], True),
+            "off",
+            Scope.MAILBOX,
+            Cause.BLOCK_LIST,
+        ),
+        (
+            scope(BLOCK, [AGENT], True),
+            scope(ALLOW, [AGENT], True),
+            "off",
+            Scope.ORGANIZATION,
+            Cause.BLOCK_LIST,
+        ),
+        (scope(enabled=False), FREE, "ewsDisabled", Scope.ORGANIZATION, Cause.EWS_DISABLED),
+        (scope(enabled=True), scope(BLOCK, [AGENT], False), "ewsDisabled", Scope.MAILBOX, Cause.EWS_DISABLED),
+        (scope(), None, "unknown", Scope.MAILBOX, Cause.NOT_KNOWN),
+        (None, FREE, "unknown", Scope.ORGANIZATION, Cause.NOT_KNOWN),
+        (None, scope(BLOCK, [AGENT], True), "unknown", Scope.ORGANIZATION, Cause.NOT_KNOWN),
+        (scope("EnforceNew"), scope(BLOCK, [AGENT], True), "unknown", Scope.ORGANIZATION, Cause.UNHEARD_OF),
+        (scope(), scope("EnforceNew", enabled=True), "unknown", Scope.MAILBOX, Cause.UNHEARD_OF),
+        (scope(BLOCK, [AGENT]), None, "off", Scope.ORGANIZATION, Cause.BLOCK_LIST),
+        (scope(enabled=False), scope(BLOCK, [AGENT], True), "off", Scope.MAILBOX, Cause.BLOCK_LIST),
+        (scope(enabled=False), scope(ALLOW, [], True), "off", Scope.MAILBOX, Cause.ALLOW_LIST),
+        (scope(enabled=False), None, "unknown", Scope.MAILBOX, Cause.NOT_KNOWN),
+        (scope(BLOCK, [AGENT], False), scope(enabled=False), "off", Scope.ORGANIZATION, Cause.BLOCK_LIST),
+    ],
+    ids=[*(f"row {number}" for number in range(1, 12)), *(f"and {number}" for number in range(12, 21))],
+)
+def test_the_first_rule_that_holds_is_the_verdict(organization, mailbox, verdict, decides, cause):
+    judged = judge_policy(organization, mailbox)
+
+    assert (str(judged.verdict), judged.scope, judged.cause) == (verdict, decides, cause)
+
+
+@pytest.mark.parametrize("entry", NAMING)
+def test_an_entry_names_the_agent_in_any_case_with_wildcards_and_blanks_around(entry):
+    assert scope(ALLOW, ["other", entry]).access is Access.ALLOW
+    assert scope(BLOCK, ["other", entry]).access is Access.BLOCK
+    assert scope(BLOCK, ["other", entry]).entries == (entry.strip(),)
+
+
+@pytest.mark.parametrize("entry", OTHERS)
+def test_any_other_entry_names_another_agent(entry):
+    assert scope(ALLOW, [entry]).access is Access.BLOCK
+    assert scope(BLOCK, [entry]).access is Access.ALLOW
+    assert not scope(None, [entry]).has_list_without_policy
+
+
+@pytest.mark.parametrize("policy", ["enforceblocklist", "ENFORCEBLOCKLIST", " EnforceBlockList "])
+def test_a_policy_is_known_in_any_case(policy):
+    assert scope(policy, [AGENT]).access is Access.BLOCK
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "is_conflict"),
+    [
+        (scope(ALLOW, [AGENT], True), True),
+        (scope(BLOCK, ["other"], None), True),
+        (scope(ALLOW, [AGENT], False), False),
+        (scope(BLOCK, [AGENT], True), False),
+        (scope("EnforceNew", None, True), False),
+        (FREE, False),
+        (None, False),
+    ],
+)
+def test_a_conflict_is_an_organisation_that_blocks_and_a_mailbox_whose_own_policy_allows(mailbox, is_conflict):
+    assert judge_policy(scope(BLOCK, [AGENT]), mailbox).is_conflict is is_conflict
+    assert not judge_policy(scope(BLOCK, ["other"]), mailbox).is_conflict
+
+
+POLICIES = st.sampled_from([None, "", "  ", ALLOW, BLOCK, ALLOW.upper(), BLOCK.lower(), "EnforceNew"]) | st.text()
+LISTS = st.none() | st.lists(st.sampled_from(NAMING) | st.sampled_from(OTHERS), max_size=8)
+SETTINGS = st.none() | st.tuples(POLICIES, LISTS, LISTS, st.none() | st.booleans())
+AGES = st.none() | st.timedeltas(timedelta(hours=-30), timedelta(hours=30))
+
+
+def meant(settings):
+    """What the pseudo-code of section 4.3 makes of a scope: ``ALLOW``, ``BLOCK``, ``UNKNOWN`` or nothing."""
+    if settings is None:
+        return None
+    policy, allowed, blocked, _ = settings
+    match (policy or "").strip().lower():
+        case "":
+            return "ALLOW"
+        case "enforceallowlist":
+            return "ALLOW" if set(NAMING) & set(allowed or ()) else "BLOCK"
+        case "enforceblocklist":
+            return "BLOCK" if set(NAMING) & set(blocked or ()) else "ALLOW"
+        case _:
+            return "UNKNOWN"
+
+
+def meant_verdict(organization, mailbox):
+    """The verdict of section 4.3, written a second time."""
+    rules = (
+        (organization is None, "unknown"),
+        (meant(organization) == "BLOCK", "off"),
+        (meant(organization) == "UNKNOWN", "unknown"),
+        (mailbox is None, "unknown"),
+        (mailbox is not None and mailbox[3] is False, "ewsDisabled"),
+        (meant(mailbox) == "BLOCK", "off"),
+        (meant(mailbox) == "UNKNOWN", "unknown"),
+        (organization is not None and organization[3] is False, "ewsDisabled"),
+    )
+    return next((verdict for holds, verdict in rules if holds), "on")
+
+
+@given(SETTINGS, SETTINGS, AGES)
+def test_whatever_the_settings_are_there_is_a_verdict_with_a_reason_and_none_is_silently_on(organization, mailbox, age):
+    changed_at = None if age is None else NOW - age
+    ours, theirs = (
+        settings and ews_scope(*settings[:3], ews_enabled=settings[3], changed_at=changed_at)
+        for settings in (organization, mailbox)
+    )
+
+    judged = judge_policy(ours, theirs, NOW)
+
+    assert str(judged.verdict) == meant_verdict(organization, mailbox)
+    assert judged.reason
+    assert OpenQuestion.END_OF_EWS in judged.questions
+    doubtful = [one for one in (ours, theirs) if one and one.has_list_without_policy]
+    assert (OpenQuestion.LIST_WITHOUT_POLICY in judged.questions) == bool(doubtful)
+    if judged.verdict is Verdict.ON:
+        assert judged.reason.startswith("nothing known turns")
+        assert judged.reason.count("open question") == len(doubtful)
+    elif judged.verdict is not Verdict.UNKNOWN:
+        assert judged.setting in ("EwsApplicationAccessPolicy", "EwsEnabled")
+        assert judged.setting in judged.reason
+
+
+@given(SETTINGS)
+def test_the_organisation_is_judged_for_a_mailbox_without_settings_and_a_mailbox_for_itself(settings):
+    judged = settings and ews_scope(*settings[:3], ews_enabled=settings[3])
+
+    assert judge_organization(judged).verdict == meant_verdict(settings, (None, None, None, None))
+    if judged:
+        assert judge_mailbox(judged).verdict == meant_verdict((None, None, None, None), settings)
+        assert judge_mailbox(judged).scope is Scope.MAILBOX
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_said"),
+    [
+        (timedelta(0), True),
+        (timedelta(hours=3, minutes=59), True),
+        (IN_FORCE_AFTER, False),
+        (timedelta(days=30), False),
+        (None, False),
+    ],
+)
+@pytest.mark.parametrize("settings", [scope(), scope(BLOCK, [AGENT]), scope(enabled=False), scope("EnforceNew")])
+def test_a_change_of_the_last_4_hours_may_not_be_in_force_and_that_is_said(settings, ago, is_said):
+    changed = replace(settings, changed_at=None if ago is None else NOW - ago)
+
+    reason = judge_organization(changed, NOW).reason
+
+    assert ("less than 4 hours before" in reason) is is_said
+    assert ("2026-11-23" in reason) is is_said
+
+
+def test_a_wildcard_that_blocks_is_named_in_the_reason_and_the_agents_own_name_is_not_repeated():
+    assert "by MicrosoftOWS*" in judge_organization(scope(BLOCK, ["MicrosoftOWS*", AGENT])).reason
+    assert judge_organization(scope(BLOCK, [AGENT])).reason.endswith(f"EwsBlockList names {AGENT}")
+
+
+@pytest.mark.parametrize(
+    ("organization", "mailbox", "asked"),
+    [
+        (scope(), FREE, []),
+        (scope(None, [AGENT]), FREE, [OpenQuestion.LIST_WITHOUT_POLICY]),
+        (scope(), scope(None, [AGENT]), [OpenQuestion.LIST_WITHOUT_POLICY]),
+        (scope(BLOCK, [AGENT]), FREE, [OpenQuestion.WHICH_SCOPE_WINS]),
+        (scope(ALLOW), scope(None, [AGENT]), [OpenQuestion.LIST_WITHOUT_POLICY, OpenQuestion.WHICH_SCOPE_WINS]),
+        (None, None, []),
+    ],
+)
+def test_only_open_questions_that_bear_on_the_settings_are_asked(organization, mailbox, asked):
+    assert judge_policy(organization, mailbox).questions == (*asked, OpenQuestion.END_OF_EWS)
+
+
+@given(st.text(min_size=1).filter(lambda text: text.strip()), st.lists(st.text(), max_size=30))
+def test_what_is_kept_of_strange_settings_is_bounded(policy, entries):
+    kept = ews_scope(policy * 50, [entry + "*" * 300 for entry in entries], None, ews_enabled=None)
+
+    assert len(kept.policy or "") <= 100
+    assert len(kept.entries) <= 5
+    assert all(len(entry) <= 100 for entry in kept.entries)
