@@ -1,0 +1,148 @@
+"""The commands that are told really switch: each is run on settings, and the verdict on them is asked again."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from atlas.domain.fixes import fix_for_organization, switch_of_user
+from atlas.domain.policy import AGENT, Cause, Scope, Verdict, ews_scope, judge_mailbox, judge_organization
+from atlas.domain.switches import TAKES_HOURS, mailbox_command, quoted, switch_of, switches_of_user
+from tests.domain.powershell import EwsSettings, Literal, tokens
+
+ENTRIES = st.lists(
+    st.sampled_from([AGENT, AGENT.lower(), "MicrosoftOWS*", "*", "*bookings", "Other/*", "O'Neill's app/*"]),
+    max_size=5,
+    unique=True,
+)
+SETTINGS = st.builds(
+    EwsSettings,
+    policy=st.sampled_from([None, "EnforceAllowList", "EnforceBlockList"]),
+    allowed=ENTRIES,
+    blocked=ENTRIES,
+    enabled=st.none() | st.booleans(),
+)
+AWKWARD = st.text(
+    st.sampled_from("a.@ '\u2018\u2019\u201a\u201b\"`$();|&{}%#\n") | st.characters(exclude_categories=["Cs"])
+)
+
+TURNED = {
+    Verdict.ON: {Verdict.OFF},
+    Verdict.OFF: {Verdict.ON, Verdict.EWS_DISABLED},  # what EwsEnabled does is left open, list or no list
+    Verdict.EWS_DISABLED: {Verdict.ON},
+}
+
+
+def scope_of(settings: EwsSettings):
+    return ews_scope(settings.policy, settings.allowed, settings.blocked, ews_enabled=settings.enabled)
+
+
+def judged(settings: EwsSettings, scope: Scope):
+    judge = judge_organization if scope is Scope.ORGANIZATION else judge_mailbox
+    return judge(scope_of(settings))
+
+
+def commands(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.startswith("    ")]
+
+
+@pytest.mark.parametrize("scope", Scope)
+@given(SETTINGS)
+def test_the_first_command_turns_the_verdict_round_and_the_second_takes_that_back(scope, settings):
+    before = judged(settings, scope)
+    if before.cause is Cause.EWS_DISABLED:
+        assume(judged(EwsSettings(settings.policy, settings.allowed, settings.blocked, True), scope).verdict == "on")
+    told = (
+        fix_for_organization(before)
+        if scope is Scope.ORGANIZATION
+        else switch_of_user("adele@contoso.com", scope_of(settings))
+    )
+
+    change, back = commands(told)[:2]
+    settings.run(change)
+    between = judged(settings, scope)
+    settings.run(back)
+    after = judged(settings, scope)
+
+    assert between.verdict in TURNED[before.verdict]
+    assert after.verdict is before.verdict
+    assert TAKES_HOURS in told
+
+
+@given(SETTINGS)
+def test_the_commands_for_a_user_of_any_policy_switch_under_the_heading_of_that_policy(settings):
+    settings.enabled = True
+    lines = switches_of_user("adele@contoso.com").splitlines()
+    heading = next(
+        number for number, line in enumerate(lines) if line.startswith(("With", "Without")) and _is_of(line, settings)
+    )
+    verdicts = []
+    for line in lines[heading + 1 : heading + 3]:
+        # Wildcards of a mailbox are not known here: the commands are for lists that name the agent, or do not.
+        settings.allowed = [entry for entry in settings.allowed if "*" not in entry or "Other" in entry]
+        settings.blocked = [entry for entry in settings.blocked if "*" not in entry or "Other" in entry]
+        settings.run(line.strip())
+        verdicts.append(str(judged(settings, Scope.MAILBOX).verdict))
+
+    assert verdicts == ["on", "off"]
+
+
+def _is_of(line: str, settings: EwsSettings) -> bool:
+    return settings.policy in line if settings.policy else line.startswith("Without")
+
+
+@pytest.mark.parametrize(
+    ("policy", "entries"), [("EnforceBlockList", ["MicrosoftOWS*"]), ("EnforceAllowList", ["MicrosoftOWS*", AGENT])]
+)
+def test_a_wildcard_is_named_in_the_command_and_its_reach_beside_it(policy, entries):
+    told = fix_for_organization(judge_organization(ews_scope(policy, entries, entries, ews_enabled=None)))
+
+    assert "'MicrosoftOWS*'" in commands(told)[0]
+    assert "MicrosoftOWS* stands for other apps too" in told
+
+
+def test_the_agents_own_name_needs_no_warning():
+    told = fix_for_organization(judge_organization(ews_scope("EnforceBlockList", None, [AGENT], ews_enabled=None)))
+
+    assert "other apps" not in told
+
+
+def test_turning_ews_on_is_told_to_concern_every_app():
+    told = fix_for_organization(judge_organization(ews_scope(None, None, None, ews_enabled=False)))
+
+    assert commands(told)[:2] == [
+        "Set-OrganizationConfig -EwsEnabled $true",
+        "Set-OrganizationConfig -EwsEnabled $false",
+    ]
+    assert "every app that uses EWS" in told
+
+
+def test_a_policy_that_nobody_documented_is_looked_at_and_not_switched():
+    verdict = judge_organization(ews_scope("EnforceNew", None, [AGENT], ews_enabled=None))
+
+    assert switch_of("Set-OrganizationConfig", verdict) is None
+    assert commands(fix_for_organization(verdict))[0].startswith("Get-OrganizationConfig | Format-List Ews")
+
+
+def test_settings_that_were_not_learned_lead_to_the_grant_and_to_no_command():
+    told = fix_for_organization(judge_organization(None))
+
+    assert commands(told) == []
+    assert "Exchange.ManageAsApp" in told
+    assert "View-Only Configuration" in told
+
+
+@given(AWKWARD)
+def test_any_text_stays_one_literal_of_powershell(text):
+    assert tokens(quoted(text)) == [Literal(text)]
+    assert tokens(f"{mailbox_command(text)} -EwsEnabled $true") == [
+        "Set-CASMailbox",
+        "-Identity",
+        Literal(text),
+        "-EwsEnabled",
+        "$true",
+    ]
+
+
+@pytest.mark.parametrize("quote", "'\u2018\u2019\u201a\u201b")
+def test_every_quote_that_powershell_knows_is_written_twice(quote):
+    assert quoted(f"o{quote}hara@contoso.com") == f"'o{quote}{quote}hara@contoso.com'"
