@@ -1,0 +1,210 @@
+"""The settings that Exchange tells: read as it writes them, and asked for with the rights that each question needs."""
+
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+
+from atlas.domain.policy import AGENT, Access, EwsScope
+from atlas.domain.shared_bookings import OwaPolicy
+from atlas.microsoft365.calls import Calls
+from atlas.microsoft365.connections import open_http, trusted_authorities
+from atlas.microsoft365.exchange import Exchange, parse_policies_page
+from atlas.microsoft365.exchange_settings import parse_organization, parse_owa_policies
+from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, Throttled
+from atlas.microsoft365.signed_calls import SignedCalls
+from local.simulator import Fault, MailboxPolicy
+from local.simulator.mixes import EVERY
+from tests.clients.serving import serving
+from tests.clients.test_graph_client import Grants
+
+BASE = "https://outlook.office365.com"
+TENANT = "a7809c93-1111-4222-8333-944445555666"
+USER_ID = "6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"
+ACCESS = {
+    MailboxPolicy.INHERIT: EwsScope(Access.ALLOW, None, True),
+    MailboxPolicy.BLOCKED: EwsScope(Access.BLOCK, "EnforceBlockList", True, (AGENT,)),
+    MailboxPolicy.BLOCKS_ANOTHER: EwsScope(Access.ALLOW, "EnforceBlockList", True),
+    MailboxPolicy.LIST_WITHOUT_POLICY: EwsScope(Access.ALLOW, None, True, (AGENT,)),
+    MailboxPolicy.NOT_ON_ALLOW_LIST: EwsScope(Access.BLOCK, "EnforceAllowList", True),
+    MailboxPolicy.ALLOWED_BY_WILDCARD: EwsScope(Access.ALLOW, "EnforceAllowList", True, ("microsoftows*",)),
+    MailboxPolicy.EWS_DISABLED: EwsScope(Access.BLOCK, "EnforceBlockList", False, (AGENT,)),
+    MailboxPolicy.UNHEARD_OF: EwsScope(Access.UNKNOWN, "EnforceSomethingNew", True),
+}
+
+
+async def test_the_policies_of_all_mailboxes_are_listed_over_pages_and_are_those_of_one(start):
+    clients = await start(users=70, mix=EVERY)
+    scopes, link, pages = {}, None, 0
+    while pages == 0 or link:
+        page = await clients.exchange.get_policies_page(link, 20)
+        scopes, link, pages = scopes | page.scopes, page.next_link, pages + 1
+
+    told = [user["id"] for user in clients.licensed() if clients.tenant.user(user["id"]).mailbox_answers]
+    assert pages >= 3
+    assert {user_id: scopes[user_id] for user_id in told} == {
+        user_id: ACCESS[clients.tenant.user(user_id).policy] for user_id in told
+    }
+    assert {clients.tenant.user(user_id).policy for user_id in told} == set(MailboxPolicy)
+    assert await clients.exchange.get_policy(told[0]) == scopes[told[0]]
+
+
+async def test_a_user_without_a_mailbox_has_no_policy(start):
+    clients = await start(users=2)
+
+    assert await clients.exchange.get_policy("00000000-0000-4000-8000-000000000001") is None
+
+
+async def test_a_listing_of_policies_that_breaks_off_is_never_taken_for_the_whole(start):
+    clients = await start({"exchange": {"largest_page": 3}}, users=9)
+    page = await clients.exchange.get_policies_page(None)
+    clients.tenant.add_fault(Fault("exchange.Get-CASMailbox.next", status=400, error="expiredPage"))
+    with pytest.raises(ListingExpired):
+        await clients.exchange.get_policies_page(page.next_link)
+
+    clients.tenant.behave(exchange={"warnings": ("There are more results available.",)})
+    with pytest.raises(NotUnderstood, match="cut"):
+        await clients.exchange.get_policies_page(None)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        None,
+        {"EwsEnabled": "perhaps"},
+        {"EwsApplicationAccessPolicy": 7},
+        {"EwsBlockList": AGENT},
+        {"EwsBlockList": [None]},
+        {"ExternalDirectoryObjectId": 7},
+    ],
+)
+def test_odd_settings_of_a_mailbox_are_not_understood(row):
+    with pytest.raises(NotUnderstood):
+        parse_policies_page({"value": [row]}, BASE)
+
+
+@pytest.mark.parametrize(
+    ("row", "scope"),
+    [
+        ({}, EwsScope(Access.ALLOW)),
+        ({"EwsEnabled": None, "EwsApplicationAccessPolicy": "", "EwsBlockList": []}, EwsScope(Access.ALLOW)),
+        (
+            {"EwsApplicationAccessPolicy": "EnforceAllowList", "EwsAllowList@odata.type": "#Collection(String)"},
+            EwsScope(Access.BLOCK, "EnforceAllowList"),
+        ),
+        (
+            {"EwsApplicationAccessPolicy": None, "EwsBlockList": [AGENT], "EwsEnabled": False},
+            EwsScope(Access.ALLOW, None, False, (AGENT,)),
+        ),
+    ],
+)
+def test_settings_without_a_value_may_be_null_or_absent(row, scope):
+    rows = [{**row, "ExternalDirectoryObjectId": USER_ID.upper()}, {**row, "ExternalDirectoryObjectId": ""}]
+
+    assert parse_policies_page({"value": rows}, BASE).scopes == {USER_ID: scope}
+    assert parse_organization({"value": [row]}).ews == scope
+
+
+@pytest.mark.parametrize(
+    ("told", "changed_at"),
+    [
+        ("2026-11-23T08:07:47.0000000Z", datetime(2026, 11, 23, 8, 7, 47, tzinfo=UTC)),
+        ("2026-11-23T08:07:47.0000000+00:00", datetime(2026, 11, 23, 8, 7, 47, tzinfo=UTC)),
+        ("2026-11-23T10:07:47+02:00", datetime(2026, 11, 23, 8, 7, 47, tzinfo=UTC)),
+        ("2026-11-23T08:07:47", datetime(2026, 11, 23, 8, 7, 47, tzinfo=UTC)),
+        ("yesterday", None),
+        ("", None),
+        (7, None),
+        (None, None),
+    ],
+)
+def test_when_the_organisation_was_changed_is_read_where_it_is_told(told, changed_at):
+    assert parse_organization({"value": [{"WhenChangedUTC": told}]}).ews.changed_at == changed_at
+
+
+def test_every_bookings_setting_is_kept_as_exchange_gives_it_and_no_type_noise():
+    row = {"BookingsZ": None, "BookingsA@odata.type": "#X", "BookingsA": {"a": 1}, "Other": 1, "BookingsEnabled": False}
+
+    organization = parse_organization({"value": [row]})
+
+    assert organization.bookings == {"BookingsA": {"a": 1}, "BookingsEnabled": False, "BookingsZ": None}
+    assert organization.bookings_enabled is False
+    assert organization.ews_allowed_app_ids is None
+
+
+@pytest.mark.parametrize("document", [{}, [], {"value": None}, {"value": [{}]}, {"value": [{"Identity": 7}]}])
+def test_owa_policies_that_are_not_told_whole_are_not_understood(document):
+    with pytest.raises(NotUnderstood):
+        parse_owa_policies(document)
+
+
+async def test_owa_policies_are_read(start):
+    clients = await start(users=1)
+
+    assert await clients.exchange.get_owa_policies() == (
+        OwaPolicy("OwaMailboxPolicy-Default", True, True, None),
+        OwaPolicy("No shared Bookings", False, False, "contoso.com"),
+    )
+
+
+async def test_allowed_app_ids_are_told_only_to_who_asks(start):
+    clients = await start({"organization": {"ews_allowed_app_ids": ("a", "b")}}, users=1)
+
+    assert (await clients.exchange.get_organization(with_app_ids=True)).ews_allowed_app_ids == ("a", "b")
+    assert (await clients.exchange.get_organization()).ews_allowed_app_ids is None
+
+
+async def test_an_organisation_that_does_not_know_the_question_for_app_ids_is_asked_without_it(start):
+    clients = await start(users=1)
+    clients.tenant.add_fault(Fault("exchange.Get-OrganizationConfig", status=400, error="ParameterBindingException"))
+
+    organization = await clients.exchange.get_organization(with_app_ids=True)
+
+    assert organization.ews_allowed_app_ids is None
+    assert organization.bookings_enabled is True
+    assert clients.asked("exchange", "Get-OrganizationConfig") == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"),
+    [(Fault("exchange", status=403, times=None), Refused), (Fault("exchange", status=429, times=None), Throttled)],
+)
+async def test_a_question_for_app_ids_that_fails_otherwise_is_not_asked_a_second_way(start, fault, failure):
+    clients = await start(users=1)
+    clients.tenant.add_fault(fault)
+
+    with pytest.raises(failure):
+        await clients.exchange.get_organization(with_app_ids=True)
+
+
+@pytest.mark.parametrize(
+    ("role", "reads"),
+    [
+        ("Global Reader", {"mailboxes", "policies", "organization", "owa"}),
+        ("View-Only Recipients", {"mailboxes", "policies"}),
+        ("View-Only Configuration", {"organization", "owa"}),
+        ("Security Reader", set()),
+    ],
+)
+async def test_each_role_reads_its_part_and_is_refused_the_rest(start, role, reads):
+    clients = await start({"exchange": {"role": role}}, users=2)
+    questions = {
+        "mailboxes": lambda: clients.exchange.get_mailboxes_page(None),
+        "policies": lambda: clients.exchange.get_policies_page(None),
+        "organization": clients.exchange.get_organization,
+        "owa": clients.exchange.get_owa_policies,
+    }
+
+    for name, question in questions.items():
+        if name in reads:
+            await question()
+        else:
+            with pytest.raises(Refused, match="View-Only Recipients and View-Only Configuration"):
+                await question()
+
+
+async def test_a_tenant_that_exchange_does_not_know_is_named_by_its_setting():
+    async with serving(lambda _: web.Response(status=404)) as served, open_http(trusted_authorities(None)) as http:
+        exchange = Exchange(SignedCalls(Calls(http), Grants(), "s"), served.url, TENANT)
+        with pytest.raises(NotUnderstood, match="TENANT_ID"):
+            await exchange.get_organization()
