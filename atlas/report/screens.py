@@ -60,13 +60,14 @@ def user_screen(seen: Seen, bookings_url: str) -> Screen:
         "user": f"{row.user.display_name or ''} <{row.user.upn}>".strip(),
         "status": f"{row.status}: {MEANINGS[row.status]}",
         "why": row.reason,
-        "page": row.url,
         "meeting types": ", ".join(meeting_type.title for meeting_type in row.meeting_types or ()) or None,
         "bookable": BOOKABLE[row.bookable],
         "policy": _told_policy(policy, row) if policy else None,
         "findings": "; ".join(f"{finding}: {FINDINGS[finding]}" for finding in row.findings) or None,
     }
     screen: Screen = [_facts(facts)]
+    if row.url:  # not in the table, which would break it in two
+        screen += _titled("The page", row.url)
     if fix := fix_for_user(row, bookings_url):
         screen += _titled("What would change it", fix)
     if switch := _switch(seen):
@@ -212,7 +213,7 @@ def _facts(facts: Mapping[str, str | None]) -> Table:
     table.add_column(overflow="fold")
     for name, fact in facts.items():
         if fact:
-            table.add_row(name, plain(fact))
+            table.add_row(name, plain(fact.replace("\n", " ")))  # a name makes no line of its own
     return table
 
 
