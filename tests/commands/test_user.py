@@ -1,0 +1,170 @@
+"""``atlas user``: one screen about anybody, that says whether there is a page and, if not, why and what to do."""
+
+import json
+
+import pytest
+
+from local.simulator import Fault, MailboxPolicy
+from local.simulator.mixes import EVERY
+from local.simulator.policy import AGENT
+from local.simulator.stories import Mailbox, Page, Plan
+
+LONGEST_SCREEN = 40
+WITH_A_PAGE = {"published", "noPublicTypes"}
+ORGANIZATIONS = {
+    "allows": {},
+    "blocks": {"ews_policy": "EnforceBlockList", "ews_block_list": ("MicrosoftOWS*", AGENT)},
+    "allows by list": {"ews_policy": "EnforceAllowList", "ews_allow_list": (AGENT,)},
+    "blocks, of no effect": {"ews_block_list": (AGENT,)},
+    "without EWS": {"ews_enabled": False},
+    "strange": {"ews_policy": "EnforceSomethingNew"},
+    "sign-in": {"bookings_auth_enabled": True},
+}
+
+
+@pytest.mark.parametrize("organization", ORGANIZATIONS.values(), ids=ORGANIZATIONS)
+async def test_every_kind_of_user_fits_on_one_screen_with_the_status_the_reason_and_the_fix(start, organization):
+    commands = await start({"organization": organization}, users=len(EVERY), mix=EVERY)
+    users = commands.tenant.control.users(0, 5000, licensed=True)
+    bookings_url = commands.tenant.settings()["BOOKINGS_URL"]
+
+    for user in users:
+        shown = await commands.user(user["upn"])
+        expected = user["expected"]
+
+        assert f"{expected['status']}:" in shown.text, user
+        assert (shown.code == 0) == (expected["status"] in WITH_A_PAGE or expected["url_path"] is not None), user
+        assert shown.lines <= LONGEST_SCREEN, shown.text
+        assert shown.errors == ""
+        pages = [line for line in shown.text.splitlines() if "/bookwithme/user/" in line]
+        assert pages == ([f"{bookings_url}{expected['url_path']}"] if expected["url_path"] else []), shown.text
+        assert all(finding in shown.words for finding in expected["findings"]), shown.text
+        if expected["status"] != "published":
+            assert "What would change it" in shown.text, user
+    assert commands.tenant.metrics()["writes"] == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "verdict", "command"),
+    [
+        (MailboxPolicy.BLOCKED, "off", f"-EwsBlockList @{{Remove='{AGENT}'}}"),
+        (MailboxPolicy.NOT_ON_ALLOW_LIST, "off", f"-EwsAllowList @{{Add='{AGENT}'}}"),
+        (MailboxPolicy.EWS_DISABLED, "ewsDisabled", "-EwsEnabled $true"),
+    ],
+)
+async def test_who_is_switched_off_reads_the_command_whole_with_the_way_back(start, policy, verdict, command):
+    commands = await start(users=len(EVERY), mix=EVERY)
+    user = commands.somebody(policy=policy, page=Page.MISSING_404, mailbox=Mailbox.NORMAL)
+
+    shown = await commands.user(user["upn"])
+
+    upn = user["upn"].replace("'", "''")
+    assert any(line == f"    Set-CASMailbox -Identity '{upn}' {command}" for line in shown.text.splitlines())
+    assert "To take that back:" in shown.text
+    assert f"policy {verdict}" in shown.words or f"{verdict}:" in shown.words
+    assert shown.code == 1
+
+
+async def test_who_may_have_a_page_reads_how_to_turn_it_off_for_this_user(start):
+    commands = await start(users=len(EVERY), mix=EVERY)
+    user = commands.somebody(policy=MailboxPolicy.ALLOWED_BY_WILDCARD, page=Page.PUBLIC_ONE)
+
+    shown = await commands.user(user["upn"])
+
+    assert "Turning it on and off" in shown.text
+    assert "-EwsAllowList @{Remove='microsoftows*'}" in shown.text
+    assert "microsoftows* stands for other apps too" in shown.words
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        (Plan.NONE, "never assigned"),
+        (Plan.SUSPENDED, "Suspended: its subscription has expired"),
+        (Plan.DELETED, "Deleted: it was taken out"),
+        (Plan.LOCKED_OUT, "LockedOut"),
+    ],
+)
+async def test_who_is_not_licensed_reads_in_which_state_the_plan_is(start, plan, told):
+    commands = await start(users=3)
+    user = commands.somebody()
+    commands.tenant.change_user(user["index"], "set_plan", plan=plan)
+
+    shown = await commands.user(user["upn"])
+
+    assert (shown.code, "notLicensed:" in shown.text) == (1, True)
+    assert told in shown.words
+    assert "Give the user a licence" in shown.text
+    assert "policy" not in shown.text.replace("Bookings plan", "")
+
+
+@pytest.mark.parametrize("refusal", [{"exchange": {"role": None}}, {"sign_in": {"exchange_roles": ()}}])
+async def test_what_exchange_does_not_tell_is_said_and_never_taken_for_allowed(start, refusal):
+    commands = await start(refusal, users=len(EVERY), mix=EVERY)
+    user = commands.somebody(policy=MailboxPolicy.BLOCKED, page=Page.MISSING_404, mailbox=Mailbox.NORMAL)
+
+    shown = await commands.user(user["upn"])
+
+    assert "notSetUp:" in shown.text
+    assert "unknown: the organisation's EWS settings are not known" in shown.words
+    assert "a policy may forbid it, which is not known" in shown.words
+    assert "Exchange.ManageAsApp" in shown.words
+    assert "Set-CASMailbox" not in shown.text
+
+
+async def test_a_user_is_found_by_upn_object_id_and_page_address(start):
+    commands = await start(users=len(EVERY), mix=EVERY)
+    user = commands.somebody(page=Page.PUBLIC_ONE, policy=MailboxPolicy.INHERIT, mailbox=Mailbox.NORMAL)
+    address = f"https://outlook.office.com{user['expected']['url_path']}?anonymous"
+
+    for who in (user["upn"], user["upn"].upper(), user["id"], address, address.replace("@", "%40")):
+        shown = await commands.user(who)
+        assert (shown.code, f"<{user['upn']}>" in shown.text) == (0, True), who
+
+
+@pytest.mark.parametrize("who", ["nobody@contoso.com", "00000000-0000-4000-8000-000000000001"])
+async def test_nobody_is_told_in_one_line_and_exits_with_1(start, who):
+    shown = await (await start(users=1)).user(who)
+
+    assert (shown.code, shown.text) == (1, "")
+    assert shown.errors == f"{who}: Microsoft Entra has no such user.\n"
+
+
+@pytest.mark.parametrize(
+    "who", ["", "nonsense", "a@b", "a b@contoso.com", "https://book.ms/x", "https://example.com/", "[bold]x"]
+)
+async def test_nonsense_exits_with_2_before_anybody_is_asked(start, who):
+    commands = await start(users=1)
+
+    shown = await commands.user(who)
+
+    assert (shown.code, shown.text) == (2, "")
+    assert "names nobody" in shown.errors
+    assert repr(who) in shown.errors
+    assert commands.tenant.metrics()["services"] == {}
+
+
+@pytest.mark.parametrize(("status", "word"), [(403, "refused"), (503, "unreachable"), (429, "throttled")])
+async def test_a_directory_that_does_not_answer_is_told_with_its_reason(start, status, word):
+    commands = await start(users=1)
+    commands.tenant.add_fault(Fault("graph", status=status, times=None))
+
+    shown = await commands.user("somebody@contoso.com")
+
+    assert (shown.code, shown.text) == (1, "")
+    assert f"could not be asked for somebody@contoso.com: {word}: " in shown.errors
+
+
+async def test_a_name_moves_no_cursor_and_hides_nothing(start):
+    commands = await start(users=1)
+    user = commands.somebody()
+    plan = {"servicePlanId": "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2", "capabilityStatus": "Enabled"}
+    name = "Ad\x1b[2J\x1b]0;x\x07e\u202ele\r\x9b1A\nstatus published [bold]V[/bold]"
+    told = {"id": user["id"], "userPrincipalName": user["upn"], "displayName": name, "assignedPlans": [plan]}
+    commands.tenant.add_fault(Fault("graph.user", status=200, body=json.dumps(told)))
+
+    shown = await commands.user(user["upn"])
+
+    assert {sign for sign in shown.text if not sign.isprintable()} == {"\n"}
+    assert "[bold]V[/bold]" in shown.text
+    assert [line for line in shown.text.splitlines() if line.strip().startswith("status published")] == []
