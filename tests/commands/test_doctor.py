@@ -1,0 +1,191 @@
+"""``atlas doctor``: each right is proved by a call; what is missing is told with what is lost and what grants it."""
+
+import pytest
+
+from local.simulator import Fault, SimulatedTenant
+
+ALL_RIGHTS = {"sign_in": {"graph_roles": ("User.Read.All", "Bookings.Read.All")}}
+STATES = ("works", "granted", "missing", "refused", "not granted", "not proved", "not asked")
+ENTRA_STEP = "Application permissions"
+
+
+def states(shown):
+    """The state of each need in the table."""
+    rows = [line.split("  ") for line in shown.text.split("Without ")[0].splitlines() if line.startswith(" ")]
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    found = {}
+    for row in cells:
+        if len(row) > 1 and row[1] in STATES:
+            found[row[0]] = row[1]
+    return found
+
+
+async def test_with_every_right_all_needs_are_met_and_no_command_is_told(start):
+    commands = await start(ALL_RIGHTS, users=2)
+
+    shown = await commands.doctor()
+
+    assert shown.code == 0
+    assert set(states(shown).values()) == {"works", "granted", "not asked"}
+    assert "no storage is set" in shown.words
+    assert "Without" not in shown.text
+    assert f"tenant {commands.tenant.tenant_id}" in shown.words
+    assert "the system-assigned managed identity" in shown.words
+    assert commands.tenant.metrics()["writes"] == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "missing", "lost", "commands_told"),
+    [
+        (
+            {"sign_in": {"graph_roles": ("Bookings.Read.All",)}},
+            ["User.Read.All"],
+            ["nothing works"],
+            ["New-MgServicePrincipalAppRoleAssignment", "df021288-bdef-4463-88db-98f22de89214", ENTRA_STEP],
+        ),
+        (
+            {**ALL_RIGHTS, "exchange": {"role": "View-Only Recipients"}},
+            ["Exchange: View-Only Configuration"],
+            ["every policy verdict is unknown"],
+            ["New-RoleGroup", "'View-Only Configuration'", "Global Reader"],
+        ),
+        (
+            {**ALL_RIGHTS, "exchange": {"role": "View-Only Configuration"}},
+            ["Exchange: View-Only Recipients"],
+            ["noCapability is told as notSetUp"],
+            ["New-RoleGroup", "'View-Only Recipients'"],
+        ),
+        (
+            {**ALL_RIGHTS, "exchange": {"role": None}},
+            ["Exchange: View-Only Configuration", "Exchange: View-Only Recipients"],
+            ["every policy verdict is unknown", "noCapability is told as notSetUp"],
+            ["Add-RoleGroupMember", "New-ServicePrincipal -AppId"],
+        ),
+        (
+            {"sign_in": {**ALL_RIGHTS["sign_in"], "exchange_roles": ()}},
+            ["Exchange: View-Only Configuration", "Exchange: View-Only Recipients"],
+            ["every policy verdict is unknown"],
+            ["dc50a0fb-09a3-484d-be87-e023b12c6440", "Exchange.ManageAsApp"],
+        ),
+    ],
+    ids=["User.Read.All", "configuration", "recipients", "no role", "no app role"],
+)
+async def test_each_right_that_is_missing_is_named_with_what_is_lost_and_what_grants_it(
+    start, behaviour, missing, lost, commands_told
+):
+    commands = await start(behaviour, users=2)
+
+    shown = await commands.doctor()
+
+    below = shown.text.partition("Without ")[2]
+    assert shown.code == 1
+    heading = below.splitlines()[0]
+    assert [need for need in missing if need not in heading] == []
+    assert shown.words.count("missing") == len(missing)
+    assert [words for words in (*lost, *commands_told) if words not in below] == []
+    assert shown.text.count("Without ") == 1
+
+
+async def test_the_optional_right_is_missing_without_a_finding(start):
+    shown = await (await start(users=2)).doctor()
+
+    assert shown.code == 0
+    assert "not granted" in shown.text
+    assert "Bookings.Read.All" in shown.words
+    assert "Without" not in shown.text
+
+
+async def test_what_the_settings_leave_out_is_not_asked_and_not_missed(start):
+    commands = await start({"exchange": {"role": None}}, users=2)
+
+    shown = await commands.doctor(EXCHANGE_EVIDENCE="false", SHARED_PAGES="false")
+
+    assert shown.code == 0
+    assert states(shown)["Exchange: View-Only"] == "not asked"
+    assert "EXCHANGE_EVIDENCE" in shown.text
+    assert "Bookings.Read.All" not in shown.text
+    assert "exchange" not in commands.tenant.metrics()["services"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "need"),
+    [
+        (Fault("bookings.services", status=503, times=None), "Bookings pages"),
+        (Fault("graph.users", status=429, times=None), "User.Read.All"),
+        (Fault("exchange.Get-CASMailbox", status=503, times=None), "Exchange: View-Only Recipients"),
+        (Fault("exchange.Get-OrganizationConfig", status=500, times=None), "Exchange: View-Only Configuration"),
+    ],
+    ids=["Bookings", "users", "mailboxes", "organisation"],
+)
+async def test_a_service_that_does_not_answer_proves_nothing_and_no_grant_is_told_for_it(start, fault, need):
+    commands = await start(ALL_RIGHTS, users=2)
+    commands.tenant.add_fault(fault)
+
+    shown = await commands.doctor()
+
+    assert shown.code == 1
+    assert "not proved" in shown.text
+    assert f"Not proved: {need}." in shown.text
+    assert ENTRA_STEP not in shown.text
+    assert "New-RoleGroup" not in shown.text
+
+
+async def test_an_unreachable_page_service_that_refuses_is_told_with_its_setting(start):
+    commands = await start(ALL_RIGHTS, users=2)
+    commands.tenant.add_fault(Fault("bookings.services", status=403, times=None))
+
+    shown = await commands.doctor()
+
+    assert shown.code == 1
+    assert "Without Bookings pages" in shown.text
+    assert "BOOKINGS_URL" in shown.text
+
+
+async def test_who_cannot_sign_in_reads_which_setting_to_look_at_and_never_the_secret(start):
+    commands = await start(ALL_RIGHTS, users=2, settings_of=SimulatedTenant.settings_for_secret)
+
+    shown = await commands.doctor(AZURE_CLIENT_SECRET="a-wrong-secret")
+
+    assert shown.code == 1
+    assert "Without sign in" in shown.text
+    assert shown.text.count("Without ") == 1
+    assert "AZURE_CLIENT_SECRET" in shown.words
+    assert "a-wrong-secret" not in shown.text + shown.errors
+
+
+@pytest.mark.parametrize(
+    ("settings_of", "told"),
+    [
+        (SimulatedTenant.settings_for_secret, "by a secret"),
+        (SimulatedTenant.settings_for_certificate, "by a certificate"),
+        (SimulatedTenant.settings_for_federated, "by the managed identity"),
+        (SimulatedTenant.settings_for_user_assigned, "the managed identity"),
+    ],
+)
+async def test_whom_the_rights_are_of_is_named_and_no_secret_is(start, settings_of, told):
+    commands = await start(ALL_RIGHTS, users=2, settings_of=settings_of)
+    tenant = commands.tenant
+
+    shown = await commands.doctor()
+
+    assert shown.code == 0
+    assert told in shown.words
+    assert tenant.principals.app_secret not in shown.text
+    assert "PRIVATE KEY" not in shown.text
+    client_ids = (tenant.principals.app.client_id, tenant.principals.user_assigned.client_id)
+    assert any(client_id in shown.text for client_id in client_ids)
+
+
+async def test_tables_are_asked_where_storage_is_set(start, azurite):
+    commands = await start(ALL_RIGHTS, users=2)
+
+    there = await commands.doctor(AzureWebJobsStorage=azurite.connection_string)
+    away = await commands.doctor(
+        AzureWebJobsStorage=azurite.connection_string.replace(f":{azurite.port}/", ":9/"), SHARED_PAGES="false"
+    )
+
+    assert (there.code, "can be read" in there.text) == (0, True)
+    assert away.code == 1
+    assert "Not proved: tables." in away.text or "Without tables" in away.text
+    key = azurite.connection_string.partition("AccountKey=")[2].partition(";")[0]
+    assert key not in there.text + away.text

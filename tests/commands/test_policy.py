@@ -1,0 +1,98 @@
+"""``atlas policy``: the organisation's verdict with the settings beside it, and exit code 0 only where it is ``on``."""
+
+import pytest
+
+from atlas.domain.bookings_settings import MEANINGS
+from local.simulator import Fault
+from local.simulator.policy import AGENT
+
+ALLOWS = {"ews_policy": "EnforceAllowList", "ews_allow_list": (AGENT,)}
+BLOCKS = {"ews_policy": "EnforceBlockList", "ews_block_list": (AGENT,)}
+
+
+@pytest.mark.parametrize(
+    ("organization", "verdict", "words"),
+    [
+        ({}, "on", ["to turn personal bookings off for the whole organisation"]),
+        (
+            {"ews_policy": "EnforceAllowList", "ews_allow_list": (AGENT,)},
+            "on",
+            [f"-EwsAllowList @{{Remove='{AGENT}'}}"],
+        ),
+        ({"ews_block_list": (AGENT,)}, "on", ["whether it counts is an open question", "older article"]),
+        (BLOCKS, "off", [f"-EwsBlockList @{{Remove='{AGENT}'}}", "a policy of its own that allows"]),
+        ({**BLOCKS, "ews_block_list": ("MicrosoftOWS*",)}, "off", ["by MicrosoftOWS*", "stands for other apps too"]),
+        ({"ews_policy": "EnforceAllowList"}, "off", [f"-EwsAllowList @{{Add='{AGENT}'}}"]),
+        ({"ews_enabled": False}, "ewsDisabled", ["EwsEnabled is False", "-EwsEnabled $true"]),
+        ({"ews_policy": "EnforceNew"}, "unknown", ["EnforceNew", "before you change it"]),
+        ({"changed_at": "2199-01-01T00:00:00Z"}, "on", ["may not be in force yet"]),
+        ({"ews_allowed_app_ids": ("app-1", "app-2")}, "on", ["EwsAllowedAppIDs app-1, app-2"]),
+        ({"ews_allowed_app_ids": ()}, "on", ["EwsAllowedAppIDs empty; it has no part in the verdict"]),
+        ({"bookings_enabled": None}, "on", ["CIS 1.3.9 unknown", "BookingsEnabled not set"]),
+        ({"bookings_enabled": False}, "on", ["CIS 1.3.9 pass"]),
+        ({"bookings_enabled": True}, "on", ["CIS 1.3.9 fail"]),
+    ],
+)
+async def test_the_verdict_its_settings_and_what_changes_it_are_told(start, organization, verdict, words):
+    commands = await start({"organization": organization}, users=1)
+
+    shown = await commands.policy()
+
+    assert shown.code == (0 if verdict == "on" else 1)
+    assert shown.words.startswith(f"verdict {verdict}: ")
+    assert [word for word in words if word not in shown.words] == []
+    assert "What would change it" in shown.text
+    assert "Set-CASMailbox -Identity 'user@contoso.com'" in shown.text
+    assert commands.tenant.metrics()["writes"] == []
+
+
+async def test_every_bookings_setting_and_every_owa_policy_is_shown(start):
+    shown = await (await start(users=1)).policy()
+
+    unbroken = shown.text.replace("\n", "").replace(" ", "")
+    assert [name for name in MEANINGS if name[:25] not in unbroken] == []
+    assert "OwaMailboxPolicy-Default yes True" in shown.words
+    assert "No shared Bookings no False contoso.com" in shown.words
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "settings", "told"),
+    [
+        ({"exchange": {"role": None}}, {}, "refused"),
+        ({"sign_in": {"exchange_roles": ()}}, {}, "refused"),
+        ({}, {"EXCHANGE_EVIDENCE": "false"}, "Exchange is not asked, by EXCHANGE_EVIDENCE"),
+    ],
+)
+async def test_settings_that_were_not_learned_are_unknown_with_the_reason_and_the_grant(
+    start, behaviour, settings, told
+):
+    commands = await start(behaviour, users=1)
+
+    shown = await commands.policy(**settings)
+
+    assert shown.code == 1
+    assert shown.words.startswith("verdict unknown: the organisation's EWS settings are not known: ")
+    assert told in shown.words
+    assert "CIS 1.3.9 unknown" in shown.words
+    assert "Exchange.ManageAsApp" in shown.words
+    assert "Set-" not in shown.text
+
+
+async def test_owa_policies_that_are_refused_leave_the_verdict(start):
+    commands = await start(users=1)
+    commands.tenant.add_fault(Fault("exchange.Get-OwaMailboxPolicy", status=403, times=None))
+
+    shown = await commands.policy()
+
+    assert shown.code == 0
+    assert "CIS 1.3.9 unknown" in shown.words
+    assert "OWA policy" not in shown.text
+
+
+async def test_a_setting_moves_no_cursor(start):
+    policy, entry = "Enforce\x1b[2J", "MicrosoftOWS*\x1b]0;x\x07"
+    commands = await start({"organization": {"ews_policy": policy, "ews_block_list": (entry,)}}, users=1)
+
+    shown = await commands.policy()
+
+    assert {sign for sign in shown.text if not sign.isprintable()} == {"\n"}
