@@ -2,9 +2,7 @@
 
 from uuid import uuid4
 
-from rich.console import Console
-
-from atlas.commands.printing import show
+from atlas.commands.printing import complain, show
 from atlas.domain.page_urls import NotAPageUrl
 from atlas.domain.subjects import NotASubject, parse_subject
 from atlas.report.screens import calibration_screen
@@ -20,7 +18,7 @@ async def calibrate_markers(services: Services, settings: Settings, users: tuple
     try:
         with_page, without = (parse_subject(text) for text in users)
     except (NotAPageUrl, NotASubject) as wrong:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"--calibrate: {wrong}", markup=False)
+        complain(f"--calibrate: {wrong}")
         return WRONG_ARGUMENT
     nobody = uuid4()
     calibration = await calibrate(services, with_page, without, nobody)

@@ -1,8 +1,9 @@
-"""Prints a screen."""
+"""Prints a screen, or one sentence of why there is none."""
 
 from rich.console import Console
 from rich.text import Text
 
+from atlas.domain.texts import printable
 from atlas.report.screens import Screen
 
 
@@ -11,3 +12,8 @@ def show(screen: Screen) -> None:
     console = Console(highlight=False)
     for part in screen:
         console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def complain(sentence: str) -> None:
+    """Print why there is nothing to show, where errors are read."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(printable(sentence), markup=False)

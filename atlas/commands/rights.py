@@ -7,11 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from rich.console import Console
 
 from atlas import wiring
 from atlas.commands.calibration import calibrate_markers
-from atlas.commands.printing import show
+from atlas.commands.printing import complain, show
 from atlas.domain.needs import NEEDS, Need
 from atlas.report.screens import health_screen, rights_screen
 from atlas.scan.checking import Check, check_needs, check_shared_pages, check_tables
@@ -69,15 +68,14 @@ async def _tables(settings: Settings) -> Check:
 
 
 async def _ask_app(url: str) -> int:
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     if not _is_address(url):
-        errors.print("--app should be the https:// address of a deployed app (http:// on this machine only).")
+        complain("--app should be the https:// address of a deployed app (http:// on this machine only).")
         return WRONG_ARGUMENT
     try:
         health = await _health(f"{url.rstrip('/').removesuffix('/api/health')}/api/health")
         show(health_screen(health))
     except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
-        errors.print(f"{url} did not tell how it is: {type(error).__name__} {error}", markup=False)
+        complain(f"{url} did not tell how it is: {type(error).__name__} {error}")
         return 1
     return 0 if health["status"] == "healthy" else 1
 
@@ -95,8 +93,11 @@ async def _health(address: str) -> Any:
 
 def _is_address(url: str) -> bool:
     try:
-        parts = urlsplit(url)
-    except ValueError:
+        httpx.URL(url)  # refuses what it could not ask
+        parts, port = urlsplit(url), urlsplit(url).port
+    except (ValueError, httpx.InvalidURL):
+        return False
+    if port == 0 or " " in url:
         return False
     is_local = LOOPBACK.fullmatch(parts.hostname or "") is not None
     return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_local))
