@@ -16,8 +16,9 @@ log = logging.getLogger(__name__)
 async def close_scan(order: dict) -> dict:
     """Write how the scan ended, and let the next one in."""
     end = Closing.from_dict(order)
+    tools = await wiring.tools()
     with telemetry.span("close_scan", end.scan_id):
-        scan = await closing.close_scan(await wiring.tools(), end)
+        scan = await closing.close_scan(tools, end)
     log.info("scan %s %s: %s", scan.scan_id, scan.state, dict(scan.by_status or {}))
     others = len(scan.warnings) - len(end.warnings)  # Exchange's own, which may name a person
     told = (*end.warnings, *([scan.error] if scan.error else []), *([f"{others} more warnings"] if others else []))

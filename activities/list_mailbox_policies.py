@@ -12,5 +12,6 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="order")
 async def list_mailbox_policies(order: dict) -> dict:
     """Put the EWS settings of one page of mailboxes into the census."""
+    tools = await wiring.tools()
     with telemetry.span("list_mailbox_policies", order["scan_id"]):
-        return (await census.list_mailbox_policies(await wiring.tools(), MailboxesOrder.from_dict(order))).to_dict()
+        return (await census.list_mailbox_policies(tools, MailboxesOrder.from_dict(order))).to_dict()

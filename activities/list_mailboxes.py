@@ -12,5 +12,6 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="order")
 async def list_mailboxes(order: dict) -> dict:
     """Put one page of all mailboxes into the census."""
+    tools = await wiring.tools()
     with telemetry.span("list_mailboxes", order["scan_id"]):
-        return (await census.list_mailboxes(await wiring.tools(), MailboxesOrder.from_dict(order))).to_dict()
+        return (await census.list_mailboxes(tools, MailboxesOrder.from_dict(order))).to_dict()

@@ -12,5 +12,6 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="order")
 async def list_users(order: dict) -> dict:
     """Put one page of licensed users into the census."""
+    tools = await wiring.tools()
     with telemetry.span("list_users", order["scan_id"]):
-        return (await census.list_users(await wiring.tools(), UsersOrder.from_dict(order))).to_dict()
+        return (await census.list_users(tools, UsersOrder.from_dict(order))).to_dict()

@@ -11,5 +11,6 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="scan")
 async def mark_gone(scan: str) -> dict:
     """Count the rows of a scan, and mark the users who are not licensed any more."""
+    tools = await wiring.tools()
     with telemetry.span("mark_gone", scan):
-        return (await closing.mark_gone(await wiring.tools(), scan)).to_dict()
+        return (await closing.mark_gone(tools, scan)).to_dict()

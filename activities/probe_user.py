@@ -19,9 +19,10 @@ async def probe_user(order: dict) -> dict:
     One raised would end its whole lane. The flow tries again, and counts a user whose row could not be written.
     """
     probe = ProbeOrder.from_dict(order)
-    with telemetry.span("probe_user", probe.scan_id):
-        try:
-            return (await probe_one(await wiring.tools(), probe)).to_dict()
-        except Exception:
-            log.exception("probe of user %d on page %d of %s failed", probe.index, probe.page, probe.scan_id)
-            return ProbeAnswer().to_dict()
+    try:
+        tools = await wiring.tools()
+        with telemetry.span("probe_user", probe.scan_id):
+            return (await probe_one(tools, probe)).to_dict()
+    except Exception:
+        log.exception("probe of user %d on page %d of %s failed", probe.index, probe.page, probe.scan_id)
+        return ProbeAnswer().to_dict()

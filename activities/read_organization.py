@@ -11,8 +11,7 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="order")
 async def read_organization(order: dict) -> dict:
     """Note that the scan runs, and read the organisation's settings."""
+    tools = await wiring.tools()
     with telemetry.span("read_organization", order["scan_id"]):
-        answer = await census.read_organization(
-            await wiring.tools(), order["scan_id"], is_last_attempt=order["is_last_attempt"]
-        )
+        answer = await census.read_organization(tools, order["scan_id"], is_last_attempt=order["is_last_attempt"])
         return answer.to_dict()

@@ -52,7 +52,7 @@ def doctor(
     """Prove each right of the app by a call that needs it: what is missing, what that costs, and what grants it."""
     if calibrate and url:
         raise typer.BadParameter("either this or --calibrate", param_hint="--app")
-    raise typer.Exit(asyncio.run(rights.examine({} if url else _environment(), calibrate, url)))
+    raise typer.Exit(asyncio.run(rights.examine(os.environ if url else _environment(), calibrate, url)))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from opentelemetry import trace
 from opentelemetry._logs import get_logger_provider
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, StatusCode, TraceFlags
 
 from atlas.domain.events import Event
 from atlas.settings import Telemetry
@@ -23,7 +23,9 @@ NOT_INSTRUMENTED = ("azure_sdk", "django", "fastapi", "flask", "httpx", "psycopg
 ASKS_NOBODY_ELSE = {
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
     "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
+    "APPLICATIONINSIGHTS_SDKSTATS_DISABLED": "true",
     "OTEL_METRICS_EXPORTER": "none",
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "azure_app_service",
 }
 """Keeps the library from telling Microsoft about itself, at addresses that no setting names."""
 OURS = ("activities", "api", "atlas")
@@ -36,7 +38,9 @@ tracer = trace.get_tracer(LOGGER)
 
 
 def configure(telemetry: Telemetry) -> None:
-    """Send events and traces to Azure Monitor from now on; once in a process."""
+    """Send events and traces to Azure Monitor from now on. Asking again changes nothing."""
+    if not log.propagate:
+        return
     for name, value in ASKS_NOBODY_ELSE.items():
         os.environ.setdefault(name, value)
     # Imported late: it takes long, and an app that is not watched does not need it.
@@ -75,8 +79,19 @@ def span(name: str, scan_id: str) -> Iterator[None]:
     invocation = trace.get_current_span().get_span_context()
     links = [Link(invocation)] if invocation.is_valid else []
     context = trace.set_span_in_context(NonRecordingSpan(_trace_of(scan_id)))
-    with tracer.start_as_current_span(name, context, attributes={"scanId": scan_id}, links=links):
-        yield
+    with tracer.start_as_current_span(
+        name,
+        context,
+        attributes={"scanId": scan_id},
+        links=links,
+        record_exception=False,  # its text might name a person
+        set_status_on_exception=False,
+    ) as step:
+        try:
+            yield
+        except BaseException as error:
+            step.set_status(StatusCode.ERROR, type(error).__name__)
+            raise
 
 
 def flush() -> None:

@@ -40,20 +40,30 @@ class Opened:
     sign_in: SignIn
 
 
-_lifetimes: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Opened, AsyncGenerator[Opened]]] = WeakKeyDictionary()
+type Lifetime = AsyncGenerator[Opened]
+_lifetimes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[tuple[Opened, Lifetime]]] = WeakKeyDictionary()
 
 
 async def opened() -> Opened:
     """What this process has opened, by the environment, when it is first asked for. Raises ``WrongSettings``.
 
-    It is closed with its event loop: a loop that ends closes the asynchronous generators it has begun.
+    Whoever asks while it is being opened waits for the same. It is closed with its event loop: a loop that ends closes
+    the asynchronous generators it has begun.
     """
     loop = asyncio.get_running_loop()
-    if loop not in _lifetimes:
-        settings = Settings.load(os.environ)
-        lifetime = _lifetime(settings, lambda: datetime.now(UTC))  # noqa: TID251 - where the clock comes from
-        _lifetimes[loop] = (await anext(lifetime), lifetime)
-    return _lifetimes[loop][0]
+    opening = _lifetimes.get(loop)
+    if opening is None or (opening.done() and (opening.cancelled() or opening.exception())):
+        opening = _lifetimes[loop] = loop.create_task(_open())
+    found, _ = await asyncio.shield(opening)
+    return found
+
+
+async def _open() -> tuple[Opened, Lifetime]:
+    settings = Settings.load(os.environ)
+    if settings.telemetry:
+        await asyncio.to_thread(telemetry.configure, settings.telemetry)
+    lifetime = _lifetime(settings, lambda: datetime.now(UTC))  # noqa: TID251 - where the clock comes from
+    return await anext(lifetime), lifetime
 
 
 async def tools() -> Tools:
@@ -71,21 +81,21 @@ async def open_services(settings: Settings, clock: Callable[[], datetime]) -> As
         yield _services(settings, clock, Calls(http), sign_in), sign_in
 
 
-async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> AsyncGenerator[Opened]:
+async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> Lifetime:
     if settings.storage is None:
         raise AssertionError("load lets no settings without storage pass")
-    if settings.telemetry:
-        await asyncio.to_thread(telemetry.configure, settings.telemetry)
-    async with (
-        open_services(settings, clock) as (services, sign_in),
-        open_session(trusted_authorities(settings.extra_certificates)) as session,
-    ):
+    _quiet_the_libraries()
+    trust = trusted_authorities(settings.extra_certificates)
+    # No generator within this one: a loop that ends closes all of them at once, whichever holds which.
+    async with open_http(trust) as http, open_session(trust) as session:
+        sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
         store = open_tables(settings.storage, session)
         try:
+            services = _services(settings, clock, Calls(http), sign_in)
             yield Opened(_tools(settings, services, store), sign_in)
         finally:
             await store.aclose()
-            await asyncio.to_thread(telemetry.flush)
+            telemetry.flush()
 
 
 open_tools = asynccontextmanager(_lifetime)
@@ -96,6 +106,8 @@ def _quiet_the_libraries() -> None:
     # Azure's worker logs everything from INFO on, and these log addresses, which hold UPNs and mailbox GUIDs.
     for name in LOG_ADDRESSES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # What it says of a sign-in that fails is told by the failure.
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     # Every retry ends in an answer or a failure that is told; a line for each would only repeat it.
     stamina.instrumentation.set_on_retry_hooks(())
 

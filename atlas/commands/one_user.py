@@ -20,19 +20,17 @@ HAS_A_PAGE = frozenset({Status.PUBLISHED, Status.NO_PUBLIC_TYPES})
 async def show(who: str, environment: Mapping[str, str]) -> int:
     """Show one screen about this user; 1 if there is no page that answers, or no such user."""
     settings = Settings.load(environment, needs_storage=False)
-    try:
-        subject = parse_subject(who)
-    except (NotAPageUrl, NotASubject) as wrong:
-        printing.complain(f"{who!r} names nobody: {wrong}")
-        return WRONG_ARGUMENT
     async with wiring.open_services(settings, _now) as (services, _):
         try:
-            seen = await see(services, subject)
+            seen = await see(services, parse_subject(who))
+        except (NotAPageUrl, NotASubject) as wrong:
+            errors.print(f"{who!r} names nobody: {wrong}", markup=False)
+            return WRONG_ARGUMENT
         except NoSuchUser as nobody:
-            printing.complain(f"{who}: {nobody}.")
+            errors.print(f"{who}: {nobody}.", markup=False)
             return 1
         except TenantFailure as failure:
-            printing.complain(f"The directory could not be asked for {who}: {failure.unknown()}")
+            errors.print(f"The directory could not be asked for {who}: {failure.unknown()}", markup=False)
             return 1
     printing.show(user_screen(seen, settings.bookings_url))
     return 0 if seen.row.status in HAS_A_PAGE or seen.row.url else 1

@@ -5,7 +5,8 @@ The product itself changes nothing in a tenant.
 
 from collections.abc import Callable
 
-from atlas.domain.policy import Cause, EwsScope, PolicyVerdict, Scope, Verdict, judge_mailbox
+from atlas.domain.findings import Finding
+from atlas.domain.policy import Cause, EwsScope, OpenQuestion, PolicyVerdict, Scope, Verdict, judge_mailbox
 from atlas.domain.statuses import Status
 from atlas.domain.switches import (
     IN_POWERSHELL,
@@ -18,12 +19,14 @@ from atlas.domain.switches import (
     told_switch,
 )
 from atlas.domain.user_rows import UserRow
+from atlas.domain.users import DELETED
 
 SOMEBODY = "user@contoso.com"
 GRANT_EXCHANGE = (
-    "Let the app read Exchange: set EXCHANGE_EVIDENCE to true, if it is not; grant the app's identity the application "
-    "permission Exchange.ManageAsApp of Office 365 Exchange Online, and the role Global Reader or an Exchange role "
-    "group with View-Only Recipients and View-Only Configuration. `atlas doctor` tells which of them is missing."
+    "Let Exchange tell: set EXCHANGE_EVIDENCE to true, if it is false. If a right is missing, grant the app's identity "
+    "Exchange.ManageAsApp of Office 365 Exchange Online, and the role Global Reader or an Exchange role group with "
+    "View-Only Recipients and View-Only Configuration; `atlas doctor` tells which. If Exchange only throttled or did "
+    "not answer, ask again later."
 )
 LICENCE = (
     "Give the user a licence that holds Microsoft Bookings: Microsoft 365 admin centre, Users, Active users, the user, "
@@ -45,7 +48,8 @@ LET_VISITORS_IN = (
     + "\nTo ask them to sign in again, the same with $true."
 )
 LOOK_BY_HAND = "Open the page with a browser: the service answered in a way that the app does not understand."
-BOTH_HAVE_TO_ALLOW = "Organisation and mailbox both have to allow: look at the other one as well."
+ORGANIZATION_FIRST = "While the organisation forbids it, a mailbox's settings change nothing, as far as is known."
+RESTORE = "Nothing. A deleted user can be restored for 30 days: Entra admin centre, Users, Deleted users."
 
 
 def fix_for_user(row: UserRow, bookings_url: str) -> str | None:
@@ -53,28 +57,28 @@ def fix_for_user(row: UserRow, bookings_url: str) -> str | None:
 
     Where a policy decides, both directions are told. ``bookings_url`` is the base of page addresses.
     """
-    return FIXES[row.status](row, f"{bookings_url}/bookwithme/")
+    fix = FIXES[row.status](row, f"{bookings_url}/bookwithme/")
+    if Finding.POLICY_CONTRADICTS_PAGE not in row.findings:
+        return fix
+    doubt = "The page is there, though a policy forbids it: a new policy takes some hours. To make the two agree:"
+    return "\n".join((*([fix] if fix else []), doubt, _policy(row)))
 
 
 def fix_for_organization(verdict: PolicyVerdict) -> str:
     """What would change the organisation's verdict, in both directions, and how one user is switched."""
     if verdict.cause is Cause.NOT_KNOWN:
         return GRANT_EXCHANGE
-    parts = (_switch(ORGANIZATION, verdict, "the whole organisation"), BOTH_HAVE_TO_ALLOW, switches_of_user(SOMEBODY))
-    return "\n".join(parts)
+    first = [] if verdict.verdict is Verdict.ON else [ORGANIZATION_FIRST]
+    return "\n".join((_switches("", verdict), *first, switches_of_user(SOMEBODY)))
 
 
 def switch_of_user(upn: str, mailbox: EwsScope) -> str:
     """How this user alone is switched, whose mailbox has these settings."""
-    return _switch(mailbox_command(upn), judge_mailbox(mailbox), "this user")
+    return _switches(upn, judge_mailbox(mailbox))
 
 
-def _published(row: UserRow, page: str) -> str | None:
-    del page
-    if row.policy_verdict is Verdict.OFF:
-        doubt = "The page works, though a policy forbids it: a new policy takes some hours. To make the two agree:"
-        return f"{doubt}\n{_policy(row)}"
-    return None
+def _published(row: UserRow, page: str) -> None:
+    del row, page
 
 
 def _no_public_types(row: UserRow, page: str) -> str:
@@ -127,6 +131,11 @@ def _unknown(row: UserRow, page: str) -> str:
             return f"{LOOK_BY_HAND} If there is no page, `atlas doctor --calibrate` shows which marker is missing."
 
 
+def _gone(row: UserRow, page: str) -> str:
+    del page
+    return RESTORE if row.reason == DELETED else LICENCE
+
+
 def _always(text: str) -> Callable[[UserRow, str], str]:
     return lambda _row, _page: text
 
@@ -141,23 +150,37 @@ FIXES: dict[Status, Callable[[UserRow, str], str | None]] = {
     Status.SIGN_IN_REQUIRED: _sign_in_required,
     Status.UNKNOWN: _unknown,
     Status.NOT_LICENSED: _always(LICENCE),
-    Status.GONE: _always(LICENCE),
+    Status.GONE: _gone,
 }
 
 
 def _policy(row: UserRow) -> str:
     """How the policy that decides for this user is changed, as the row tells it."""
     scope, cause = row.policy_scope or Scope.ORGANIZATION, row.policy_cause or Cause.NOT_KNOWN
-    verdict = PolicyVerdict(row.policy_verdict or Verdict.UNKNOWN, cause, scope, "", entries=row.policy_entries)
+    verdict = row.policy_verdict or Verdict.UNKNOWN
+    judged = PolicyVerdict(verdict, cause, scope, "", entries=row.policy_entries, further=row.policy_further)
+    conflict = [OpenQuestion.WHICH_SCOPE_WINS] if Finding.POLICY_CONFLICT in row.findings else []
+    return "\n".join((_switches(row.user.upn, judged), *conflict))
+
+
+def _switches(upn: str, verdict: PolicyVerdict) -> str:
+    """How everything is changed that stands in the way, in the order in which it decides."""
+    lines = [_switch(upn, verdict)]
+    for obstacle in verdict.further:
+        if obstacle.cause is Cause.NOT_KNOWN:
+            lines.append(f"Whether {obstacle.scope.told} allows it is not known.")
+        else:
+            next_one = PolicyVerdict(Verdict.OFF, obstacle.cause, obstacle.scope, "", entries=obstacle.entries)
+            lines += ["That is not all. Then also:", _switch(upn, next_one)]
+    return "\n".join(lines)
+
+
+def _switch(upn: str, verdict: PolicyVerdict) -> str:
     command, whom = (
-        (mailbox_command(row.user.upn), "this user")
-        if scope is Scope.MAILBOX
-        else (ORGANIZATION, "the whole organisation")
+        (ORGANIZATION, "the whole organisation")
+        if verdict.scope is Scope.ORGANIZATION
+        else (mailbox_command(upn), "this user")
     )
-    return f"{_switch(command, verdict, whom)}\n{BOTH_HAVE_TO_ALLOW}"
-
-
-def _switch(command: str, verdict: PolicyVerdict, whom: str) -> str:
     switch = switch_of(command, verdict)
     if switch:
         return told_switch(switch, whom, is_on=verdict.verdict is Verdict.ON)

@@ -4,9 +4,9 @@ What Microsoft's documents leave open is named beside the verdict and never gues
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 AGENT = "MicrosoftOWSPersonalBookings"
@@ -14,7 +14,8 @@ AGENT = "MicrosoftOWSPersonalBookings"
 IN_FORCE_AFTER = timedelta(hours=4)
 """How long Microsoft says that a change of these settings takes to work."""
 LONGEST_RAW_VALUE = 100
-MOST_ENTRIES = 5
+LONGEST_ENTRY = 256
+MOST_ENTRIES = 40
 
 
 class Access(StrEnum):
@@ -77,6 +78,9 @@ class OpenQuestion(StrEnum):
     )
 
 
+LISTS = frozenset({Cause.ALLOW_LIST, Cause.BLOCK_LIST})
+
+
 @dataclass(frozen=True, slots=True)
 class EwsScope:
     """The EWS settings of the organisation, or of one mailbox, as far as they decide."""
@@ -97,6 +101,15 @@ class EwsScope:
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What else stands in the way, once what decides is gone."""
+
+    scope: Scope
+    cause: Cause
+    entries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyVerdict:
     """The verdict with what decides it; ``reason`` says it in words, doubts included."""
 
@@ -112,6 +125,8 @@ class PolicyVerdict:
     """Entries of the deciding list that name the agent."""
     is_conflict: bool = False
     questions: tuple[OpenQuestion, ...] = ()
+    further: tuple[Obstacle, ...] = ()
+    """What decides next, in order; a scope that was not learned is one as well."""
 
 
 def ews_scope(
@@ -126,23 +141,31 @@ def ews_scope(
     raw = (policy or "").strip()[:LONGEST_RAW_VALUE]
     match raw.lower():
         case "":
-            access, entries = Access.ALLOW, _naming_entries(blocked)
+            access, naming = Access.ALLOW, _naming_entries(blocked)
         case "enforceallowlist":
-            entries = _naming_entries(allowed)
-            access = Access.ALLOW if entries else Access.BLOCK
+            naming = _naming_entries(allowed)
+            access = Access.ALLOW if naming else Access.BLOCK
         case "enforceblocklist":
-            entries = _naming_entries(blocked)
-            access = Access.BLOCK if entries else Access.ALLOW
+            naming = _naming_entries(blocked)
+            access = Access.BLOCK if naming else Access.ALLOW
         case _:
-            access, entries = Access.UNKNOWN, ()
+            access, naming = Access.UNKNOWN, []
+    # What is kept travels through Durable history and is shown.
+    entries = tuple(entry for entry in naming if len(entry) <= LONGEST_ENTRY)[:MOST_ENTRIES]
     return EwsScope(access, raw or None, ews_enabled, entries, changed_at)
 
 
 def judge_policy(organization: EwsScope | None, mailbox: EwsScope | None, at: datetime | None = None) -> PolicyVerdict:
     """The verdict of the first rule that holds; ``None`` is a scope that was not learned, ``at`` the time of asking."""
-    judged = _judge(organization, mailbox)
-    doubts = tuple(_doubts(organization, mailbox, judged, at))
-    return replace(judged, reason="; ".join((judged.reason, *doubts)), questions=_questions(organization, mailbox))
+    deciding, *others = *_obstacles(organization, mailbox), _nothing(organization)
+    doubts = tuple(_doubts(organization, mailbox, deciding, at))
+    return replace(
+        deciding,
+        reason="; ".join((deciding.reason, *doubts)),
+        is_conflict=deciding.scope is Scope.ORGANIZATION and deciding.cause in LISTS and _allows_for_itself(mailbox),
+        questions=_questions(organization, mailbox),
+        further=tuple(Obstacle(other.scope, other.cause, other.entries) for other in others[:-1]),
+    )
 
 
 def judge_organization(organization: EwsScope | None, at: datetime | None = None) -> PolicyVerdict:
@@ -152,42 +175,44 @@ def judge_organization(organization: EwsScope | None, at: datetime | None = None
 
 def judge_mailbox(mailbox: EwsScope) -> PolicyVerdict:
     """What the mailbox's own settings say, whatever the organisation's are."""
-    return _judge_mailbox(mailbox) or replace(_judge_ews(mailbox), scope=Scope.MAILBOX)
+    judged = judge_policy(EwsScope(Access.ALLOW), mailbox)
+    if judged.cause is not Cause.NOTHING:
+        return judged
+    return replace(judged, scope=Scope.MAILBOX, value=mailbox.policy, entries=mailbox.entries)
 
 
-def _judge(organization: EwsScope | None, mailbox: EwsScope | None) -> PolicyVerdict:
+def _obstacles(organization: EwsScope | None, mailbox: EwsScope | None) -> Iterator[PolicyVerdict]:
+    """Every rule that holds, in the order of the contracts."""
     if organization is None:
-        return _not_known(Scope.ORGANIZATION)
-    if organization.access is Access.BLOCK:
-        return replace(_blocks(Scope.ORGANIZATION, organization), is_conflict=_allows_for_itself(mailbox))
-    if organization.access is Access.UNKNOWN:
-        return _unheard_of(Scope.ORGANIZATION, organization)
+        yield _not_known(Scope.ORGANIZATION)
+    else:
+        yield from _obstacles_of_list(Scope.ORGANIZATION, organization)
     if mailbox is None:
-        return _not_known(Scope.MAILBOX)
-    return _judge_mailbox(mailbox) or _judge_ews(organization)
+        yield _not_known(Scope.MAILBOX)
+    else:
+        if mailbox.ews_enabled is False:  # its lists do not count then
+            yield _disabled(Scope.MAILBOX)
+        yield from _obstacles_of_list(Scope.MAILBOX, mailbox)
+    if organization and organization.ews_enabled is False:
+        yield _disabled(Scope.ORGANIZATION)
 
 
-def _judge_mailbox(mailbox: EwsScope) -> PolicyVerdict | None:
-    if mailbox.ews_enabled is False:  # its lists do not count then
-        return _disabled(Scope.MAILBOX)
-    if mailbox.access is Access.BLOCK:
-        return _blocks(Scope.MAILBOX, mailbox)
-    if mailbox.access is Access.UNKNOWN:
-        return _unheard_of(Scope.MAILBOX, mailbox)
-    return None
+def _obstacles_of_list(scope: Scope, settings: EwsScope) -> Iterator[PolicyVerdict]:
+    if settings.access is Access.BLOCK:
+        yield _blocks(scope, settings)
+    elif settings.access is Access.UNKNOWN:
+        yield _unheard_of(scope, settings)
 
 
-def _judge_ews(organization: EwsScope) -> PolicyVerdict:
-    if organization.ews_enabled is False:
-        return _disabled(Scope.ORGANIZATION)
+def _nothing(organization: EwsScope | None) -> PolicyVerdict:
     return PolicyVerdict(
         Verdict.ON,
         Cause.NOTHING,
         Scope.ORGANIZATION,
         "nothing known turns personal bookings off",
         "EwsApplicationAccessPolicy",
-        organization.policy,
-        organization.entries,
+        organization.policy if organization else None,
+        organization.entries if organization else (),
     )
 
 
@@ -259,9 +284,10 @@ def _doubts(
                 lists = f"EwsBlockList of {scope.told} names {AGENT} without a policy"
                 yield f"{lists}; whether it counts is an open question"
     if at and organization and organization.changed_at and at - organization.changed_at < IN_FORCE_AFTER:
+        moment = f"{organization.changed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         yield (
-            f"a setting of the organisation was changed at {organization.changed_at:%Y-%m-%d %H:%M} UTC, less than 4 "
-            "hours before, and may not be in force yet"
+            f"a setting of the organisation was changed at {moment}, less than 4 hours before, and may not be in force "
+            "yet"
         )
 
 
@@ -277,10 +303,8 @@ def _questions(organization: EwsScope | None, mailbox: EwsScope | None) -> tuple
     return tuple(question for question, holds in bears.items() if holds)
 
 
-def _naming_entries(entries: Iterable[str] | None) -> tuple[str, ...]:
-    naming = [entry.strip() for entry in entries or () if _names_agent(entry)]
-    # What is kept travels and is shown; the longest that can name the agent without blanks of its own are wildcards.
-    return tuple(entry[:LONGEST_RAW_VALUE] for entry in naming[:MOST_ENTRIES])
+def _naming_entries(entries: Iterable[str] | None) -> list[str]:
+    return [entry.strip() for entry in entries or () if _names_agent(entry)]
 
 
 def _names_agent(entry: str) -> bool:

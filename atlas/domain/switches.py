@@ -11,10 +11,18 @@ from atlas.domain.policy import AGENT, Cause, PolicyVerdict, Scope, Verdict
 
 IN_POWERSHELL = "In Exchange Online PowerShell"
 TAKES_HOURS = "A change takes about 4 hours to work."
+TAKES_AN_HOUR = "A change of EwsEnabled takes about an hour to work."
 QUOTES = "'\u2018\u2019\u201a\u201b"
 """Characters that end a text in single quotes in PowerShell, and stand for themselves when written twice."""
 ORGANIZATION = "Set-OrganizationConfig"
 LOOK_AT = "Format-List EwsEnabled,EwsApplicationAccessPolicy,Ews*List"
+
+
+ABOUT_EWS = (
+    "This concerns every app that uses EWS. With True in the organisation, EwsAllowedAppIDs counts: only the apps on "
+    "it use EWS, and Microsoft's documents disagree on what an empty one means."
+)
+ABOUT_MAILBOXES = "A policy of the mailbox's own may take the place of the organisation's: that is not documented."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +46,7 @@ def switch_of(command: str, verdict: PolicyVerdict) -> Switch | None:
         case Cause.BLOCK_LIST, _:
             return Switch(f"{block} @{{Remove={entries}}}", f"{block} @{{Add={entries}}}", warning)
         case Cause.EWS_DISABLED, _:
-            others = "This concerns every app that uses EWS."
-            return Switch(f"{command} -EwsEnabled $true", f"{command} -EwsEnabled $false", others, "EWS")
+            return Switch(f"{command} -EwsEnabled $true", f"{command} -EwsEnabled $false", ABOUT_EWS, "EWS")
         case Cause.NOTHING, "enforceallowlist":
             return Switch(f"{allow} @{{Add={entries}}}", f"{allow} @{{Remove={entries}}}", warning)
         case Cause.NOTHING, "enforceblocklist":
@@ -62,13 +69,14 @@ def told_switch(switch: Switch, whom: str, *, is_on: bool) -> str:
     """Both directions, in words: first the one that changes something."""
     ways = [(f"to turn {switch.what} on for {whom}", switch.on), (f"to turn {switch.what} off for {whom}", switch.off)]
     (first, command), (_, back) = reversed(ways) if is_on else ways
+    takes = TAKES_AN_HOUR if switch.what == "EWS" else TAKES_HOURS
     return "\n".join(
         (
             f"{IN_POWERSHELL}, {first}:",
             indented(command),
             "To take that back:",
             indented(back),
-            f"{switch.warning} {TAKES_HOURS}" if switch.warning else TAKES_HOURS,
+            f"{switch.warning} {takes}" if switch.warning else takes,
         )
     )
 
@@ -84,8 +92,9 @@ def switches_of_user(upn: str) -> str:
     ):
         allowed = PolicyVerdict(Verdict.ON, Cause.NOTHING, Scope.MAILBOX, "", value=policy)
         if switch := switch_of(mailbox_command(upn), allowed):
-            lines += [words, indented(switch.on), indented(switch.off)]
-    return "\n".join(lines)
+            lines += [words, indented(switch.on), indented(switch.off), *([switch.warning] if switch.warning else [])]
+    lines += ["With EwsEnabled False the lists do not count:", indented(f"{mailbox_command(upn)} -EwsEnabled $true")]
+    return "\n".join([*lines, ABOUT_MAILBOXES])
 
 
 def quoted(text: str) -> str:

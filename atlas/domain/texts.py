@@ -1,9 +1,27 @@
 """Texts of remote services, made fit to be stored and sent."""
 
+import math
+from typing import Any
+
 
 def printable(text: str) -> str:
     """The text as a terminal may show it: no character of it moves the cursor or hides what follows."""
     return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
+
+
+def whole_values(value: Any) -> Any:
+    """A value of JSON with every text in it whole, and no number that JSON does not know."""
+    match value:
+        case str():
+            return whole(value)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case list():
+            return [whole_values(item) for item in value]
+        case dict():
+            return {whole(name): whole_values(item) for name, item in value.items()}
+        case _:
+            return value
 
 
 def whole(text: str) -> str:

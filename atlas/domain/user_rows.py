@@ -45,6 +45,8 @@ class UserRow:
     policy_scope: policy.Scope | None = None
     policy_entries: tuple[str, ...] = ()
     """Entries of the deciding EWS list that name personal bookings."""
+    policy_further: tuple[policy.Obstacle, ...] = ()
+    """What decides next, once that is changed."""
     findings: tuple[Finding, ...] = ()
     last_known_status: Status | None = None
     last_known_at: datetime | None = None
@@ -90,6 +92,7 @@ def gone_row(previous: UserRow, reason: str, at: datetime, scan_id: str | None) 
         policy_cause=None,
         policy_scope=None,
         policy_entries=(),
+        policy_further=(),
         findings=(),
         last_known_status=Status.GONE,
         last_known_at=at,
@@ -132,6 +135,7 @@ def _with_verdict(row: UserRow, previous: UserRow | None, look: Look) -> UserRow
         policy_cause=look.evidence.policy.cause,
         policy_scope=look.evidence.policy.scope,
         policy_entries=look.evidence.policy.entries,
+        policy_further=look.evidence.policy.further,
         findings=findings_of(look.evidence),
     )
     if verdict.status is Status.UNKNOWN:

@@ -10,6 +10,10 @@ USABLE_PLAN_STATES = frozenset({"enabled", "warning"})
 """``Warning`` is the grace period of an expired subscription: the plan still works."""
 
 
+DELETED = "the user was deleted"
+"""Why a user is gone whom the directory does not have any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class LicensedUser:
     """A user of the directory whose Bookings plan is usable, as Microsoft Graph describes one."""

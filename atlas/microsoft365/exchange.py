@@ -22,6 +22,7 @@ from atlas.microsoft365.exchange_settings import (
     OWA_FIELDS,
     EwsSettings,
     Organization,
+    parse_allowed_app_ids,
     parse_organization,
     parse_owa_policies,
     read_rows,
@@ -140,17 +141,19 @@ class Exchange:
         ]
         return owners[0] if owners else None
 
-    async def get_organization(self, *, with_app_ids: bool = False) -> Organization:
-        """The settings of the organisation; ``with_app_ids`` also asks for ``EwsAllowedAppIDs``.
-
-        An organisation whose cmdlet does not know that question is asked without it.
-        """
-        if with_app_ids:
-            parameters = {"RetrieveEwsOperationAccessPolicy": True}
-            reply = await self._invoke("Get-OrganizationConfig", parameters, failure_of=_unless_parameter_not_known)
-            if reply.status == 200:
-                return parse_organization(reply.document())
+    async def get_organization(self) -> Organization:
+        """The settings of the organisation."""
         return parse_organization((await self._invoke("Get-OrganizationConfig", {})).document())
+
+    async def get_allowed_app_ids(self) -> tuple[str, ...] | None:
+        """``EwsAllowedAppIDs``, told only to those who ask for it; ``None`` where it is not told."""
+        parameters = {"RetrieveEwsOperationAccessPolicy": True}
+        return parse_allowed_app_ids((await self._invoke("Get-OrganizationConfig", parameters)).document())
+
+    async def prove_mailboxes(self) -> None:
+        """Ask for one mailbox and its EWS settings, whichever: that they may be read."""
+        for cmdlet, select in (("Get-Mailbox", "ExternalDirectoryObjectId"), ("Get-CASMailbox", "EwsEnabled")):
+            rows_of((await self._invoke(cmdlet, {"ResultSize": 1}, select)).document(), cmdlet)
 
     async def get_owa_policies(self) -> tuple[OwaPolicy, ...]:
         """The OWA mailbox policies, as far as they bear on Bookings."""
@@ -201,7 +204,9 @@ def parse_policies_page(document: Any, base_url: str) -> PoliciesPage:
     """One page of ``Get-CASMailbox``. Raises as ``parse_mailboxes_page`` does."""
     mailboxes = read_rows(EwsSettings, rows_of(document, "EWS settings"), "a mailbox")
     return PoliciesPage(
-        scopes={mailbox.user_id.lower(): mailbox.as_scope() for mailbox in mailboxes if mailbox.user_id},
+        scopes={
+            mailbox.user_id.lower(): mailbox.as_scope() for mailbox in mailboxes if mailbox.user_id and mailbox.tells()
+        },
         next_link=link_on(base_url, document.get("@odata.nextLink")),
         warnings=_whole(document),
     )
@@ -237,8 +242,3 @@ def _failure_of(reply: Reply) -> TenantFailure | None:
 
 def _unless_not_found(reply: Reply) -> TenantFailure | None:
     return None if reply.status == 400 and NOT_FOUND.encode() in reply.body else _failure_of(reply)
-
-
-def _unless_parameter_not_known(reply: Reply) -> TenantFailure | None:
-    failure = _failure_of(reply)
-    return None if reply.status == 400 and isinstance(failure, NotUnderstood) else failure

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atlas.domain.policy import EwsScope, ews_scope
 from atlas.domain.shared_bookings import OwaPolicy
-from atlas.domain.texts import whole
+from atlas.domain.texts import whole_values
 from atlas.microsoft365.failures import NotUnderstood
 
 EWS_FIELDS = "EwsEnabled,EwsApplicationAccessPolicy,EwsAllowList,EwsBlockList"
@@ -30,8 +30,6 @@ class Organization:
     bookings_auth_enabled: bool | None = None
     bookings: Mapping[str, Any] = field(default_factory=dict)
     """Every setting whose name begins with ``Bookings``, as Exchange gives it."""
-    ews_allowed_app_ids: tuple[str, ...] | None = None
-    """Told only to those who ask for it."""
 
 
 class EwsSettings(BaseModel):
@@ -44,15 +42,20 @@ class EwsSettings(BaseModel):
     allowed: tuple[str, ...] | None = Field(None, alias="EwsAllowList")
     blocked: tuple[str, ...] | None = Field(None, alias="EwsBlockList")
 
+    def tells(self) -> bool:
+        """Whether any of them is there, with or without a value."""
+        return bool(self.model_fields_set - {"user_id"})
+
     def as_scope(self, changed_at: datetime | None = None) -> EwsScope:
         """What they mean."""
         return ews_scope(self.policy, self.allowed, self.blocked, ews_enabled=self.enabled, changed_at=changed_at)
 
 
 class _Organization(EwsSettings):
+    policy: str | None = Field(alias="EwsApplicationAccessPolicy")
+    """Has to be there, with or without a value: a record that tells nothing of it does not say that all are let in."""
     bookings_enabled: bool | None = Field(None, alias="BookingsEnabled")
     bookings_auth_enabled: bool | None = Field(None, alias="BookingsAuthEnabled")
-    ews_allowed_app_ids: tuple[str, ...] | None = Field(None, alias="EwsAllowedAppIDs")
 
 
 class _OwaPolicy(BaseModel):
@@ -78,16 +81,24 @@ def parse_organization(document: Any) -> Organization:
             for name, value in sorted(rows[0].items())
             if name.startswith(BOOKINGS_SETTINGS) and "@" not in name
         },
-        ews_allowed_app_ids=organization.ews_allowed_app_ids,
     )
+
+
+def parse_allowed_app_ids(document: Any) -> tuple[str, ...] | None:
+    """``EwsAllowedAppIDs``, a list or a text with commas; ``None`` where it is neither."""
+    rows = rows_of(document, "the organisation")
+    told = rows[0].get("EwsAllowedAppIDs") if rows and isinstance(rows[0], dict) else None
+    ids = told.split(",") if isinstance(told, str) else told
+    if not isinstance(ids, list) or not all(isinstance(app_id, str) for app_id in ids):
+        return None
+    return tuple(app_id.strip() for app_id in ids if app_id.strip())
 
 
 def parse_owa_policies(document: Any) -> tuple[OwaPolicy, ...]:
     """The records of ``Get-OwaMailboxPolicy``."""
     policies = read_rows(_OwaPolicy, rows_of(document, "OWA policies"), "an OWA policy")
     return tuple(
-        OwaPolicy(whole(policy.identity), policy.is_default, policy.allows_creation, policy.domain)
-        for policy in policies
+        OwaPolicy(policy.identity, policy.is_default, policy.allows_creation, policy.domain) for policy in policies
     )
 
 
@@ -96,7 +107,7 @@ def rows_of(document: Any, what: str) -> list[Any]:
     rows = document.get("value") if isinstance(document, dict) else None
     if not isinstance(rows, list):
         raise NotUnderstood(f"Exchange answered {what} without a list `value`")
-    return rows
+    return [whole_values(row) for row in rows]
 
 
 def read_rows[Row: BaseModel](kind: type[Row], rows: list[Any], what: str) -> list[Row]:

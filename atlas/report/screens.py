@@ -18,10 +18,11 @@ from atlas.domain.fixes import fix_for_organization, fix_for_user, switch_of_use
 from atlas.domain.learned import Reason
 from atlas.domain.mailboxes import Mailbox
 from atlas.domain.needs import NEEDS, Need
-from atlas.domain.pages import NoPage, PageAnswers, SignInAsked
+from atlas.domain.pages import Moved, NoPage, PageAnswers, SignInAsked
 from atlas.domain.policy import OpenQuestion, PolicyVerdict, Verdict
 from atlas.domain.shared_bookings import Benchmark, OwaPolicy
 from atlas.domain.user_rows import UserRow
+from atlas.report.shapes import moment_text
 from atlas.report.terminal import MEANINGS, plain
 from atlas.scan.calibrating import Calibration, Sample
 from atlas.scan.checking import Check
@@ -96,11 +97,13 @@ def _is_without_ews(policy: PolicyVerdict | None) -> bool:
 def policy_screen(policy: OrganizationPolicy) -> Screen:
     """The organisation: its verdict, the settings beside it, and what would change it."""
     verdict, organization = policy.verdict, policy.organization
-    app_ids = organization.ews_allowed_app_ids if organization else None
+    app_ids = policy.ews_allowed_app_ids
+    changed_at = organization.ews.changed_at if organization else None
     facts = {
         "verdict": f"{verdict.verdict}: {verdict.reason}",
         "setting": verdict.setting and f"{verdict.setting} is {told_value(verdict.value)}",
-        "EwsAllowedAppIDs": None if app_ids is None else ", ".join(app_ids) or "empty; it has no part in the verdict",
+        "changed": f"a setting of the organisation, at {moment_text(changed_at)}" if changed_at else None,
+        "EwsAllowedAppIDs": "not told" if app_ids is None else ", ".join(app_ids) or "empty; no part in the verdict",
         "CIS 1.3.9": f"{policy.cis_1_3_9}: {BENCHMARKS[policy.cis_1_3_9]}",
     }
     screen: Screen = [_facts(facts)]
@@ -119,7 +122,7 @@ def rights_screen(checks: Mapping[Need, Check], tenant_id: str, identity: str) -
         state, colour = _state(need, check)
         table.add_row(plain(need), Text(state, style=colour), plain(NEEDS[need].serves), plain(check.detail))
     screen: Screen = [_facts({"tenant": tenant_id, "signs in as": identity}), table]
-    failing = [need for need, check in checks.items() if check.ok is False and not NEEDS[need].is_optional]
+    failing = [need for need, check in checks.items() if check.ok is False]
     refused = [need for need in failing if checks[need].reason is Reason.REFUSED]
     # Whoever cannot sign in is refused everywhere, and learns nothing of the other rights.
     screen += _grants(refused[:1] if Need.SIGN_IN in refused else refused)
@@ -173,6 +176,8 @@ def _meaning(sample: Sample) -> str:
             return "a page that asks for sign-in"
         case NoPage():
             return "no page"
+        case Moved(url=url):
+            return f"a page that moved to {url}, which a scan would ask next"
         case other:
             return f"something not learned ({other})"
 
@@ -227,7 +232,7 @@ def _settings_table(settings: Mapping[str, Any]) -> Table:
 def _owa_table(policies: Iterable[OwaPolicy]) -> Table:
     table = _table("OWA policy", "default", "its users may make shared pages", "in the domain")
     for policy in policies:
-        default = "yes" if policy.is_default else "no"
+        default = told_value(policy.is_default)
         creation = told_value(policy.allows_creation)
         table.add_row(plain(policy.identity), default, creation, plain(policy.domain or ""))
     return table

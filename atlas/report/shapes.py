@@ -97,8 +97,7 @@ def change_shape(told: ToldChange) -> dict[str, Any]:
 
 def policy_shape(policy: OrganizationPolicy) -> dict[str, Any]:
     """The organisation's policy."""
-    organization, verdict = policy.organization, policy.verdict
-    app_ids = organization.ews_allowed_app_ids if organization else None
+    organization, verdict, app_ids = policy.organization, policy.verdict, policy.ews_allowed_app_ids
     return {
         "verdict": str(verdict.verdict),
         "reason": verdict.reason,
@@ -109,6 +108,7 @@ def policy_shape(policy: OrganizationPolicy) -> dict[str, Any]:
         "bookings": organization and dict(organization.bookings),
         "owaPolicies": None if policy.owa_policies is None else [*map(_owa_policy_dict, policy.owa_policies)],
         "cis139": str(policy.cis_1_3_9),
+        "settingsChangedAt": moment_text(organization.ews.changed_at) if organization else None,
         "openQuestions": [str(question) for question in verdict.questions],
         "checkedAt": moment_text(policy.at),
     }

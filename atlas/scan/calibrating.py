@@ -9,7 +9,7 @@ from uuid import UUID
 
 from atlas.domain.mailboxes import Mailbox
 from atlas.domain.pages import Moved, NoPage, PageAnswers, PageEvidence, PageReply, SignInAsked
-from atlas.domain.subjects import Subject
+from atlas.domain.subjects import NotASubject, Subject
 from atlas.microsoft365.failures import TenantFailure
 from atlas.scan.observing import find_account
 from atlas.scan.ports import Services
@@ -77,6 +77,8 @@ async def _sample_of(services: Services, of: str, subject: Subject) -> Sample:
         if account is None:
             return Sample(of, problem="Microsoft Entra has no such user")
         mailbox = await services.directory.get_mailbox(account.user.user_id)
+    except NotASubject as wrong:
+        return Sample(of, problem=str(wrong))
     except TenantFailure as failure:
         return Sample(of, problem=str(failure.unknown()))
     if not isinstance(mailbox, Mailbox):

@@ -80,7 +80,7 @@ async def check_needs(services: Services, grants: Grants) -> Checks:
         Need.SIGN_IN: _checked(grants.token(GRAPH_SCOPE), "signs in"),
         Need.USERS: _checked(services.directory.get_licensed_page(None, 1), "lists licensed users"),
         Need.EXCHANGE_SETTINGS: _exchange(services, _read_organization, "reads the organisation's settings"),
-        Need.MAILBOXES: _exchange(services, _list_mailboxes, "lists mailboxes and their policies"),
+        Need.MAILBOXES: _exchange(services, _prove_mailboxes, "reads mailboxes and their policies"),
         # Any answer that is understood will do, about a mailbox that nobody has.
         Need.BOOKINGS: _checked(services.pages.get_page(NOBODYS_MAILBOX), "answers"),
     }
@@ -97,8 +97,8 @@ async def _read_organization(mailboxes: Mailboxes) -> None:
     await mailboxes.get_organization()
 
 
-async def _list_mailboxes(mailboxes: Mailboxes) -> None:
-    await asyncio.gather(mailboxes.get_mailboxes_page(None, 1), mailboxes.get_policies_page(None, 1))
+async def _prove_mailboxes(mailboxes: Mailboxes) -> None:
+    await mailboxes.prove_mailboxes()
 
 
 async def _exchange(services: Services, ask: Callable[[Mailboxes], Awaitable[None]], promise: str) -> Check:

@@ -10,7 +10,7 @@ from atlas.domain.mailboxes import Mailbox, MailboxEvidence
 from atlas.domain.page_urls import PageAddress
 from atlas.domain.policy import EwsScope, judge_policy
 from atlas.domain.statuses import Evidence, Status
-from atlas.domain.subjects import Subject
+from atlas.domain.subjects import NotASubject, Subject
 from atlas.domain.user_rows import Look, UserRow, next_row
 from atlas.domain.users import LicensedUser, why_not_licensed
 from atlas.microsoft365.exchange_settings import Organization
@@ -18,6 +18,8 @@ from atlas.microsoft365.graph import Account
 from atlas.scan.patience import learned
 from atlas.scan.ports import Services
 from atlas.scan.probing import gather_evidence, is_partly_told
+
+ONLY_BY_EXCHANGE = "name the user by UPN or Entra object id: whose page an address is only Exchange knows, and EXCHANGE_EVIDENCE is false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,15 @@ def not_licensed_row(account: Account, at: datetime) -> UserRow:
 
 
 async def find_account(services: Services, subject: Subject) -> Account | None:
-    """The user in the directory; ``None`` where there is none, or nobody can be asked. Raises ``TenantFailure``.
+    """The user in the directory; ``None`` where there is none. Raises ``TenantFailure``.
 
-    Whose page an address is only Exchange knows.
+    Whose page an address is only Exchange knows: raises ``NotASubject`` where it is not asked.
     """
     match subject:
         case PageAddress():
-            owner = await services.mailboxes.get_owner(subject.mailbox_guid) if services.mailboxes else None
+            if services.mailboxes is None:
+                raise NotASubject(ONLY_BY_EXCHANGE)
+            owner = await services.mailboxes.get_owner(subject.mailbox_guid)
             return await services.directory.get_account(owner) if owner else None
         case UUID() | str():
             return await services.directory.get_account(str(subject))

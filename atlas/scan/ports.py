@@ -49,13 +49,13 @@ class Directory(Protocol):
 class Mailboxes(Protocol):
     """Knows the mailboxes whole, and the organisation's settings."""
 
-    def get_mailboxes_page(self, link: str | None, page_size: int = ...) -> Awaitable[MailboxesPage]:
+    def get_mailboxes_page(self, link: str | None) -> Awaitable[MailboxesPage]:
         """One page of all mailboxes."""
 
     def get_mailbox(self, user_id: str) -> Awaitable[Mailbox | NoMailbox]:
         """One mailbox."""
 
-    def get_policies_page(self, link: str | None, page_size: int = ...) -> Awaitable[PoliciesPage]:
+    def get_policies_page(self, link: str | None) -> Awaitable[PoliciesPage]:
         """One page of the EWS settings of all mailboxes."""
 
     def get_policy(self, user_id: str) -> Awaitable[EwsScope | None]:
@@ -64,8 +64,14 @@ class Mailboxes(Protocol):
     def get_owner(self, mailbox_guid: UUID) -> Awaitable[str | None]:
         """The object id of the user whose mailbox this is."""
 
-    def get_organization(self, *, with_app_ids: bool = ...) -> Awaitable[Organization]:
+    def get_organization(self) -> Awaitable[Organization]:
         """The organisation's settings."""
+
+    def get_allowed_app_ids(self) -> Awaitable[tuple[str, ...] | None]:
+        """The apps that may use EWS."""
+
+    def prove_mailboxes(self) -> Awaitable[None]:
+        """That mailboxes and their EWS settings may be read."""
 
     def get_owa_policies(self) -> Awaitable[tuple[OwaPolicy, ...]]:
         """The OWA mailbox policies."""

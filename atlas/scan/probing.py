@@ -45,10 +45,13 @@ async def probe_one(tools: Tools, order: ProbeOrder) -> ProbeAnswer:
     if kept and kept.row.scan_id == order.scan_id and kept.pending_change is None:
         return ProbeAnswer(status=str(kept.row.status))
     began = tools.clock()
+    answer, row = ProbeAnswer(), None
     with counted_requests() as requests:
-        answer, row = await _probe(tools, order, user, mailbox, kept)
-    effort = Effort(tools.clock() - began, requests.made, answer.wait_seconds)
-    tools.tell(probe_finished(order.scan_id, tools.tenant_id, user.user_id, row, effort))
+        try:
+            answer, row = await _probe(tools, order, user, mailbox, kept)
+        finally:  # a probe that could not be recorded is told as well
+            effort = Effort(tools.clock() - began, requests.made, answer.wait_seconds)
+            tools.tell(probe_finished(order.scan_id, tools.tenant_id, user.user_id, row, effort))
     return answer
 
 

@@ -21,6 +21,7 @@ class OrganizationPolicy:
 
     verdict: PolicyVerdict
     organization: Organization | None
+    ews_allowed_app_ids: tuple[str, ...] | None
     owa_policies: tuple[OwaPolicy, ...] | None
     cis_1_3_9: Benchmark
     at: datetime
@@ -32,8 +33,9 @@ async def read_policy(services: Services) -> OrganizationPolicy:
     if services.mailboxes is None:
         return _not_learned("Exchange is not asked, by EXCHANGE_EVIDENCE", None, now)
     deadline = deadline_in(LONGEST_SECONDS)
-    organization, owa_policies = await asyncio.gather(
-        learned(deadline, services.mailboxes.get_organization(with_app_ids=True)),
+    organization, app_ids, owa_policies = await asyncio.gather(
+        learned(deadline, services.mailboxes.get_organization()),
+        learned(deadline, services.mailboxes.get_allowed_app_ids()),
         learned(deadline, services.mailboxes.get_owa_policies()),
     )
     policies = None if isinstance(owa_policies, Unknown) else owa_policies
@@ -42,6 +44,7 @@ async def read_policy(services: Services) -> OrganizationPolicy:
     return OrganizationPolicy(
         verdict=judge_organization(organization.ews, now),
         organization=organization,
+        ews_allowed_app_ids=None if isinstance(app_ids, Unknown) else app_ids,
         owa_policies=policies,
         cis_1_3_9=judge_cis_1_3_9(organization.bookings_enabled, policies),
         at=now,
@@ -51,4 +54,4 @@ async def read_policy(services: Services) -> OrganizationPolicy:
 def _not_learned(why: str, policies: tuple[OwaPolicy, ...] | None, at: datetime) -> OrganizationPolicy:
     verdict = judge_organization(None)
     verdict = replace(verdict, reason=f"{verdict.reason}: {why}")
-    return OrganizationPolicy(verdict, None, policies, judge_cis_1_3_9(None, policies), at)
+    return OrganizationPolicy(verdict, None, None, policies, judge_cis_1_3_9(None, policies), at)

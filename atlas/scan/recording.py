@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from atlas.domain.changes import Change, change_between
 from atlas.domain.user_rows import UserRow, gone_row
-from atlas.domain.users import why_not_licensed
+from atlas.domain.users import DELETED, why_not_licensed
 from atlas.microsoft365.graph import Account
 from atlas.scan.ports import Tools
 from atlas.tables.status_rows import KeptRow
@@ -48,7 +48,7 @@ async def record_gone(tools: Tools, kept: KeptRow, account: Account | None, scan
     ``account`` is the user as the directory has it now; ``None``: not any more.
     """
     now = tools.clock()
-    reason = why_not_licensed(account.plan_state) if account else "the user was deleted"
+    reason = why_not_licensed(account.plan_state) if account else DELETED
 
     def next_row(previous: UserRow | None) -> UserRow:
         return gone_row(previous or kept.row, reason, now, scan_id)

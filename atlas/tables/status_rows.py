@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from atlas.domain.changes import Change, ChangeKind
 from atlas.domain.findings import Finding
 from atlas.domain.page_urls import anonymous_url
-from atlas.domain.policy import Cause, Scope, Verdict
+from atlas.domain.policy import Cause, Obstacle, Scope, Verdict
 from atlas.domain.statuses import Status
 from atlas.domain.user_filters import UserFilter
 from atlas.domain.user_rows import MeetingType, UserRow
@@ -113,6 +113,7 @@ def to_entity(row: UserRow, tenant_id: str, pending_change: Change | None = None
         "PolicyCause": row.policy_cause and str(row.policy_cause),
         "PolicyScope": row.policy_scope and str(row.policy_scope),
         "PolicyEntries": json.dumps(row.policy_entries) if row.policy_entries else None,
+        "PolicyFurther": json.dumps([*map(asdict, row.policy_further)]) if row.policy_further else None,
         "Finding": " ".join(row.findings) or None,
         "LastKnownStatus": row.last_known_status and str(row.last_known_status),
         "LastKnownAt": row.last_known_at,
@@ -152,6 +153,7 @@ def from_entity(entity: Mapping[str, Any]) -> KeptRow:
         policy_cause=Cause(entity["PolicyCause"]) if entity.get("PolicyCause") else None,
         policy_scope=Scope(entity["PolicyScope"]) if entity.get("PolicyScope") else None,
         policy_entries=tuple(json.loads(entity.get("PolicyEntries", "[]"))),
+        policy_further=tuple(map(_obstacle, json.loads(entity.get("PolicyFurther", "[]")))),
         findings=tuple(Finding(name) for name in entity.get("Finding", "").split()),
         last_known_status=Status(last_known) if last_known else None,
         last_known_at=_optional_moment(entity.get("LastKnownAt")),
@@ -186,6 +188,10 @@ def meeting_type_dict(meeting_type: MeetingType) -> dict[str, Any]:
         "isOnline": meeting_type.is_online,
         "url": meeting_type.url,
     }
+
+
+def _obstacle(columns: Mapping[str, Any]) -> Obstacle:
+    return Obstacle(Scope(columns["scope"]), Cause(columns["cause"]), tuple(columns["entries"]))
 
 
 def _meeting_types(text: str | None) -> tuple[MeetingType, ...] | None:

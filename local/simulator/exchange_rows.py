@@ -84,7 +84,8 @@ def organization_row(organization: Organization, *, with_app_ids: bool = False) 
     if organization.changed_at:
         known["WhenChangedUTC"] = organization.changed_at
     if with_app_ids:
-        known["EwsAllowedAppIDs"] = _listed(organization.ews_allowed_app_ids)
+        app_ids = organization.ews_allowed_app_ids
+        known["EwsAllowedAppIDs"] = None if app_ids is None else ",".join(app_ids)
     others = _ORGANIZATION_KEYS - len(known)
     return {**known, **{f"SettingOfNoConcern{number:03}": number % 3 == 0 for number in range(others)}}
 

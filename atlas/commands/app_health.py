@@ -1,0 +1,90 @@
+"""``atlas doctor --app``: asks a deployed app how it is, and shows the answer if it is one of ``/api/health``."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+
+from atlas.commands.printing import show
+from atlas.domain.texts import printable
+from atlas.microsoft365.connections import trusted_authorities
+from atlas.report.screens import health_screen
+from atlas.settings import LOOPBACK
+
+WRONG_ARGUMENT = 2
+LONGEST_SECONDS = 60
+LONGEST_DETAIL = 500
+
+
+class _Check(BaseModel):
+    ok: bool | None
+    detail: str
+
+
+class _Scan(BaseModel):
+    state: str
+    finishedAt: str | None  # noqa: N815 - the contract's name
+
+
+class _Health(BaseModel):
+    status: Literal["healthy", "degraded", "unhealthy"]
+    checks: dict[str, _Check]
+    lastScan: _Scan | None  # noqa: N815 - the contract's name
+
+
+class NoAnswer(Exception):
+    """The app did not tell how it is; the message says what came instead."""
+
+
+async def ask_app(address: str, environment: Mapping[str, str]) -> int:
+    """Show what the app says; 1 unless it is healthy, 2 for an address that is none. No key is needed, and none sent."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    parts = _parts(address)
+    if parts is None:
+        errors.print("--app should be the https:// address of a deployed app (http:// on this machine only).")
+        return WRONG_ARGUMENT
+    url = f"{parts.scheme}://{parts.netloc}/api/health"
+    try:
+        health = await _health(url, environment)
+    except NoAnswer as problem:
+        errors.print(printable(f"{url} did not tell how the app is: {problem}"), markup=False)
+        return 1
+    show(health_screen(health.model_dump()))
+    works = health.status == "healthy" and all(check.ok is not False for check in health.checks.values())
+    return 0 if works else 1
+
+
+async def _health(url: str, environment: Mapping[str, str]) -> _Health:
+    extra = environment.get("SSL_CERT_FILE", "").strip()
+    trust = trusted_authorities(Path(extra) if extra else None)
+    try:
+        async with httpx.AsyncClient(timeout=LONGEST_SECONDS, verify=trust, trust_env=False) as http:
+            answer = await http.get(url)
+        document = json.loads(answer.content)
+    except httpx.HTTPError as error:
+        raise NoAnswer(f"no connection ({type(error).__name__})") from None
+    except (ValueError, RecursionError):
+        raise NoAnswer(f"it answered {answer.status_code} with something else than JSON") from None
+    try:
+        return _Health.model_validate(document)
+    except ValidationError:
+        detail = document.get("detail") if isinstance(document, dict) else None
+        told = f": {detail[:LONGEST_DETAIL]}" if isinstance(detail, str) else ""
+        raise NoAnswer(f"it answered {answer.status_code}, and not as /api/health does{told}") from None
+
+
+def _parts(address: str) -> SplitResult | None:
+    """The address without a path, a query or a key in it; ``None`` where it is none."""
+    try:
+        parts = urlsplit(address.strip())
+        _ = parts.port  # checked when it is read
+    except ValueError:
+        return None
+    is_local = LOOPBACK.fullmatch(parts.hostname or "") is not None
+    is_open = parts.scheme == "http" and is_local
+    return parts if parts.hostname and "@" not in parts.netloc and (parts.scheme == "https" or is_open) else None
