@@ -42,7 +42,7 @@ class NoAnswer(Exception):
 
 
 async def ask_app(address: str, environment: Mapping[str, str]) -> int:
-    """Show what the app says; 1 unless it is healthy, 2 for an address that is none. No key is needed, and none sent."""
+    """Show what the app says; 1 unless it is healthy, 2 for an address that is none. No key is sent."""
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     parts = _parts(address)
     if parts is None:

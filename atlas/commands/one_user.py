@@ -19,6 +19,7 @@ HAS_A_PAGE = frozenset({Status.PUBLISHED, Status.NO_PUBLIC_TYPES})
 
 async def show(who: str, environment: Mapping[str, str]) -> int:
     """Show one screen about this user; 1 if there is no page that answers, or no such user."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = Settings.load(environment, needs_storage=False)
     async with wiring.open_services(settings, _now) as (services, _):
         try:

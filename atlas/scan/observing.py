@@ -19,7 +19,10 @@ from atlas.scan.patience import learned
 from atlas.scan.ports import Services
 from atlas.scan.probing import gather_evidence, is_partly_told
 
-ONLY_BY_EXCHANGE = "name the user by UPN or Entra object id: whose page an address is only Exchange knows, and EXCHANGE_EVIDENCE is false"
+ONLY_BY_EXCHANGE = (
+    "name the user by UPN or Entra object id: only Exchange knows whose page an address is, and EXCHANGE_EVIDENCE says "
+    "not to ask it"
+)
 
 
 @dataclass(frozen=True, slots=True)
