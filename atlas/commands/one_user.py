@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from rich.console import Console
+
 from atlas import wiring
 from atlas.commands import printing
 from atlas.domain.page_urls import NotAPageUrl
