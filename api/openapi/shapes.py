@@ -166,9 +166,6 @@ POLICY: Members = {
         )
     ),
     "cis139": one_of(Benchmark, "CIS 1.3.9", "Whether shared pages are restricted to selected users."),
-    "settingsChangedAt": nullable(
-        moment("Settings Changed At", "When a setting of the organisation was changed last, whichever it was.")
-    ),
     "openQuestions": list_of(
         text("Question", "What the documents leave open."),
         "Open Questions",

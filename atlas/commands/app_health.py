@@ -7,7 +7,7 @@ from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from rich.console import Console
 
 from atlas.commands.printing import show
@@ -22,6 +22,7 @@ LONGEST_DETAIL = 500
 
 
 class _Check(BaseModel):
+    model_config = ConfigDict(strict=True)
     ok: bool | None
     detail: str
 
@@ -48,11 +49,11 @@ async def ask_app(address: str, environment: Mapping[str, str]) -> int:
     if parts is None:
         errors.print("--app should be the https:// address of a deployed app (http:// on this machine only).")
         return WRONG_ARGUMENT
-    url = f"{parts.scheme}://{parts.netloc}/api/health"
+    app = f"{parts.scheme}://{parts.netloc}"
     try:
-        health = await _health(url, environment)
+        health = await _health(f"{app}/api/health", environment)
     except NoAnswer as problem:
-        errors.print(printable(f"{url} did not tell how the app is: {problem}"), markup=False)
+        errors.print(printable(f"{app} did not tell how it is: {problem}"), markup=False)
         return 1
     show(health_screen(health.model_dump()))
     works = health.status == "healthy" and all(check.ok is not False for check in health.checks.values())
@@ -82,9 +83,12 @@ def _parts(address: str) -> SplitResult | None:
     """The address without a path, a query or a key in it; ``None`` where it is none."""
     try:
         parts = urlsplit(address.strip())
-        _ = parts.port  # checked when it is read
-    except ValueError:
+        _ = parts.port, httpx.URL(f"{parts.scheme}://{parts.netloc}")  # checked when they are read
+    except (ValueError, httpx.InvalidURL):
         return None
+    is_whole = (
+        bool(parts.hostname) and "@" not in parts.netloc and parts.netloc.isprintable() and " " not in parts.netloc
+    )
     is_local = LOOPBACK.fullmatch(parts.hostname or "") is not None
     is_open = parts.scheme == "http" and is_local
-    return parts if parts.hostname and "@" not in parts.netloc and (parts.scheme == "https" or is_open) else None
+    return parts if is_whole and (parts.scheme == "https" or is_open) else None

@@ -58,7 +58,7 @@ def fix_for_user(row: UserRow, bookings_url: str) -> str | None:
     Where a policy decides, both directions are told. ``bookings_url`` is the base of page addresses.
     """
     fix = FIXES[row.status](row, f"{bookings_url}/bookwithme/")
-    if Finding.POLICY_CONTRADICTS_PAGE not in row.findings:
+    if row.policy_verdict is not Verdict.OFF or (row.status is not Status.PUBLISHED and not row.url):
         return fix
     doubt = "The page is there, though a policy forbids it: a new policy takes some hours. To make the two agree:"
     return "\n".join((*([fix] if fix else []), doubt, _policy(row)))

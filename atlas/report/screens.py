@@ -22,7 +22,6 @@ from atlas.domain.pages import Moved, NoPage, PageAnswers, SignInAsked
 from atlas.domain.policy import OpenQuestion, PolicyVerdict, Verdict
 from atlas.domain.shared_bookings import Benchmark, OwaPolicy
 from atlas.domain.user_rows import UserRow
-from atlas.report.shapes import moment_text
 from atlas.report.terminal import MEANINGS, plain
 from atlas.scan.calibrating import Calibration, Sample
 from atlas.scan.checking import Check
@@ -98,11 +97,9 @@ def policy_screen(policy: OrganizationPolicy) -> Screen:
     """The organisation: its verdict, the settings beside it, and what would change it."""
     verdict, organization = policy.verdict, policy.organization
     app_ids = policy.ews_allowed_app_ids
-    changed_at = organization.ews.changed_at if organization else None
     facts = {
         "verdict": f"{verdict.verdict}: {verdict.reason}",
         "setting": verdict.setting and f"{verdict.setting} is {told_value(verdict.value)}",
-        "changed": f"a setting of the organisation, at {moment_text(changed_at)}" if changed_at else None,
         "EwsAllowedAppIDs": "not told" if app_ids is None else ", ".join(app_ids) or "empty; no part in the verdict",
         "CIS 1.3.9": f"{policy.cis_1_3_9}: {BENCHMARKS[policy.cis_1_3_9]}",
     }

@@ -108,7 +108,6 @@ def policy_shape(policy: OrganizationPolicy) -> dict[str, Any]:
         "bookings": organization and dict(organization.bookings),
         "owaPolicies": None if policy.owa_policies is None else [*map(_owa_policy_dict, policy.owa_policies)],
         "cis139": str(policy.cis_1_3_9),
-        "settingsChangedAt": moment_text(organization.ews.changed_at) if organization else None,
         "openQuestions": [str(question) for question in verdict.questions],
         "checkedAt": moment_text(policy.at),
     }
