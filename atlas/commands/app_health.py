@@ -49,11 +49,11 @@ async def ask_app(address: str, environment: Mapping[str, str]) -> int:
     if parts is None:
         errors.print("--app should be the https:// address of a deployed app (http:// on this machine only).")
         return WRONG_ARGUMENT
-    app = f"{parts.scheme}://{parts.netloc}"
+    url = f"{parts.scheme}://{parts.netloc}/api/health"
     try:
-        health = await _health(f"{app}/api/health", environment)
+        health = await _health(url, environment)
     except NoAnswer as problem:
-        errors.print(printable(f"{app} did not tell how it is: {problem}"), markup=False)
+        errors.print(printable(f"{url} did not tell how the app is: {problem}"), markup=False)
         return 1
     show(health_screen(health.model_dump()))
     works = health.status == "healthy" and all(check.ok is not False for check in health.checks.values())
@@ -81,14 +81,15 @@ async def _health(url: str, environment: Mapping[str, str]) -> _Health:
 
 def _parts(address: str) -> SplitResult | None:
     """The address without a path, a query or a key in it; ``None`` where it is none."""
+    address = address.strip()
+    if not address.isprintable() or " " in address:
+        return None
     try:
-        parts = urlsplit(address.strip())
+        parts = urlsplit(address)
         _ = parts.port, httpx.URL(f"{parts.scheme}://{parts.netloc}")  # checked when they are read
     except (ValueError, httpx.InvalidURL):
         return None
-    is_whole = (
-        bool(parts.hostname) and "@" not in parts.netloc and parts.netloc.isprintable() and " " not in parts.netloc
-    )
+    is_whole = bool(parts.hostname) and "@" not in parts.netloc
     is_local = LOOPBACK.fullmatch(parts.hostname or "") is not None
     is_open = parts.scheme == "http" and is_local
     return parts if is_whole and (parts.scheme == "https" or is_open) else None
