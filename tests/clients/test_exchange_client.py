@@ -29,6 +29,8 @@ ROW = {
     "PersistedCapabilities": ["BPOS_S_BookingsAddOn"],
 }
 
+NO_POLICY = {"EwsApplicationAccessPolicy": None}
+
 
 async def listed(clients, size=1000):
     mailboxes, link, pages = {}, None, 0
@@ -258,12 +260,19 @@ async def test_the_organisation_says_whether_it_forces_sign_in(start, forced):
 
 @pytest.mark.parametrize("row", [{}, {"BookingsAuthEnabled": None}])
 def test_a_setting_that_is_not_told_is_not_known(row):
-    assert parse_organization({"value": [row]}).bookings_auth_enabled is None
+    assert parse_organization({"value": [{**NO_POLICY, **row}]}).bookings_auth_enabled is None
 
 
 @pytest.mark.parametrize(
     "document",
-    [{}, {"value": []}, {"value": [{}, {}]}, {"value": [{"BookingsAuthEnabled": "perhaps"}]}, {"value": [7]}],
+    [
+        {},
+        {"value": []},
+        {"value": [{}]},
+        {"value": [NO_POLICY, NO_POLICY]},
+        {"value": [{**NO_POLICY, "BookingsAuthEnabled": "perhaps"}]},
+        {"value": [7]},
+    ],
 )
 def test_an_organisation_that_is_not_one_is_not_understood(document):
     with pytest.raises(NotUnderstood):

@@ -10,8 +10,8 @@ from atlas.domain.shared_bookings import OwaPolicy
 from atlas.microsoft365.calls import Calls
 from atlas.microsoft365.connections import open_http, trusted_authorities
 from atlas.microsoft365.exchange import Exchange, parse_policies_page
-from atlas.microsoft365.exchange_settings import parse_organization, parse_owa_policies
-from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, Throttled
+from atlas.microsoft365.exchange_settings import parse_allowed_app_ids, parse_organization, parse_owa_policies
+from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused
 from atlas.microsoft365.signed_calls import SignedCalls
 from local.simulator import Fault, MailboxPolicy
 from local.simulator.mixes import EVERY
@@ -86,7 +86,7 @@ def test_odd_settings_of_a_mailbox_are_not_understood(row):
 @pytest.mark.parametrize(
     ("row", "scope"),
     [
-        ({}, EwsScope(Access.ALLOW)),
+        ({"EwsApplicationAccessPolicy": None}, EwsScope(Access.ALLOW)),
         ({"EwsEnabled": None, "EwsApplicationAccessPolicy": "", "EwsBlockList": []}, EwsScope(Access.ALLOW)),
         (
             {"EwsApplicationAccessPolicy": "EnforceAllowList", "EwsAllowList@odata.type": "#Collection(String)"},
@@ -119,17 +119,20 @@ def test_settings_without_a_value_may_be_null_or_absent(row, scope):
     ],
 )
 def test_when_the_organisation_was_changed_is_read_where_it_is_told(told, changed_at):
-    assert parse_organization({"value": [{"WhenChangedUTC": told}]}).ews.changed_at == changed_at
+    row = {"EwsApplicationAccessPolicy": None, "WhenChangedUTC": told}
+
+    assert parse_organization({"value": [row]}).ews.changed_at == changed_at
 
 
 def test_every_bookings_setting_is_kept_as_exchange_gives_it_and_no_type_noise():
-    row = {"BookingsZ": None, "BookingsA@odata.type": "#X", "BookingsA": {"a": 1}, "Other": 1, "BookingsEnabled": False}
+    odd = {"BookingsA@odata.type": "#X", "Other": 1, "EwsApplicationAccessPolicy": None}
+    row = {"BookingsZ": None, "BookingsA": {"a": ["\ud83d", float("nan")]}, "BookingsEnabled": False}
 
-    organization = parse_organization({"value": [row]})
+    organization = parse_organization({"value": [{**odd, **row}]})
 
-    assert organization.bookings == {"BookingsA": {"a": 1}, "BookingsEnabled": False, "BookingsZ": None}
+    assert organization.bookings == {"BookingsA": {"a": ["?", "nan"]}, "BookingsEnabled": False, "BookingsZ": None}
+    assert list(organization.bookings) == sorted(organization.bookings)
     assert organization.bookings_enabled is False
-    assert organization.ews_allowed_app_ids is None
 
 
 @pytest.mark.parametrize("document", [{}, [], {"value": None}, {"value": [{}]}, {"value": [{"Identity": 7}]}])
@@ -147,41 +150,55 @@ async def test_owa_policies_are_read(start):
     )
 
 
-async def test_allowed_app_ids_are_told_only_to_who_asks(start):
-    clients = await start({"organization": {"ews_allowed_app_ids": ("a", "b")}}, users=1)
+@pytest.mark.parametrize(("ids", "told"), [(("a", "b"), ("a", "b")), ((), ()), (None, None)])
+async def test_allowed_app_ids_are_asked_for_alone(start, ids, told):
+    clients = await start({"organization": {"ews_allowed_app_ids": ids}}, users=1)
 
-    assert (await clients.exchange.get_organization(with_app_ids=True)).ews_allowed_app_ids == ("a", "b")
-    assert (await clients.exchange.get_organization()).ews_allowed_app_ids is None
-
-
-async def test_an_organisation_that_does_not_know_the_question_for_app_ids_is_asked_without_it(start):
-    clients = await start(users=1)
-    clients.tenant.add_fault(Fault("exchange.Get-OrganizationConfig", status=400, error="ParameterBindingException"))
-
-    organization = await clients.exchange.get_organization(with_app_ids=True)
-
-    assert organization.ews_allowed_app_ids is None
-    assert organization.bookings_enabled is True
-    assert clients.asked("exchange", "Get-OrganizationConfig") == 2
+    assert await clients.exchange.get_allowed_app_ids() == told
 
 
 @pytest.mark.parametrize(
-    ("fault", "failure"),
-    [(Fault("exchange", status=403, times=None), Refused), (Fault("exchange", status=429, times=None), Throttled)],
+    ("told", "app_ids"),
+    [
+        ("a, b,,c ", ("a", "b", "c")),
+        (["a", " b", ""], ("a", "b")),
+        ("", ()),
+        ([], ()),
+        (None, None),
+        (7, None),
+        ([7], None),
+        ({"a": "b"}, None),
+    ],
 )
-async def test_a_question_for_app_ids_that_fails_otherwise_is_not_asked_a_second_way(start, fault, failure):
-    clients = await start(users=1)
-    clients.tenant.add_fault(fault)
+def test_allowed_app_ids_are_a_list_or_a_text_with_commas(told, app_ids):
+    assert parse_allowed_app_ids({"value": [{"EwsAllowedAppIDs": told}]}) == app_ids
 
-    with pytest.raises(failure):
-        await clients.exchange.get_organization(with_app_ids=True)
+
+@pytest.mark.parametrize("rows", [[], [{}], [7]])
+def test_allowed_app_ids_that_are_not_there_are_not_known(rows):
+    assert parse_allowed_app_ids({"value": rows}) is None
+
+
+async def test_a_question_for_app_ids_that_exchange_does_not_know_is_a_failure_of_its_own(start):
+    clients = await start(users=1)
+    clients.tenant.add_fault(Fault("exchange.Get-OrganizationConfig", status=400, error="ParameterBindingException"))
+
+    with pytest.raises(NotUnderstood):
+        await clients.exchange.get_allowed_app_ids()
+    assert (await clients.exchange.get_organization()).bookings_enabled is True
+
+
+def test_a_mailbox_of_which_no_setting_is_told_has_no_policy():
+    rows = [{"ExternalDirectoryObjectId": USER_ID}, {"ExternalDirectoryObjectId": "other", "EwsEnabled": None}]
+
+    assert parse_policies_page({"value": rows}, BASE).scopes == {"other": EwsScope(Access.ALLOW)}
 
 
 @pytest.mark.parametrize(
     ("role", "reads"),
     [
-        ("Global Reader", {"mailboxes", "policies", "organization", "owa"}),
-        ("View-Only Recipients", {"mailboxes", "policies"}),
+        ("Global Reader", {"mailboxes", "policies", "proof", "organization", "owa"}),
+        ("View-Only Recipients", {"mailboxes", "policies", "proof"}),
         ("View-Only Configuration", {"organization", "owa"}),
         ("Security Reader", set()),
     ],
@@ -191,6 +208,7 @@ async def test_each_role_reads_its_part_and_is_refused_the_rest(start, role, rea
     questions = {
         "mailboxes": lambda: clients.exchange.get_mailboxes_page(None),
         "policies": lambda: clients.exchange.get_policies_page(None),
+        "proof": clients.exchange.prove_mailboxes,
         "organization": clients.exchange.get_organization,
         "owa": clients.exchange.get_owa_policies,
     }

@@ -25,9 +25,15 @@ BLOCKS = {"ews_policy": "EnforceBlockList", "ews_block_list": (AGENT,)}
         ({"ews_policy": "EnforceAllowList"}, "off", [f"-EwsAllowList @{{Add='{AGENT}'}}"]),
         ({"ews_enabled": False}, "ewsDisabled", ["EwsEnabled is False", "-EwsEnabled $true"]),
         ({"ews_policy": "EnforceNew"}, "unknown", ["EnforceNew", "before you change it"]),
-        ({"changed_at": "2199-01-01T00:00:00Z"}, "on", ["may not be in force yet"]),
+        (
+            {"changed_at": "2199-01-01T00:00:00Z"},
+            "on",
+            ["may not be in force yet", "2199-01-01 00:00 UTC"],
+        ),
+        ({"changed_at": "2001-01-01T02:00:00+02:00"}, "on", ["changed last at 2001-01-01 00:00 UTC"]),
         ({"ews_allowed_app_ids": ("app-1", "app-2")}, "on", ["EwsAllowedAppIDs app-1, app-2"]),
-        ({"ews_allowed_app_ids": ()}, "on", ["EwsAllowedAppIDs empty; it has no part in the verdict"]),
+        ({"ews_allowed_app_ids": ()}, "on", ["EwsAllowedAppIDs empty; no part in the verdict"]),
+        ({}, "on", ["EwsAllowedAppIDs not told"]),
         ({"bookings_enabled": None}, "on", ["CIS 1.3.9 unknown", "BookingsEnabled not set"]),
         ({"bookings_enabled": False}, "on", ["CIS 1.3.9 pass"]),
         ({"bookings_enabled": True}, "on", ["CIS 1.3.9 fail"]),
@@ -51,8 +57,8 @@ async def test_every_bookings_setting_and_every_owa_policy_is_shown(start):
 
     unbroken = shown.text.replace("\n", "").replace(" ", "")
     assert [name for name in MEANINGS if name[:25] not in unbroken] == []
-    assert "OwaMailboxPolicy-Default yes True" in shown.words
-    assert "No shared Bookings no False contoso.com" in shown.words
+    assert "OwaMailboxPolicy-Default True True" in shown.words
+    assert "No shared Bookings False False contoso.com" in shown.words
 
 
 @pytest.mark.parametrize(

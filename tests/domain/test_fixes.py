@@ -6,12 +6,13 @@ from itertools import product
 
 import pytest
 
+from atlas.domain.findings import Finding
 from atlas.domain.fixes import FIXES, fix_for_user
 from atlas.domain.learned import Reason
-from atlas.domain.policy import AGENT, Cause, Scope, Verdict
+from atlas.domain.policy import AGENT, Cause, Obstacle, Scope, Verdict
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import UserRow
-from atlas.domain.users import LicensedUser, is_usable_state, why_not_licensed
+from atlas.domain.users import DELETED, LicensedUser, is_usable_state, why_not_licensed
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BASE = "https://outlook.office.com"
@@ -24,8 +25,8 @@ def row(status, verdict=None, cause=None, scope=None, **more):
     return UserRow(user, Status(status), NOW, policy_verdict=verdict, policy_cause=cause, policy_scope=scope, **more)
 
 
-def off(cause, scope, *entries, status="switchedOff"):
-    return row(status, Verdict.OFF, cause, scope, policy_entries=entries)
+def off(cause, scope, *entries, status="switchedOff", **more):
+    return row(status, Verdict.OFF, cause, scope, policy_entries=entries, **more)
 
 
 BLOCK, ALLOW, EWS = Cause.BLOCK_LIST, Cause.ALLOW_LIST, Cause.EWS_DISABLED
@@ -79,6 +80,31 @@ QUOTED = "'o''hara@contoso.com'"
             ["a policy forbids it", "Remove="],
             ["/bookwithme/"],
         ),
+        (
+            off(ALLOW, MAILBOX, status="noPublicTypes", url=f"{BASE}/x"),
+            ["meeting type public", "a policy forbids it", "@{Add="],
+            [],
+        ),
+        (
+            off(BLOCK, ORGANIZATION, AGENT, policy_further=(Obstacle(MAILBOX, EWS), Obstacle(MAILBOX, ALLOW))),
+            [
+                "Set-OrganizationConfig -EwsBlockList",
+                "That is not all",
+                f"Set-CASMailbox -Identity {QUOTED} -EwsEnabled $true",
+                f"Set-CASMailbox -Identity {QUOTED} -EwsAllowList @{{Add='{AGENT}'}}",
+            ],
+            ["not known"],
+        ),
+        (
+            off(BLOCK, ORGANIZATION, AGENT, policy_further=(Obstacle(MAILBOX, Cause.NOT_KNOWN),)),
+            ["Whether the mailbox allows it is not known"],
+            ["CASMailbox"],
+        ),
+        (
+            off(BLOCK, ORGANIZATION, AGENT, findings=(Finding.POLICY_CONFLICT,)),
+            ["no document says whether a mailbox"],
+            [],
+        ),
         (row("noCapability", *ON), ["take Microsoft Bookings out", "wait"], ["Set-"]),
         (row("noMailbox", *NOT_ASKED), ["mailbox in Exchange Online", "on premises"], ["Set-", "ManageAsApp"]),
         (row("signInRequired", *ON, url=f"{BASE}/x"), ["Nothing, if", "BookingsAuthEnabled $false"], ["ask the owner"]),
@@ -88,6 +114,7 @@ QUOTED = "'o''hara@contoso.com'"
         (row("unknown", reason="refused: 403"), ["atlas doctor"], ["later"]),
         (row("unknown", reason="notUnderstood"), ["browser", "atlas doctor --calibrate"], ["later"]),
         (row("notLicensed", reason=why_not_licensed("Suspended")), ["licence", "Suspended", "paid"], ["Set-"]),
+        (row("gone", reason=DELETED), ["restored for 30 days"], ["licence", "Set-"]),
         (row("gone", reason=why_not_licensed(None)), ["licence", "Licenses and apps"], ["Set-"]),
     ],
 )
@@ -113,8 +140,8 @@ def test_whatever_a_row_holds_its_fix_is_a_few_lines_of_text(status):
         one = row(status, *(policy or ()), reason=reason, url=url)
         fix = fix_for_user(replace(one, policy_entries=(AGENT, "MicrosoftOWS*")), BASE)
 
-        assert fix is None or (fix.strip() == fix and len(fix.splitlines()) <= 10), one
-        assert fix is not None or status is Status.PUBLISHED
+        assert fix is None or (fix.strip() == fix and len(fix.splitlines()) <= 12), one
+        assert (fix is None) == (status is Status.PUBLISHED and one.policy_verdict is not Verdict.OFF), one
 
 
 def test_every_status_has_a_fix():
