@@ -1,0 +1,151 @@
+"""``GET /api/policy`` of a running app, what ``atlas doctor --app`` reads of it, and the same by the commands."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.azurite import Azurite
+from local.simulator import Fault
+from local.simulator.policy import AGENT
+from tests.e2e.deployment import deployed, tenant_of
+from tests.e2e.test_command_line import run
+
+FREE = {
+    "ews_policy": None,
+    "ews_allow_list": None,
+    "ews_block_list": None,
+    "ews_enabled": None,
+    "ews_allowed_app_ids": None,
+    "changed_at": None,
+    "bookings_enabled": True,
+}
+BLOCKED = {"ews_policy": "EnforceBlockList", "ews_block_list": ["MicrosoftOWS*", "Other"]}
+CASES: tuple[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]], ...] = (
+    ({}, {"verdict": "on", "value": None, "cis139": "fail", "ewsAllowedAppIds": None}, ()),
+    (
+        BLOCKED,
+        {"verdict": "off", "setting": "EwsApplicationAccessPolicy", "value": "EnforceBlockList"},
+        ("MicrosoftOWS*", "stands for other apps too", "no document says whether a mailbox"),
+    ),
+    ({"ews_policy": "EnforceAllowList"}, {"verdict": "off"}, (f"-EwsAllowList @{{Add='{AGENT}'}}",)),
+    ({"ews_block_list": [AGENT]}, {"verdict": "on"}, ("whether it counts is an open question", "older article")),
+    (
+        {"ews_enabled": False},
+        {"verdict": "ewsDisabled", "setting": "EwsEnabled", "value": False},
+        ("EwsEnabled $true",),
+    ),
+    ({"ews_policy": "EnforceNew"}, {"verdict": "unknown", "value": "EnforceNew"}, ("before you change it",)),
+    ({"ews_allowed_app_ids": ["app-1"]}, {"verdict": "on", "ewsAllowedAppIds": ["app-1"]}, ()),
+    ({"changed_at": "2199-01-01T00:00:00Z"}, {"verdict": "on"}, ("may not be in force yet",)),
+    ({"changed_at": "2001-01-01T00:00:00Z"}, {"verdict": "on"}, ("changed last at 2001-01-01 00:00 UTC",)),
+    ({"ews_allowed_app_ids": []}, {"verdict": "on", "ewsAllowedAppIds": []}, ()),
+    ({"bookings_enabled": False}, {"cis139": "pass"}, ()),
+    ({"bookings_enabled": None}, {"cis139": "unknown"}, ()),
+)
+FAULTS: tuple[tuple[Fault, dict[str, Any], str], ...] = (
+    (Fault("exchange.Get-OwaMailboxPolicy", status=403, times=None), {"verdict": "on", "owaPolicies": None}, "nothing"),
+    (
+        Fault("exchange", status=403, times=None),
+        {"verdict": "unknown", "bookings": None, "owaPolicies": None},
+        "refused",
+    ),
+    (Fault("exchange", status=401, times=None), {"verdict": "unknown", "setting": None, "value": None}, "refused"),
+    (Fault("exchange.Get-OrganizationConfig", status=503, times=None), {"verdict": "unknown"}, "unreachable"),
+    (Fault("exchange.Get-OrganizationConfig", status=429, times=None, retry_after="60"), {}, "throttled"),
+    (Fault("exchange.Get-OrganizationConfig", status=200, times=None, body="{}"), {}, "notUnderstood"),
+)
+
+
+async def test_the_organisations_policy_is_told_in_every_state(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=2) as tenant, deployed(tenant, azurite) as product:
+        for organization, members, words in CASES:
+            tenant.behave(organization={**FREE, **organization})
+            answer = await product.http.get("/api/policy")
+
+            document = answer.json()
+            assert answer.status_code == 200
+            assert {name: document[name] for name in members} == members, organization
+            text = json.dumps(document)
+            assert [one for one in words if one not in text] == [], organization
+            assert ("may not be in force" in document["reason"]) is ("may not be in force yet" in words)
+            assert document["bookings"]["BookingsEnabled"] == {**FREE, **organization}["bookings_enabled"]
+            assert len(document["bookings"]) >= 14
+            assert document["fix"].splitlines()[1].startswith("    ")
+        assert [policy["isDefault"] for policy in document["owaPolicies"]] == [True, False]
+
+        tenant.behave(organization=FREE)
+        for fault, members, reason in FAULTS:
+            tenant.add_fault(fault)
+            answer = await product.http.get("/api/policy")
+            tenant.clear_faults()
+
+            document = answer.json()
+            assert answer.status_code == 200
+            assert {name: document[name] for name in members} == members, fault
+            assert document["cis139"] == "unknown"
+            assert reason in document["reason"], fault
+            assert document["verdict"] == "on" or "Exchange.ManageAsApp" in document["fix"]
+
+        odd = await product.http.get("/api/policy", params={"fresh": "true"})
+        posted = await product.http.post("/api/policy")
+        metrics = tenant.metrics()
+
+    assert (odd.status_code, odd.json()["code"]) == (400, "invalidParameter")
+    assert (posted.status_code, posted.json()["code"]) == (405, "methodNotAllowed")
+    assert metrics["writes"] == []
+
+
+@pytest.mark.parametrize(
+    ("role", "settings", "status", "code"),
+    [(None, {}, "degraded", 1), (None, {"EXCHANGE_EVIDENCE": "false"}, "healthy", 0)],
+    ids=["refused", "not asked"],
+)
+async def test_an_app_without_exchange_still_answers_and_says_how_it_is(
+    tmp_path: Path, azurite: Azurite, role: str | None, settings: dict[str, str], status: str, code: int
+) -> None:
+    async with tenant_of(tmp_path, users=2) as tenant, deployed(tenant, azurite, **settings) as product:
+        tenant.behave(exchange={"role": role})
+        policy = (await product.http.get("/api/policy")).json()
+        shown = await asyncio.to_thread(run, "doctor", "--app", product.host.url)
+        asked = tenant.metrics()["services"]
+
+    assert (policy["verdict"], policy["cis139"], policy["bookings"]) == ("unknown", "unknown", None)
+    assert ("EXCHANGE_EVIDENCE" in policy["reason"]) is ("exchange" not in asked)
+    assert (shown.returncode, f"app        {status}" in shown.stdout) == (code, True), shown.stdout + shown.stderr
+    assert ("New-RoleGroup" in shown.stdout) is (code == 1)
+    assert shown.stderr == ""
+
+
+async def test_the_commands_are_those_of_the_contract(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=4) as tenant:
+        settings = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string}
+        user = next(user for user in tenant.users() if user["expected"]["status"] == "published")
+        without = next(user for user in tenant.users() if user["expected"]["status"] == "notLicensed")
+        questions: dict[tuple[str, ...], int] = {
+            ("user", user["upn"]): 0,
+            ("user", without["upn"]): 1,
+            ("user", "nobody@contoso.com"): 1,
+            ("user", "nonsense"): 2,
+            ("policy",): 0,
+            ("doctor",): 0,
+            ("doctor", "--app", "nonsense"): 2,
+            ("doctor", "--calibrate", user["upn"], "nonsense"): 2,
+            ("doctor", "--calibrate", user["upn"]): 2,
+            ("doctor", "--calibrate", "a@b.c", "d@e.f", "--app", "https://atlas.example"): 2,
+        }
+        shown = [await asyncio.to_thread(run, *arguments, **settings) for arguments in questions]
+        unset = [
+            await asyncio.to_thread(run, *arguments) for arguments in (("policy",), ("user", "a@b.c"), ("doctor",))
+        ]
+
+    assert [one.returncode for one in shown] == list(questions.values())
+    assert "published: " in shown[0].stdout
+    assert "can be read" in shown[5].stdout
+    for one in (*shown, *unset):
+        assert "Traceback" not in one.stderr
+        assert azurite.connection_string not in one.stdout + one.stderr
+    assert {one.returncode for one in unset} == {2}
+    assert all("TENANT_ID is missing; it should be a GUID" in one.stderr for one in unset)
