@@ -7,7 +7,7 @@ from atlas.domain.availability import AvailabilityItem, Slot
 from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
 from atlas.domain.changes import Change, ChangeKind
 from atlas.domain.findings import Finding
-from atlas.domain.policy import AGENT, Cause, Scope, Verdict, ews_scope, judge_organization
+from atlas.domain.policy import AGENT, Cause, Obstacle, Scope, Verdict, ews_scope, judge_organization
 from atlas.domain.scans import Scan, ScanState
 from atlas.domain.shared_bookings import Benchmark, OwaPolicy
 from atlas.domain.statuses import Status
@@ -47,6 +47,7 @@ ROW = UserRow(
     policy_cause=Cause.NOTHING,
     policy_scope=Scope.MAILBOX,
     policy_entries=(AGENT,),
+    policy_further=(Obstacle(Scope.MAILBOX, Cause.BLOCK_LIST, (AGENT,)),),
     findings=(Finding.NOTHING_BOOKABLE,),
     last_known_status=Status.PUBLISHED,
     last_known_at=NOW,
