@@ -8,10 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
-from rich.console import Console
 
-from atlas.commands.printing import show
-from atlas.domain.texts import printable
+from atlas.commands.printing import complain, show
 from atlas.microsoft365.connections import trusted_authorities
 from atlas.report.screens import health_screen
 from atlas.settings import LOOPBACK
@@ -44,16 +42,15 @@ class NoAnswer(Exception):
 
 async def ask_app(address: str, environment: Mapping[str, str]) -> int:
     """Show what the app says; 1 unless it is healthy, 2 for an address that is none. No key is sent."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     parts = _parts(address)
     if parts is None:
-        errors.print("--app should be the https:// address of a deployed app (http:// on this machine only).")
+        complain("--app should be the https:// address of a deployed app (http:// on this machine only).")
         return WRONG_ARGUMENT
     url = f"{parts.scheme}://{parts.netloc}/api/health"
     try:
         health = await _health(url, environment)
     except NoAnswer as problem:
-        errors.print(printable(f"{url} did not tell how the app is: {problem}"), markup=False)
+        complain(f"{url} did not tell how the app is: {problem}")
         return 1
     show(health_screen(health.model_dump()))
     works = health.status == "healthy" and all(check.ok is not False for check in health.checks.values())

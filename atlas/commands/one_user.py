@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from rich.console import Console
-
 from atlas import wiring
 from atlas.commands import printing
 from atlas.domain.page_urls import NotAPageUrl
@@ -21,19 +19,18 @@ HAS_A_PAGE = frozenset({Status.PUBLISHED, Status.NO_PUBLIC_TYPES})
 
 async def show(who: str, environment: Mapping[str, str]) -> int:
     """Show one screen about this user; 1 if there is no page that answers, or no such user."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = Settings.load(environment, needs_storage=False)
     async with wiring.open_services(settings, _now) as (services, _):
         try:
             seen = await see(services, parse_subject(who))
         except (NotAPageUrl, NotASubject) as wrong:
-            errors.print(f"{who!r} names nobody: {wrong}", markup=False)
+            printing.complain(f"{who!r} names nobody: {wrong}")
             return WRONG_ARGUMENT
         except NoSuchUser as nobody:
-            errors.print(f"{who}: {nobody}.", markup=False)
+            printing.complain(f"{who}: {nobody}.")
             return 1
         except TenantFailure as failure:
-            errors.print(f"The directory could not be asked for {who}: {failure.unknown()}", markup=False)
+            printing.complain(f"The directory could not be asked for {who}: {failure.unknown()}")
             return 1
     printing.show(user_screen(seen, settings.bookings_url))
     return 0 if seen.row.status in HAS_A_PAGE or seen.row.url else 1
