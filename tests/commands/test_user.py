@@ -168,3 +168,15 @@ async def test_a_name_moves_no_cursor_and_hides_nothing(start):
     assert {sign for sign in shown.text if not sign.isprintable()} == {"\n"}
     assert "[bold]V[/bold]" in shown.text
     assert [line for line in shown.text.splitlines() if line.strip().startswith("status published")] == []
+
+
+async def test_a_failure_moves_no_cursor(start):
+    commands = await start(users=1)
+    body = json.dumps({"error": {"code": "Odd\x1b[2J", "message": "x"}})
+    commands.tenant.add_fault(Fault("graph.user", status=404, times=None, body=body))
+
+    shown = await commands.user("ad\x1b[2Jele@contoso.com")
+
+    assert shown.code == 1
+    assert "Odd" in shown.errors
+    assert {sign for sign in shown.errors if not sign.isprintable()} == {"\n"}

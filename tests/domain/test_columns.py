@@ -11,6 +11,7 @@ from atlas.domain.changes import Change, ChangeKind
 from atlas.domain.findings import Finding
 from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import Mailbox, NoMailbox
+from atlas.domain.policy import Cause, Obstacle, Scope, Verdict
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
@@ -47,6 +48,15 @@ ROWS = st.builds(
     url=st.none() | st.text(min_size=1, max_size=30),
     meeting_types=st.none() | TYPES,
     bookable=st.none() | st.booleans(),
+    policy_verdict=st.none() | st.sampled_from(Verdict),
+    policy_reason=st.none() | TEXTS,
+    policy_cause=st.none() | st.sampled_from(Cause),
+    policy_scope=st.none() | st.sampled_from(Scope),
+    policy_entries=st.lists(TEXTS, max_size=3).map(tuple),
+    policy_further=st.lists(
+        st.builds(Obstacle, st.sampled_from(Scope), st.sampled_from(Cause), st.lists(TEXTS, max_size=2).map(tuple)),
+        max_size=3,
+    ).map(tuple),
     findings=st.sets(st.sampled_from(Finding)).map(lambda found: tuple(sorted(found))),
     last_known_status=st.none() | st.sampled_from(Status),
     last_known_at=st.none() | MOMENTS,

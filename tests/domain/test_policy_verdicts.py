@@ -1,5 +1,6 @@
 """The truth table of contracts, section 4.3, and whatever else the settings may be: always a verdict with a reason."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas.domain.payloads import Ews
 from atlas.domain.policy import (
     AGENT,
     IN_FORCE_AFTER,
     Access,
     Cause,
+    EwsScope,
     OpenQuestion,
     Scope,
     Verdict,
@@ -20,6 +23,7 @@ from atlas.domain.policy import (
     judge_organization,
     judge_policy,
 )
+from tests.domain.moments import MOMENTS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ALLOW, BLOCK = "EnforceAllowList", "EnforceBlockList"
@@ -197,6 +201,39 @@ def test_whatever_the_settings_are_there_is_a_verdict_with_a_reason_and_none_is_
         assert judged.setting in judged.reason
 
 
+@given(SETTINGS, SETTINGS)
+def test_what_stands_behind_the_decision_is_told_in_order_and_is_all_there_is(organization, mailbox):
+    ours, theirs = (
+        settings and ews_scope(*settings[:3], ews_enabled=settings[3]) for settings in (organization, mailbox)
+    )
+    judged = judge_policy(ours, theirs)
+    told = [(judged.scope, judged.cause), *((one.scope, one.cause) for one in judged.further)]
+
+    left = []
+    while judged.verdict is not Verdict.ON:
+        left.append((judged.scope, judged.cause))
+        ours, theirs = without(judged, ours, theirs)
+        judged = judge_policy(ours, theirs)
+    assert told == (left or [(Scope.ORGANIZATION, Cause.NOTHING)])
+
+
+def without(judged, ours, theirs):
+    """The two scopes once what decides is out of the way."""
+    settings = (ours if judged.scope is Scope.ORGANIZATION else theirs) or EwsScope(Access.ALLOW)
+    if judged.cause is Cause.EWS_DISABLED:
+        mended = replace(settings, ews_enabled=True)
+    else:
+        mended = replace(settings, access=Access.ALLOW)
+    return (mended, theirs) if judged.scope is Scope.ORGANIZATION else (ours, mended)
+
+
+@given(SETTINGS.filter(bool), st.none() | MOMENTS)
+def test_the_settings_of_the_organisation_travel_to_a_probe_and_mean_the_same(settings, changed_at):
+    scope = ews_scope(*settings[:3], ews_enabled=settings[3], changed_at=changed_at)
+
+    assert Ews.from_dict(json.loads(json.dumps(Ews.of(scope).to_dict()))).scope() == scope
+
+
 @given(SETTINGS)
 def test_the_organisation_is_judged_for_a_mailbox_without_settings_and_a_mailbox_for_itself(settings):
     judged = settings and ews_scope(*settings[:3], ews_enabled=settings[3])
@@ -247,10 +284,12 @@ def test_only_open_questions_that_bear_on_the_settings_are_asked(organization, m
     assert judge_policy(organization, mailbox).questions == (*asked, OpenQuestion.END_OF_EWS)
 
 
-@given(st.text(min_size=1).filter(lambda text: text.strip()), st.lists(st.text(), max_size=30))
-def test_what_is_kept_of_strange_settings_is_bounded(policy, entries):
-    kept = ews_scope(policy * 50, [entry + "*" * 300 for entry in entries], None, ews_enabled=None)
+@given(st.text(min_size=1).filter(str.strip), st.lists(st.integers(0, 600), max_size=90))
+def test_what_is_kept_of_strange_settings_is_bounded_and_means_the_same(policy, lengths):
+    entries = ["*" * length + AGENT for length in lengths]
+    kept = ews_scope("EnforceBlockList", None, entries, ews_enabled=None)
 
-    assert len(kept.policy or "") <= 100
-    assert len(kept.entries) <= 5
-    assert all(len(entry) <= 100 for entry in kept.entries)
+    assert kept.access is (Access.BLOCK if entries else Access.ALLOW)
+    assert sum(map(len, kept.entries)) <= 12_000
+    assert set(kept.entries) <= set(entries)
+    assert len(ews_scope(policy * 500, None, None, ews_enabled=None).policy or "") <= 100
