@@ -4,6 +4,7 @@ The product itself changes nothing in a tenant.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from atlas.domain.findings import Finding
 from atlas.domain.policy import Cause, EwsScope, OpenQuestion, PolicyVerdict, Scope, Verdict, judge_mailbox
@@ -48,6 +49,7 @@ LET_VISITORS_IN = (
     + "\nTo ask them to sign in again, the same with $true."
 )
 LOOK_BY_HAND = "Open the page with a browser: the service answered in a way that the app does not understand."
+MAYBE_EWS = "If Bookings is then still not there, EwsEnabled may be why; Microsoft's documents disagree."
 ORGANIZATION_FIRST = "While the organisation forbids it, a mailbox's settings change nothing, as far as is known."
 RESTORE = "Nothing. A deleted user can be restored for 30 days: Entra admin centre, Users, Deleted users."
 
@@ -61,7 +63,9 @@ def fix_for_user(row: UserRow, bookings_url: str) -> str | None:
     if row.policy_verdict is not Verdict.OFF or (row.status is not Status.PUBLISHED and not row.url):
         return fix
     doubt = "The page is there, though a policy forbids it: a new policy takes some hours. To make the two agree:"
-    return "\n".join((*([fix] if fix else []), doubt, _policy(row)))
+    # A page that is there tells that EwsEnabled does not stop it.
+    further = tuple(obstacle for obstacle in row.policy_further if obstacle.cause is not Cause.EWS_DISABLED)
+    return "\n".join((*([fix] if fix else []), doubt, _policy(replace(row, policy_further=further))))
 
 
 def fix_for_organization(verdict: PolicyVerdict) -> str:
@@ -171,7 +175,8 @@ def _switches(upn: str, verdict: PolicyVerdict) -> str:
             lines.append(f"Whether {obstacle.scope.told} allows it is not known.")
         else:
             next_one = PolicyVerdict(Verdict.OFF, obstacle.cause, obstacle.scope, "", entries=obstacle.entries)
-            lines += ["That is not all. Then also:", _switch(upn, next_one)]
+            then = MAYBE_EWS if obstacle.cause is Cause.EWS_DISABLED else "That is not all. Then also:"
+            lines += [then, _switch(upn, next_one)]
     return "\n".join(lines)
 
 

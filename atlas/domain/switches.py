@@ -18,6 +18,7 @@ ORGANIZATION = "Set-OrganizationConfig"
 LOOK_AT = "Format-List EwsEnabled,EwsApplicationAccessPolicy,Ews*List"
 
 
+ABOUT_EWS_OF_MAILBOX = "This concerns every app that uses EWS with this mailbox."
 ABOUT_EWS = (
     "This concerns every app that uses EWS. With True in the organisation, EwsAllowedAppIDs counts: only the apps on "
     "it use EWS, and Microsoft's documents disagree on what an empty one means."
@@ -46,7 +47,8 @@ def switch_of(command: str, verdict: PolicyVerdict) -> Switch | None:
         case Cause.BLOCK_LIST, _:
             return Switch(f"{block} @{{Remove={entries}}}", f"{block} @{{Add={entries}}}", warning)
         case Cause.EWS_DISABLED, _:
-            return Switch(f"{command} -EwsEnabled $true", f"{command} -EwsEnabled $false", ABOUT_EWS, "EWS")
+            about = ABOUT_EWS if verdict.scope is Scope.ORGANIZATION else ABOUT_EWS_OF_MAILBOX
+            return Switch(f"{command} -EwsEnabled $true", f"{command} -EwsEnabled $false", about, "EWS")
         case Cause.NOTHING, "enforceallowlist":
             return Switch(f"{allow} @{{Add={entries}}}", f"{allow} @{{Remove={entries}}}", warning)
         case Cause.NOTHING, "enforceblocklist":

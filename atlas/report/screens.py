@@ -68,12 +68,14 @@ def user_screen(seen: Seen, bookings_url: str) -> Screen:
     screen: Screen = [_facts(facts)]
     if row.url:  # not in the table, which would break it in two
         screen += _titled("The page", row.url)
-    if fix := fix_for_user(row, bookings_url):
+    fix = fix_for_user(row, bookings_url)
+    if fix:
         screen += _titled("What would change it", fix)
     if switch := _switch(seen):
         screen += _titled("Turning it on and off", switch, "For the whole organisation: atlas policy")
     questions = policy.questions if policy else ()
-    bearing = [question for question in questions if question is not END_OF_EWS or _is_without_ews(policy)]
+    untold = [question for question in questions if question not in (fix or "")]
+    bearing = [question for question in untold if question is not END_OF_EWS or _is_without_ews(policy)]
     return screen + _titled("What Microsoft's documents leave open", *bearing)
 
 
