@@ -9,7 +9,7 @@ from local.simulator.mixes import EVERY
 from local.simulator.policy import AGENT
 from local.simulator.stories import Mailbox, Page, Plan
 
-LONGEST_SCREEN = 40
+WIDTH, LONGEST_SCREEN = 100, 40
 WITH_A_PAGE = {"published", "noPublicTypes"}
 ORGANIZATIONS = {
     "allows": {},
@@ -17,6 +17,7 @@ ORGANIZATIONS = {
     "allows by list": {"ews_policy": "EnforceAllowList", "ews_allow_list": (AGENT,)},
     "blocks, of no effect": {"ews_block_list": (AGENT,)},
     "without EWS": {"ews_enabled": False},
+    "blocks, without EWS": {"ews_policy": "EnforceBlockList", "ews_block_list": (AGENT,), "ews_enabled": False},
     "strange": {"ews_policy": "EnforceSomethingNew"},
     "sign-in": {"bookings_auth_enabled": True},
 }
@@ -39,6 +40,8 @@ async def test_every_kind_of_user_fits_on_one_screen_with_the_status_the_reason_
         pages = [line for line in shown.text.splitlines() if "/bookwithme/user/" in line]
         assert pages == ([f"{bookings_url}{expected['url_path']}"] if expected["url_path"] else []), shown.text
         assert all(finding in shown.words for finding in expected["findings"]), shown.text
+        paragraphs = [line for line in shown.text.splitlines() if len(line) > WIDTH and line[0] != " "]
+        assert len(paragraphs) == len(set(paragraphs)), shown.text
         if expected["status"] != "published":
             assert "What would change it" in shown.text, user
     assert commands.tenant.metrics()["writes"] == []

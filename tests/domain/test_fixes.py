@@ -89,11 +89,17 @@ QUOTED = "'o''hara@contoso.com'"
             off(BLOCK, ORGANIZATION, AGENT, policy_further=(Obstacle(MAILBOX, EWS), Obstacle(MAILBOX, ALLOW))),
             [
                 "Set-OrganizationConfig -EwsBlockList",
-                "That is not all",
+                "EwsEnabled may be why; Microsoft's documents disagree",
+                "That is not all. Then also:\nIn Exchange",
                 f"Set-CASMailbox -Identity {QUOTED} -EwsEnabled $true",
                 f"Set-CASMailbox -Identity {QUOTED} -EwsAllowList @{{Add='{AGENT}'}}",
             ],
             ["not known"],
+        ),
+        (
+            off(ALLOW, ORGANIZATION, status="published", policy_further=(Obstacle(ORGANIZATION, EWS),)),
+            ["a policy forbids it", "EwsAllowList"],
+            ["EwsEnabled"],
         ),
         (
             off(BLOCK, ORGANIZATION, AGENT, policy_further=(Obstacle(MAILBOX, Cause.NOT_KNOWN),)),
