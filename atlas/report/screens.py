@@ -189,7 +189,8 @@ def _advice(calibration: Calibration, markers: Iterable[str]) -> str:
         words = ", ".join(calibration.candidates)
         return (
             "The answer for the user without a page is a 500 that holds none of NOT_SET_UP_MARKERS. Add the word that "
-            f"says so:\n    NOT_SET_UP_MARKERS={present},<word>\nIt holds, and the answer of the page does not: {words}"
+            f"says so, and none that would pass:\n    NOT_SET_UP_MARKERS={present},<word>\n"
+            f"It holds, and the answer of the page does not: {words}"
         )
     return (
         "The answers are not told apart. Check that the first user has a page that answers in a browser without "
