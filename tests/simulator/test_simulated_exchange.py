@@ -182,7 +182,7 @@ async def test_the_organisation_has_336_keys_and_the_options_that_were_chosen(st
     assert record["EwsEnabled"] is None
     assert record["BookingsAuthEnabled"] is False
     assert "EwsAllowedAppIDs" not in plain
-    assert more["EwsAllowedAppIDs"] == ["a"]
+    assert more["EwsAllowedAppIDs"] == "a"
 
 
 async def test_mailbox_policies_are_told_by_get_casmailbox(start):
