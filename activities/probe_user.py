@@ -21,7 +21,7 @@ async def probe_user(order: dict) -> dict:
     probe = ProbeOrder.from_dict(order)
     try:
         tools = await wiring.tools()
-        with telemetry.span("probe_user", probe.scan_id):
+        with telemetry.span("probe_user", probe.scan_id, logs_failure=False):
             return (await probe_one(tools, probe)).to_dict()
     except Exception:
         log.exception("probe of user %d on page %d of %s failed", probe.index, probe.page, probe.scan_id)

@@ -22,7 +22,11 @@ blueprint = df.Blueprint()
 @blueprint.durable_client_input(client_name="client")
 async def start_scheduled_scan(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
     """Start a scan, unless one runs, and forget flows that ended longer ago than ``HISTORY_DAYS``."""
-    tools, flows = await wiring.tools(), DurableFlows(client)
-    scan = await start_scan(tools, flows, "timer", uuid4().hex[:8])
-    log.info("scan %s is %s", scan.scan_id, scan.state)
-    await flows.forget_before(tools.clock() - timedelta(days=tools.history_days))
+    try:
+        tools, flows = await wiring.tools(), DurableFlows(client)
+        scan = await start_scan(tools, flows, "timer", uuid4().hex[:8])
+        log.info("scan %s is %s", scan.scan_id, scan.state)
+        await flows.forget_before(tools.clock() - timedelta(days=tools.history_days))
+    except Exception:  # nobody waits for a timer: the log is where it is told
+        log.exception("the timer could not start a scan")
+        raise

@@ -34,6 +34,7 @@ LONGEST_FLUSH_MILLISECONDS = 5000
 
 log = logging.getLogger(LOGGER)
 log.setLevel(logging.INFO)
+failures = logging.getLogger(__name__)
 tracer = trace.get_tracer(LOGGER)
 
 
@@ -71,10 +72,11 @@ def tell(event: Event) -> None:
 
 
 @contextmanager
-def span(name: str, scan_id: str) -> Iterator[None]:
+def span(name: str, scan_id: str, *, logs_failure: bool = True) -> Iterator[None]:
     """A step of a scan. All steps of a scan are one trace, on whatever instance they run and however often.
 
-    The trace of the host's own invocation is linked to it.
+    The trace of the host's own invocation is linked to it. A step that fails is logged here, for a host that knows of
+    our sending logs no failure of a function.
     """
     invocation = trace.get_current_span().get_span_context()
     links = [Link(invocation)] if invocation.is_valid else []
@@ -91,6 +93,8 @@ def span(name: str, scan_id: str) -> Iterator[None]:
             yield
         except BaseException as error:
             step.set_status(StatusCode.ERROR, type(error).__name__)
+            if logs_failure and isinstance(error, Exception):
+                failures.exception("%s of scan %s failed", name, scan_id)
             raise
 
 
