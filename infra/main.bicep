@@ -6,7 +6,7 @@ import { ApiAccess, DurableBackend, InstanceMemory, SignIn, StorageSku } from 'm
 
 @description('Name of the environment, as azd knows it.')
 @minLength(1)
-@maxLength(64)
+@maxLength(58)
 param environmentName string
 
 @description('Azure region of every resource. It has to offer Flex Consumption with Python 3.13.')
@@ -44,8 +44,8 @@ param durableBackend DurableBackend = 'storage'
 @description('Memory of an instance, in MB.')
 param instanceMemoryMB InstanceMemory = 2048
 
-@description('The most instances there may be. Flex Consumption takes no limit below 40; PROBE_CONCURRENCY, not this, limits the calls to Bookings.')
-@minValue(40)
+@description('The most instances there may be. PROBE_CONCURRENCY, not this, limits the calls to Bookings.')
+@minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
@@ -54,7 +54,7 @@ param maximumInstanceCount int = 40
 @maxValue(20)
 param alwaysReadyDurable int = 0
 
-@description('Redundancy of the storage account.')
+@description('Redundancy of the storage account. Once it is made, a deployment cannot take it into zones or out of them.')
 param storageSku StorageSku = 'Standard_LRS'
 
 @description('SCAN_SCHEDULE: when a scan starts, six fields in UTC.')
@@ -98,8 +98,8 @@ param logRetentionDays int = 30
 @maxValue(1000)
 param dailyCapGB int = 1
 
-@description('Alert when no scan has finished for this long.')
-@minValue(1)
+@description('Alert when no scan has finished for this many hours; 0: no such alert, for a schedule that is rarer.')
+@minValue(0)
 @maxValue(47)
 param alertHoursWithoutScan int = 26
 
@@ -136,10 +136,20 @@ var thresholds = {
   failuresPerHour: alertFailuresPerHour
 }
 
+var readsAnotherTenant = signIn.kind == 'managedIdentity' && toLower(tenantId) != toLower(tenant().tenantId)
+var signsInAsNobody = signIn.kind != 'managedIdentity' && empty(signIn.clientId)
+var lacksTheApi = apiAccess == 'entra' && empty(apiClientId)
+var faults = concat(
+  readsAnotherTenant ? ['A managed identity gets tokens of its own tenant alone: to scan another, sign in as a registration (ATLAS_SIGN_IN).'] : [],
+  signsInAsNobody ? ['Which registration does the app sign in as (ATLAS_SIGN_IN_CLIENT_ID)?'] : [],
+  lacksTheApi ? ['Which registration has the API (ATLAS_API_CLIENT_ID)?'] : []
+)
+
+// Everything is in this group, so what could not work ends here, before anything is made.
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: empty(resourceGroupName) ? 'rg-${environmentName}' : resourceGroupName
   location: location
-  tags: tags
+  tags: empty(faults) ? tags : fail(join(faults, ' '))
 }
 
 module identity 'modules/identity.bicep' = {
@@ -156,6 +166,7 @@ module observability 'modules/observability.bicep' = {
   params: {
     workspaceName: 'log-atlas-${token}'
     applicationInsightsName: 'appi-atlas-${token}'
+    transformationName: 'dcr-atlas-${token}'
     location: location
     tags: tags
     retentionDays: logRetentionDays

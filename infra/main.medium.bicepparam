@@ -1,4 +1,4 @@
-// Up to 10,000 users: one instance is always ready for flows, and storage spans zones.
+// Up to 10,000 users: more calls at once, and logs for longer.
 // Values that differ from one deployment to another come from the environment, where `azd env set` puts them.
 using 'main.bicep'
 
@@ -15,7 +15,7 @@ param signIn = {
 
 param apiAccess = readEnvironmentVariable('ATLAS_API_ACCESS', 'key')
 param apiClientId = readEnvironmentVariable('ATLAS_API_CLIENT_ID', '')
-param apiAllowedApplications = filter(split(readEnvironmentVariable('ATLAS_API_ALLOWED_APPLICATIONS', ''), ','), id => !empty(id))
+param apiAllowedApplications = filter(map(split(readEnvironmentVariable('ATLAS_API_ALLOWED_APPLICATIONS', ''), ','), id => trim(id)), id => !empty(id))
 
 param scanSchedule = readEnvironmentVariable('ATLAS_SCAN_SCHEDULE', '0 0 3 * * *')
 param probeAvailability = bool(readEnvironmentVariable('ATLAS_PROBE_AVAILABILITY', 'true'))
@@ -27,19 +27,19 @@ param historyDays = int(readEnvironmentVariable('ATLAS_HISTORY_DAYS', '30'))
 param privateNetworking = bool(readEnvironmentVariable('ATLAS_PRIVATE_NETWORKING', 'false'))
 param deleteLock = bool(readEnvironmentVariable('ATLAS_DELETE_LOCK', 'false'))
 
-param alertEmails = filter(split(readEnvironmentVariable('ATLAS_ALERT_EMAIL', ''), ','), address => !empty(address))
+param alertEmails = filter(map(split(readEnvironmentVariable('ATLAS_ALERT_EMAIL', ''), ','), address => trim(address)), address => !empty(address))
 param alertHoursWithoutScan = int(readEnvironmentVariable('ATLAS_ALERT_HOURS_WITHOUT_SCAN', '26'))
 param alertUnknownPercent = int(readEnvironmentVariable('ATLAS_ALERT_UNKNOWN_PERCENT', '5'))
 param alertThrottledPercent = int(readEnvironmentVariable('ATLAS_ALERT_THROTTLED_PERCENT', '10'))
 param alertFailuresPerHour = int(readEnvironmentVariable('ATLAS_ALERT_FAILURES_PER_HOUR', '10'))
 
+param storageSku = readEnvironmentVariable('ATLAS_STORAGE_SKU', 'Standard_LRS')
+param alwaysReadyDurable = int(readEnvironmentVariable('ATLAS_ALWAYS_READY', '0'))
 param durableBackend = readEnvironmentVariable('ATLAS_DURABLE_BACKEND', 'storage')
 param probeConcurrency = int(readEnvironmentVariable('ATLAS_PROBE_CONCURRENCY', '8'))
 
 // The size.
 param instanceMemoryMB = 2048
 param maximumInstanceCount = 40
-param alwaysReadyDurable = 1
-param storageSku = 'Standard_ZRS'
-param logRetentionDays = 90
-param dailyCapGB = 5
+param logRetentionDays = int(readEnvironmentVariable('ATLAS_LOG_RETENTION_DAYS', '90'))
+param dailyCapGB = int(readEnvironmentVariable('ATLAS_DAILY_CAP_GB', '5'))

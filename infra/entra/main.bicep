@@ -7,7 +7,7 @@ extension microsoftGraphV1
 
 @description('Name of the environment, as azd knows it; the registration is found again by it.')
 @minLength(1)
-@maxLength(64)
+@maxLength(58)
 param environmentName string
 
 @description('Who may call the routes; the API is registered only where tokens are asked for.')
@@ -27,6 +27,9 @@ param signInKind string = 'managedIdentity'
 
 @description('Object id of the identity of the app; empty until there is one.')
 param identityPrincipalId string = ''
+
+@description('Whether the identity may read Exchange: mailboxes and policies.')
+param readExchange bool = true
 
 @description('Whether the identity may read shared Bookings pages.')
 param readSharedBookings bool = false
@@ -67,7 +70,7 @@ var appRoles = [
   }
 ]
 var graphRoles = union(identityIsTheSignIn ? ['User.Read.All'] : [], identityIsTheSignIn && readSharedBookings ? ['Bookings.Read.All'] : [], identityIsTheSignIn && readBookingsAudit ? ['AuditLogsQuery-Exchange.Read.All'] : [])
-var exchangeRoles = identityIsTheSignIn ? ['Exchange.ManageAsApp'] : []
+var exchangeRoles = identityIsTheSignIn && readExchange ? ['Exchange.ManageAsApp'] : []
 
 // The address of the API holds its client id, which exists only once the registration does: so it is written twice.
 resource registration 'Microsoft.Graph/applications@v1.0' = if (byToken) {

@@ -29,6 +29,7 @@ param thresholds AlertThresholds
 var rules = [
   {
     name: 'no-scan'
+    enabled: thresholds.hoursWithoutScan > 0
     title: 'No scan has finished'
     // Asked of the logs, not of the app: its timer may have stopped while its routes go on.
     says: 'No scan has finished for ${thresholds.hoursWithoutScan} hours. docs/operate.md#alert-no-scan says what to do.'
@@ -40,6 +41,7 @@ var rules = [
   }
   {
     name: 'scan-failed'
+    enabled: true
     title: 'The last scan failed'
     says: 'The last scan ended as failed. docs/operate.md#alert-scan-failed says what to do.'
     severity: 2
@@ -50,6 +52,7 @@ var rules = [
   }
   {
     name: 'unknown'
+    enabled: true
     title: 'The last scan could not learn enough'
     says: 'More than ${thresholds.unknownPercent} percent of the users are unknown after the last scan. docs/operate.md#alert-unknown says what to do.'
     severity: 2
@@ -60,6 +63,7 @@ var rules = [
   }
   {
     name: 'throttled'
+    enabled: true
     title: 'Bookings slows the scan down'
     says: 'Bookings held up more than ${thresholds.throttledPercent} percent of the last scan\'s probes. docs/operate.md#alert-throttled says what to do.'
     severity: 3
@@ -70,8 +74,9 @@ var rules = [
   }
   {
     name: 'failures'
+    enabled: true
     title: 'Functions fail'
-    says: 'More than ${thresholds.failuresPerHour} functions or requests failed within an hour. docs/operate.md#alert-failures says what to do.'
+    says: 'More than ${thresholds.failuresPerHour} steps, functions or requests failed within an hour. docs/operate.md#alert-failures says what to do.'
     severity: 2
     every: 'PT15M'
     over: 'PT1H'
@@ -80,6 +85,7 @@ var rules = [
   }
   {
     name: 'daily-cap'
+    enabled: true
     title: 'Logs are being lost'
     says: 'The workspace reached its daily cap: no log is taken in until it is reset, so other alerts see nothing. docs/operate.md#alert-daily-cap says what to do.'
     severity: 2
@@ -120,7 +126,7 @@ resource queryRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       displayName: 'Bookings Atlas: ${rule.title}'
       description: rule.says
       severity: rule.severity
-      enabled: true
+      enabled: rule.enabled
       scopes: [
         workspaceId
       ]

@@ -236,21 +236,15 @@ resource easyAuth 'Microsoft.Web/sites/config@2024-11-01' = {
   ]
 }
 
-resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+// Who was refused a token's way in. What the host says is in Application Insights, and Azure keeps the platform's figures.
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (byToken) {
   name: 'to-workspace'
   scope: app
   properties: {
     workspaceId: workspaceId
-    // What the host says is in Application Insights already; this is who was refused, and the platform's own figures.
     logs: [
       {
         category: 'AppServiceAuthenticationLogs'
-        enabled: true
-      }
-    ]
-    metrics: [
-      {
-        category: 'AllMetrics'
         enabled: true
       }
     ]

@@ -1,4 +1,4 @@
-// Where logs go, how long they stay, and how many are taken in a day.
+// Where logs go, how long they stay, how many are taken in a day, and that they name nobody.
 import { Tags } from 'types.bicep'
 
 @description('Name of the Log Analytics workspace.')
@@ -6,6 +6,9 @@ param workspaceName string
 
 @description('Name of the Application Insights component.')
 param applicationInsightsName string
+
+@description('Name of the rule that masks who was looked up.')
+param transformationName string
 
 @description('Azure region.')
 param location string
@@ -24,21 +27,55 @@ param principalId string
 
 var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
-  name: workspaceName
+module workspace 'workspace.bicep' = {
+  params: {
+    name: workspaceName
+    location: location
+    tags: tags
+    retentionDays: retentionDays
+    dailyCapGB: dailyCapGB
+  }
+}
+
+// The host tells the address of each request, and an address may name the user who was looked up. What comes after
+// `/users/` is masked before it is kept, and what comes after `?` is dropped.
+resource transformation 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
+  name: transformationName
   location: location
   tags: tags
+  kind: 'WorkspaceTransforms'
   properties: {
-    sku: {
-      name: 'PerGB2018'
+    destinations: {
+      logAnalytics: [
+        {
+          name: 'workspace'
+          workspaceResourceId: workspace.outputs.id
+        }
+      ]
     }
-    retentionInDays: retentionDays
-    workspaceCapping: {
-      dailyQuotaGb: dailyCapGB
-    }
-    features: {
-      disableLocalAuth: true
-    }
+    dataFlows: [
+      {
+        streams: [
+          'Microsoft-Table-AppRequests'
+        ]
+        destinations: [
+          'workspace'
+        ]
+        // Azure Monitor takes it on one line.
+        transformKql: replace(loadTextContent('without-people.kql'), '\n', ' ')
+      }
+    ]
+  }
+}
+
+module workspaceOfTransformed 'workspace.bicep' = {
+  params: {
+    name: workspace.outputs.name
+    location: location
+    tags: tags
+    retentionDays: retentionDays
+    dailyCapGB: dailyCapGB
+    transformationId: transformation.id
   }
 }
 
@@ -49,7 +86,7 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   kind: 'web'
   properties: {
     Application_Type: 'web'
-    WorkspaceResourceId: workspace.id
+    WorkspaceResourceId: workspaceOfTransformed.outputs.id
     // Telemetry comes from an identity, so the connection string opens nothing.
     DisableLocalAuth: true
   }
@@ -66,10 +103,10 @@ resource grant 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 @description('Id of the workspace.')
-output workspaceId string = workspace.id
+output workspaceId string = workspaceOfTransformed.outputs.id
 
 @description('Name of the workspace.')
-output workspaceName string = workspace.name
+output workspaceName string = workspaceOfTransformed.outputs.name
 
 @description('Id of the component.')
 output applicationInsightsId string = applicationInsights.id

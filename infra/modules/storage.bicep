@@ -105,6 +105,8 @@ resource grants 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
+// Of blobs, what was deleted, for that can be taken back. Reads and writes are the host's own, thousands an hour. Tables
+// and queues have no log: all their callers are the one identity of the app, and keys of rows hold names of people.
 resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: blobs
@@ -112,50 +114,7 @@ resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
     workspaceId: workspaceId
     logs: [
       {
-        // Reads and writes are the host's own, thousands an hour: locks that it keeps renewing.
         category: 'StorageDelete'
-        enabled: true
-      }
-    ]
-    metrics: [
-      {
-        category: 'Transaction'
-        enabled: true
-      }
-    ]
-  }
-}
-
-resource queueLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'to-workspace'
-  scope: queues
-  properties: {
-    workspaceId: workspaceId
-    // Queues hold messages of flows for seconds: how many, and how fast, is all there is to know.
-    metrics: [
-      {
-        category: 'Transaction'
-        enabled: true
-      }
-    ]
-  }
-}
-
-resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'to-workspace'
-  scope: tables
-  properties: {
-    workspaceId: workspaceId
-    // The rows are about people: who read, wrote or deleted them has to be answerable.
-    logs: [
-      for category in ['StorageRead', 'StorageWrite', 'StorageDelete']: {
-        category: category
-        enabled: true
-      }
-    ]
-    metrics: [
-      {
-        category: 'Transaction'
         enabled: true
       }
     ]

@@ -27,7 +27,7 @@ EXCEPTIONS = {
     "CKV_AZURE_80": NO_SITE,
     "CKV_AZURE_88": NO_SITE,
     "CKV_AZURE_109": BY_PARAMETER,
-    "CKV_AZURE_206": "checkov does not follow parameters: storageSku decides, and the two larger sizes span zones",
+    "CKV_AZURE_206": "checkov does not follow parameters: storageSku decides; what is kept can be scanned again",
     "CKV_AZURE_212": f"{NOT_FLEX}; instances are a matter of alwaysReady",
     "CKV_AZURE_213": f"{NOT_FLEX}; an availability test asks the health route",
     "CKV_AZURE_222": "Power Automate calls from outside; a key or a token is the gate",

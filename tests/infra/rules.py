@@ -70,11 +70,26 @@ ALERTS = {
     "alert-daily-cap",
 }
 EVENTS = {events.PROBE_FINISHED: events.probe_finished, events.SCAN_FINISHED: events.scan_finished}
+FAULTS = {"readsAnotherTenant", "signsInAsNobody", "lacksTheApi"}
+LONGEST_NAME_OF_A_DEPLOYMENT = 64
+MASK = "without-people.kql"
+# Of what Azure Monitor lists as supported in transformations; replace_regex is not among it.
+MAY_TRANSFORM = {
+    *("extend", "project-away", "where"),
+    *("extract", "iif", "isempty", "parse_json", "split", "strcat", "tostring"),
+}
+# What a request says, and what is kept of it.
+ADDRESSES = {
+    "https://a.net/api/users/anna@contoso.com/bookings": "https://a.net/api/users/***",
+    "https://a.net/api/Users/Anna%40contoso.com": "https://a.net/api/Users/***",
+    "https://a.net/api/users?status=unknown&code=secret": "https://a.net/api/users",
+    "https://a.net/api/health": "https://a.net/api/health",
+    "GET /api/users/{user}/bookings": "GET /api/users/{user}/bookings",
+    "GET /api/users/anna@contoso.com": "GET /api/users/***",
+}
 SIZES = {
     "instanceMemoryMB",
     "maximumInstanceCount",
-    "alwaysReadyDurable",
-    "storageSku",
     "logRetentionDays",
     "dailyCapGB",
     "probeConcurrency",
@@ -260,11 +275,88 @@ def the_sizes_differ_in_size_alone(infra: Infra) -> Iterator[str]:
         yield f"{len(sizes)} sizes"
     for name, given in sizes.items():
         yield from (f"{name}: {parameter} is in it or in main.bicep alone" for parameter in given.keys() ^ due)
-        if int(given["alwaysReadyDurable"]) > int(given["maximumInstanceCount"]):
-            yield f"{name}: more instances wait than there may be"
+        if int(given["maximumInstanceCount"]) < limit_of(infra, "alwaysReadyDurable", "max_value"):
+            yield f"{name}: more instances may wait than there may be"
     for parameter in due - SIZES:
         if len({given.get(parameter) for given in sizes.values()}) > 1:
             yield f"{parameter}: not a matter of size"
+    for name, given in sizes.items():
+        yield from (
+            f"{name}: {parameter} takes a blank after a comma for a part of the entry"
+            for parameter, value in given.items()
+            if "split(" in value and "trim(" not in value
+        )
+
+
+def limit_of(infra: Infra, parameter: str, kind: str) -> Any:
+    """What a decorator of main.bicep says of a parameter."""
+    decorators = infra.file("main.bicep")["parameters"][parameter]["decorators"]
+    [limit] = [item["argument"] for item in decorators if item["type"] == kind]
+    return limit
+
+
+def what_could_not_work_ends_at_once(infra: Infra) -> Iterator[str]:
+    group = infra.file("main.bicep")["resources"]["group"]["config"]
+    if "fail" not in json.dumps(group["tags"], default=str):
+        yield "the resource group is made whatever is wrong"
+    faults = json.dumps(infra.variable("main.bicep", "faults"), default=str)
+    yield from (f"{name}: nobody asks" for name in FAULTS if name not in faults)
+    for file in ("main.bicep", "entra/main.bicep"):
+        [longest] = [
+            item["argument"]
+            for item in infra.file(file)["parameters"]["environmentName"]["decorators"]
+            if item["type"] == "max_length"
+        ]
+        if len("entra-") + longest > LONGEST_NAME_OF_A_DEPLOYMENT:
+            yield f"{file}: entra-{{environmentName}} is too long for the name of a deployment"
+
+
+def a_threshold_of_none_ends_the_alert(infra: Infra) -> Iterator[str]:
+    if limit_of(infra, "alertHoursWithoutScan", "min_value") != 0:
+        yield "the alert cannot be switched off"
+    text = infra.text("modules/alerts.bicep")
+    for part in ("enabled: thresholds.hoursWithoutScan > 0", "enabled: rule.enabled"):
+        if part not in text:
+            yield f"alerts: {part}"
+
+
+def no_log_names_who_was_looked_up(infra: Infra) -> Iterator[str]:
+    for file, kind, body in infra.made():
+        if kind == "Microsoft.Insights/diagnosticSettings":
+            if body["scope"] in ("tables", "queues"):
+                yield f"{file}: the log of {body['scope']} holds keys of rows"
+            if "metrics" in body["properties"]:
+                yield f"{file}: metrics, which Azure keeps anyway"
+    rule = infra.only("Microsoft.Insights/dataCollectionRules")
+    flows = [(flow["streams"], MASK in json.dumps(flow, default=str)) for flow in rule["properties"]["dataFlows"]]
+    if rule["kind"] != "WorkspaceTransforms" or flows != [(["Microsoft-Table-AppRequests"], True)]:
+        yield f"what becomes of requests: {flows}"
+    if "transformationId: transformation.id" not in infra.text("modules/observability.bicep"):
+        yield "the workspace does not know of the rule"
+    if (
+        "defaultDataCollectionRuleResourceId"
+        not in infra.only("Microsoft.OperationalInsights/workspaces")["properties"]
+    ):
+        yield "the workspace takes no rule"
+    yield from (f"{MASK}: {fault}" for fault in faults_of_the_mask(infra.text(f"modules/{MASK}")))
+
+
+def faults_of_the_mask(query: str) -> Iterator[str]:
+    if "//" in query:
+        yield "put on one line, it would end at a comment"
+    used = set(re.findall(r"\b([a-z_]+)\(", query)) | set(re.findall(r"\| ([a-z-]+)", query))
+    yield from (f"{name} is not among what a transformation may use" for name in used - MAY_TRANSFORM)
+    for column in ("Url", "Name", "OperationName"):
+        found = re.search(rf"extract\('([^']+)', 1, {column}\)", query)
+        if not found or f"extend {column} = iif(isempty(" not in query:
+            yield f"{column} is kept as it is"
+            continue
+        for address, kept in ADDRESSES.items():
+            before = re.match(found[1], address)
+            if (f"{before[1]}***" if before else address.partition("?")[0]) != kept:
+                yield f"keeps of {address} something else than {kept}"
+    if "extend Properties = iif(" not in query:
+        yield "Properties are kept as they are"
 
 
 def _assignments(text: str) -> Iterator[tuple[str, str]]:
@@ -339,6 +431,8 @@ def the_identity_gets_no_other_right(infra: Infra) -> Iterator[str]:
     given = set(re.findall(r"'([A-Z][\w-]*(?:\.[A-Z]\w*)+)'", infra.text("entra/main.bicep")))
     roles = {str(role) for role in AppRole}
     yield from (f"entra: {name}" for name in (given - roles) ^ RIGHTS)
+    if "identityIsTheSignIn && readExchange ? ['Exchange.ManageAsApp'] : []" not in infra.text("entra/main.bicep"):
+        yield "entra: Exchange is granted to an app that does not ask it"
 
 
 def both_configurations_have_the_same_rules(infra: Infra) -> Iterator[str]:
@@ -374,6 +468,9 @@ RULES: list[Rule] = [
     outputs_are_in_the_style_of_azd,
     every_resource_is_tagged,
     the_sizes_differ_in_size_alone,
+    what_could_not_work_ends_at_once,
+    a_threshold_of_none_ends_the_alert,
+    no_log_names_who_was_looked_up,
     every_alert_says_where_to_read_on,
     every_query_is_asked,
     queries_read_events_that_are_written,

@@ -9,6 +9,7 @@ from lark.exceptions import LarkError
 from rules import (
     RULES,
     Rule,
+    a_threshold_of_none_ends_the_alert,
     both_configurations_have_the_same_rules,
     easy_auth_lets_health_through_and_nobody_else,
     every_alert_says_where_to_read_on,
@@ -17,6 +18,7 @@ from rules import (
     every_resource_is_tagged,
     every_setting_is_set_or_has_a_reason,
     limits_and_defaults_are_those_of_the_app,
+    no_log_names_who_was_looked_up,
     no_secret_is_read_or_leaves,
     outputs_are_in_the_style_of_azd,
     queries_read_events_that_are_written,
@@ -29,12 +31,15 @@ from rules import (
     the_registration_has_the_roles_of_the_app,
     the_runtime_is_the_projects,
     the_sizes_differ_in_size_alone,
+    what_could_not_work_ends_at_once,
 )
 
 MAIN = "infra/main.bicep"
 APP = "infra/modules/function-app.bicep"
 STORAGE = "infra/modules/storage.bicep"
 ALERTS = "infra/modules/alerts.bicep"
+WATCH = "infra/modules/observability.bicep"
+MASK = "infra/modules/without-people.kql"
 ENTRA = "infra/entra/main.bicep"
 SMALL = "infra/main.bicepparam"
 SUBJECT = "subject: identityPrincipalId"
@@ -108,7 +113,24 @@ BREAKS: list[tuple[Rule, str, str, str]] = [
     (every_resource_is_tagged, APP, "'azd-service-name': 'atlas'", "'azd-service-name': 'app'"),
     (the_sizes_differ_in_size_alone, SMALL, "param deleteLock", "param lockDelete"),
     (the_sizes_differ_in_size_alone, SMALL, "'ATLAS_HISTORY_DAYS', '30'", "'ATLAS_HISTORY_DAYS', '7'"),
-    (the_sizes_differ_in_size_alone, SMALL, "param alwaysReadyDurable = 0", "param alwaysReadyDurable = 41"),
+    (the_sizes_differ_in_size_alone, SMALL, "maximumInstanceCount = 40", "maximumInstanceCount = 10"),
+    (the_sizes_differ_in_size_alone, SMALL, "'Standard_LRS'", "'Standard_ZRS'"),
+    (the_sizes_differ_in_size_alone, SMALL, "trim(address)", "address"),
+    (what_could_not_work_ends_at_once, MAIN, "tags: empty(faults) ? tags : fail(join(faults, ' '))", "tags: tags"),
+    (what_could_not_work_ends_at_once, MAIN, "  lacksTheApi ? ", "  false ? "),
+    (what_could_not_work_ends_at_once, ENTRA, "@maxLength(58)", "@maxLength(64)"),
+    (a_threshold_of_none_ends_the_alert, ALERTS, "enabled: rule.enabled", "enabled: true"),
+    (a_threshold_of_none_ends_the_alert, ALERTS, "thresholds.hoursWithoutScan > 0", "true"),
+    (a_threshold_of_none_ends_the_alert, MAIN, "@minValue(0)\n@maxValue(47)", "@minValue(1)\n@maxValue(47)"),
+    (no_log_names_who_was_looked_up, STORAGE, "scope: blobs\n", "scope: tables\n"),
+    (no_log_names_who_was_looked_up, "infra/modules/vault.bicep", "    logs: [\n", "    metrics: []\n    logs: [\n"),
+    (no_log_names_who_was_looked_up, WATCH, "'Microsoft-Table-AppRequests'", "'Microsoft-Table-AppTraces'"),
+    (no_log_names_who_was_looked_up, WATCH, "    transformationId: transformation.id\n", ""),
+    (no_log_names_who_was_looked_up, MASK, "(?i)", ""),
+    (no_log_names_who_was_looked_up, MASK, "[^{]", "."),
+    (no_log_names_who_was_looked_up, MASK, "extract(", "replace_regex("),
+    (no_log_names_who_was_looked_up, MASK, "source\n", "source // as it comes\n"),
+    (no_log_names_who_was_looked_up, MASK, "| extend Properties = iif(", "| where iif("),
     (every_alert_says_where_to_read_on, ALERTS, "docs/operate.md#alert-failures says", "The runbook says"),
     (every_alert_says_where_to_read_on, ALERTS, "#alert-availability", "#availability"),
     (every_alert_says_where_to_read_on, "docs/operate.md", "### Alert: daily cap\n", "### The daily cap\n"),
@@ -125,6 +147,7 @@ BREAKS: list[tuple[Rule, str, str, str]] = [
     ),
     (the_registration_has_the_roles_of_the_app, ENTRA, SUBJECT, "subject: uniqueName"),
     (the_identity_gets_no_other_right, ENTRA, "'User.Read.All'", "'User.ReadWrite.All'"),
+    (the_identity_gets_no_other_right, ENTRA, "identityIsTheSignIn && readExchange ?", "identityIsTheSignIn ?"),
     (
         both_configurations_have_the_same_rules,
         "infra/entra/bicepconfig.json",

@@ -1,5 +1,6 @@
 """docs/operate.md against what is deployed: its variables, its alerts, its sizes, and its arithmetic."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ SIZES = {1_000: "main", 10_000: "main.medium", 100_000: "main.large"}
 LATENCY_SECONDS = 0.2
 REQUESTS_PER_USER = 1.5
 SCANS = 30
+MONTH_SECONDS = 2_592_000
+POLLED_QUEUES = 5
+"""The control queues and the work queue."""
 
 
 def variables_of(size: str) -> dict[str, str | None]:
@@ -79,27 +83,28 @@ def test_every_size_is_the_one_of_its_parameter_file() -> None:
             f"`{size}`",
             parameter(size, "probeConcurrency"),
             f"{int(parameter(size, 'instanceMemoryMB')) // 1024}",
-            parameter(size, "alwaysReadyDurable"),
-            f"`{parameter(size, 'storageSku')}`",
+            parameter(size, "logRetentionDays"),
+            parameter(size, "dailyCapGB"),
         ]
         for users, size in SIZES.items()
     ]
 
     assert sizes() == deployed
+    instances = ", ".join(parameter(size, "maximumInstanceCount") for size in SIZES.values())
+    assert f"how many instances there may be ({instances})" in section_of(GUIDE, "## Sizes and cost")
 
 
 @pytest.mark.parametrize("row", sizes(), ids=lambda row: row[0])
 def test_the_arithmetic_is_right(row: list[str]) -> None:
-    users, at_once, memory, ready = (int(number(row[place])) for place in (0, 2, 3, 4))
+    users, at_once, memory = (int(number(row[place])) for place in (0, 2, 3))
     seconds = users * REQUESTS_PER_USER * LATENCY_SECONDS / at_once
-    executed, month = memory * seconds * SCANS, 2_592_000
     probes = users * SCANS
+    polls = SCANS * seconds * POLLED_QUEUES / poll_seconds()
     parts = [
-        executed * 0.000016 if ready else max(0, executed - 100_000) * 0.000026,
-        ready * memory * month * 0.000004,
-        max(0, 2 * probes - (0 if ready else 250_000)) * 0.40 / 1_000_000,
-        15 * probes * 0.004 / 10_000,
-        max(0, 12 * probes / 1_000_000 - 5) * 2.76,
+        max(0, memory * seconds * SCANS - 100_000) * 0.000026,
+        max(0, 2 * probes - 250_000) * 0.40 / 1_000_000,
+        (15 * probes + polls) * 0.004 / 10_000,
+        max(0, 5 * probes / 1_000_000 - 5) * 2.76,
         6 * 0.50 + 8_640 * 0.0006,
     ]
 
@@ -107,6 +112,23 @@ def test_the_arithmetic_is_right(row: list[str]) -> None:
     assert told_seconds == seconds
     assert told[:-1] == [pytest.approx(part, abs=0.006) for part in parts]
     assert told[-1] == pytest.approx(sum(told[:-1]), abs=0.006)
+
+
+def poll_seconds() -> int:
+    storage = json.loads((ROOT / "host.json").read_text())["extensions"]["durableTask"]["storageProvider"]
+    assert storage["partitionCount"] + 1 == POLLED_QUEUES
+    hours, minutes, seconds = map(int, storage["maxQueuePollingInterval"].split(":"))
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def test_nothing_is_always_ready_and_what_it_would_cost_is_right() -> None:
+    text = " ".join(section_of(GUIDE, "## Sizes and cost").split())
+
+    assert {parameter(size, "alwaysReadyDurable") for size in SIZES.values()} == {"0"}
+    waits = {memory: memory * MONTH_SECONDS * 0.000004 for memory in (2, 4)}
+    assert f"{waits[2]:.2f} a month with 2 GB, {waits[4]:.2f} with 4 GB" in text
+    polls = MONTH_SECONDS * POLLED_QUEUES // poll_seconds()
+    assert f"it polls all day: {polls:,} transactions, {polls * 0.004 / 10_000:.2f}" in text
 
 
 def test_the_availability_test_asks_as_often_as_the_arithmetic_says() -> None:

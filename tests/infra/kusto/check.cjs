@@ -10,8 +10,11 @@ const { GlobalState, KustoCode, Diagnostic, Symbols } = Kusto.Language;
 // The columns that the queries use, of the tables as Azure Monitor documents them.
 const tables = {
   AppEvents: 'TimeGenerated: datetime, Name: string, Properties: dynamic, ItemCount: int',
-  AppExceptions: 'TimeGenerated: datetime, SeverityLevel: int, OperationId: string',
-  AppRequests: 'TimeGenerated: datetime, Name: string, Success: bool, Url: string, ResultCode: string, OperationId: string',
+  AppDependencies:
+    'TimeGenerated: datetime, Id: string, DependencyType: string, Success: bool, Properties: dynamic, ItemCount: int',
+  AppExceptions: 'TimeGenerated: datetime, SeverityLevel: int, ParentId: string, ItemCount: int',
+  AppRequests:
+    'TimeGenerated: datetime, Id: string, Name: string, OperationName: string, Success: bool, Url: string, ResultCode: string, Properties: dynamic, ItemCount: int',
   _LogOperation: 'TimeGenerated: datetime, Category: string, Detail: string',
 };
 const workspace = new Symbols.DatabaseSymbol.$ctor1(
@@ -31,6 +34,8 @@ for (const file of readdirSync(join(infra, 'queries'))) {
   // As modules/alerts.bicep begins each of them.
   queries[file] = `let threshold = 1;\n${readFileSync(join(infra, 'queries', file), 'utf8')}`;
 }
+// As Azure Monitor asks it of each request before it is kept.
+queries['without-people.kql'] = `let source = AppRequests;\n${readFileSync(join(infra, 'modules', 'without-people.kql'), 'utf8')}`;
 for (const { name, content } of JSON.parse(readFileSync(join(infra, 'workbook.json'), 'utf8')).items) {
   if (content.query) queries[`workbook.json ${name}`] = content.query;
 }
