@@ -74,8 +74,8 @@ format: .venv/.ready ## put the code into its format, and mend what lint can men
 bench: $(READY) ## measure what the product contract promises, as a table and as bench.json (QUICK=1: a tenth of it)
 	@$(PYTHON) -m benchmarks
 
-package: .venv/.ready ## build what is deployed in .local/package (BACKEND=storage or dts)
-	@$(PYTHON) infra/package.py --backend $(BACKEND)
+package: .venv/.ready ## build what is deployed in .local/package (BACKEND=storage or dts, DEPENDENCIES=1 puts them in)
+	@$(PYTHON) infra/package.py --backend $(BACKEND) $(if $(DEPENDENCIES),--dependencies)
 
 locks: $(UV) ## compile the locked requirements anew from pyproject.toml
 	$(LOCK) -o requirements.txt

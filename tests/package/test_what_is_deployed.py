@@ -4,12 +4,13 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from azure_python import ROOT, Azure
 
-from infra.package import CHECKOUT, HOST_FILES, build
+from infra.package import CHECKOUT, DEPENDENCIES, HOST_FILES, add_dependencies, build
 
 TOP_LEVEL = {
     "LICENSE",
@@ -88,6 +89,51 @@ def test_make_package_says_how_large_the_package_is(tmp_path: Path, package: Pat
     files = sum(path.is_file() for path in package.rglob("*"))
     assert re.search(rf": {files} files, \d+ KiB, \d+ KiB as built\.zip, for the back end storage$", said.strip())
     assert (tmp_path / "built.zip").exists()
+
+
+@pytest.fixture(scope="module")
+def vendored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("vendored")
+    add_dependencies(folder)
+    return folder / DEPENDENCIES
+
+
+def test_a_package_with_its_dependencies_has_every_locked_one(vendored: Path) -> None:
+    locked = re.findall(r"^(\S+)==(\S+)(.*)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    there = {path.name for path in vendored.glob("*.dist-info")}
+
+    here = {f"{name.replace('-', '_')}-{version}.dist-info" for name, version, where in locked if "==" not in where}
+    assert len(here) > 40
+    assert here <= {name.lower() for name in there}
+
+
+def test_a_package_with_its_dependencies_is_built_for_azure_and_not_for_this_machine(vendored: Path) -> None:
+    tags = {
+        tag
+        for wheel in vendored.glob("*.dist-info/WHEEL")
+        for tag in re.findall(r"^Tag: (\S+)", wheel.read_text(), re.MULTILINE)
+    }
+
+    assert [
+        tag for tag in tags if not re.fullmatch(r"py\d-none-any|cp3\d+-(cp313|abi3)-manylinux\w+_x86_64", tag)
+    ] == []
+    compiled = [path for path in vendored.rglob("*") if path.suffix in {".so", ".pyd", ".dylib"}]
+    assert compiled
+    assert {path.read_bytes()[:4] + path.read_bytes()[18:20] for path in compiled} == {b"\x7fELF\x3e\x00"}
+    assert not (vendored / "bin").exists()
+    assert not (vendored / ".lock").exists()
+
+
+def test_make_package_with_dependencies_says_so(tmp_path: Path, vendored: Path) -> None:
+    command = [sys.executable, ROOT / "infra" / "package.py", "--folder", tmp_path / "built", "--dependencies"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    told = re.search(r": (\d+) files, \d+ KiB, (\d+) KiB as built\.zip, .* with its dependencies$", said.strip())
+    assert told
+    assert int(told[1]) > sum(path.is_file() for path in vendored.rglob("*"))
+    with zipfile.ZipFile(tmp_path / "built.zip") as archive:
+        assert {"host.json", f"{DEPENDENCIES.as_posix()}/httpx/__init__.py"} <= {*archive.namelist()}
+    assert "$(if $(DEPENDENCIES),--dependencies)" in (ROOT / "Makefile").read_text()
 
 
 def test_every_import_is_found_in_what_azure_installs(package: Path, azure: Azure) -> None:
