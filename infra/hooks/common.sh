@@ -8,11 +8,18 @@ ATLAS_SIGN_IN=${ATLAS_SIGN_IN:-managedIdentity}
 
 say() { printf '%s\n' "$@"; }
 
+# What postprovision.sh leaves to grant by hand, for postdeploy.sh.
+rights_left() { say ".local/rights-left-$AZURE_ENV_NAME.txt"; }
+
+# A deployment's name may have 64 characters, as the environment's may.
+entra_deployment() { say "entra-${AZURE_ENV_NAME:0:58}"; }
+
 # The registration of the API and the app roles of the identity; prints the client id of the API, if there is one.
 deploy_entra() {
-  az deployment sub create --name "entra-$AZURE_ENV_NAME" --location "$AZURE_LOCATION" \
+  az deployment sub create --name "$(entra_deployment)" --location "$AZURE_LOCATION" \
     --subscription "$AZURE_SUBSCRIPTION_ID" --template-file infra/entra/main.bicep \
     --parameters environmentName="$AZURE_ENV_NAME" apiAccess="$ATLAS_API_ACCESS" signInKind="$ATLAS_SIGN_IN" \
-    identityPrincipalId="${IDENTITY_PRINCIPAL_ID:-}" readSharedBookings="${ATLAS_READ_SHARED_BOOKINGS:-false}" \
+    identityPrincipalId="${IDENTITY_PRINCIPAL_ID:-}" readExchange="${ATLAS_EXCHANGE_EVIDENCE:-true}" \
+    readSharedBookings="${ATLAS_READ_SHARED_BOOKINGS:-false}" \
     --query 'properties.outputs.*.value | [0]' --output tsv
 }

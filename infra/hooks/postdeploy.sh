@@ -15,8 +15,17 @@ code=0
 case $code in
   0) say 'Nothing is missing. Rights in Exchange that were granted just now may need some hours all the same.' ;;
   1)
+    left='api entra exchange'
     say '' 'Something is missing yet. What can still be to grant:'
-    bash infra/hooks/rights.sh
+    if [ -n "$(find "$(rights_left)" -mmin -60 2>/dev/null)" ]; then # this run of azd has tried
+      left=$(cat "$(rights_left)")
+    fi
+    # shellcheck disable=SC2086 # several words
+    bash infra/hooks/rights.sh $left
+    case $left in
+      *api*) ;;
+      *) say '' 'What was granted in Entra just now needs some minutes until it works.' ;;
+    esac
     say '' "Ask again with: .venv/bin/atlas doctor --app $FUNCTION_APP_URL"
     ;;
   *) exit "$code" ;;

@@ -2,14 +2,21 @@
 # After Azure: gives the identity its app roles, or prints what an administrator has to run. Never stops azd.
 source "$(dirname "$0")/common.sh"
 
-if [ "$ATLAS_SIGN_IN" != managedIdentity ] && [ "$ATLAS_API_ACCESS" != entra ]; then
-  bash infra/hooks/rights.sh
-elif ! deploy_entra >/dev/null; then
-  say '' 'You may not grant rights in Entra. An administrator gives them, once:'
-  bash infra/hooks/rights.sh
-elif [ "$ATLAS_SIGN_IN" != managedIdentity ]; then
-  bash infra/hooks/rights.sh
-else
-  say 'The identity has its permissions in Entra. Exchange is left:'
-  bash infra/hooks/rights.sh exchange
+left='api entra exchange'
+if [ "$ATLAS_SIGN_IN" = managedIdentity ] || [ "$ATLAS_API_ACCESS" = entra ]; then
+  if deploy_entra >/dev/null; then
+    say 'What could be granted in Entra is granted. Left is what follows, if anything:'
+    left=exchange
+    if [ "$ATLAS_SIGN_IN" != managedIdentity ]; then
+      left='entra exchange'
+    fi
+  else
+    say '' 'This did not work; see above.' \
+      'If it says that you may not (Authorization_RequestDenied, Insufficient privileges): an administrator runs, once,' \
+      'what follows. Anything else: mend it, and run azd provision again.'
+  fi
 fi
+mkdir -p .local
+say "$left" >"$(rights_left)"
+# shellcheck disable=SC2086 # several words
+bash infra/hooks/rights.sh $left

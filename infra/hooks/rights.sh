@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Prints the commands that give the app its rights in Microsoft 365; changes nothing. "exchange": only those for Exchange.
+# Prints the commands that give the app its rights in Microsoft 365; changes nothing. Arguments: only these of
+# api, entra, exchange.
 source "$(dirname "$0")/common.sh"
 
 GRAPH=00000003-0000-0000-c000-000000000000
@@ -29,12 +30,12 @@ ask_for() {
   say "  az ad app permission add --id $client --api $1 --api-permissions $2=Role"
 }
 
-# The identity as credential of the registration.
+# The identity as credential of a registration: its client id, the name of the credential.
 trust_identity() {
   local issuer="https://login.microsoftonline.com/\$(az account show --query tenantId --output tsv)/v2.0"
   local subject=${IDENTITY_PRINCIPAL_ID:-<object id of the identity>}
-  say "  az ad app federated-credential create --id $client --parameters \\" \
-    "    \"{\\\"name\\\": \\\"bookings-atlas\\\", \\\"issuer\\\": \\\"$issuer\\\", \\\"subject\\\": \\\"$subject\\\", \\\"audiences\\\": [\\\"api://AzureADTokenExchange\\\"]}\""
+  say "  az ad app federated-credential create --id $1 --parameters \\" \
+    "    \"{\\\"name\\\": \\\"$2\\\", \\\"issuer\\\": \\\"$issuer\\\", \\\"subject\\\": \\\"$subject\\\", \\\"audiences\\\": [\\\"api://AzureADTokenExchange\\\"]}\""
 }
 
 entra() {
@@ -51,23 +52,35 @@ entra() {
   fi
 }
 
-if [ "${1:-all}" = all ] && [ "$ATLAS_SIGN_IN" = managedIdentity ]; then
-  say '' "A Privileged Role Administrator runs this in bash, after: az login --tenant $tenant --allow-no-subscriptions"
-  entra assign
-elif [ "${1:-all}" = all ]; then
-  say '' 'The owner of the app registration runs this in bash:'
-  entra ask_for
-  if [ "$ATLAS_SIGN_IN" = federatedRegistration ]; then
-    say '' 'So that it trusts the identity of the app, signed in to its own tenant, which is that of the subscription:'
-    trust_identity
-  fi
-  say '' "Then a Privileged Role Administrator of the tenant $tenant consents, in a browser:" \
-    "  https://login.microsoftonline.com/$tenant/adminconsent?client_id=$client"
-fi
-if [ "${ATLAS_EXCHANGE_EVIDENCE:-true}" = true ]; then
+exchange() {
   say '' 'Somebody from Organization Management in Exchange Online runs this in PowerShell:' \
     '  Connect-ExchangeOnline' \
     "  infra/exchange/Grant-AtlasExchangeRights.ps1 -AppId $client -ObjectId $object -WhatIf" \
     "  infra/exchange/Grant-AtlasExchangeRights.ps1 -AppId $client -ObjectId $object"
+}
+
+parts=" ${*:-api entra exchange} "
+wanted() { [ "${parts/ $1 /}" != "$parts" ]; }
+
+if wanted api && [ "$ATLAS_API_ACCESS" = entra ]; then
+  say '' 'So that callers with tokens are let in, an Application Administrator lets the registration of the API trust the' \
+    'identity of the app, signed in to the tenant of the subscription. "Already exists" is as good:'
+  trust_identity "${ATLAS_API_CLIENT_ID:-<client id of the API>}" atlas-identity
+fi
+if wanted entra && [ "$ATLAS_SIGN_IN" = managedIdentity ]; then
+  say '' "A Privileged Role Administrator runs this in bash, after: az login --tenant $tenant --allow-no-subscriptions"
+  entra assign
+elif wanted entra; then
+  say '' 'The owner of the app registration runs this in bash:'
+  entra ask_for
+  if [ "$ATLAS_SIGN_IN" = federatedRegistration ]; then
+    say '' 'So that it trusts the identity of the app, signed in to its own tenant, which is that of the subscription:'
+    trust_identity "$client" bookings-atlas
+  fi
+  say '' "Then a Privileged Role Administrator of the tenant $tenant consents, in a browser:" \
+    "  https://login.microsoftonline.com/$tenant/adminconsent?client_id=$client"
+fi
+if wanted exchange && [ "${ATLAS_EXCHANGE_EVIDENCE:-true}" = true ]; then
+  exchange
 fi
 say '' 'docs/operate.md tells what each right is for, what is lost without it, and how to take it back.'
