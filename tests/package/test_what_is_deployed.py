@@ -131,6 +131,9 @@ def test_make_package_with_dependencies_says_so(tmp_path: Path, vendored: Path) 
     told = re.search(r": (\d+) files, \d+ KiB, (\d+) KiB as built\.zip, .* with its dependencies$", said.strip())
     assert told
     assert int(told[1]) > sum(path.is_file() for path in vendored.rglob("*"))
+    guide = re.search(r"the package then has some (\d+) MB", (ROOT / "docs" / "operate.md").read_text())
+    assert guide
+    assert int(guide[1]) * 1_000_000 == pytest.approx(int(told[2]) * 1024, rel=0.15)
     with zipfile.ZipFile(tmp_path / "built.zip") as archive:
         assert {"host.json", f"{DEPENDENCIES.as_posix()}/httpx/__init__.py"} <= {*archive.namelist()}
     assert "$(if $(DEPENDENCIES),--dependencies)" in (ROOT / "Makefile").read_text()
