@@ -64,7 +64,8 @@ wanted() { [ "${parts/ $1 /}" != "$parts" ]; }
 
 if wanted api && [ "$ATLAS_API_ACCESS" = entra ]; then
   say '' 'So that callers with tokens are let in, an Application Administrator lets the registration of the API trust the' \
-    'identity of the app, signed in to the tenant of the subscription. "Already exists" is as good:'
+    'identity of the app, signed in to the tenant of the subscription. One of that name that is there already is as' \
+    'good, unless the identity was made anew: then az ad app federated-credential delete takes the old one away first.'
   trust_identity "${ATLAS_API_CLIENT_ID:-<client id of the API>}" atlas-identity
 fi
 if wanted entra && [ "$ATLAS_SIGN_IN" = managedIdentity ]; then
