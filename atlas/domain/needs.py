@@ -55,7 +55,7 @@ EXCHANGE_ROLES = (
     "    New-ServicePrincipal -AppId <client id> -ObjectId <object id of the enterprise application>\n"
     "    New-RoleGroup 'Bookings Atlas View-Only' -Roles 'View-Only Recipients','View-Only Configuration'\n"
     "    Add-RoleGroupMember 'Bookings Atlas View-Only' -Member <object id of the enterprise application>\n"
-    "Or, wider: the Entra role Global Reader. infra/exchange/Grant-AtlasExchangeRights.ps1 does these steps."
+    "infra/exchange/Grant-AtlasExchangeRights.ps1 does these steps. Or, wider: the Entra role Global Reader."
 )
 
 NEEDS: dict[Need, NeedText] = {
