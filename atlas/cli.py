@@ -9,12 +9,10 @@ from types import ModuleType
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from atlas.commands import one_user, organization_policy, rights
+from atlas.commands.printing import WRONG_ARGUMENT, complain
 from atlas.settings import WrongSettings
-
-WRONG_SETTINGS = 2
 
 app = typer.Typer(
     name="atlas",
@@ -102,8 +100,8 @@ def main() -> None:
     try:
         app()
     except WrongSettings as wrong:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(str(wrong), markup=False)
-        raise SystemExit(WRONG_SETTINGS) from None
+        complain(str(wrong))
+        raise SystemExit(WRONG_ARGUMENT) from None
 
 
 def _environment() -> Mapping[str, str]:
@@ -113,7 +111,7 @@ def _environment() -> Mapping[str, str]:
     except ModuleNotFoundError:
         return os.environ
     try:
-        return {**settings.read_local_settings(Path(str(settings.__file__)).parents[2]), **os.environ}
+        return dict(settings.given_settings(Path(__file__).parents[1], os.environ))
     except settings.UnusableSettings as fault:
         raise WrongSettings((str(fault),)) from None
 

@@ -1,6 +1,7 @@
 """Tells events and traces to Azure Monitor, through OpenTelemetry; without it, events go to the log.
 
-Nothing about a person leaves the app this way: no library is instrumented, for addresses hold UPNs and mailbox GUIDs.
+No event and no step names a person, and no library is instrumented, for addresses hold UPNs and mailbox GUIDs. What is
+logged of a failure is sent too: there only a library's own words could name somebody.
 """
 
 import hashlib
@@ -40,7 +41,7 @@ tracer = trace.get_tracer(LOGGER)
 
 def configure(telemetry: Telemetry) -> None:
     """Send events and traces to Azure Monitor from now on. Asking again changes nothing."""
-    if not log.propagate:
+    if not log.propagate:  # as the end of this leaves it
         return
     for name, value in ASKS_NOBODY_ELSE.items():
         os.environ.setdefault(name, value)

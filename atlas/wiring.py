@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -62,7 +62,7 @@ async def _open() -> tuple[Opened, Lifetime]:
     settings = Settings.load(os.environ)
     if settings.telemetry:
         await asyncio.to_thread(telemetry.configure, settings.telemetry)
-    lifetime = _lifetime(settings, lambda: datetime.now(UTC))  # noqa: TID251 - where the clock comes from
+    lifetime = _lifetime(settings)
     return await anext(lifetime), lifetime
 
 
@@ -72,16 +72,16 @@ async def tools() -> Tools:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, clock: Callable[[], datetime]) -> AsyncGenerator[tuple[Services, SignIn]]:
+async def open_services(settings: Settings) -> AsyncGenerator[tuple[Services, SignIn]]:
     """The clients of the tenant, without tables, closed at the end of the block; nobody is asked anything yet."""
     _quiet_the_libraries()
     trust = trusted_authorities(settings.extra_certificates)
     async with open_http(trust) as http:
         sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
-        yield _services(settings, clock, Calls(http), sign_in), sign_in
+        yield _services(settings, Calls(http), sign_in), sign_in
 
 
-async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> Lifetime:
+async def _lifetime(settings: Settings) -> Lifetime:
     if settings.storage is None:
         raise AssertionError("load lets no settings without storage pass")
     _quiet_the_libraries()
@@ -91,7 +91,7 @@ async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> Lifeti
         sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
         store = open_tables(settings.storage, session)
         try:
-            services = _services(settings, clock, Calls(http), sign_in)
+            services = _services(settings, Calls(http), sign_in)
             yield Opened(_tools(settings, services, store), sign_in)
         finally:
             await store.aclose()
@@ -100,6 +100,10 @@ async def _lifetime(settings: Settings, clock: Callable[[], datetime]) -> Lifeti
 
 open_tools = asynccontextmanager(_lifetime)
 """Clients and tables of these settings, closed at the end of the block; nobody is asked anything yet."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - where the clock comes from
 
 
 def _quiet_the_libraries() -> None:
@@ -112,7 +116,7 @@ def _quiet_the_libraries() -> None:
     stamina.instrumentation.set_on_retry_hooks(())
 
 
-def _services(settings: Settings, clock: Callable[[], datetime], calls: Calls, sign_in: SignIn) -> Services:
+def _services(settings: Settings, calls: Calls, sign_in: SignIn) -> Services:
     tenant_id = settings.tenant_id
     exchange = Exchange(SignedCalls(calls, sign_in, EXCHANGE_SCOPE), settings.exchange_url, tenant_id)
     rules = PageRules(sign_in_hosts(settings.authority_host), settings.not_set_up_markers)
@@ -120,7 +124,7 @@ def _services(settings: Settings, clock: Callable[[], datetime], calls: Calls, s
         directory=Graph(SignedCalls(calls, sign_in, GRAPH_SCOPE), settings.graph_url),
         mailboxes=exchange if settings.exchange_evidence else None,
         pages=BookingsPages(calls, settings.bookings_url, tenant_id, rules),
-        clock=clock,
+        clock=_now,
         tenant_id=tenant_id,
         bookings_url=settings.bookings_url,
         probe_availability=settings.probe_availability,

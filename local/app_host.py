@@ -8,7 +8,7 @@ from pathlib import Path
 from atlas.settings import STORAGE_NAMES, Settings
 from local.azurite import AzuriteNotThere, azurite_tables
 from local.host.__main__ import main as run_host
-from local.host.settings import UnusableSettings, read_local_settings
+from local.host.settings import UnusableSettings, given_settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
@@ -20,17 +20,12 @@ def main(*, port: int) -> int:
     """Run until told to stop; 1 if the host cannot start. Raises ``WrongSettings`` before anything is started."""
     try:
         with contextlib.ExitStack() as stack:
-            os.environ.update(stack.enter_context(storage_of(given_settings(os.environ))))
-            Settings.load(given_settings(os.environ))
+            os.environ.update(stack.enter_context(storage_of(given_settings(CHECKOUT, os.environ))))
+            Settings.load(given_settings(CHECKOUT, os.environ))
             return run_host(["--port", str(port), "--app", str(CHECKOUT)])
     except (AzuriteNotThere, UnusableSettings) as fault:
         print(f"The local host cannot start: {fault}")  # noqa: T201 - a terminal's last words
         return 1
-
-
-def given_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """The settings of local.settings.json, and over them those of the environment."""
-    return {**read_local_settings(CHECKOUT), **environment}
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ async def _show(
     shown: list[UserRow] = []
     wrong: list[str] = []
     count = 0
-    async with wiring.open_tools(Settings.load(settings), lambda: datetime.now(UTC)) as opened:
+    async with wiring.open_tools(Settings.load(settings)) as opened:
         async for kept in opened.tools.rows.each():
             count += 1
             expected = tenant.expected(kept.row.user.user_id)

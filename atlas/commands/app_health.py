@@ -3,18 +3,17 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from atlas.commands.printing import complain, show
+from atlas.commands.printing import WRONG_ARGUMENT, complain, show
 from atlas.microsoft365.connections import trusted_authorities
 from atlas.report.screens import health_screen
+from atlas.scan.checking import HealthStatus
 from atlas.settings import LOOPBACK
 
-WRONG_ARGUMENT = 2
 LONGEST_SECONDS = 60
 LONGEST_DETAIL = 500
 
@@ -27,13 +26,13 @@ class _Check(BaseModel):
 
 class _Scan(BaseModel):
     state: str
-    finishedAt: str | None  # noqa: N815 - the contract's name
+    finished_at: str | None = Field(alias="finishedAt")
 
 
 class _Health(BaseModel):
-    status: Literal["healthy", "degraded", "unhealthy"]
+    status: HealthStatus
     checks: dict[str, _Check]
-    lastScan: _Scan | None  # noqa: N815 - the contract's name
+    last_scan: _Scan | None = Field(alias="lastScan")
 
 
 class NoAnswer(Exception):
@@ -52,8 +51,8 @@ async def ask_app(address: str, environment: Mapping[str, str]) -> int:
     except NoAnswer as problem:
         complain(f"{url} did not tell how the app is: {problem}")
         return 1
-    show(health_screen(health.model_dump()))
-    works = health.status == "healthy" and all(check.ok is not False for check in health.checks.values())
+    show(health_screen(health.model_dump(by_alias=True)))
+    works = health.status is HealthStatus.HEALTHY and all(check.ok is not False for check in health.checks.values())
     return 0 if works else 1
 
 

@@ -2,15 +2,13 @@
 
 from uuid import uuid4
 
-from atlas.commands.printing import complain, show
+from atlas.commands.printing import WRONG_ARGUMENT, complain, show
 from atlas.domain.page_urls import NotAPageUrl
 from atlas.domain.subjects import NotASubject, parse_subject
 from atlas.report.screens import calibration_screen
 from atlas.scan.calibrating import calibrate
 from atlas.scan.ports import Services
 from atlas.settings import Settings
-
-WRONG_ARGUMENT = 2
 
 
 async def calibrate_markers(services: Services, settings: Settings, users: tuple[str, str]) -> int:

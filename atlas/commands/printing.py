@@ -6,6 +6,9 @@ from rich.text import Text
 from atlas.domain.texts import printable
 from atlas.report.screens import Screen
 
+WRONG_ARGUMENT = 2
+"""The exit code of wrong arguments and settings."""
+
 
 def show(screen: Screen) -> None:
     """Print the parts; a text is never wrapped, so that a command in it can be copied whole."""

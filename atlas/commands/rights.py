@@ -1,7 +1,6 @@
 """``atlas doctor``: which rights are there, by calls that need them, and what each missing one costs."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from atlas import wiring
 from atlas.commands.app_health import ask_app
@@ -27,7 +26,7 @@ async def examine(environment: Mapping[str, str], calibrate: tuple[str, str] | N
     if url:
         return await ask_app(url, environment)
     settings = Settings.load(environment, needs_storage=False)
-    async with wiring.open_services(settings, _now) as (services, sign_in):
+    async with wiring.open_services(settings) as (services, sign_in):
         if calibrate:
             return await calibrate_markers(services, settings, calibrate)
         checks = await check_needs(services, sign_in)
@@ -55,10 +54,6 @@ def _identity(sign_in: SignInKind) -> str:
 async def _tables(settings: Settings) -> Check:
     if settings.storage is None:
         return NOT_ASKED
-    async with wiring.open_tools(settings, _now) as opened:
+    async with wiring.open_tools(settings) as opened:
         check, _ = await check_tables(opened.tools)
     return check
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

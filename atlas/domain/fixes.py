@@ -3,11 +3,12 @@
 The product itself changes nothing in a tenant.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from atlas.domain.findings import Finding
-from atlas.domain.policy import Cause, EwsScope, OpenQuestion, PolicyVerdict, Scope, Verdict, judge_mailbox
+from atlas.domain.learned import Reason
+from atlas.domain.policy import Cause, EwsScope, Obstacle, OpenQuestion, PolicyVerdict, Scope, Verdict, judge_mailbox
 from atlas.domain.statuses import Status
 from atlas.domain.switches import (
     IN_POWERSHELL,
@@ -81,10 +82,6 @@ def switch_of_user(upn: str, mailbox: EwsScope) -> str:
     return _switches(upn, judge_mailbox(mailbox))
 
 
-def _published(row: UserRow, page: str) -> None:
-    del row, page
-
-
 def _no_public_types(row: UserRow, page: str) -> str:
     del row
     return f"The owner opens {page}, signed in, and makes a meeting type public, or adds a public one."
@@ -125,11 +122,11 @@ def _sign_in_required(row: UserRow, page: str) -> str:
 def _unknown(row: UserRow, page: str) -> str:
     del page
     match (row.reason or "").partition(":")[0]:
-        case "throttled":
+        case Reason.THROTTLED:
             return "Ask again later, or scan with a smaller PROBE_CONCURRENCY: the service asked to be left alone."
-        case "unreachable":
+        case Reason.UNREACHABLE:
             return "Ask again later. If it stays so, look at the network of the app: the service did not answer."
-        case "refused":
+        case Reason.REFUSED:
             return f"If the reason names a permission, grant it: `atlas doctor` tells which. Else: {LOOK_BY_HAND}"
         case _:
             return f"{LOOK_BY_HAND} If there is no page, `atlas doctor --calibrate` shows which marker is missing."
@@ -140,12 +137,12 @@ def _gone(row: UserRow, page: str) -> str:
     return RESTORE if row.reason == DELETED else LICENCE
 
 
-def _always(text: str) -> Callable[[UserRow, str], str]:
+def _always(text: str | None) -> Callable[[UserRow, str], str | None]:
     return lambda _row, _page: text
 
 
 FIXES: dict[Status, Callable[[UserRow, str], str | None]] = {
-    Status.PUBLISHED: _published,
+    Status.PUBLISHED: _always(None),
     Status.NO_PUBLIC_TYPES: _no_public_types,
     Status.NOT_SET_UP: _not_set_up,
     Status.SWITCHED_OFF: _switched_off,
@@ -161,33 +158,34 @@ FIXES: dict[Status, Callable[[UserRow, str], str | None]] = {
 def _policy(row: UserRow) -> str:
     """How the policy that decides for this user is changed, as the row tells it."""
     scope, cause = row.policy_scope or Scope.ORGANIZATION, row.policy_cause or Cause.NOT_KNOWN
-    verdict = row.policy_verdict or Verdict.UNKNOWN
-    judged = PolicyVerdict(verdict, cause, scope, "", entries=row.policy_entries, further=row.policy_further)
+    decides = Obstacle(scope, cause, row.policy_entries)
     conflict = [OpenQuestion.WHICH_SCOPE_WINS] if Finding.POLICY_CONFLICT in row.findings else []
-    return "\n".join((_switches(row.user.upn, judged), *conflict))
+    return "\n".join((_switch(row.user.upn, decides), *_next_switches(row.user.upn, row.policy_further), *conflict))
 
 
 def _switches(upn: str, verdict: PolicyVerdict) -> str:
     """How everything is changed that stands in the way, in the order in which it decides."""
-    lines = [_switch(upn, verdict)]
-    for obstacle in verdict.further:
+    policy = verdict.value if isinstance(verdict.value, str) else None
+    return "\n".join((_switch(upn, verdict.decides, policy), *_next_switches(upn, verdict.further)))
+
+
+def _next_switches(upn: str, further: Iterable[Obstacle]) -> Iterator[str]:
+    for obstacle in further:
         if obstacle.cause is Cause.NOT_KNOWN:
-            lines.append(f"Whether {obstacle.scope.told} allows it is not known.")
+            yield f"Whether {obstacle.scope.told} allows it is not known."
         else:
-            next_one = PolicyVerdict(Verdict.OFF, obstacle.cause, obstacle.scope, "", entries=obstacle.entries)
-            then = MAYBE_EWS if obstacle.cause is Cause.EWS_DISABLED else "That is not all. Then also:"
-            lines += [then, _switch(upn, next_one)]
-    return "\n".join(lines)
+            yield MAYBE_EWS if obstacle.cause is Cause.EWS_DISABLED else "That is not all. Then also:"
+            yield _switch(upn, obstacle)
 
 
-def _switch(upn: str, verdict: PolicyVerdict) -> str:
+def _switch(upn: str, decides: Obstacle, policy: str | None = None) -> str:
     command, whom = (
         (ORGANIZATION, "the whole organisation")
-        if verdict.scope is Scope.ORGANIZATION
+        if decides.scope is Scope.ORGANIZATION
         else (mailbox_command(upn), "this user")
     )
-    switch = switch_of(command, verdict)
+    switch = switch_of(command, decides, policy)
     if switch:
-        return told_switch(switch, whom, is_on=verdict.verdict is Verdict.ON)
+        return told_switch(switch, whom, is_on=decides.cause is Cause.NOTHING)
     look = f"{command.replace('Set-', 'Get-', 1)} | {LOOK_AT}"
     return f"Look at the setting, and look up what its value means, before you change it:\n{indented(look)}"

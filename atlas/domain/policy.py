@@ -102,7 +102,7 @@ class EwsScope:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What else stands in the way, once what decides is gone."""
+    """One thing that decides, or would once what stands before it is gone."""
 
     scope: Scope
     cause: Cause
@@ -127,6 +127,11 @@ class PolicyVerdict:
     questions: tuple[OpenQuestion, ...] = ()
     further: tuple[Obstacle, ...] = ()
     """What decides next, in order; a scope that was not learned is one as well."""
+
+    @property
+    def decides(self) -> Obstacle:
+        """What decides."""
+        return Obstacle(self.scope, self.cause, self.entries)
 
 
 def ews_scope(
@@ -164,13 +169,21 @@ def judge_policy(organization: EwsScope | None, mailbox: EwsScope | None, at: da
         reason="; ".join((deciding.reason, *doubts)),
         is_conflict=deciding.scope is Scope.ORGANIZATION and deciding.cause in LISTS and _allows_for_itself(mailbox),
         questions=_questions(organization, mailbox),
-        further=tuple(Obstacle(other.scope, other.cause, other.entries) for other in others[:-1]),
+        further=tuple(other.decides for other in others[:-1]),
     )
 
 
 def judge_organization(organization: EwsScope | None, at: datetime | None = None) -> PolicyVerdict:
     """The verdict for a mailbox that has no settings of its own."""
     return judge_policy(organization, EwsScope(Access.ALLOW), at)
+
+
+def with_last_change(judged: PolicyVerdict, changed_at: datetime | None, at: datetime) -> PolicyVerdict:
+    """The verdict, whose reason tells when the organisation's settings changed last, where it does not doubt them."""
+    if changed_at is None or _is_new(changed_at, at):
+        return judged
+    changed = f"a setting of the organisation was changed last at {_told_moment(changed_at)}"
+    return replace(judged, reason=f"{judged.reason}; {changed}")
 
 
 def judge_mailbox(mailbox: EwsScope) -> PolicyVerdict:
@@ -283,12 +296,19 @@ def _doubts(
             if settings and settings.has_list_without_policy:
                 lists = f"EwsBlockList of {scope.told} names {AGENT} without a policy"
                 yield f"{lists}; whether it counts is an open question"
-    if at and organization and organization.changed_at and at - organization.changed_at < IN_FORCE_AFTER:
-        moment = f"{organization.changed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if organization and organization.changed_at and _is_new(organization.changed_at, at):
         yield (
-            f"a setting of the organisation was changed at {moment}, less than 4 hours before, and may not be in force "
-            "yet"
+            f"a setting of the organisation was changed at {_told_moment(organization.changed_at)}, less than 4 hours "
+            "before, and may not be in force yet"
         )
+
+
+def _is_new(changed_at: datetime, at: datetime | None) -> bool:
+    return at is not None and at - changed_at < IN_FORCE_AFTER
+
+
+def _told_moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _questions(organization: EwsScope | None, mailbox: EwsScope | None) -> tuple[OpenQuestion, ...]:

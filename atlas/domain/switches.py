@@ -7,7 +7,7 @@ PowerShell. The product runs none of them.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from atlas.domain.policy import AGENT, Cause, PolicyVerdict, Scope, Verdict
+from atlas.domain.policy import AGENT, Cause, Obstacle, Scope
 
 IN_POWERSHELL = "In Exchange Online PowerShell"
 TAKES_HOURS = "A change takes about 4 hours to work."
@@ -34,28 +34,32 @@ class Switch:
     off: str
     warning: str | None = None
     what: str = "personal bookings"
+    takes: str = TAKES_HOURS
 
 
-def switch_of(command: str, verdict: PolicyVerdict) -> Switch | None:
-    """How the setting that decides is changed by this cmdlet; ``None`` where nobody documented it."""
-    agent, entries = quoted(AGENT), ",".join(map(quoted, verdict.entries)) or quoted(AGENT)
+def switch_of(command: str, decides: Obstacle, policy: str | None = None) -> Switch | None:
+    """How what decides is changed by this cmdlet; ``None`` where nobody documented it.
+
+    Where nothing is in the way, ``policy`` tells which list would be.
+    """
+    agent, entries = quoted(AGENT), ",".join(map(quoted, decides.entries)) or quoted(AGENT)
     allow, block = f"{command} -EwsAllowList", f"{command} -EwsBlockList"
-    warning = _wildcard_warning(verdict.entries)
-    match verdict.cause, str(verdict.value or "").lower():
+    warning = _wildcard_warning(decides.entries)
+    match decides.cause, (policy or "").lower():
         case Cause.ALLOW_LIST, _:
             return Switch(f"{allow} @{{Add={agent}}}", f"{allow} @{{Remove={agent}}}")
         case Cause.BLOCK_LIST, _:
             return Switch(f"{block} @{{Remove={entries}}}", f"{block} @{{Add={entries}}}", warning)
         case Cause.EWS_DISABLED, _:
-            about = ABOUT_EWS if verdict.scope is Scope.ORGANIZATION else ABOUT_EWS_OF_MAILBOX
-            return Switch(f"{command} -EwsEnabled $true", f"{command} -EwsEnabled $false", about, "EWS")
+            about = ABOUT_EWS if decides.scope is Scope.ORGANIZATION else ABOUT_EWS_OF_MAILBOX
+            return Switch(f"{command} -EwsEnabled $true", f"{command} -EwsEnabled $false", about, "EWS", TAKES_AN_HOUR)
         case Cause.NOTHING, "enforceallowlist":
             return Switch(f"{allow} @{{Add={entries}}}", f"{allow} @{{Remove={entries}}}", warning)
         case Cause.NOTHING, "enforceblocklist":
             return Switch(f"{block} @{{Remove={agent}}}", f"{block} @{{Add={agent}}}")
         case Cause.NOTHING, "":
             enforced = f"{command} -EwsApplicationAccessPolicy EnforceBlockList"
-            off = enforced if verdict.entries else f"{enforced} -EwsBlockList @{{Add={agent}}}"
+            off = enforced if decides.entries else f"{enforced} -EwsBlockList @{{Add={agent}}}"
             others = "EnforceBlockList makes all other entries of EwsBlockList count too, also when this is taken back."
             return Switch(f"{block} @{{Remove={entries}}}", off, others)
         case _:
@@ -71,14 +75,13 @@ def told_switch(switch: Switch, whom: str, *, is_on: bool) -> str:
     """Both directions, in words: first the one that changes something."""
     ways = [(f"to turn {switch.what} on for {whom}", switch.on), (f"to turn {switch.what} off for {whom}", switch.off)]
     (first, command), (_, back) = reversed(ways) if is_on else ways
-    takes = TAKES_AN_HOUR if switch.what == "EWS" else TAKES_HOURS
     return "\n".join(
         (
             f"{IN_POWERSHELL}, {first}:",
             indented(command),
             "To take that back:",
             indented(back),
-            f"{switch.warning} {takes}" if switch.warning else takes,
+            f"{switch.warning} {switch.takes}" if switch.warning else switch.takes,
         )
     )
 
@@ -92,8 +95,7 @@ def switches_of_user(upn: str) -> str:
         ("EnforceBlockList", "With EnforceBlockList, on and off:"),
         (None, "Without a policy, on and off:"),
     ):
-        allowed = PolicyVerdict(Verdict.ON, Cause.NOTHING, Scope.MAILBOX, "", value=policy)
-        if switch := switch_of(mailbox_command(upn), allowed):
+        if switch := switch_of(mailbox_command(upn), Obstacle(Scope.MAILBOX, Cause.NOTHING), policy):
             lines += [words, indented(switch.on), indented(switch.off), *([switch.warning] if switch.warning else [])]
     lines += ["With EwsEnabled False the lists do not count:", indented(f"{mailbox_command(upn)} -EwsEnabled $true")]
     return "\n".join([*lines, ABOUT_MAILBOXES])

@@ -145,12 +145,12 @@ class Graph:
         replies = await self._get_many({user_id: f"/users/{user_id}/settings/exchange" for user_id in user_ids})
         return {user_id: _learned_mailbox(reply) for user_id, reply in replies.items()}
 
-    async def get_shared_page_names(self) -> tuple[str, ...]:
-        """Names of shared Bookings pages, as many as Graph lists at once: with or without any, that it may be asked."""
+    async def prove_shared_pages(self) -> None:
+        """Ask for shared Bookings pages, with or without any: that they may be listed."""
         url = f"{self._base_url}/v1.0/solutions/bookingBusinesses"
         reply = await self._get(url, lambda reply: failure_of_status(reply, MISSING_BOOKINGS_GRANT))
         try:
-            return tuple(str(item["displayName"]) for item in _items(reply.document()))
+            _items(reply.document())
         except (KeyError, TypeError) as error:
             raise NotUnderstood(f"Microsoft Graph answered shared pages without {_what(error)}") from None
 

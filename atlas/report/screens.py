@@ -124,17 +124,17 @@ def rights_screen(checks: Mapping[Need, Check], tenant_id: str, identity: str) -
     failing = [need for need, check in checks.items() if check.ok is False]
     refused = [need for need in failing if checks[need].reason is Reason.REFUSED]
     # Whoever cannot sign in is refused everywhere, and learns nothing of the other rights.
-    screen += _grants(refused[:1] if Need.SIGN_IN in refused else refused)
+    screen += _grants("Without", refused[:1] if Need.SIGN_IN in refused else refused)
     unproved = [need for need in failing if need not in refused]
     return screen + _titled("Ask again later", *(f"Not proved: {need}. {checks[need].detail}." for need in unproved))
 
 
-def _grants(needs: Iterable[Need]) -> Screen:
+def _grants(title: str, needs: Iterable[Need]) -> Screen:
     """What is lost without these needs, and what grants them, each way to grant once."""
     screen: Screen = []
     for grant, same in groupby(needs, lambda need: NEEDS[need].grant):
         without = list(same)
-        screen += _titled(f"Without {', '.join(without)}", *(f"Lost: {NEEDS[need].lost}." for need in without), grant)
+        screen += _titled(f"{title} {', '.join(without)}", *(f"Lost: {NEEDS[need].lost}." for need in without), grant)
     return screen
 
 
@@ -148,7 +148,8 @@ def health_screen(health: Mapping[str, Any]) -> Screen:
     scan = f"{last['state']}, finished {last['finishedAt']}" if last else "none has finished yet"
     screen: Screen = [_facts({"app": str(health["status"]), "last scan": scan}), table]
     failing = [name for name, check in health["checks"].items() if check["ok"] is False]
-    return screen + _grants(need for name in failing for need in NEEDS_OF_CHECKS.get(name, ()))
+    # The app tells what it found in words alone: a service that throttles looks as one that refuses.
+    return screen + _grants("If it lacks", (need for name in failing for need in NEEDS_OF_CHECKS.get(name, ())))
 
 
 def calibration_screen(calibration: Calibration, markers: Iterable[str]) -> Screen:

@@ -79,8 +79,12 @@ async def check_needs(services: Services, grants: Grants) -> Checks:
     questions: dict[Need, Awaitable[Check]] = {
         Need.SIGN_IN: _checked(grants.token(GRAPH_SCOPE), "signs in"),
         Need.USERS: _checked(services.directory.get_licensed_page(None, 1), "lists licensed users"),
-        Need.EXCHANGE_SETTINGS: _exchange(services, _read_organization, "reads the organisation's settings"),
-        Need.MAILBOXES: _exchange(services, _prove_mailboxes, "reads mailboxes and their policies"),
+        Need.EXCHANGE_SETTINGS: _exchange(
+            services, lambda exchange: exchange.get_organization(), "reads the organisation's settings"
+        ),
+        Need.MAILBOXES: _exchange(
+            services, lambda exchange: exchange.prove_mailboxes(), "reads mailboxes and their policies"
+        ),
         # Any answer that is understood will do, about a mailbox that nobody has.
         Need.BOOKINGS: _checked(services.pages.get_page(NOBODYS_MAILBOX), "answers"),
     }
@@ -90,18 +94,10 @@ async def check_needs(services: Services, grants: Grants) -> Checks:
 
 async def check_shared_pages(services: Services) -> Check:
     """Whether shared pages may be listed, which this version does not do yet."""
-    return await _checked(services.directory.get_shared_page_names(), "lists shared pages")
+    return await _checked(services.directory.prove_shared_pages(), "lists shared pages")
 
 
-async def _read_organization(mailboxes: Mailboxes) -> None:
-    await mailboxes.get_organization()
-
-
-async def _prove_mailboxes(mailboxes: Mailboxes) -> None:
-    await mailboxes.prove_mailboxes()
-
-
-async def _exchange(services: Services, ask: Callable[[Mailboxes], Awaitable[None]], promise: str) -> Check:
+async def _exchange(services: Services, ask: Callable[[Mailboxes], Awaitable[object]], promise: str) -> Check:
     if services.mailboxes is None:
         return Check(None, "not asked, by EXCHANGE_EVIDENCE")
     return await _checked(ask(services.mailboxes), promise)

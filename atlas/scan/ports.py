@@ -42,8 +42,8 @@ class Directory(Protocol):
     def get_mailboxes(self, user_ids: Sequence[str]) -> Awaitable[Mapping[str, MailboxEvidence]]:
         """The GUIDs of many mailboxes."""
 
-    def get_shared_page_names(self) -> Awaitable[tuple[str, ...]]:
-        """Names of shared Bookings pages."""
+    def prove_shared_pages(self) -> Awaitable[None]:
+        """That shared Bookings pages may be listed."""
 
 
 class Mailboxes(Protocol):

@@ -2,10 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from atlas.domain.learned import Unknown
-from atlas.domain.policy import PolicyVerdict, judge_organization
+from atlas.domain.policy import PolicyVerdict, judge_organization, with_last_change
 from atlas.domain.shared_bookings import Benchmark, OwaPolicy, judge_cis_1_3_9
 from atlas.microsoft365.exchange_settings import Organization
 from atlas.scan.patience import deadline_in, learned
@@ -42,21 +42,13 @@ async def read_policy(services: Services) -> OrganizationPolicy:
     if isinstance(organization, Unknown):
         return _not_learned(str(organization), policies, now)
     return OrganizationPolicy(
-        verdict=_with_last_change(judge_organization(organization.ews, now), organization.ews.changed_at),
+        verdict=with_last_change(judge_organization(organization.ews, now), organization.ews.changed_at, now),
         organization=organization,
         ews_allowed_app_ids=None if isinstance(app_ids, Unknown) else app_ids,
         owa_policies=policies,
         cis_1_3_9=judge_cis_1_3_9(organization.bookings_enabled, policies),
         at=now,
     )
-
-
-def _with_last_change(verdict: PolicyVerdict, changed_at: datetime | None) -> PolicyVerdict:
-    """The verdict, which tells when the settings changed last, where it does not doubt them for it already."""
-    if changed_at is None or "was changed at" in verdict.reason:
-        return verdict
-    moment = f"{changed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return replace(verdict, reason=f"{verdict.reason}; a setting of the organisation was changed last at {moment}")
 
 
 def _not_learned(why: str, policies: tuple[OwaPolicy, ...] | None, at: datetime) -> OrganizationPolicy:

@@ -43,6 +43,11 @@ def read_local_settings(app_folder: Path) -> Mapping[str, str]:
     return {name: str(value) for name, value in values.items()}
 
 
+def given_settings(app_folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings of local.settings.json, and over them those of the environment."""
+    return {**read_local_settings(app_folder), **environment}
+
+
 def resolve(text: str, settings: Mapping[str, str]) -> str:
     """Put settings in place of their %NAMES%; KeyError names one that is not set."""
     return re.sub(r"%([^%]+)%", lambda found: settings[found[1]], text)

@@ -282,7 +282,7 @@ def switches() -> Iterator[tuple[str, Switch]]:
         for judge in (judge_organization, judge_mailbox):
             judged = judge(scope)
             is_by_ews = judged.cause is Cause.EWS_DISABLED
-            switch = switch_of("", judged)
+            switch = switch_of("", judged.decides, None if is_by_ews else judged.value)
             assert (switch is None) == (judged.cause is Cause.UNHEARD_OF)
             without_policy = "no policy, and the list names it" if judged.entries else "no policy"
             if switch:

@@ -112,7 +112,7 @@ def test_turning_ews_on_is_told_to_concern_every_app():
 def test_a_policy_that_nobody_documented_is_looked_at_and_not_switched():
     verdict = judge_organization(ews_scope("EnforceNew", None, [AGENT], ews_enabled=None))
 
-    assert switch_of("Set-OrganizationConfig", verdict) is None
+    assert switch_of("Set-OrganizationConfig", verdict.decides, verdict.value) is None
     assert commands(fix_for_organization(verdict))[0].startswith("Get-OrganizationConfig | Format-List Ews")
 
 
