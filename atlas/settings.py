@@ -3,43 +3,33 @@
 The names and their meaning are those of the product contract, section 2.
 """
 
-import re
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal, Self
-from urllib.parse import SplitResult, urlsplit
-from uuid import UUID
+from typing import Literal, Self
 
-from azure.data.tables import TableServiceClient
-from croniter import croniter
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificate
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-DEFAULT_SCHEDULE = "0 0 3 * * *"
-_VALUE = r"(\d+|[a-z]{3})"
-_FIELD = rf"(\*|{_VALUE}(-{_VALUE})?)(/\d+)?"
-NCRONTAB = re.compile(rf"({_FIELD}(,{_FIELD})*)(\s+{_FIELD}(,{_FIELD})*){{5}}", re.IGNORECASE)
-"""Six fields of numbers, names, ranges and steps: croniter knows more signs than Azure's timer does."""
-TELEMETRY_SIGN_IN = re.compile(r"(ClientId=(?P<client>[0-9a-f-]{36});)?Authorization=AAD;?", re.IGNORECASE)
-LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
-OTHER_CLOUDS = re.compile(
-    r"(^|\.)(microsoft(online)?\.(us|de)|office365\.(us|cn)|outlook\.cn|microsoftonline\.cn|chinacloudapi\.cn"
-    r"|usgovcloudapi\.net|azure\.us|azure\.cn)$"
+from atlas.setting_values import (
+    TELEMETRY_SIGN_IN,
+    AuthoritiesFile,
+    Certificate,
+    CertificateFile,
+    ConnectionString,
+    Guid,
+    HttpsUrl,
+    Schedule,
+    ServiceUrl,
+    TelemetryConnection,
+    TelemetrySignIn,
+    Words,
+    schedule,
 )
+
+DEFAULT_SCHEDULE = "0 0 3 * * *"
 SIGNS_OF_A_SECRET = frozenset("@?;=~")
 """Characters of passwords in addresses, shared access signatures, connection strings and client secrets: a value that
 holds one is not quoted back, for it may be a secret in the wrong place."""
-DEVELOPMENT_STORAGE = (
-    "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsu"
-    "Fq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
-)
-"""What ``UseDevelopmentStorage=true`` stands for; the key is Azurite's published one."""
 
 
 class WrongSettings(Exception):
@@ -111,116 +101,6 @@ class Telemetry:
     client_id: str | None = None
 
 
-def _guid(text: str) -> str:
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise ValueError from None
-
-
-def _url_parts(text: str) -> SplitResult:
-    try:
-        parts = urlsplit(text.strip().rstrip("/"))
-        _ = parts.port  # checked when it is read
-    except ValueError:  # its message quotes the address, which may hold a secret
-        raise ValueError from None
-    return parts
-
-
-def _service_url(text: str) -> str:
-    parts = _url_parts(text)
-    host = parts.hostname or ""
-    if OTHER_CLOUDS.search(host):
-        raise ValueError("tenants outside the public cloud are out of scope")
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError
-    if parts.scheme == "http" and not LOOPBACK.fullmatch(host):
-        raise ValueError("http:// is accepted for loopback addresses only")
-    return parts.geturl()
-
-
-def _https_url(text: str) -> str:
-    url = _service_url(text)
-    if not url.startswith("https://"):
-        raise ValueError("the sign-in service is always asked over https")
-    return url
-
-
-def _words(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(",") if word.strip())
-    if not words:
-        raise ValueError
-    return words
-
-
-def _schedule(text: str) -> str:
-    if not NCRONTAB.fullmatch(text.strip()) or not croniter.is_valid(text, second_at_beginning=True):
-        raise ValueError
-    return text
-
-
-def _text_of_file(text: str) -> str:
-    try:
-        return Path(text).read_text()
-    except OSError:
-        raise ValueError("no such file, or none that can be read") from None
-    except ValueError:
-        raise ValueError("not a text") from None
-
-
-def _authorities_file(text: str) -> Path:
-    _text_of_file(text)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=text)
-    except (ssl.SSLError, OSError):
-        raise ValueError("no certificate in it that can be read") from None
-    return Path(text)
-
-
-def _certificate(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value()
-    try:
-        load_pem_x509_certificate(text.encode())
-        key = load_pem_private_key(text.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):  # what it says may quote the text
-        raise ValueError from None
-    if not isinstance(key, RSAPrivateKey):
-        raise ValueError("the key has to be an RSA key")  # noqa: TRY004 - what pydantic takes for a wrong value
-    return secret
-
-
-def _certificate_file(text: str) -> SecretStr:
-    return _certificate(SecretStr(_text_of_file(text)))
-
-
-def _connection_string(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value()
-    if text.strip().rstrip(";").lower() == "usedevelopmentstorage=true":
-        return SecretStr(DEVELOPMENT_STORAGE)
-    try:
-        TableServiceClient.from_connection_string(text)
-    except (ValueError, KeyError):  # what it says may quote the key
-        raise ValueError from None
-    return secret
-
-
-def _telemetry_connection(text: str) -> str:
-    parts = dict(part.partition("=")[::2] for part in text.split(";") if part)
-    _guid(parts.get("InstrumentationKey", ""))
-    if "IngestionEndpoint" in parts:
-        _service_url(parts["IngestionEndpoint"])
-    return text
-
-
-def _telemetry_sign_in(text: str) -> str:
-    if not TELEMETRY_SIGN_IN.fullmatch(text):
-        raise ValueError
-    return text
-
-
-Guid = Annotated[str, AfterValidator(_guid)]
-ServiceUrl = Annotated[str, AfterValidator(_service_url)]
-ConnectionString = Annotated[SecretStr, AfterValidator(_connection_string)]
 GUID = "a GUID such as 72f988bf-86f1-41af-91ab-2d7cd011db47"
 SERVICE_URL = "an https:// address without query"
 TABLE_URL = "the table address of a storage account, such as https://name.table.core.windows.net"
@@ -237,20 +117,20 @@ class Settings(BaseModel):
     azure_client_secret: SecretStr | None = Field(
         None, alias="AZURE_CLIENT_SECRET", description="the value of a client secret"
     )
-    certificate_of_file: Annotated[SecretStr, BeforeValidator(_certificate_file)] | None = Field(
+    certificate_of_file: CertificateFile | None = Field(
         None,
         alias="AZURE_CLIENT_CERTIFICATE_PATH",
         description="the path of a PEM file with the certificate and its private key",
     )
-    certificate: Annotated[SecretStr, AfterValidator(_certificate)] | None = Field(
+    certificate: Certificate | None = Field(
         None, alias="AZURE_CLIENT_CERTIFICATE", description="PEM text with the certificate and its private key"
     )
     federated_identity_client_id: Guid | None = Field(None, alias="FEDERATED_IDENTITY_CLIENT_ID", description=GUID)
     managed_identity_client_id: Guid | None = Field(None, alias="MANAGED_IDENTITY_CLIENT_ID", description=GUID)
-    authority_host: Annotated[str, AfterValidator(_https_url)] = Field(
+    authority_host: HttpsUrl = Field(
         "https://login.microsoftonline.com", alias="AZURE_AUTHORITY_HOST", description="an https:// address"
     )
-    extra_certificates: Annotated[Path, BeforeValidator(_authorities_file)] | None = Field(
+    extra_certificates: AuthoritiesFile | None = Field(
         None, alias="SSL_CERT_FILE", description="the path of a PEM file with certificate authorities"
     )
     graph_url: ServiceUrl = Field("https://graph.microsoft.com", alias="GRAPH_URL", description=SERVICE_URL)
@@ -268,13 +148,13 @@ class Settings(BaseModel):
     )
     status_storage_url: ServiceUrl | None = Field(None, alias="StatusStorage__tableServiceUri", description=TABLE_URL)
     status_storage_client_id: Guid | None = Field(None, alias="StatusStorage__clientId", description=GUID)
-    scan_schedule: Annotated[str, AfterValidator(_schedule)] = Field(
+    scan_schedule: Schedule = Field(
         DEFAULT_SCHEDULE,
         alias="SCAN_SCHEDULE",
         description="six fields: second minute hour day month day-of-week, such as 0 0 3 * * * (UTC)",
     )
     probe_concurrency: int = Field(4, alias="PROBE_CONCURRENCY", ge=1, le=64, description="a whole number from 1 to 64")
-    not_set_up_markers: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+    not_set_up_markers: Words = Field(
         ("NotFound", "NotProvisioned", "NonExistent", "NotEnabled"),
         alias="NOT_SET_UP_MARKERS",
         description="words with commas between them, such as NotFound,NotProvisioned",
@@ -283,12 +163,12 @@ class Settings(BaseModel):
     exchange_evidence: bool = Field(default=True, alias="EXCHANGE_EVIDENCE", description="true or false")
     shared_pages: bool = Field(default=True, alias="SHARED_PAGES", description="true or false")
     history_days: int = Field(30, alias="HISTORY_DAYS", ge=1, le=3650, description="a whole number from 1 to 3650")
-    telemetry_connection: Annotated[str, AfterValidator(_telemetry_connection)] | None = Field(
+    telemetry_connection: TelemetryConnection | None = Field(
         None,
         alias="APPLICATIONINSIGHTS_CONNECTION_STRING",
         description="the connection string of an Application Insights resource, which begins with InstrumentationKey=",
     )
-    telemetry_sign_in: Annotated[str, AfterValidator(_telemetry_sign_in)] | None = Field(
+    telemetry_sign_in: TelemetrySignIn | None = Field(
         None,
         alias="APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
         description="Authorization=AAD, with ClientId= and a GUID before it for a user-assigned identity",
@@ -381,9 +261,9 @@ def _storage_problems(given: Mapping[str, str], *, needs_storage: bool) -> Itera
 
 def schedule_of(environment: Mapping[str, str]) -> str:
     """The timer's schedule, read when the app is imported: a wrong one is told by ``Settings.load``, not by a crash."""
-    schedule = environment.get("SCAN_SCHEDULE", "").strip()
+    text = environment.get("SCAN_SCHEDULE", "").strip()
     try:
-        return _schedule(schedule)
+        return schedule(text)
     except ValueError:
         return DEFAULT_SCHEDULE
 

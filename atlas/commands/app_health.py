@@ -12,7 +12,7 @@ from atlas.commands.printing import WRONG_ARGUMENT, complain, show
 from atlas.microsoft365.connections import trusted_authorities
 from atlas.report.screens import health_screen
 from atlas.scan.checking import HealthStatus
-from atlas.settings import LOOPBACK
+from atlas.setting_values import LOOPBACK
 
 LONGEST_SECONDS = 60
 LONGEST_DETAIL = 500

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas.setting_values import DEVELOPMENT_STORAGE
 from atlas.settings import (
     DEFAULT_SCHEDULE,
-    DEVELOPMENT_STORAGE,
     ClientCertificate,
     ClientSecret,
     FederatedIdentity,
