@@ -11,7 +11,7 @@ say() { printf '%s\n' "$@"; }
 # What postprovision.sh leaves to grant by hand, for postdeploy.sh.
 rights_left() { say ".local/rights-left-$AZURE_ENV_NAME.txt"; }
 
-# A deployment's name may have 64 characters, as the environment's may.
+# A name of a deployment has 64 characters at most.
 entra_deployment() { say "entra-${AZURE_ENV_NAME:0:58}"; }
 
 # The registration of the API and the app roles of the identity; prints the client id of the API, if there is one.
