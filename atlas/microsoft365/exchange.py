@@ -82,8 +82,8 @@ class _Mailbox(BaseModel):
             return NoMailbox(self.recipient_type)
         return Mailbox(
             guid=self.guid,
-            primary_smtp_address=self.primary_smtp_address and whole(self.primary_smtp_address),
-            recipient_type=self.recipient_type and whole(self.recipient_type),
+            primary_smtp_address=self.primary_smtp_address,
+            recipient_type=self.recipient_type,
             has_capability=BOOKINGS_CAPABILITY in (self.capabilities or ()) if tells_capabilities else None,
         )
 

@@ -103,7 +103,7 @@ def parse_owa_policies(document: Any) -> tuple[OwaPolicy, ...]:
 
 
 def rows_of(document: Any, what: str) -> list[Any]:
-    """The records of an answer."""
+    """The records of an answer, with no half of a character in any text."""
     rows = document.get("value") if isinstance(document, dict) else None
     if not isinstance(rows, list):
         raise NotUnderstood(f"Exchange answered {what} without a list `value`")
