@@ -4,7 +4,7 @@ import azure.durable_functions as df
 
 from activities import (
     close_scan,
-    forget_old,
+    delete_expired,
     list_mailbox_policies,
     list_mailboxes,
     list_users,
@@ -35,5 +35,5 @@ app.register_functions(list_mailbox_policies.blueprint)
 app.register_functions(list_users.blueprint)
 app.register_functions(probe_user.blueprint)
 app.register_functions(mark_gone.blueprint)
-app.register_functions(forget_old.blueprint)
+app.register_functions(delete_expired.blueprint)
 app.register_functions(close_scan.blueprint)

@@ -3,15 +3,15 @@
 import azure.durable_functions as df
 
 from atlas import telemetry, wiring
-from atlas.domain.payloads import UsersOrder
-from atlas.scan import census
+from atlas.scans import census
+from atlas.scans.messages import UsersRequest
 
 blueprint = df.Blueprint()
 
 
-@blueprint.activity_trigger(input_name="order")
-async def list_users(order: dict) -> dict:
+@blueprint.activity_trigger(input_name="request")
+async def list_users(request: dict) -> dict:
     """Put one page of licensed users into the census."""
-    tools = await wiring.tools()
-    with telemetry.span("list_users", order["scan_id"]):
-        return (await census.list_users(tools, UsersOrder.from_dict(order))).to_dict()
+    resources = await wiring.resources()
+    with telemetry.span("list_users", request["scan_id"]):
+        return (await census.list_users(resources, UsersRequest.from_dict(request))).to_dict()

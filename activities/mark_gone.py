@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 
 from atlas import telemetry, wiring
-from atlas.scan import closing
+from atlas.scans import closing
 
 blueprint = df.Blueprint()
 
@@ -11,6 +11,6 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="scan")
 async def mark_gone(scan: str) -> dict:
     """Count the rows of a scan, and mark the users who are not licensed any more."""
-    tools = await wiring.tools()
+    resources = await wiring.resources()
     with telemetry.span("mark_gone", scan):
-        return (await closing.mark_gone(tools, scan)).to_dict()
+        return (await closing.mark_gone(resources, scan)).to_dict()

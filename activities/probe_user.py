@@ -5,24 +5,24 @@ import logging
 import azure.durable_functions as df
 
 from atlas import telemetry, wiring
-from atlas.domain.payloads import ProbeAnswer, ProbeOrder
-from atlas.scan.probing import probe_one
+from atlas.scans.messages import ProbeRequest, ProbeResult
+from atlas.scans.probing import probe_one
 
 blueprint = df.Blueprint()
 log = logging.getLogger(__name__)
 
 
-@blueprint.activity_trigger(input_name="order")
-async def probe_user(order: dict) -> dict:
+@blueprint.activity_trigger(input_name="request")
+async def probe_user(request: dict) -> dict:
     """Ask one licensed user's page and record what it says; a failure is answered, never raised.
 
     One raised would end its whole lane. The flow tries again, and counts a user whose row could not be written.
     """
-    probe = ProbeOrder.from_dict(order)
+    probe = ProbeRequest.from_dict(request)
     try:
-        tools = await wiring.tools()
+        resources = await wiring.resources()
         with telemetry.span("probe_user", probe.scan_id, logs_failure=False):
-            return (await probe_one(tools, probe)).to_dict()
+            return (await probe_one(resources, probe)).to_dict()
     except Exception:
         log.exception("probe of user %d on page %d of %s failed", probe.index, probe.page, probe.scan_id)
-        return ProbeAnswer().to_dict()
+        return ProbeResult().to_dict()

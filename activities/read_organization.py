@@ -3,15 +3,17 @@
 import azure.durable_functions as df
 
 from atlas import telemetry, wiring
-from atlas.scan import census
+from atlas.scans import census
 
 blueprint = df.Blueprint()
 
 
-@blueprint.activity_trigger(input_name="order")
-async def read_organization(order: dict) -> dict:
+@blueprint.activity_trigger(input_name="request")
+async def read_organization(request: dict) -> dict:
     """Note that the scan runs, and read the organisation's settings."""
-    tools = await wiring.tools()
-    with telemetry.span("read_organization", order["scan_id"]):
-        answer = await census.read_organization(tools, order["scan_id"], is_last_attempt=order["is_last_attempt"])
+    resources = await wiring.resources()
+    with telemetry.span("read_organization", request["scan_id"]):
+        answer = await census.read_organization(
+            resources, request["scan_id"], is_last_attempt=request["is_last_attempt"]
+        )
         return answer.to_dict()

@@ -11,16 +11,16 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
-from api.durable_flows import FlowsUnavailable
-from atlas.domain.page_urls import NotAPageUrl
-from atlas.domain.subjects import NotASubject
-from atlas.domain.time_windows import WrongWindow
+from api.orchestrations import OrchestrationsUnavailable
+from atlas.domain.page_urls import InvalidPageUrl
+from atlas.domain.time_windows import InvalidTimeWindow
 from atlas.domain.time_zones import UnknownTimeZone
+from atlas.domain.user_references import InvalidUserReference
 from atlas.microsoft365.failures import NotUnderstood, Refused, TenantFailure, Throttled, Unreachable
-from atlas.scan.free_times import AmbiguousTitle
-from atlas.scan.observing import NoSuchUser
-from atlas.scan.starting import ScanNotRunning
-from atlas.settings import WrongSettings
+from atlas.pages.free_times import AmbiguousTitle
+from atlas.pages.observation import NoSuchUser
+from atlas.scans.lifecycle import ScanNotRunning
+from atlas.settings import InvalidSettings
 from atlas.tables.store import StorageFailure
 
 log = logging.getLogger(__name__)
@@ -45,20 +45,20 @@ class Problem(Exception):
         return cls(HTTPStatus.BAD_REQUEST, code, f"{name} {detail}", ((name, detail),))
 
 
-def wrong_parameter(name: str, detail: str) -> Problem:
+def invalid_parameter(name: str, detail: str) -> Problem:
     """A 400 that names the field."""
-    return wrong_parameters([(name, detail)])
+    return invalid_parameters([(name, detail)])
 
 
-def wrong_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
+def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
     """A 400 that names every wrong field with what would be right."""
     told = "; ".join(f"{name} {detail}" for name, detail in errors)
     return Problem(HTTPStatus.BAD_REQUEST, "invalidParameter", told, tuple(errors))
 
 
-WRONG_FIELDS: Mapping[type[Exception], str] = {
-    NotASubject: "user",
-    NotAPageUrl: "user",
+INVALID_FIELDS: Mapping[type[Exception], str] = {
+    InvalidUserReference: "user",
+    InvalidPageUrl: "user",
     AmbiguousTitle: "meetingType",
     UnknownTimeZone: "timeZone",
 }
@@ -70,10 +70,10 @@ def problem_of(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
-        case WrongWindow(field=name):
-            return wrong_parameter(name, str(error))
-        case _ if type(error) in WRONG_FIELDS:
-            return wrong_parameter(WRONG_FIELDS[type(error)], str(error))
+        case InvalidTimeWindow(field=name):
+            return invalid_parameter(name, str(error))
+        case _ if type(error) in INVALID_FIELDS:
+            return invalid_parameter(INVALID_FIELDS[type(error)], str(error))
         case TenantFailure():
             return _tenant_problem(error)
         case _:
@@ -82,13 +82,13 @@ def problem_of(error: Exception) -> Problem | None:
 
 def _own_problem(error: Exception) -> Problem | None:
     match error:
-        case WrongSettings(problems=problems):
+        case InvalidSettings(problems=problems):
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "notConfigured", " ".join(problems))
         case NoSuchUser():
             return Problem(HTTPStatus.NOT_FOUND, "userNotFound", str(error))
         case ScanNotRunning():
             return Problem(HTTPStatus.CONFLICT, "scanNotRunning", "the scan has ended; there is nothing to stop")
-        case StorageFailure() | FlowsUnavailable():
+        case StorageFailure() | OrchestrationsUnavailable():
             return _unavailable("upstreamUnavailable", str(error))
         case _:
             return None
@@ -116,7 +116,7 @@ def _unavailable(code: str, detail: str, wait_seconds: float | None = None) -> P
 type Door = Callable[..., Awaitable[func.HttpResponse]]
 
 
-def answers_problems(door: Door) -> Door:
+def returns_problems(door: Door) -> Door:
     """A door whose failures are problem documents; what is nobody's fault but ours is logged and told as a 500."""
 
     @wraps(door)

@@ -6,11 +6,11 @@ import azure.functions as func
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from api.problems import Problem, wrong_parameters
+from api.problems import Problem, invalid_parameters
 
-OF_THE_PLATFORM = frozenset({"code", "clientid"})
+PLATFORM_PARAMETERS = frozenset({"code", "clientid"})
 """Azure takes a function key in the query too."""
-LONGEST_VALUE = 1000
+MAX_VALUE_LENGTH = 1000
 
 
 def _flag(text: Any) -> bool:
@@ -40,10 +40,12 @@ class Query(BaseModel):
     @classmethod
     def of(cls, req: func.HttpRequest) -> Self:
         """The parameters of a request. Raises ``Problem`` with all that is wrong; a misspelt name is wrong too."""
-        given = {name: value for name, value in req.params.items() if name.lower() not in OF_THE_PLATFORM}
-        too_long = [(name, f"should be at most {LONGEST_VALUE} characters") for name in given if _is_long(given[name])]
+        given = {name: value for name, value in req.params.items() if name.lower() not in PLATFORM_PARAMETERS}
+        too_long = [
+            (name, f"should be at most {MAX_VALUE_LENGTH} characters") for name in given if _is_long(given[name])
+        ]
         if too_long:
-            raise wrong_parameters(too_long)
+            raise invalid_parameters(too_long)
         try:
             return cls.model_validate(given)
         except ValidationError as error:
@@ -51,7 +53,7 @@ class Query(BaseModel):
 
     @classmethod
     def _problem(cls, details: list[ErrorDetails]) -> Problem:
-        return wrong_parameters([(str(detail["loc"][0]), cls._should_be(detail)) for detail in details])
+        return invalid_parameters([(str(detail["loc"][0]), cls._should_be(detail)) for detail in details])
 
     @classmethod
     def _should_be(cls, detail: ErrorDetails) -> str:
@@ -66,4 +68,4 @@ class NoQuery(Query):
 
 
 def _is_long(value: str) -> bool:
-    return len(value) > LONGEST_VALUE
+    return len(value) > MAX_VALUE_LENGTH

@@ -7,9 +7,9 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from api.access import AUTH_LEVEL, AppRole, allow
-from api.answers import json_answer
+from api.json_responses import json_response
 from api.openapi.document import swagger_document
-from api.problems import answers_problems
+from api.problems import returns_problems
 from api.queries import NoQuery
 from atlas import wiring
 from atlas.settings import api_access_of
@@ -18,11 +18,11 @@ blueprint = df.Blueprint()
 
 
 @blueprint.route("swagger.json", methods=["GET"], auth_level=AUTH_LEVEL)
-@answers_problems
+@returns_problems
 async def get_swagger(req: func.HttpRequest) -> func.HttpResponse:
     """The OpenAPI 2.0 document, for callers who reach the app as this one did."""
     allow(req, AppRole.READ)
     NoQuery.of(req)
-    await wiring.tools()
+    await wiring.resources()
     address = urlsplit(req.url)
-    return json_answer(swagger_document(address.netloc, address.scheme, api_access_of(os.environ)))
+    return json_response(swagger_document(address.netloc, address.scheme, api_access_of(os.environ)))

@@ -8,9 +8,9 @@ from uuid import uuid4
 import azure.durable_functions as df
 import azure.functions as func
 
-from api.durable_flows import DurableFlows
+from api.orchestrations import DurableOrchestrations
 from atlas import wiring
-from atlas.scan.starting import start_scan
+from atlas.scans.lifecycle import start_scan
 from atlas.settings import schedule_of
 
 log = logging.getLogger(__name__)
@@ -23,10 +23,10 @@ blueprint = df.Blueprint()
 async def start_scheduled_scan(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
     """Start a scan, unless one runs, and forget flows that ended longer ago than ``HISTORY_DAYS``."""
     try:
-        tools, flows = await wiring.tools(), DurableFlows(client)
-        scan = await start_scan(tools, flows, "timer", uuid4().hex[:8])
+        resources, orchestrations = await wiring.resources(), DurableOrchestrations(client)
+        scan = await start_scan(resources, orchestrations, "timer", uuid4().hex[:8])
         log.info("scan %s is %s", scan.scan_id, scan.state)
-        await flows.forget_before(tools.clock() - timedelta(days=tools.history_days))
+        await orchestrations.delete_before(resources.clock() - timedelta(days=resources.history_days))
     except Exception:  # nobody waits for a timer: the log is where it is told
         log.exception("the timer could not start a scan")
         raise

@@ -9,16 +9,16 @@ import azure.functions as func
 
 from api.access import AUTH_LEVEL, AppRole, allow
 from api.openapi.operations import OPERATIONS
-from api.problems import Problem, answers_problems
+from api.problems import Problem, returns_problems
 
-EVERY_METHOD = [func.HttpMethod(method) for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")]
+ALL_METHODS = [func.HttpMethod(method) for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")]
 
 blueprint = df.Blueprint()
 
 
-@blueprint.route("{*path}", methods=EVERY_METHOD, auth_level=AUTH_LEVEL)
-@answers_problems
-async def answer_unknown_route(req: func.HttpRequest) -> func.HttpResponse:
+@blueprint.route("{*path}", methods=ALL_METHODS, auth_level=AUTH_LEVEL)
+@returns_problems
+async def unknown_route(req: func.HttpRequest) -> func.HttpResponse:
     """405 with the methods of a path that there is, else 404."""
     allow(req, AppRole.READ)
     methods = methods_of(urlsplit(req.url).path)

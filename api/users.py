@@ -9,35 +9,35 @@ import azure.functions as func
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.access import AUTH_LEVEL, AppRole, allow
-from api.answers import address_of, json_answer, list_answer
-from api.problems import Problem, answers_problems, wrong_parameter
+from api.csv_export import TooManyRows, csv_file
+from api.json_responses import address_of, json_response, list_response
+from api.problems import Problem, invalid_parameter, returns_problems
 from api.queries import Flag, Number, Query
+from api.shapes import free_times_shape, look_up_shape, user_shape
 from atlas import wiring
-from atlas.domain.cursors import WrongCursor
+from atlas.domain.cursors import InvalidCursor
 from atlas.domain.page_urls import PageAddress
 from atlas.domain.statuses import Status
-from atlas.domain.subjects import Subject, parse_subject
 from atlas.domain.time_windows import TimeWindow, time_window
 from atlas.domain.time_zones import time_zone
 from atlas.domain.user_filters import UserFilter
-from atlas.report.csv_file import TooManyRows, csv_file
-from atlas.report.shapes import free_times_shape, look_up_shape, user_shape
-from atlas.scan.free_times import NoFreeTimes, get_free_times
-from atlas.scan.listing import each_user, get_users
-from atlas.scan.looking_up import Found, Source, look_up
-from atlas.scan.ports import Tools
+from atlas.domain.user_references import UserReference, parse_user_reference
+from atlas.pages.free_times import NoFreeTimes, get_free_times
+from atlas.pages.listing import get_users, iterate_users
+from atlas.pages.lookup import LookupResult, Source, lookup
+from atlas.resources import Resources
 
-USUAL_PAGE = 100
-LARGEST_PAGE = 1000
-LARGEST_FILE = 100_000
-LONGEST_SUBJECT = 2000
-IN_A_ROW = tuple(status for status in Status if status is not Status.NOT_LICENSED)
+DEFAULT_PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
+MAX_CSV_ROWS = 100_000
+MAX_USER_REFERENCE_LENGTH = 2000
+STORED_STATUSES = tuple(status for status in Status if status is not Status.NOT_LICENSED)
 
 blueprint = df.Blueprint()
 
 
 def _statuses(text: Any) -> frozenset[Status]:
-    names = {status.lower(): status for status in IN_A_ROW}
+    names = {status.lower(): status for status in STORED_STATUSES}
     given = [part.strip().lower() for part in str(text).split(",") if part.strip()]
     if not given or any(name not in names for name in given):
         raise ValueError
@@ -63,7 +63,7 @@ class BookingsQuery(Query):
     )
 
     def window(self, now: datetime) -> TimeWindow:
-        """The stretch of time that is asked about. Raises ``WrongWindow`` or ``UnknownTimeZone``."""
+        """The stretch of time that is asked about. Raises ``InvalidTimeWindow`` or ``UnknownTimeZone``."""
         return time_window(self.start, self.end, time_zone(self.time_zone), now)
 
 
@@ -71,7 +71,7 @@ class UsersQuery(Query):
     """Which users to list, and how."""
 
     statuses: Annotated[frozenset[Status], BeforeValidator(_statuses)] | None = Field(
-        None, alias="status", description=f"one or more of {', '.join(IN_A_ROW)}, with commas between them"
+        None, alias="status", description=f"one or more of {', '.join(STORED_STATUSES)}, with commas between them"
     )
     domain: str | None = Field(
         None, pattern=r"^[\w-]+(\.[\w-]+)+$", max_length=255, description="the domain of UPNs, such as contoso.com"
@@ -83,7 +83,7 @@ class UsersQuery(Query):
     search: Annotated[str, AfterValidator(_not_blank)] | None = Field(
         None, max_length=100, description="the beginning of a UPN, a display name or a word of it, up to 100 characters"
     )
-    limit: Number | None = Field(None, ge=1, le=LARGEST_PAGE, description=f"a whole number from 1 to {LARGEST_PAGE}")
+    limit: Number | None = Field(None, ge=1, le=MAX_PAGE_SIZE, description=f"a whole number from 1 to {MAX_PAGE_SIZE}")
     continuation: str | None = Field(None, description="the continuation of an earlier answer")
     form: Literal["json", "csv"] | None = Field(None, alias="format", description="json or csv")
 
@@ -93,64 +93,66 @@ class UsersQuery(Query):
 
 
 @blueprint.route("users", methods=["GET"], auth_level=AUTH_LEVEL)
-@answers_problems
+@returns_problems
 async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
     """Rows by filters in the order of the object id, as JSON pages or as a CSV file."""
     allow(req, AppRole.READ)
-    tools = await wiring.tools()
+    resources = await wiring.resources()
     query = UsersQuery.of(req)
     if (query.form or _accepted_form(req)) == "csv":
-        return await _file(tools, req, query)
-    page = await _page(tools, query, query.limit or USUAL_PAGE)
-    return json_answer(list_answer(req, [user_shape(row) for row in page.rows], page.continuation))
+        return await _file(resources, req, query)
+    page = await _page(resources, query, query.limit or DEFAULT_PAGE_SIZE)
+    return json_response(list_response(req, [user_shape(row) for row in page.rows], page.continuation))
 
 
 @blueprint.route("users/{user}/bookings", methods=["GET"], auth_level=AUTH_LEVEL)
-@answers_problems
+@returns_problems
 async def get_user_bookings(req: func.HttpRequest) -> func.HttpResponse:
     """One user, by UPN, object id or pasted page URL: from the row or asked now, with free times asked live."""
     without_free_times = req.params.get("availability", "").lower() == "false"
     allow(req, AppRole.READ if without_free_times else AppRole.AVAILABILITY)
-    tools = await wiring.tools()
+    resources = await wiring.resources()
     query = BookingsQuery.of(req)
-    subject = parse_subject(_subject_text(req.route_params["user"]))
-    window = query.window(tools.clock())
-    found = await look_up(tools, subject, fresh=query.fresh)
+    subject = parse_user_reference(_subject_text(req.route_params["user"]))
+    window = query.window(resources.clock())
+    found = await lookup(resources, subject, fresh=query.fresh)
     if not query.availability:
         not_asked = NoFreeTimes("notAsked", "the request says availability=false")
-        return json_answer({**look_up_shape(found, tools.bookings_url), **free_times_shape(not_asked, query.time_zone)})
+        return json_response(
+            {**look_up_shape(found, resources.bookings_url), **free_times_shape(not_asked, query.time_zone)}
+        )
     times = await get_free_times(
-        tools,
+        resources,
         found.row,
         window,
         query.meeting_type or _type_of(subject),
         is_private_link=isinstance(subject, PageAddress) and subject.is_private_link,
         is_live=_is_live(found),
     )
-    return json_answer({**look_up_shape(found, tools.bookings_url), **free_times_shape(times, query.time_zone)})
+    return json_response({**look_up_shape(found, resources.bookings_url), **free_times_shape(times, query.time_zone)})
 
 
-async def _page(tools: Tools, query: UsersQuery, limit: int) -> Any:
+async def _page(resources: Resources, query: UsersQuery, limit: int) -> Any:
     try:
-        return await get_users(tools, query.wanted(), limit, query.continuation)
-    except WrongCursor as wrong:
+        return await get_users(resources, query.wanted(), limit, query.continuation)
+    except InvalidCursor as wrong:
         raise Problem.of_field("invalidContinuation", "continuation", str(wrong)) from None
 
 
-async def _file(tools: Tools, req: func.HttpRequest, query: UsersQuery) -> func.HttpResponse:
+async def _file(resources: Resources, req: func.HttpRequest, query: UsersQuery) -> func.HttpResponse:
     headers = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="personal-bookings.csv"'}
     if query.limit is None and query.continuation is None:
-        rows = each_user(tools, query.wanted())
+        rows = iterate_users(resources, query.wanted())
     else:
-        page = await _page(tools, query, query.limit or USUAL_PAGE)
+        page = await _page(resources, query, query.limit or DEFAULT_PAGE_SIZE)
         rows = _each(page.rows)
         if page.continuation:
             headers["Link"] = f'<{address_of(req, continuation=page.continuation)}>; rel="next"'
     try:
-        content = await csv_file(rows, tools.tenant_id, LARGEST_FILE)
+        content = await csv_file(rows, resources.tenant_id, MAX_CSV_ROWS)
     except TooManyRows as too_many:
         advice = f"{too_many}: narrow it by status, domain or search, or ask for pages by limit and continuation"
-        raise wrong_parameter("format", advice) from None
+        raise invalid_parameter("format", advice) from None
     return func.HttpResponse(content, headers=headers, mimetype="text/csv", charset="utf-8")
 
 
@@ -166,14 +168,14 @@ def _accepted_form(req: func.HttpRequest) -> str:
 
 
 def _subject_text(segment: str) -> str:
-    if len(segment) > LONGEST_SUBJECT:
-        raise wrong_parameter("user", f"should be at most {LONGEST_SUBJECT} characters")
+    if len(segment) > MAX_USER_REFERENCE_LENGTH:
+        raise invalid_parameter("user", f"should be at most {MAX_USER_REFERENCE_LENGTH} characters")
     return unquote(segment)
 
 
-def _type_of(subject: Subject) -> str | None:
+def _type_of(subject: UserReference) -> str | None:
     return subject.meeting_type_id if isinstance(subject, PageAddress) else None
 
 
-def _is_live(found: Found) -> bool:
+def _is_live(found: LookupResult) -> bool:
     return found.source is Source.LIVE

@@ -27,12 +27,12 @@ from atlas.setting_values import (
 )
 
 DEFAULT_SCHEDULE = "0 0 3 * * *"
-SIGNS_OF_A_SECRET = frozenset("@?;=~")
+SECRET_MARKERS = frozenset("@?;=~")
 """Characters of passwords in addresses, shared access signatures, connection strings and client secrets: a value that
 holds one is not quoted back, for it may be a secret in the wrong place."""
 
 
-class WrongSettings(Exception):
+class InvalidSettings(Exception):
     """The settings cannot be used; ``str`` is the whole message, ``problems`` one sentence for each setting."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
@@ -179,7 +179,7 @@ class Settings(BaseModel):
     def load(cls, environment: Mapping[str, str], *, needs_storage: bool = True) -> Self:
         """The settings of this environment; a name with an empty value counts as absent.
 
-        Without ``needs_storage`` there may be none. Raises ``WrongSettings`` with every problem at once. Values are
+        Without ``needs_storage`` there may be none. Raises ``InvalidSettings`` with every problem at once. Values are
         quoted back unless they are secrets.
         """
         given = {name: value for name, value in environment.items() if value.strip()}
@@ -189,7 +189,7 @@ class Settings(BaseModel):
         except ValidationError as error:
             problems = [*(_problem(detail, given) for detail in error.errors()), *problems]
         if problems:
-            raise WrongSettings(tuple(problems))
+            raise InvalidSettings(tuple(problems))
         return settings
 
     @property
@@ -277,7 +277,7 @@ def _problem(detail: ErrorDetails, given: Mapping[str, str]) -> str:
     name = str(detail["loc"][0])
     if detail["type"] == "missing":
         return f"{name} is missing; it should be {_should_be(name)}."
-    value = "set" if _is_secret(name) or SIGNS_OF_A_SECRET & set(given[name]) else repr(given[name])
+    value = "set" if _is_secret(name) or SECRET_MARKERS & set(given[name]) else repr(given[name])
     why = str(detail.get("ctx", {}).get("error", ""))
     return f"{name} is {value}; it should be {_should_be(name)}{f' ({why})' if why else ''}."
 

@@ -21,7 +21,7 @@ from atlas.settings import Telemetry
 LOGGER = "bookings_atlas"
 EVENT_NAME = "microsoft.custom_event.name"
 NOT_INSTRUMENTED = ("azure_sdk", "django", "fastapi", "flask", "httpx", "psycopg2", "requests", "urllib", "urllib3")
-ASKS_NOBODY_ELSE = {
+NO_OTHER_HOSTS = {
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
     "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true",
     "APPLICATIONINSIGHTS_SDKSTATS_DISABLED": "true",
@@ -31,7 +31,7 @@ ASKS_NOBODY_ELSE = {
 """Keeps the library from telling Microsoft about itself, at addresses that no setting names."""
 OURS = ("activities", "api", "atlas")
 """Loggers whose warnings are sent too: a host that knows of our sending forwards them no more."""
-LONGEST_FLUSH_MILLISECONDS = 5000
+FLUSH_TIMEOUT_MILLISECONDS = 5000
 
 log = logging.getLogger(LOGGER)
 log.setLevel(logging.INFO)
@@ -43,7 +43,7 @@ def configure(telemetry: Telemetry) -> None:
     """Send events and traces to Azure Monitor from now on. Asking again changes nothing."""
     if not log.propagate:  # as the end of this leaves it
         return
-    for name, value in ASKS_NOBODY_ELSE.items():
+    for name, value in NO_OTHER_HOSTS.items():
         os.environ.setdefault(name, value)
     # Imported late: it takes long, and an app that is not watched does not need it.
     from azure.identity import ManagedIdentityCredential
@@ -66,7 +66,7 @@ def configure(telemetry: Telemetry) -> None:
     log.propagate = False  # else the host would send each event a second time, as a line of the log
 
 
-def tell(event: Event) -> None:
+def emit(event: Event) -> None:
     """One event; its facts stand beside it for Azure Monitor, and in the line for a log."""
     facts = dict(event.facts)
     log.info("%s %s", event.name, json.dumps(facts), extra={EVENT_NAME: event.name, **facts})
@@ -103,7 +103,7 @@ def flush() -> None:
     """Send what is not sent yet, before the process ends."""
     for provider in (get_logger_provider(), trace.get_tracer_provider()):
         if force_flush := getattr(provider, "force_flush", None):
-            force_flush(LONGEST_FLUSH_MILLISECONDS)
+            force_flush(FLUSH_TIMEOUT_MILLISECONDS)
 
 
 def _trace_of(scan_id: str) -> SpanContext:

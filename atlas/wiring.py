@@ -14,13 +14,13 @@ import stamina
 from atlas import telemetry
 from atlas.domain.pages import PageRules, sign_in_hosts
 from atlas.microsoft365.bookings_pages import BookingsPages
-from atlas.microsoft365.calls import Calls
+from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, open_session, trusted_authorities
 from atlas.microsoft365.exchange import Exchange
 from atlas.microsoft365.graph import Graph
 from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, SignIn, sign_in_with
-from atlas.microsoft365.signed_calls import SignedCalls
-from atlas.scan.ports import Services, Tools
+from atlas.microsoft365.signed_calls import SignedApiClient
+from atlas.resources import Resources, TenantClients
 from atlas.settings import Settings
 from atlas.tables.census import Census
 from atlas.tables.changes import Changes
@@ -29,14 +29,14 @@ from atlas.tables.status_rows import StatusRows
 from atlas.tables.store import TableStore, open_tables
 from atlas.tables.user_index import UserIndex
 
-LOG_ADDRESSES = ("azure", "httpx", "httpcore", "msal", "urllib3")
+URL_LOGGERS = ("azure", "httpx", "httpcore", "msal", "urllib3")
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The tools of the use cases, and what some doors need beside them."""
 
-    tools: Tools
+    resources: Resources
     sign_in: SignIn
 
 
@@ -45,7 +45,7 @@ _lifetimes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[tuple[Open
 
 
 async def opened() -> Opened:
-    """What this process has opened, by the environment, when it is first asked for. Raises ``WrongSettings``.
+    """What this process has opened, by the environment, when it is first asked for. Raises ``InvalidSettings``.
 
     Whoever asks while it is being opened waits for the same. It is closed with its event loop: a loop that ends closes
     the asynchronous generators it has begun.
@@ -66,39 +66,39 @@ async def _open() -> tuple[Opened, Lifetime]:
     return await anext(lifetime), lifetime
 
 
-async def tools() -> Tools:
-    """The tools of this process. Raises ``WrongSettings``."""
-    return (await opened()).tools
+async def resources() -> Resources:
+    """The tools of this process. Raises ``InvalidSettings``."""
+    return (await opened()).resources
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncGenerator[tuple[Services, SignIn]]:
+async def open_clients(settings: Settings) -> AsyncGenerator[tuple[TenantClients, SignIn]]:
     """The clients of the tenant, without tables, closed at the end of the block; nobody is asked anything yet."""
-    _quiet_the_libraries()
+    _silence_libraries()
     trust = trusted_authorities(settings.extra_certificates)
     async with open_http(trust) as http:
         sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
-        yield _services(settings, Calls(http), sign_in), sign_in
+        yield _clients(settings, ApiClient(http), sign_in), sign_in
 
 
 async def _lifetime(settings: Settings) -> Lifetime:
     if settings.storage is None:
         raise AssertionError("load lets no settings without storage pass")
-    _quiet_the_libraries()
+    _silence_libraries()
     trust = trusted_authorities(settings.extra_certificates)
     # No generator within this one: a loop that ends closes all of them at once, whichever holds which.
     async with open_http(trust) as http, open_session(trust) as session:
         sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
         store = open_tables(settings.storage, session)
         try:
-            services = _services(settings, Calls(http), sign_in)
-            yield Opened(_tools(settings, services, store), sign_in)
+            clients = _clients(settings, ApiClient(http), sign_in)
+            yield Opened(_tools(settings, clients, store), sign_in)
         finally:
             await store.aclose()
             telemetry.flush()
 
 
-open_tools = asynccontextmanager(_lifetime)
+open_resources = asynccontextmanager(_lifetime)
 """Clients and tables of these settings, closed at the end of the block; nobody is asked anything yet."""
 
 
@@ -106,9 +106,9 @@ def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - where the clock comes from
 
 
-def _quiet_the_libraries() -> None:
+def _silence_libraries() -> None:
     # Azure's worker logs everything from INFO on, and these log addresses, which hold UPNs and mailbox GUIDs.
-    for name in LOG_ADDRESSES:
+    for name in URL_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     # What it says of a sign-in that fails is told by the failure.
     logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
@@ -116,12 +116,12 @@ def _quiet_the_libraries() -> None:
     stamina.instrumentation.set_on_retry_hooks(())
 
 
-def _services(settings: Settings, calls: Calls, sign_in: SignIn) -> Services:
+def _clients(settings: Settings, calls: ApiClient, sign_in: SignIn) -> TenantClients:
     tenant_id = settings.tenant_id
-    exchange = Exchange(SignedCalls(calls, sign_in, EXCHANGE_SCOPE), settings.exchange_url, tenant_id)
+    exchange = Exchange(SignedApiClient(calls, sign_in, EXCHANGE_SCOPE), settings.exchange_url, tenant_id)
     rules = PageRules(sign_in_hosts(settings.authority_host), settings.not_set_up_markers)
-    return Services(
-        directory=Graph(SignedCalls(calls, sign_in, GRAPH_SCOPE), settings.graph_url),
+    return TenantClients(
+        directory=Graph(SignedApiClient(calls, sign_in, GRAPH_SCOPE), settings.graph_url),
         mailboxes=exchange if settings.exchange_evidence else None,
         pages=BookingsPages(calls, settings.bookings_url, tenant_id, rules),
         clock=_now,
@@ -131,16 +131,16 @@ def _services(settings: Settings, calls: Calls, sign_in: SignIn) -> Services:
     )
 
 
-def _tools(settings: Settings, services: Services, store: TableStore) -> Tools:
+def _tools(settings: Settings, clients: TenantClients, store: TableStore) -> Resources:
     tenant_id = settings.tenant_id
-    return Tools(
-        **{field.name: getattr(services, field.name) for field in fields(Services)},
+    return Resources(
+        **{field.name: getattr(clients, field.name) for field in fields(TenantClients)},
         rows=StatusRows(store, tenant_id),
         index=UserIndex(store, tenant_id),
         changes=Changes(store, tenant_id),
         census=Census(store),
         scans=ScanLog(store, tenant_id),
-        tell=telemetry.tell,
+        emit=telemetry.emit,
         probe_concurrency=settings.probe_concurrency,
         history_days=settings.history_days,
     )

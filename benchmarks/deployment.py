@@ -11,13 +11,13 @@ from pathlib import Path
 import httpx
 import psutil
 
-from local.app_host import CHECKOUT, UNSET
 from local.azurite import azurite_tables
 from local.host.child import host_child
+from local.run_host import CHECKOUT, UNSET
 from local.simulator import MIXES, SimulatedTenant, TenantPlan, running
 
 CONCURRENCY = 4
-LOOK_EVERY_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Deployment:
         address = f"/api/scans/{(await self.http.post('/api/scans')).json()['id']}"
         while (scan := (await self.http.get(address)).json())["state"] in {"pending", "running"}:
             peak = max(peak, self.host.memory_info().rss)
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
         if scan["state"] != "completed":
             raise RuntimeError(f"the scan ended as {scan}")
         return Cost(time.perf_counter() - started_at, _cpu(self.host) - cpu_before, peak)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from api.openapi.operations import IN_A_ROW
+from api.openapi.operations import STORED_STATUSES
 
 type Overlay = Mapping[str, Any]
 
@@ -80,7 +80,7 @@ STEPS: tuple[Step, ...] = (
                 "type": "string",
                 "collectionFormat": None,
                 "items": None,
-                "enum": list(IN_A_ROW),
+                "enum": list(STORED_STATUSES),
                 "description": "Only users in this status, or in several, separated by commas.",
             },
             "domain": AS_IT_IS,

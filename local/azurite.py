@@ -22,7 +22,7 @@ _END_WITH_STDIN = (
     "data:text/javascript,process.stdin.on('end',()=>{process.emit('SIGINT');"
     "setTimeout(()=>process.exit(),3000).unref()}).resume().unref()"
 )
-_LONGEST_START_SECONDS = 30.0
+_START_TIMEOUT_SECONDS = 30.0
 
 ACCOUNT = "devstoreaccount1"
 # Microsoft publishes this key for every emulator; it opens nothing else.
@@ -119,14 +119,14 @@ def _free_port() -> int:
 
 
 def _wait_until_it_answers(child: subprocess.Popen[bytes], port: int, said: IO[bytes]) -> None:
-    deadline = time.monotonic() + _LONGEST_START_SECONDS
+    deadline = time.monotonic() + _START_TIMEOUT_SECONDS
     while not _answers(port):
         if _ended_within(0.05, child):
             said.seek(0)
             last_words = said.read().decode(errors="replace").strip() or "it said nothing"
             raise AzuriteNotThere(f"Azurite ended with exit code {child.returncode}: {last_words}")
         if time.monotonic() > deadline:
-            raise AzuriteNotThere(f"Azurite did not answer on port {port} within {_LONGEST_START_SECONDS:.0f} s.")
+            raise AzuriteNotThere(f"Azurite did not answer on port {port} within {_START_TIMEOUT_SECONDS:.0f} s.")
 
 
 def _answers(port: int) -> bool:

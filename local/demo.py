@@ -16,22 +16,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from atlas import wiring
+from atlas.cli.terminal import totals_table, users_table
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import UserRow
-from atlas.report.terminal import totals_table, users_table
 from atlas.settings import Settings
-from local.app_host import CHECKOUT, UNSET
 from local.azurite import AzuriteNotThere, azurite_tables
 from local.host.child import HostDidNotStart, host_child
+from local.run_host import CHECKOUT, UNSET
 from local.simulator import SimulatedTenant, TenantPlan, running
 
 LOG_FILE = CHECKOUT / ".local" / "demo.log"
 LATENCY = {"latency_ms": 20, "jitter_ms": 40}
 """Enough to see a scan move."""
-MOST_LINES = 250
+MAX_LINES = 250
 WIDE = 340
 """Columns of an output that is no terminal: enough for a whole page address."""
-LOOK_EVERY_SECONDS = 0.3
+POLL_SECONDS = 0.3
 
 
 class DemoFailed(Exception):
@@ -88,7 +88,7 @@ async def _scan(console: Console, http: httpx.AsyncClient, users: int) -> Mappin
             if not console.is_terminal and probed >= told + max(1, users // 10):
                 told = probed
                 console.print(f"  {probed:,} of {users:,} asked")
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def _show(
@@ -98,13 +98,13 @@ async def _show(
     shown: list[UserRow] = []
     wrong: list[str] = []
     count = 0
-    async with wiring.open_tools(Settings.load(settings)) as opened:
-        async for kept in opened.tools.rows.each():
+    async with wiring.open_resources(Settings.load(settings)) as opened:
+        async for kept in opened.resources.rows.iterate():
             count += 1
             expected = tenant.expected(kept.row.user.user_id)
             if expected.status != kept.row.status:
                 wrong.append(f"{kept.row.user.upn}: {kept.row.status}, but made as {expected.status}")
-            if len(shown) < MOST_LINES:
+            if len(shown) < MAX_LINES:
                 shown.append(kept.row)
     order = list(Status)
     console.print(users_table(sorted(shown, key=lambda row: (order.index(row.status), row.user.upn))))

@@ -6,8 +6,8 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from atlas.domain.payloads import ProbeAnswer
-from atlas.domain.walk import Lane
+from atlas.scans.messages import ProbeResult
+from atlas.scans.progress import Lane
 from orchestrators.names import PROBE_USER
 
 TURNS_PER_GENERATION = 50
@@ -26,9 +26,9 @@ def scan_page(context: df.DurableOrchestrationContext) -> Generator[Any, Any, di
             return lane.counts
         probes = lane.next_probes()
         answers = yield context.task_all(
-            [context.call_activity(PROBE_USER, lane.order(index, attempt).to_dict()) for index, attempt in probes]
+            [context.call_activity(PROBE_USER, lane.request(index, attempt).to_dict()) for index, attempt in probes]
         )
-        lane = lane.with_answers(probes, [ProbeAnswer.from_dict(answer) for answer in answers])
+        lane = lane.with_answers(probes, [ProbeResult.from_dict(answer) for answer in answers])
         context.set_custom_status(lane.counts)
         if lane.is_open and lane.wait_seconds:
             yield context.create_timer(context.current_utc_datetime + timedelta(seconds=lane.wait_seconds))

@@ -84,11 +84,11 @@ def responses_of(operation: Operation) -> dict[str, Any]:
         str(int(status)): {"description": " ".join(codes.values()), "schema": ref("Problem")}
         for status, codes in problems_of(operation).items()
     }
-    answers = {str(int(answer.status)): answer_object(answer) for answer in operation.answers}
+    answers = {str(int(answer.status)): response_object(answer) for answer in operation.answers}
     return dict(sorted({**problems, **answers}.items()))
 
 
-def answer_object(answer: Answer) -> dict[str, Any]:
+def response_object(answer: Answer) -> dict[str, Any]:
     """One answer as OpenAPI 2.0 writes it."""
     schema: Schema = ref(answer.shape) if answer.shape else {"type": "object"}
     described: dict[str, Any] = {"description": answer.description, "schema": schema}

@@ -86,7 +86,7 @@ HEADERS: dict[str, Schema] = {
     "Retry-After": {"type": "integer", "description": "After how many seconds to ask again."},
 }
 
-IN_A_ROW = tuple(str(status) for status in Status if status is not Status.NOT_LICENSED)
+STORED_STATUSES = tuple(str(status) for status in Status if status is not Status.NOT_LICENSED)
 """What a row may say: of a user without a licence only a look-up tells."""
 
 NOT_BLANK = r"\S"
@@ -116,7 +116,7 @@ STATUS = Parameter(
     {
         "type": "array",
         "collectionFormat": "csv",
-        "items": {"type": "string", "enum": list(IN_A_ROW)},
+        "items": {"type": "string", "enum": list(STORED_STATUSES)},
         "x-ms-summary": "Status",
         "description": "Only users in one of these statuses.",
     },

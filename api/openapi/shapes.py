@@ -15,12 +15,12 @@ from api.openapi.schemas import (
 )
 from atlas.domain.changes import ChangeKind
 from atlas.domain.findings import Finding
+from atlas.domain.owa_policies import Benchmark
 from atlas.domain.policy import Verdict
 from atlas.domain.scans import ScanState
-from atlas.domain.shared_bookings import Benchmark
 from atlas.domain.statuses import Status
-from atlas.scan.checking import HealthStatus
-from atlas.scan.looking_up import Source
+from atlas.health.checks import HealthStatus
+from atlas.pages.lookup import Source
 
 OBJECT_ID = text("User ID", "The object id of the user in Microsoft Entra ID.", format="uuid")
 UPN = text("User Principal Name", "The name with which the user signs in.")

@@ -24,7 +24,7 @@ class Slot:
     end: datetime
 
 
-def within(items: Iterable[AvailabilityItem], start: datetime, end: datetime) -> tuple[AvailabilityItem, ...]:
+def clip(items: Iterable[AvailabilityItem], start: datetime, end: datetime) -> tuple[AvailabilityItem, ...]:
     """The items between two moments; those that reach beyond are cut."""
     return tuple(
         AvailabilityItem(item.status, max(item.start, start), min(item.end, end))

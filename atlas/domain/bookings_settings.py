@@ -20,7 +20,7 @@ MEANINGS = {
 }
 
 
-def told_value(value: Any) -> str:
+def format_setting(value: Any) -> str:
     """A setting's value as a person reads it; a setting without one is neither on nor off."""
     if value is None or value == "":
         return "not set"

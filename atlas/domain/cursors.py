@@ -8,7 +8,7 @@ CHANGE_KEY = re.compile(r"\d{14}(-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?")
 LONGEST = 200
 
 
-class WrongCursor(ValueError):
+class InvalidCursor(ValueError):
     """The text is none that we have handed out."""
 
 
@@ -18,13 +18,13 @@ def to_cursor(key: str) -> str:
 
 
 def from_cursor(text: str, form: re.Pattern[str]) -> str:
-    """The key of this text, which has to be of this form. Raises ``WrongCursor``."""
+    """The key of this text, which has to be of this form. Raises ``InvalidCursor``."""
     try:
         if len(text) > LONGEST:
-            raise WrongCursor("too long")
+            raise InvalidCursor("too long")
         key = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except (ValueError, UnicodeError):
-        raise WrongCursor("should be one that an earlier answer gave") from None
+        raise InvalidCursor("should be one that an earlier answer gave") from None
     if not form.fullmatch(key) or to_cursor(key) != text:
-        raise WrongCursor("should be one that an earlier answer gave")
+        raise InvalidCursor("should be one that an earlier answer gave")
     return key

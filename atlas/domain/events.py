@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from atlas.domain.learned import Unknown
 from atlas.domain.scans import Scan
 from atlas.domain.statuses import Status
+from atlas.domain.unknown import Unknown
 from atlas.domain.user_rows import UserRow
 
 PROBE_FINISHED = "ProbeFinished"

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from atlas.domain.mailboxes import Mailbox
-from atlas.domain.pages import PageAnswers, SignInAsked
+from atlas.domain.pages import PageFound, SignInRequired
 from atlas.domain.policy import Verdict
 from atlas.domain.statuses import Evidence
 
@@ -19,10 +19,10 @@ class Finding(StrEnum):
 
 def findings_of(evidence: Evidence) -> tuple[Finding, ...]:
     """What is odd about this user's evidence, in the order of the names above."""
-    answers = isinstance(evidence.page, PageAnswers)
-    is_there = isinstance(evidence.page, PageAnswers | SignInAsked)
+    answers = isinstance(evidence.page, PageFound)
+    is_there = isinstance(evidence.page, PageFound | SignInRequired)
     lacks_capability = isinstance(evidence.mailbox, Mailbox) and evidence.mailbox.has_capability is False
-    offers = isinstance(evidence.page, PageAnswers) and bool(evidence.page.public_types)
+    offers = isinstance(evidence.page, PageFound) and bool(evidence.page.public_types)
     found = {
         Finding.POLICY_CONTRADICTS_PAGE: is_there and evidence.policy.verdict is Verdict.OFF,
         Finding.POLICY_CONFLICT: evidence.policy.is_conflict,

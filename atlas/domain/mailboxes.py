@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from atlas.domain.learned import Unknown
 from atlas.domain.policy import EwsScope
+from atlas.domain.unknown import Unknown
 
 BOOKINGS_CAPABILITY = "BPOS_S_BookingsAddOn"
 """The entry of ``PersistedCapabilities`` that says the Bookings plan arrived in Exchange."""

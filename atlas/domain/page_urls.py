@@ -24,7 +24,7 @@ class PageAddress:
     """Whether the link carries a code that opens a private meeting type."""
 
 
-class NotAPageUrl(ValueError):
+class InvalidPageUrl(ValueError):
     """The text is no address of a personal Bookings page; the message says why, in words for its sender."""
 
 
@@ -52,14 +52,14 @@ def domain_of(address: str | None) -> str | None:
 def parse_page_url(text: str) -> PageAddress:
     """Read a pasted address, whatever its host, percent-encoding (once or twice), letter case and query are.
 
-    Raises ``NotAPageUrl`` for anything else; ``book.ms`` short links carry no user and are told so.
+    Raises ``InvalidPageUrl`` for anything else; ``book.ms`` short links carry no user and are told so.
     """
     plain = unquote(unquote(text.strip()))
     if SHORT_LINK.match(plain):
-        raise NotAPageUrl("a book.ms short link names no user: open it and paste the address it leads to")
+        raise InvalidPageUrl("a book.ms short link names no user: open it and paste the address it leads to")
     found = PERSONAL_PAGE.search(plain)
     if not found:
-        raise NotAPageUrl(
+        raise InvalidPageUrl(
             "this is no personal Bookings page: such an address holds /bookwithme/user/{mailbox GUID}@{domain}"
         )
     is_private_link = "bookingcode=" in plain.lower()

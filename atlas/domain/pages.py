@@ -10,20 +10,20 @@ from urllib.parse import urljoin, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from atlas.domain.learned import Reason, Unknown
-from atlas.domain.texts import whole
+from atlas.domain.text import replace_lone_surrogates
+from atlas.domain.unknown import Reason, Unknown
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 ALWAYS_SIGN_IN_HOSTS = ("login.microsoftonline.com", "login.live.com")
 NOT_LEARNED = {403: Reason.REFUSED, 408: Reason.UNREACHABLE, 429: Reason.THROTTLED}
 
-LONGEST_MEETING_MINUTES = 366 * 24 * 60
+MAX_MEETING_MINUTES = 366 * 24 * 60
 
 _duration = TypeAdapter(timedelta)
 
 
 @dataclass(frozen=True, slots=True)
-class PageReply:
+class PageResponse:
     """An HTTP answer of the Bookings service, as far as its meaning depends on it."""
 
     status: int
@@ -45,14 +45,14 @@ class PublicType:
 
 
 @dataclass(frozen=True, slots=True)
-class PageAnswers:
+class PageFound:
     """The page is there; ``public_types`` may be empty."""
 
     public_types: tuple[PublicType, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SignInAsked:
+class SignInRequired:
     """The page wants its visitor to sign in."""
 
 
@@ -64,13 +64,13 @@ class NoPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Redirected:
     """The service redirects to another address of its own origin, which is asked next."""
 
     url: str
 
 
-type PageEvidence = PageAnswers | SignInAsked | NoPage | Unknown
+type PageEvidence = PageFound | SignInRequired | NoPage | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +87,16 @@ def sign_in_hosts(authority_url: str) -> tuple[str, ...]:
     return (_host(authority_url), *ALWAYS_SIGN_IN_HOSTS)
 
 
-def classify(reply: PageReply, rules: PageRules) -> PageEvidence | Moved:
+def classify(response: PageResponse, rules: PageRules) -> PageEvidence | Redirected:
     """The meaning of one answer to ``services``. Never raises: what fits no row is ``notUnderstood``."""
-    if reply.status == 401 or _points_to_sign_in(reply, rules):
-        return SignInAsked()
-    match reply.status:
+    if response.status == 401 or _points_to_sign_in(response, rules):
+        return SignInRequired()
+    match response.status:
         case 200:
-            return _classify_services(reply)
+            return _classify_services(response)
         case 301 | 302 | 303 | 307 | 308:
-            return _classify_redirect(reply)
-        case 500 if _holds_marker(reply.body, rules):
+            return _classify_redirect(response)
+        case 500 if _holds_marker(response.body, rules):
             return NoPage(500)
         case status if status in NOT_LEARNED or status >= 500:
             reason = NOT_LEARNED.get(status, Reason.UNREACHABLE)
@@ -107,18 +107,18 @@ def classify(reply: PageReply, rules: PageRules) -> PageEvidence | Moved:
             return _not_understood(f"status {status}")
 
 
-def _classify_services(reply: PageReply) -> PageEvidence:
-    if _is_html(reply):
+def _classify_services(response: PageResponse) -> PageEvidence:
+    if _is_html(response):
         return _not_understood("a web page instead of JSON")
     try:
-        document = json.loads(reply.body)
+        document = json.loads(response.body)
     except (ValueError, RecursionError):
         return _not_understood("broken JSON")
     services = document.get("service") if isinstance(document, dict) else None
     if not isinstance(services, list):
         return _not_understood("JSON without a list `service`")
     try:
-        return PageAnswers(tuple(_public_type(item) for item in services if _is_public(item)))
+        return PageFound(tuple(_public_type(item) for item in services if _is_public(item)))
     except (KeyError, TypeError, AttributeError) as error:
         return _not_understood(f"a meeting type without {error}")
 
@@ -136,8 +136,8 @@ def _public_type(item: dict[str, Any]) -> PublicType:
     if not isinstance(type_id, str) or not type_id:
         raise KeyError("serviceId")
     return PublicType(
-        type_id=whole(type_id),
-        title=whole(str(item.get("title") or "")),
+        type_id=replace_lone_surrogates(type_id),
+        title=replace_lone_surrogates(str(item.get("title") or "")),
         duration_minutes=_minutes(item.get("defaultDuration")),
         is_online=online if isinstance(online, bool) else None,
     )
@@ -148,37 +148,37 @@ def _minutes(iso_duration: object) -> int | None:
         minutes = round(_duration.validate_python(iso_duration).total_seconds() / 60)
     except ValidationError:
         return None
-    return minutes if 0 < minutes <= LONGEST_MEETING_MINUTES else None
+    return minutes if 0 < minutes <= MAX_MEETING_MINUTES else None
 
 
-def _classify_redirect(reply: PageReply) -> Moved | Unknown:
-    target = _redirect_target(reply)
-    if not target or origin(target) != origin(reply.url):
+def _classify_redirect(response: PageResponse) -> Redirected | Unknown:
+    target = _redirect_target(response)
+    if not target or origin(target) != origin(response.url):
         return _not_understood("a redirect to another origin")
-    return Moved(target)
+    return Redirected(target)
 
 
-def _redirect_target(reply: PageReply) -> str:
+def _redirect_target(response: PageResponse) -> str:
     """Where a redirect leads; empty where it names no address."""
-    location = reply.headers.get("location", "")
+    location = response.headers.get("location", "")
     try:
-        return urljoin(reply.url, location) if location else ""
+        return urljoin(response.url, location) if location else ""
     except ValueError:
         return ""
 
 
-def _points_to_sign_in(reply: PageReply, rules: PageRules) -> bool:
-    if 300 <= reply.status < 400:
-        return _host(_redirect_target(reply)) in rules.sign_in_hosts
-    if not _is_html(reply):
+def _points_to_sign_in(response: PageResponse, rules: PageRules) -> bool:
+    if 300 <= response.status < 400:
+        return _host(_redirect_target(response)) in rules.sign_in_hosts
+    if not _is_html(response):
         return False
-    text = reply.body.lower().replace(b"\\/", b"/").replace(b"%2f", b"/").replace(b"%3a", b":")
+    text = response.body.lower().replace(b"\\/", b"/").replace(b"%2f", b"/").replace(b"%3a", b":")
     return any(f"//{host}".encode() in text for host in rules.sign_in_hosts)
 
 
-def _is_html(reply: PageReply) -> bool:
-    content_type = reply.headers.get("content-type", "").lower()
-    body = reply.body.removeprefix(BOM_UTF8).lstrip()
+def _is_html(response: PageResponse) -> bool:
+    content_type = response.headers.get("content-type", "").lower()
+    body = response.body.removeprefix(BOM_UTF8).lstrip()
     return "html" in content_type or ("json" not in content_type and body.startswith(b"<"))
 
 

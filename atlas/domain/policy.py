@@ -13,9 +13,9 @@ AGENT = "MicrosoftOWSPersonalBookings"
 """The entry of an EWS list that stands for personal bookings."""
 IN_FORCE_AFTER = timedelta(hours=4)
 """How long Microsoft says that a change of these settings takes to work."""
-LONGEST_RAW_VALUE = 100
-LONGEST_ENTRY = 256
-MOST_ENTRIES = 40
+MAX_RAW_VALUE_LENGTH = 100
+MAX_ENTRY_LENGTH = 256
+MAX_ENTRIES = 40
 
 
 class Access(StrEnum):
@@ -54,7 +54,7 @@ class Cause(StrEnum):
     """The scope's settings were not learned."""
     ALLOW_LIST = "allowList"
     BLOCK_LIST = "blockList"
-    UNHEARD_OF = "unheardOf"
+    UNRECOGNIZED = "unheardOf"
     """A policy of a value that nobody documented."""
     EWS_DISABLED = "ewsDisabled"
     NOTHING = "nothing"
@@ -143,7 +143,7 @@ def ews_scope(
     changed_at: datetime | None = None,
 ) -> EwsScope:
     """What one scope's settings mean. A list counts only with the policy that enforces it."""
-    raw = (policy or "").strip()[:LONGEST_RAW_VALUE]
+    raw = (policy or "").strip()[:MAX_RAW_VALUE_LENGTH]
     match raw.lower():
         case "":
             access, naming = Access.ALLOW, _naming_entries(blocked)
@@ -156,7 +156,7 @@ def ews_scope(
         case _:
             access, naming = Access.UNKNOWN, []
     # What is kept travels through Durable history and is shown.
-    entries = tuple(entry for entry in naming if len(entry) <= LONGEST_ENTRY)[:MOST_ENTRIES]
+    entries = tuple(entry for entry in naming if len(entry) <= MAX_ENTRY_LENGTH)[:MAX_ENTRIES]
     return EwsScope(access, raw or None, ews_enabled, entries, changed_at)
 
 
@@ -182,7 +182,7 @@ def with_last_change(judged: PolicyVerdict, changed_at: datetime | None, at: dat
     """The verdict, whose reason tells when the organisation's settings changed last, where it does not doubt them."""
     if changed_at is None or _is_new(changed_at, at):
         return judged
-    changed = f"a setting of the organisation was changed last at {_told_moment(changed_at)}"
+    changed = f"a setting of the organisation was changed last at {_format_moment(changed_at)}"
     return replace(judged, reason=f"{judged.reason}; {changed}")
 
 
@@ -214,7 +214,7 @@ def _obstacles_of_list(scope: Scope, settings: EwsScope) -> Iterator[PolicyVerdi
     if settings.access is Access.BLOCK:
         yield _blocks(scope, settings)
     elif settings.access is Access.UNKNOWN:
-        yield _unheard_of(scope, settings)
+        yield _unrecognized(scope, settings)
 
 
 def _nothing(organization: EwsScope | None) -> PolicyVerdict:
@@ -266,10 +266,10 @@ def _by(entries: Iterable[str]) -> str:
     return f" by {', '.join(others)}" if others else ""
 
 
-def _unheard_of(scope: Scope, settings: EwsScope) -> PolicyVerdict:
+def _unrecognized(scope: Scope, settings: EwsScope) -> PolicyVerdict:
     return PolicyVerdict(
         Verdict.UNKNOWN,
-        Cause.UNHEARD_OF,
+        Cause.UNRECOGNIZED,
         scope,
         f"EwsApplicationAccessPolicy of {scope.told} is {settings.policy}, which is not known",
         "EwsApplicationAccessPolicy",
@@ -298,8 +298,8 @@ def _doubts(
                 yield f"{lists}; whether it counts is an open question"
     if organization and organization.changed_at and _is_new(organization.changed_at, at):
         yield (
-            f"a setting of the organisation was changed at {_told_moment(organization.changed_at)}, less than 4 hours "
-            "before, and may not be in force yet"
+            f"a setting of the organisation was changed at {_format_moment(organization.changed_at)}, "
+            "less than 4 hours before, and may not be in force yet"
         )
 
 
@@ -307,7 +307,7 @@ def _is_new(changed_at: datetime, at: datetime | None) -> bool:
     return at is not None and at - changed_at < IN_FORCE_AFTER
 
 
-def _told_moment(moment: datetime) -> str:
+def _format_moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 

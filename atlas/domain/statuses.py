@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from atlas.domain import policy
-from atlas.domain.learned import Unknown
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
-from atlas.domain.pages import NoPage, PageAnswers, PageEvidence, SignInAsked
+from atlas.domain.pages import NoPage, PageEvidence, PageFound, SignInRequired
 from atlas.domain.policy import PolicyVerdict, judge_policy
+from atlas.domain.unknown import Unknown
 
 
 class Status(StrEnum):
@@ -42,7 +42,7 @@ class Evidence:
     """Whether anything can be booked in the next 7 days; ``None``: not asked, or not learned."""
     policy: PolicyVerdict = NOT_LEARNED
     """What the EWS settings of organisation and mailbox say."""
-    is_exchange_silent: bool = False
+    exchange_incomplete: bool = False
     """Whether Exchange was asked and did not tell, so that what it told before still stands."""
 
 
@@ -68,17 +68,17 @@ def _no_mailbox(evidence: Evidence) -> Verdict | None:
     return None
 
 
-def _mailbox_not_learned(evidence: Evidence) -> Verdict | None:
+def _mailbox_unknown(evidence: Evidence) -> Verdict | None:
     return Verdict(Status.UNKNOWN, str(evidence.mailbox)) if isinstance(evidence.mailbox, Unknown) else None
 
 
-def _page_speaks(evidence: Evidence) -> Verdict | None:
+def _page_decides(evidence: Evidence) -> Verdict | None:
     match evidence.page:
-        case PageAnswers(public_types=()):
+        case PageFound(public_types=()):
             return Verdict(Status.NO_PUBLIC_TYPES, "no public meeting type")
-        case PageAnswers():
+        case PageFound():
             return Verdict(Status.PUBLISHED)
-        case SignInAsked():
+        case SignInRequired():
             return Verdict(Status.SIGN_IN_REQUIRED, "its visitors have to sign in")
         case Unknown() as unknown:
             return Verdict(Status.UNKNOWN, str(unknown))
@@ -114,8 +114,8 @@ def _not_set_up(evidence: Evidence) -> Verdict | None:
 
 RULES: tuple[Rule, ...] = (
     _no_mailbox,
-    _mailbox_not_learned,
-    _page_speaks,
+    _mailbox_unknown,
+    _page_decides,
     _capability_missing,
     _switched_off,
     _sign_in_forced,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-USUAL_LENGTH = timedelta(days=7)
+DEFAULT_LENGTH = timedelta(days=7)
 LONGEST = timedelta(days=62)
 YEARS = range(2000, 2101)
 BROKEN_OFFSET = re.compile(r" (\d\d:?\d\d)$")
@@ -21,7 +21,7 @@ class TimeWindow:
     zone: ZoneInfo
 
 
-class WrongWindow(ValueError):
+class InvalidTimeWindow(ValueError):
     """The texts make no window; ``field`` is the one to mend."""
 
     def __init__(self, field: str, detail: str) -> None:
@@ -30,16 +30,16 @@ class WrongWindow(ValueError):
 
 
 def time_window(start: str | None, end: str | None, zone: ZoneInfo, now: datetime) -> TimeWindow:
-    """From ``start`` (default: now) to ``end`` (default: 7 days later), at most 62 days. Raises ``WrongWindow``.
+    """From ``start`` (default: now) to ``end`` (default: 7 days later), at most 62 days. Raises ``InvalidTimeWindow``.
 
     A text without an offset is a wall clock of ``zone``; one that the clocks skip or show twice is the first reading.
     """
     first = _moment("from", start, zone) if start else now.astimezone(UTC).replace(microsecond=0)
-    last = _moment("to", end, zone) if end else first + USUAL_LENGTH
+    last = _moment("to", end, zone) if end else first + DEFAULT_LENGTH
     if last <= first:
-        raise WrongWindow("to", "should be later than from")
+        raise InvalidTimeWindow("to", "should be later than from")
     if last - first > LONGEST:
-        raise WrongWindow("to", f"should be at most {LONGEST.days} days after from")
+        raise InvalidTimeWindow("to", f"should be at most {LONGEST.days} days after from")
     return TimeWindow(first, last, zone)
 
 
@@ -47,7 +47,9 @@ def _moment(field: str, text: str, zone: ZoneInfo) -> datetime:
     try:
         moment = datetime.fromisoformat(BROKEN_OFFSET.sub(r"+\1", text.strip()))
     except ValueError:
-        raise WrongWindow(field, "should be a time of ISO 8601, such as 2026-11-23T08:00:00 or …T08:00:00Z") from None
+        raise InvalidTimeWindow(
+            field, "should be a time of ISO 8601, such as 2026-11-23T08:00:00 or …T08:00:00Z"
+        ) from None
     if moment.year not in YEARS:
-        raise WrongWindow(field, f"should be in the years {YEARS[0]} to {YEARS[-1]}")
+        raise InvalidTimeWindow(field, f"should be in the years {YEARS[0]} to {YEARS[-1]}")
     return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)

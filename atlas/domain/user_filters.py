@@ -19,7 +19,7 @@ class UserFilter:
     search: str | None = None
     """The beginning, in any case, of the UPN, the display name or a word of it."""
 
-    def lets_pass(self, row: UserRow) -> bool:
+    def matches(self, row: UserRow) -> bool:
         """Whether this row is wanted."""
         user = row.user
         return (

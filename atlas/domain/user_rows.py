@@ -9,7 +9,7 @@ from atlas.domain import policy
 from atlas.domain.findings import Finding, findings_of
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.page_urls import domain_of, meeting_type_url, page_url
-from atlas.domain.pages import NoPage, PageAnswers, PublicType, SignInAsked
+from atlas.domain.pages import NoPage, PageFound, PublicType, SignInRequired
 from atlas.domain.statuses import Evidence, Status, Verdict, decide
 from atlas.domain.users import LicensedUser
 
@@ -56,7 +56,7 @@ class UserRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observation:
     """One look at one licensed user: who, what was learned, and when."""
 
     user: LicensedUser
@@ -65,12 +65,12 @@ class Look:
     bookings_url: str
 
 
-def next_row(previous: UserRow | None, look: Look, scan_id: str | None) -> UserRow:
+def next_row(previous: UserRow | None, observation: Observation, scan_id: str | None) -> UserRow:
     """The row after a look. An ``unknown`` keeps the last known status, its time, the URL and the meeting types.
 
     ``scan_id`` is ``None`` for a look-up. ``changed_at`` is carried over: ``changes.change_between`` tells changes.
     """
-    row = _with_verdict(_with_mailbox(previous, look), previous, look)
+    row = _with_verdict(_with_mailbox(previous, observation), previous, observation)
     return replace(
         row,
         changed_at=previous.changed_at if previous else None,
@@ -101,10 +101,10 @@ def gone_row(previous: UserRow, reason: str, at: datetime, scan_id: str | None) 
     )
 
 
-def _with_mailbox(previous: UserRow | None, look: Look) -> UserRow:
+def _with_mailbox(previous: UserRow | None, observation: Observation) -> UserRow:
     """What is known of the mailbox. Microsoft Graph tells its GUID alone: what Exchange told of it before stands."""
-    row = UserRow(look.user, Status.UNKNOWN, look.at)
-    mailbox = look.evidence.mailbox
+    row = UserRow(observation.user, Status.UNKNOWN, observation.at)
+    mailbox = observation.evidence.mailbox
     if isinstance(mailbox, NoMailbox):
         return replace(row, recipient_type=mailbox.recipient_type)
     if isinstance(mailbox, Mailbox):
@@ -124,39 +124,39 @@ def _with_mailbox(previous: UserRow | None, look: Look) -> UserRow:
     return row
 
 
-def _with_verdict(row: UserRow, previous: UserRow | None, look: Look) -> UserRow:
-    verdict = _still_standing(row, previous, look.evidence) or decide(look.evidence)
+def _with_verdict(row: UserRow, previous: UserRow | None, observation: Observation) -> UserRow:
+    verdict = _carried_over_decision(row, previous, observation.evidence) or decide(observation.evidence)
     row = replace(
         row,
         status=verdict.status,
         reason=verdict.reason,
-        policy_verdict=look.evidence.policy.verdict,
-        policy_reason=look.evidence.policy.reason,
-        policy_cause=look.evidence.policy.cause,
-        policy_scope=look.evidence.policy.scope,
-        policy_entries=look.evidence.policy.entries,
-        policy_further=look.evidence.policy.further,
-        findings=findings_of(look.evidence),
+        policy_verdict=observation.evidence.policy.verdict,
+        policy_reason=observation.evidence.policy.reason,
+        policy_cause=observation.evidence.policy.cause,
+        policy_scope=observation.evidence.policy.scope,
+        policy_entries=observation.evidence.policy.entries,
+        policy_further=observation.evidence.policy.further,
+        findings=findings_of(observation.evidence),
     )
     if verdict.status is Status.UNKNOWN:
-        return _keeping_what_was_known(row, previous)
-    url = _url_of(row, look)
+        return _with_last_known(row, previous)
+    url = _url_of(row, observation)
     return replace(
         row,
         url=url,
-        meeting_types=_meeting_types(url, look.evidence),
-        bookable=look.evidence.bookable,
+        meeting_types=_meeting_types(url, observation.evidence),
+        bookable=observation.evidence.bookable,
         last_known_status=verdict.status,
-        last_known_at=look.at,
+        last_known_at=observation.at,
     )
 
 
-def _still_standing(row: UserRow, previous: UserRow | None, evidence: Evidence) -> Verdict | None:
+def _carried_over_decision(row: UserRow, previous: UserRow | None, evidence: Evidence) -> Verdict | None:
     """What Exchange told before of a mailbox without a page, where it was asked again and did not tell.
 
     Else a question that failed would turn ``noCapability`` and its like into ``notSetUp``.
     """
-    if previous is None or not evidence.is_exchange_silent or row.mailbox_guid != previous.mailbox_guid:
+    if previous is None or not evidence.exchange_incomplete or row.mailbox_guid != previous.mailbox_guid:
         return None
     if not isinstance(evidence.page, NoPage) or previous.url is not None:
         return None
@@ -183,7 +183,7 @@ def _still_standing(row: UserRow, previous: UserRow | None, evidence: Evidence) 
     return None
 
 
-def _keeping_what_was_known(row: UserRow, previous: UserRow | None) -> UserRow:
+def _with_last_known(row: UserRow, previous: UserRow | None) -> UserRow:
     if previous is None:
         return row
     return replace(
@@ -195,12 +195,14 @@ def _keeping_what_was_known(row: UserRow, previous: UserRow | None) -> UserRow:
     )
 
 
-def _url_of(row: UserRow, look: Look) -> str | None:
+def _url_of(row: UserRow, observation: Observation) -> str | None:
     """Only a page that answered or asked for sign-in has an address to give."""
-    if row.mailbox_guid is None or not isinstance(look.evidence.page, PageAnswers | SignInAsked):
+    if row.mailbox_guid is None or not isinstance(observation.evidence.page, PageFound | SignInRequired):
         return None
-    domain = domain_of(row.primary_smtp_address) or domain_of(look.user.mail) or domain_of(look.user.upn) or ""
-    return page_url(look.bookings_url, UUID(row.mailbox_guid), domain)
+    domain = (
+        domain_of(row.primary_smtp_address) or domain_of(observation.user.mail) or domain_of(observation.user.upn) or ""
+    )
+    return page_url(observation.bookings_url, UUID(row.mailbox_guid), domain)
 
 
 def meeting_types_of(url: str, public_types: Iterable[PublicType]) -> tuple[MeetingType, ...]:
@@ -209,7 +211,7 @@ def meeting_types_of(url: str, public_types: Iterable[PublicType]) -> tuple[Meet
 
 
 def _meeting_types(url: str | None, evidence: Evidence) -> tuple[MeetingType, ...] | None:
-    if url is None or not isinstance(evidence.page, PageAnswers):
+    if url is None or not isinstance(evidence.page, PageFound):
         return None
     return meeting_types_of(url, evidence.page.public_types)
 

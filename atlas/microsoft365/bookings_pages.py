@@ -12,18 +12,18 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atlas.domain.availability import AvailabilityItem
-from atlas.domain.learned import Reason, Unknown
-from atlas.domain.pages import Moved, NoPage, PageAnswers, PageReply, PageRules, SignInAsked, classify
-from atlas.microsoft365.calls import MEBIBYTE, Calls, Question, Reply, wait_seconds_of
+from atlas.domain.pages import NoPage, PageFound, PageResponse, PageRules, Redirected, SignInRequired, classify
+from atlas.domain.unknown import Reason, Unknown
+from atlas.microsoft365.calls import MEBIBYTE, ApiClient, Request, Response, wait_seconds_of
 from atlas.microsoft365.failures import NotUnderstood, Refused, TenantFailure, Throttled, Unreachable
 
 PERSONAL_STAFF_ID = "1c1c7887-e0fc-479b-ac7d-6983d0f026ff"
 """The one staff id of every personal page."""
 SERVICES_TIMEOUT_SECONDS = 30
 AVAILABILITY_TIMEOUT_SECONDS = 60
-LARGEST_ANSWER = 2 * MEBIBYTE
+MAX_RESPONSE_BYTES = 2 * MEBIBYTE
 
-type PageAnswer = PageAnswers | SignInAsked | NoPage
+type PageResult = PageFound | SignInRequired | NoPage
 
 
 class _Moment(BaseModel):
@@ -56,25 +56,25 @@ class _Availability(BaseModel):
 class BookingsPages:
     """Asks personal pages of one tenant. Every method raises ``TenantFailure`` where the answer tells nothing."""
 
-    calls: Calls
+    calls: ApiClient
     base_url: str
     tenant_id: str
     rules: PageRules
 
-    async def get_page(self, mailbox_guid: UUID) -> PageAnswer:
+    async def get_page(self, mailbox_guid: UUID) -> PageResult:
         """What the page of this mailbox offers, or that there is none. What is not understood is asked for twice."""
-        question = self._question("GET", mailbox_guid, "services", SERVICES_TIMEOUT_SECONDS)
-        first = await self._ask_page(question)
-        answer = await self._ask_page(question) if _is_not_understood(first) else first
+        request = self._request("GET", mailbox_guid, "services", SERVICES_TIMEOUT_SECONDS)
+        first = await self._ask_page(request)
+        answer = await self._ask_page(request) if _is_not_understood(first) else first
         if isinstance(answer, Unknown):
             raise _failure_of_unknown(answer)
         return answer
 
-    async def get_raw(self, mailbox_guid: UUID) -> tuple[PageReply, PageAnswer | Unknown | Moved]:
+    async def get_raw(self, mailbox_guid: UUID) -> tuple[PageResponse, PageResult | Unknown | Redirected]:
         """One answer as it came, and what it is taken for; asked once, and not again when it tells nothing."""
-        question = self._question("GET", mailbox_guid, "services", SERVICES_TIMEOUT_SECONDS)
-        reply = _page_reply(await self.calls.ask(question, lambda _reply: None))
-        return reply, classify(reply, self.rules)
+        request = self._request("GET", mailbox_guid, "services", SERVICES_TIMEOUT_SECONDS)
+        response = _page_reply(await self.calls.send(request, lambda _response: None))
+        return response, classify(response, self.rules)
 
     async def get_availability(
         self, mailbox_guid: UUID, meeting_type_id: str | None, start: datetime, end: datetime
@@ -86,45 +86,45 @@ class BookingsPages:
             "endDateTime": _utc_moment(end),
             "serviceId": meeting_type_id,
         }
-        question = self._question("POST", mailbox_guid, "getStaffAvailability", AVAILABILITY_TIMEOUT_SECONDS, body)
-        reply = await self.calls.ask(question, _failure_of_availability)
-        return parse_availability(reply.document())
+        request = self._request("POST", mailbox_guid, "getStaffAvailability", AVAILABILITY_TIMEOUT_SECONDS, body)
+        response = await self.calls.send(request, _failure_of_availability)
+        return parse_availability(response.json())
 
-    async def _ask_page(self, question: Question) -> PageAnswer | Unknown:
-        answer = await self._classified(question)
-        if isinstance(answer, Moved):
-            answer = await self._classified(replace(question, url=answer.url))
-        return Unknown(Reason.NOT_UNDERSTOOD, "the page redirects twice") if isinstance(answer, Moved) else answer
+    async def _ask_page(self, request: Request) -> PageResult | Unknown:
+        answer = await self._classified(request)
+        if isinstance(answer, Redirected):
+            answer = await self._classified(replace(request, url=answer.url))
+        return Unknown(Reason.NOT_UNDERSTOOD, "the page redirects twice") if isinstance(answer, Redirected) else answer
 
-    async def _classified(self, question: Question) -> PageAnswer | Unknown | Moved:
-        reply = await self.calls.ask(question, self._failure_of_page)
-        return classify(_page_reply(reply), self.rules)
+    async def _classified(self, request: Request) -> PageResult | Unknown | Redirected:
+        response = await self.calls.send(request, self._failure_of_page)
+        return classify(_page_reply(response), self.rules)
 
-    def _failure_of_page(self, reply: Reply) -> TenantFailure | None:
+    def _failure_of_page(self, response: Response) -> TenantFailure | None:
         """Throttled and broken answers are failures, worth another try; all others are answers."""
-        answer = classify(_page_reply(reply), self.rules)
+        answer = classify(_page_reply(response), self.rules)
         if not isinstance(answer, Unknown) or answer.reason is Reason.NOT_UNDERSTOOD:
             return None
-        return _failure_of_unknown(answer, wait_seconds_of(reply.headers))
+        return _failure_of_unknown(answer, wait_seconds_of(response.headers))
 
-    def _question(
+    def _request(
         self, method: str, mailbox_guid: UUID, action: str, timeout_seconds: float, body: Any = None
-    ) -> Question:
+    ) -> Request:
         business = f"mbx:{mailbox_guid.hex}@{self.tenant_id}"
-        return Question(
+        return Request(
             method,
             f"{self.base_url}/BookingsService/api/V1/bookingBusinessesc2/{business}/{action}",
             _headers(business),
             body,
             timeout_seconds,
-            LARGEST_ANSWER,
+            MAX_RESPONSE_BYTES,
         )
 
 
-def parse_availability(document: Any) -> tuple[AvailabilityItem, ...]:
+def parse_availability(json: Any) -> tuple[AvailabilityItem, ...]:
     """The items of an answer to ``getStaffAvailability``. Raises ``NotUnderstood``."""
     try:
-        staff = _Availability.model_validate(document).staff
+        staff = _Availability.model_validate(json).staff
         return tuple(
             AvailabilityItem(item.status, item.start.utc(), item.end.utc()) for member in staff for item in member.items
         )
@@ -150,11 +150,11 @@ def _utc_moment(moment: datetime) -> dict[str, str]:
     return {"dateTime": moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "timeZone": "UTC"}
 
 
-def _page_reply(reply: Reply) -> PageReply:
-    return PageReply(reply.status, reply.headers, reply.body, reply.url)
+def _page_reply(response: Response) -> PageResponse:
+    return PageResponse(response.status, response.headers, response.body, response.url)
 
 
-def _is_not_understood(answer: PageAnswer | Unknown) -> bool:
+def _is_not_understood(answer: PageResult | Unknown) -> bool:
     return isinstance(answer, Unknown) and answer.reason is Reason.NOT_UNDERSTOOD
 
 
@@ -170,12 +170,12 @@ def _failure_of_unknown(unknown: Unknown, wait_seconds: float | None = None) -> 
             return NotUnderstood(unknown.detail)
 
 
-def _failure_of_availability(reply: Reply) -> TenantFailure | None:
-    match reply.status:
+def _failure_of_availability(response: Response) -> TenantFailure | None:
+    match response.status:
         case 200:
             return None
         case 429:
-            return Throttled("Bookings answered 429", wait_seconds_of(reply.headers))
+            return Throttled("Bookings answered 429", wait_seconds_of(response.headers))
         case status if status == 408 or status >= 500:
             return Unreachable(f"Bookings answered {status} to the question for free times")
         case status:

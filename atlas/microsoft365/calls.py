@@ -18,14 +18,14 @@ import stamina
 from atlas.domain.pages import origin
 from atlas.microsoft365.failures import NotUnderstood, Refused, TenantFailure, Throttled, TimedOut, Unreachable
 
-LONGEST_WAIT_IN_PLACE_SECONDS = 5.0
+MAX_INLINE_WAIT_SECONDS = 5.0
 """A longer ``Retry-After`` is returned to the flow, which waits on a durable timer (docs/decisions.md)."""
 ATTEMPTS = 3
 MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Request:
     """One request, as its service's client words it."""
 
     method: str
@@ -34,11 +34,11 @@ class Question:
     body: Any = None
     """Sent as JSON where it is not ``None``."""
     timeout_seconds: float = 60
-    largest_body: int = 32 * MEBIBYTE
+    max_body_bytes: int = 32 * MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """One whole answer; header names in lower case."""
 
     status: int
@@ -46,7 +46,7 @@ class Reply:
     body: bytes
     url: str
 
-    def document(self) -> Any:
+    def json(self) -> Any:
         """The JSON of the body. Raises ``NotUnderstood``: a refusal of Exchange may be a run of NUL bytes."""
         try:
             return json.loads(self.body)
@@ -54,9 +54,9 @@ class Reply:
             raise NotUnderstood(f"{host_of(self.url)} answered {self.status} with a body that is no JSON") from None
 
 
-type FailureOf = Callable[[Reply], TenantFailure | None]
+type ClassifyFailure = Callable[[Response], TenantFailure | None]
 """Tells an answer from a failure; each service has its own."""
-type TokenFor = Callable[[], Awaitable[str]]
+type GetToken = Callable[[], Awaitable[str]]
 
 
 @dataclass(slots=True)
@@ -80,57 +80,57 @@ def counted_requests() -> Iterator[RequestCount]:
         _counted.reset(token)
 
 
-class Calls:
+class ApiClient:
     """Asks over one pooled client. A failure is raised once the short retries are spent."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
 
-    async def ask(self, question: Question, failure_of: FailureOf) -> Reply:
+    async def send(self, request: Request, failure_of: ClassifyFailure) -> Response:
         """The reply that ``failure_of`` lets pass. Raises ``TenantFailure``; a long throttling is not waited for."""
         async for attempt in stamina.retry_context(
             on=wait_before_retry, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=2, wait_jitter=0.3
         ):
             with attempt:
-                reply = await self._send(question)
-                if failure := failure_of(reply):
+                response = await self._send(request)
+                if failure := failure_of(response):
                     raise failure
-                return reply
+                return response
         raise AssertionError("stamina ends with an answer or a failure")
 
-    async def _send(self, question: Question) -> Reply:
+    async def _send(self, request: Request) -> Response:
         if count := _counted.get():
             count.made += 1
         try:
-            async with asyncio.timeout(question.timeout_seconds):
-                return await self._exchange(question)
+            async with asyncio.timeout(request.timeout_seconds):
+                return await self._exchange(request)
         except (TimeoutError, httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
-            raise TimedOut(f"{host_of(question.url)} did not answer in {question.timeout_seconds:.0f} s") from None
+            raise TimedOut(f"{host_of(request.url)} did not answer in {request.timeout_seconds:.0f} s") from None
         except (httpx.InvalidURL, UnicodeError):
-            raise NotUnderstood(f"{host_of(question.url)} leads to an address that is none") from None
+            raise NotUnderstood(f"{host_of(request.url)} leads to an address that is none") from None
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"no connection to {host_of(question.url)} ({type(error).__name__})") from error
+            raise Unreachable(f"no connection to {host_of(request.url)} ({type(error).__name__})") from error
 
-    async def _exchange(self, question: Question) -> Reply:
-        content = None if question.body is None else json.dumps(question.body).encode()
+    async def _exchange(self, request: Request) -> Response:
+        content = None if request.body is None else json.dumps(request.body).encode()
         async with self._http.stream(
-            question.method,
-            question.url,
-            headers=dict(question.headers),
+            request.method,
+            request.url,
+            headers=dict(request.headers),
             content=content,
-            timeout=httpx.Timeout(question.timeout_seconds, connect=10),
+            timeout=httpx.Timeout(request.timeout_seconds, connect=10),
             follow_redirects=False,
         ) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status_code, headers, await _capped(response, question), question.url)
+            return Response(response.status_code, headers, await _capped(response, request), request.url)
 
 
-async def _capped(response: httpx.Response, question: Question) -> bytes:
+async def _capped(response: httpx.Response, request: Request) -> bytes:
     body = bytearray()
     async for chunk in response.aiter_bytes():
         body += chunk
-        if len(body) > question.largest_body:
-            raise NotUnderstood(f"{host_of(question.url)} answered more than {question.largest_body:,} bytes")
+        if len(body) > request.max_body_bytes:
+            raise NotUnderstood(f"{host_of(request.url)} answered more than {request.max_body_bytes:,} bytes")
     return bytes(body)
 
 
@@ -138,7 +138,7 @@ def wait_before_retry(error: Exception) -> bool | float:
     """Whether a failed call is repeated at once, and after how many seconds if the service said so."""
     match error:
         case Throttled(wait_seconds=float(wait_seconds)):
-            return wait_seconds if wait_seconds <= LONGEST_WAIT_IN_PLACE_SECONDS else False
+            return wait_seconds if wait_seconds <= MAX_INLINE_WAIT_SECONDS else False
         case Throttled():
             return True
         case Unreachable():
@@ -147,20 +147,20 @@ def wait_before_retry(error: Exception) -> bool | float:
             return False
 
 
-def failure_of_status(reply: Reply, refused: str) -> TenantFailure | None:
+def failure_of_status(response: Response, refused: str) -> TenantFailure | None:
     """The failure that a status code alone tells; ``refused`` says what to grant where the answer is 401 or 403."""
-    host = host_of(reply.url)
-    match reply.status:
+    host = host_of(response.url)
+    match response.status:
         case status if 200 <= status < 300:
             return None
         case 401 | 403:
-            return Refused(f"{host} answered {reply.status}: {refused}")
+            return Refused(f"{host} answered {response.status}: {refused}")
         case 429:
-            return Throttled(f"{host} answered 429", wait_seconds_of(reply.headers))
-        case 503 if (wait_seconds := wait_seconds_of(reply.headers)) is not None:
+            return Throttled(f"{host} answered 429", wait_seconds_of(response.headers))
+        case 503 if (wait_seconds := wait_seconds_of(response.headers)) is not None:
             return Throttled(f"{host} answered 503", wait_seconds)
         case status if status == 408 or status >= 500:
-            return Unreachable(f"{host} answered {reply.status}")
+            return Unreachable(f"{host} answered {response.status}")
         case status:
             return NotUnderstood(f"{host} answered {status}")
 

@@ -11,7 +11,7 @@ from httpx_aiohttp import AiohttpTransport
 
 IDLE_SECONDS = 4
 """Servers close idle connections, Azurite after 5 s; a connection closed by us first never fails a request."""
-LARGEST_POOL = 64
+MAX_CONNECTIONS = 64
 
 
 def trusted_authorities(extra_certificates: Path | None) -> ssl.SSLContext:
@@ -24,7 +24,7 @@ def trusted_authorities(extra_certificates: Path | None) -> ssl.SSLContext:
 
 def open_session(trust: ssl.SSLContext) -> aiohttp.ClientSession:
     """A session on aiohttp's connection pool; needs a running event loop."""
-    connector = aiohttp.TCPConnector(ssl=trust, limit=LARGEST_POOL, keepalive_timeout=IDLE_SECONDS)
+    connector = aiohttp.TCPConnector(ssl=trust, limit=MAX_CONNECTIONS, keepalive_timeout=IDLE_SECONDS)
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from atlas.domain.owa_policies import OwaPolicy
 from atlas.domain.policy import EwsScope, ews_scope
-from atlas.domain.shared_bookings import OwaPolicy
-from atlas.domain.texts import whole_values
+from atlas.domain.text import sanitize_json
 from atlas.microsoft365.failures import NotUnderstood
 
 EWS_FIELDS = "EwsEnabled,EwsApplicationAccessPolicy,EwsAllowList,EwsBlockList"
@@ -66,12 +66,12 @@ class _OwaPolicy(BaseModel):
     domain: str | None = Field(None, alias="BookingsMailboxDomain")
 
 
-def parse_organization(document: Any) -> Organization:
+def parse_organization(json: Any) -> Organization:
     """The one record of ``Get-OrganizationConfig``."""
-    rows = rows_of(document, "the organisation")
+    rows = rows_of(json, "the organisation")
     if len(rows) != 1:
         raise NotUnderstood(f"Exchange answered {len(rows)} organisations")
-    (organization,) = read_rows(_Organization, rows, "the organisation")
+    (organization,) = parse_records(_Organization, rows, "the organisation")
     return Organization(
         ews=organization.as_scope(_changed_at(rows[0])),
         bookings_enabled=organization.bookings_enabled,
@@ -84,9 +84,9 @@ def parse_organization(document: Any) -> Organization:
     )
 
 
-def parse_allowed_app_ids(document: Any) -> tuple[str, ...] | None:
+def parse_allowed_app_ids(json: Any) -> tuple[str, ...] | None:
     """``EwsAllowedAppIDs``, a list or a text with commas; ``None`` where it is neither."""
-    rows = rows_of(document, "the organisation")
+    rows = rows_of(json, "the organisation")
     told = rows[0].get("EwsAllowedAppIDs") if rows and isinstance(rows[0], dict) else None
     ids = told.split(",") if isinstance(told, str) else told
     if not isinstance(ids, list) or not all(isinstance(app_id, str) for app_id in ids):
@@ -94,23 +94,23 @@ def parse_allowed_app_ids(document: Any) -> tuple[str, ...] | None:
     return tuple(app_id.strip() for app_id in ids if app_id.strip())
 
 
-def parse_owa_policies(document: Any) -> tuple[OwaPolicy, ...]:
+def parse_owa_policies(json: Any) -> tuple[OwaPolicy, ...]:
     """The records of ``Get-OwaMailboxPolicy``."""
-    policies = read_rows(_OwaPolicy, rows_of(document, "OWA policies"), "an OWA policy")
+    policies = parse_records(_OwaPolicy, rows_of(json, "OWA policies"), "an OWA policy")
     return tuple(
         OwaPolicy(policy.identity, policy.is_default, policy.allows_creation, policy.domain) for policy in policies
     )
 
 
-def rows_of(document: Any, what: str) -> list[Any]:
+def rows_of(json: Any, what: str) -> list[Any]:
     """The records of an answer, with no half of a character in any text."""
-    rows = document.get("value") if isinstance(document, dict) else None
+    rows = json.get("value") if isinstance(json, dict) else None
     if not isinstance(rows, list):
         raise NotUnderstood(f"Exchange answered {what} without a list `value`")
-    return [whole_values(row) for row in rows]
+    return [sanitize_json(row) for row in rows]
 
 
-def read_rows[Row: BaseModel](kind: type[Row], rows: list[Any], what: str) -> list[Row]:
+def parse_records[Row: BaseModel](kind: type[Row], rows: list[Any], what: str) -> list[Row]:
     """The records, each held to its model."""
     try:
         return [kind.model_validate(row) for row in rows]

@@ -10,7 +10,7 @@ TenantFailure
   ListingExpired    the link to the next page is too old: begin the listing again
 """
 
-from atlas.domain.learned import Reason, Unknown
+from atlas.domain.unknown import Reason, Unknown
 
 
 class TenantFailure(Exception):

@@ -12,17 +12,17 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from atlas.domain.learned import Unknown
 from atlas.domain.mailboxes import NO_GUID, Mailbox, MailboxEvidence, NoMailbox
-from atlas.domain.texts import whole
+from atlas.domain.text import replace_lone_surrogates
+from atlas.domain.unknown import Unknown
 from atlas.domain.users import BOOKINGS_PLAN_ID, LicensedUser, is_usable_state
-from atlas.microsoft365.calls import FailureOf, Question, Reply, failure_of_status, link_on, wait_before_retry
+from atlas.microsoft365.calls import ClassifyFailure, Request, Response, failure_of_status, link_on, wait_before_retry
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, TenantFailure, Throttled
-from atlas.microsoft365.signed_calls import SignedCalls
+from atlas.microsoft365.signed_calls import SignedApiClient
 
 PAGE_SIZE = 999
 BATCH_SIZE = 20
-BATCHES_AT_ONCE = 4
+CONCURRENT_BATCHES = 4
 DEFAULT_BATCH_WAIT_SECONDS = 1.0
 BATCH_ROUNDS = 3
 """How often the parts of a batch that failed are asked for; Graph throttles each part on its own."""
@@ -33,9 +33,9 @@ MISSING_BOOKINGS_GRANT = "grant the application permission Bookings.Read.All of 
 MAILBOX_ID = re.compile(r"MBX:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[0-9a-f-]{36}", re.IGNORECASE)
 NO_MAILBOX_CODES = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotHostedInExchangeOnline"})
 NO_USER_CODES = frozenset({"Request_ResourceNotFound", "ResourceNotFound"})
-LONGEST_STATE = 50
+MAX_STATE_LENGTH = 50
 STATES_BY_USE = ("enabled", "warning", "suspended", "lockedout", "deleted")
-TOO_OLD_CODES = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenExpired"})
+EXPIRED_CODES = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenExpired"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +84,17 @@ class _User(BaseModel):
 
     def plan_state(self) -> str | None:
         states = sorted((str(plan.status) for plan in self.plans if plan.is_of_bookings()), key=_usefulness)
-        return whole(states[0])[:LONGEST_STATE] if states else None
+        return replace_lone_surrogates(states[0])[:MAX_STATE_LENGTH] if states else None
 
     def as_user(self) -> LicensedUser:
         return LicensedUser(
             user_id=str(self.user_id),
-            upn=whole(self.upn),
-            display_name=self.display_name and whole(self.display_name),
-            department=self.department and whole(self.department),
-            mail=self.mail and whole(self.mail),
+            upn=replace_lone_surrogates(self.upn),
+            display_name=self.display_name and replace_lone_surrogates(self.display_name),
+            department=self.department and replace_lone_surrogates(self.department),
+            mail=self.mail and replace_lone_surrogates(self.mail),
             account_enabled=self.account_enabled,
-            user_type=self.user_type and whole(self.user_type),
+            user_type=self.user_type and replace_lone_surrogates(self.user_type),
         )
 
 
@@ -111,7 +111,7 @@ class Account:
 class Graph:
     """Asks Microsoft Graph v1.0. Every method raises ``TenantFailure`` where it says nothing else."""
 
-    def __init__(self, calls: SignedCalls, base_url: str) -> None:
+    def __init__(self, calls: SignedApiClient, base_url: str) -> None:
         self._calls = calls
         self._base_url = base_url
 
@@ -120,20 +120,20 @@ class Graph:
 
         Raises ``ListingExpired`` where the link is too old. A page may be empty and still have a next one.
         """
-        reply = await self._get(link or self._first_link(page_size), _failure_of_listing, ADVANCED_QUERY)
-        return parse_users_page(reply.document(), self._base_url)
+        response = await self._get(link or self._first_link(page_size), _failure_of_listing, ADVANCED_QUERY)
+        return parse_users_page(response.json(), self._base_url)
 
     async def get_account(self, id_or_upn: str) -> Account | None:
         """The user with this object id or UPN; ``None`` where the directory has none."""
         url = f"{self._base_url}/v1.0/users/{quote(id_or_upn, safe='')}?{urlencode({'$select': USER_FIELDS})}"
-        reply = await self._get(url, _failure_unless_404)
-        return _account_or_none(reply)
+        response = await self._get(url, _failure_unless_404)
+        return _account_or_none(response)
 
     async def get_accounts(self, user_ids: Sequence[str]) -> Mapping[str, Account | Unknown | None]:
         """As ``get_account`` for many object ids; a question that fails is an ``Unknown`` of its own."""
         select = urlencode({"$select": USER_FIELDS})
         replies = await self._get_many({user_id: f"/users/{user_id}?{select}" for user_id in user_ids})
-        return {user_id: _account_of(reply) for user_id, reply in replies.items()}
+        return {user_id: _account_of(response) for user_id, response in replies.items()}
 
     async def get_mailbox(self, user_id: str) -> MailboxEvidence:
         """The mailbox of one user, as far as Graph knows it: its GUID. Raises where that was not learned."""
@@ -143,14 +143,14 @@ class Graph:
     async def get_mailboxes(self, user_ids: Sequence[str]) -> Mapping[str, MailboxEvidence]:
         """As ``get_mailbox`` for many users; a question that fails is an ``Unknown`` of its own."""
         replies = await self._get_many({user_id: f"/users/{user_id}/settings/exchange" for user_id in user_ids})
-        return {user_id: _learned_mailbox(reply) for user_id, reply in replies.items()}
+        return {user_id: _learned_mailbox(response) for user_id, response in replies.items()}
 
     async def prove_shared_pages(self) -> None:
         """Ask for shared Bookings pages, with or without any: that they may be listed."""
         url = f"{self._base_url}/v1.0/solutions/bookingBusinesses"
-        reply = await self._get(url, lambda reply: failure_of_status(reply, MISSING_BOOKINGS_GRANT))
+        response = await self._get(url, lambda response: failure_of_status(response, MISSING_BOOKINGS_GRANT))
         try:
-            _items(reply.document())
+            _items(response.json())
         except (KeyError, TypeError) as error:
             raise NotUnderstood(f"Microsoft Graph answered shared pages without {_what(error)}") from None
 
@@ -163,21 +163,21 @@ class Graph:
         }
         return f"{self._base_url}/v1.0/users?{urlencode(query, quote_via=quote)}"
 
-    async def _get(self, url: str, failure_of: FailureOf, headers: Mapping[str, str] | None = None) -> Reply:
-        return await self._calls.ask(Question("GET", url, headers or {}), failure_of)
+    async def _get(self, url: str, failure_of: ClassifyFailure, headers: Mapping[str, str] | None = None) -> Response:
+        return await self._calls.send(Request("GET", url, headers or {}), failure_of)
 
-    async def _get_many(self, urls: Mapping[str, str]) -> Mapping[str, Reply | TenantFailure]:
+    async def _get_many(self, urls: Mapping[str, str]) -> Mapping[str, Response | TenantFailure]:
         """One answer or failure for each key, by ``$batch`` of 20 with a few batches under way at a time."""
-        gate = asyncio.Semaphore(BATCHES_AT_ONCE)
+        gate = asyncio.Semaphore(CONCURRENT_BATCHES)
 
-        async def ask(part: tuple[str, ...]) -> dict[str, Reply | TenantFailure]:
+        async def send(part: tuple[str, ...]) -> dict[str, Response | TenantFailure]:
             async with gate:
                 return await self._batch({key: urls[key] for key in part})
 
-        answers = await asyncio.gather(*(ask(part) for part in batched(urls, BATCH_SIZE, strict=False)))
+        answers = await asyncio.gather(*(send(part) for part in batched(urls, BATCH_SIZE, strict=False)))
         return {key: answer for part in answers for key, answer in part.items()}
 
-    async def _batch(self, urls: dict[str, str]) -> dict[str, Reply | TenantFailure]:
+    async def _batch(self, urls: dict[str, str]) -> dict[str, Response | TenantFailure]:
         answers = await self._batch_once(urls)
         for _ in range(BATCH_ROUNDS - 1):
             again = {key: url for key, url in urls.items() if _is_worth_repeating(answers[key])}
@@ -187,24 +187,24 @@ class Graph:
             answers |= await self._batch_once(again)
         return answers
 
-    async def _batch_once(self, urls: Mapping[str, str]) -> dict[str, Reply | TenantFailure]:
+    async def _batch_once(self, urls: Mapping[str, str]) -> dict[str, Response | TenantFailure]:
         body = {"requests": [{"id": key, "method": "GET", "url": url} for key, url in urls.items()]}
-        question = Question("POST", f"{self._base_url}/v1.0/$batch", {"content-type": "application/json"}, body)
+        request = Request("POST", f"{self._base_url}/v1.0/$batch", {"content-type": "application/json"}, body)
         try:
-            reply = await self._calls.ask(question, _failure_of)
-            parts = parse_batch(reply.document(), self._base_url)
+            response = await self._calls.send(request, _failure_of)
+            parts = parse_batch(response.json(), self._base_url)
         except TenantFailure as failure:
             return dict.fromkeys(urls, failure)
         missing = NotUnderstood("Microsoft Graph left a part of a batch unanswered")
         return {key: _part_or_failure(parts[key]) if key in parts else missing for key in urls}
 
 
-def parse_users_page(document: Any, base_url: str) -> UsersPage:
+def parse_users_page(json: Any, base_url: str) -> UsersPage:
     """One page of ``GET /users``. Raises ``NotUnderstood`` for a page or a user that lacks what the contract gives."""
     try:
-        users = [_User.model_validate(item) for item in _items(document)]
-        total = document.get("@odata.count")
-        link = document.get("@odata.nextLink")
+        users = [_User.model_validate(item) for item in _items(json)]
+        total = json.get("@odata.count")
+        link = json.get("@odata.nextLink")
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise NotUnderstood(f"Microsoft Graph answered a page of users without {_what(error)}") from None
     licensed = {user.user_id: user.as_user() for user in users if user.is_licensed()}
@@ -215,25 +215,25 @@ def parse_users_page(document: Any, base_url: str) -> UsersPage:
     )
 
 
-def _items(document: Any) -> list[Any]:
-    items = document["value"]
+def _items(json: Any) -> list[Any]:
+    items = json["value"]
     if not isinstance(items, list):
         raise TypeError("a list `value`")
     return items
 
 
-def parse_account(document: Any) -> Account:
+def parse_account(json: Any) -> Account:
     """One user. Raises ``NotUnderstood``."""
     try:
-        user = _User.model_validate(document)
+        user = _User.model_validate(json)
     except ValidationError as error:
         raise NotUnderstood(f"Microsoft Graph answered a user without {_what(error)}") from None
     return Account(user.as_user(), user.is_licensed(), user.plan_state())
 
 
-def parse_mailbox(document: Any) -> Mailbox | NoMailbox:
+def parse_mailbox(json: Any) -> Mailbox | NoMailbox:
     """The answer to ``settings/exchange``. Raises ``NotUnderstood`` where it holds no whole mailbox id."""
-    text = document.get("primaryMailboxId") if isinstance(document, dict) else None
+    text = json.get("primaryMailboxId") if isinstance(json, dict) else None
     found = MAILBOX_ID.fullmatch(text) if isinstance(text, str) else None
     if not found:
         raise NotUnderstood("Microsoft Graph answered no mailbox id of the form MBX:{GUID}@{tenant}")
@@ -241,93 +241,93 @@ def parse_mailbox(document: Any) -> Mailbox | NoMailbox:
     return NoMailbox() if guid == NO_GUID else Mailbox(guid)
 
 
-def parse_batch(document: Any, base_url: str) -> dict[str, Reply]:
+def parse_batch(json: Any, base_url: str) -> dict[str, Response]:
     """The parts of a ``$batch`` answer by their ids; they come in any order."""
     try:
-        return {part["id"]: _reply_of(part, base_url) for part in document["responses"]}
+        return {part["id"]: _reply_of(part, base_url) for part in json["responses"]}
     except (KeyError, TypeError, AttributeError) as error:
         raise NotUnderstood(f"Microsoft Graph answered a batch without {_what(error)}") from None
 
 
-def _reply_of(part: dict[str, Any], base_url: str) -> Reply:
+def _reply_of(part: dict[str, Any], base_url: str) -> Response:
     headers = {name.lower(): str(value) for name, value in (part.get("headers") or {}).items()}
     status = part["status"]
     if not isinstance(status, int):
         raise TypeError("a number `status`")
-    return Reply(status, headers, _json_bytes(part.get("body")), base_url)
+    return Response(status, headers, _json_bytes(part.get("body")), base_url)
 
 
 def _json_bytes(value: Any) -> bytes:
     return b"" if value is None else json.dumps(value).encode()
 
 
-def _account_of(reply: Reply | TenantFailure) -> Account | Unknown | None:
-    if isinstance(reply, TenantFailure):
-        return reply.unknown()
+def _account_of(response: Response | TenantFailure) -> Account | Unknown | None:
+    if isinstance(response, TenantFailure):
+        return response.unknown()
     try:
-        return _account_or_none(reply)
+        return _account_or_none(response)
     except TenantFailure as failure:
         return failure.unknown()
 
 
-def _account_or_none(reply: Reply) -> Account | None:
+def _account_or_none(response: Response) -> Account | None:
     """The user; ``None`` only where Graph itself says that there is none. Raises ``NotUnderstood``."""
-    if reply.status != 404:
-        return parse_account(reply.document())
-    code = _error_code(reply)
+    if response.status != 404:
+        return parse_account(response.json())
+    code = _error_code(response)
     if code in NO_USER_CODES:
         return None
     raise NotUnderstood(f"Microsoft Graph answered 404 {code} to the question for a user")
 
 
-def _learned_mailbox(reply: Reply | TenantFailure) -> MailboxEvidence:
-    if isinstance(reply, TenantFailure):
-        return reply.unknown()
+def _learned_mailbox(response: Response | TenantFailure) -> MailboxEvidence:
+    if isinstance(response, TenantFailure):
+        return response.unknown()
     try:
-        return _mailbox_of(reply)
+        return _mailbox_of(response)
     except TenantFailure as failure:
         return failure.unknown()
 
 
-def _mailbox_of(reply: Reply) -> MailboxEvidence:
-    if reply.status != 404:
-        return parse_mailbox(reply.document())
-    code = _error_code(reply)
+def _mailbox_of(response: Response) -> MailboxEvidence:
+    if response.status != 404:
+        return parse_mailbox(response.json())
+    code = _error_code(response)
     if code in NO_MAILBOX_CODES:
         return NoMailbox()
     raise NotUnderstood(f"Microsoft Graph answered 404 {code} to the question for a mailbox")
 
 
-def _part_or_failure(part: Reply) -> Reply | TenantFailure:
+def _part_or_failure(part: Response) -> Response | TenantFailure:
     return _failure_unless_404(part) or part
 
 
-def _failure_of(reply: Reply) -> TenantFailure | None:
-    return failure_of_status(reply, MISSING_GRANT)
+def _failure_of(response: Response) -> TenantFailure | None:
+    return failure_of_status(response, MISSING_GRANT)
 
 
-def _failure_unless_404(reply: Reply) -> TenantFailure | None:
-    return None if reply.status == 404 else _failure_of(reply)
+def _failure_unless_404(response: Response) -> TenantFailure | None:
+    return None if response.status == 404 else _failure_of(response)
 
 
-def _failure_of_listing(reply: Reply) -> TenantFailure | None:
-    if reply.status == 400 and _error_code(reply) in TOO_OLD_CODES:
+def _failure_of_listing(response: Response) -> TenantFailure | None:
+    if response.status == 400 and _error_code(response) in EXPIRED_CODES:
         return ListingExpired("Microsoft Graph says that the listing of users is too old to go on with")
-    return _failure_of(reply)
+    return _failure_of(response)
 
 
-def _error_code(reply: Reply) -> str:
+def _error_code(response: Response) -> str:
     try:
-        return str(reply.document()["error"]["code"])
+        return str(response.json()["error"]["code"])
     except (NotUnderstood, KeyError, TypeError):
         return "without a code"
 
 
-def _is_worth_repeating(answer: Reply | TenantFailure) -> bool:
+def _is_worth_repeating(answer: Response | TenantFailure) -> bool:
     return isinstance(answer, TenantFailure) and wait_before_retry(answer) is not False
 
 
-def _wait_seconds(answer: Reply | TenantFailure) -> float:
+def _wait_seconds(answer: Response | TenantFailure) -> float:
     wait_seconds = answer.wait_seconds if isinstance(answer, Throttled) else None
     return DEFAULT_BATCH_WAIT_SECONDS if wait_seconds is None else wait_seconds
 

@@ -78,7 +78,7 @@ class SignIn:
             del self._tokens[scope]
 
 
-class Grants(Protocol):
+class TokenSource(Protocol):
     """What a service's client needs of ``SignIn``."""
 
     def token(self, scope: str) -> Awaitable[str]:
@@ -98,7 +98,7 @@ def sign_in_with(kind: SignInKind, tenant_id: str, authority_host: str, trust: s
 def _managed_identity(client_id: str | None) -> Asks:
     setting = "MANAGED_IDENTITY_CLIENT_ID" if client_id else "the app's system-assigned identity"
 
-    def ask(scope: str) -> tuple[str, float]:
+    def send(scope: str) -> tuple[str, float]:
         answers: list[int] = []
 
         def note(answer: Any) -> None:  # the library's error does not tell a busy endpoint from one that refuses
@@ -112,7 +112,7 @@ def _managed_identity(client_id: str | None) -> Asks:
             raise _identity_failure(error, answers[-1] if answers else None, setting) from None
         return token.token, token.expires_on - time.time()
 
-    return ask
+    return send
 
 
 def _identity_failure(error: AzureError, status: int | None, setting: str) -> TenantFailure:
@@ -139,7 +139,7 @@ def _app_registration(
     )
     application: msal.ConfidentialClientApplication | None = None
 
-    def ask(scope: str) -> tuple[str, float]:
+    def send(scope: str) -> tuple[str, float]:
         nonlocal application
         try:
             if application is None:
@@ -161,7 +161,7 @@ def _app_registration(
             ) from None
         return _token_of(answer, authority, setting)
 
-    return ask
+    return send
 
 
 class _HttpForMsal:

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from atlas.domain.learned import Unknown
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.policy import Access, EwsScope
+from atlas.domain.unknown import Unknown
 from atlas.domain.users import LicensedUser
 from atlas.tables.store import Entity, TableStore
 
@@ -56,7 +56,7 @@ class Census:
         entity = await self._store.get(BOOKINGS_CENSUS, scan_id, user_key(page, index))
         return (_user_of(entity), _mailbox_of(entity)) if entity else None
 
-    async def forget(self, scan_id: str, most: int) -> int:
+    async def delete(self, scan_id: str, most: int) -> int:
         """Remove rows of a scan, at most so many; answers how many there were."""
         page = await self._store.get_page(BOOKINGS_CENSUS, scan_id, select=["RowKey"], size=min(most, 1000))
         await self._store.delete_all(BOOKINGS_CENSUS, scan_id, [row["RowKey"] for row in page.entities])

@@ -17,7 +17,7 @@ class Changes:
         self._store = store
         self._tenant_id = tenant_id
 
-    async def tell(self, change: Change) -> None:
+    async def insert(self, change: Change) -> None:
         """Write a change; writing it again changes nothing."""
         entity = {"PartitionKey": self._tenant_id, "RowKey": change_key(change), **change_dict(change)}
         try:
@@ -25,25 +25,25 @@ class Changes:
         except RowExists:
             return
 
-    async def is_told(self, change: Change) -> bool:
+    async def exists(self, change: Change) -> bool:
         """Point read: whether this very change was written."""
         return await self._store.get(BOOKINGS_CHANGES, self._tenant_id, change_key(change)) is not None
 
     async def get_between(self, first: str, last: str, most: int) -> tuple[Change, ...]:
         """Range read: at most so many changes from one key up to and without another, oldest first."""
         found: list[Change] = []
-        async for change in self.each_between(first, last):
+        async for change in self.iterate_between(first, last):
             found.append(change)
             if len(found) == most:
                 break
         return tuple(found)
 
-    async def each_between(self, first: str, last: str) -> AsyncIterator[Change]:
+    async def iterate_between(self, first: str, last: str) -> AsyncIterator[Change]:
         """Range read: all changes from one key up to and without another, oldest first."""
-        async for entity in self._store.each(BOOKINGS_CHANGES, self._tenant_id, first, last):
+        async for entity in self._store.iterate(BOOKINGS_CHANGES, self._tenant_id, first, last):
             yield change_of(entity)
 
-    async def forget_before(self, moment: datetime, most: int) -> int:
+    async def delete_before(self, moment: datetime, most: int) -> int:
         """Remove the oldest changes from before ``moment``, at most so many; answers how many there were."""
         page = await self._store.get_page(
             BOOKINGS_CHANGES, self._tenant_id, last=time_key(moment), select=["RowKey"], size=min(most, 1000)

@@ -45,19 +45,19 @@ class ScanLog:
         entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, key) if key else None
         return from_entity(entity) if entity else None
 
-    async def each(self) -> AsyncIterator[Scan]:
+    async def iterate(self) -> AsyncIterator[Scan]:
         """Range read, newest first."""
-        async for entity in self._store.each(BOOKINGS_SCANS, self._tenant_id, FIRST_SCAN_KEY, AFTER_SCANS_KEY):
+        async for entity in self._store.iterate(BOOKINGS_SCANS, self._tenant_id, FIRST_SCAN_KEY, AFTER_SCANS_KEY):
             yield from_entity(entity)
 
     async def last_finished(self) -> Scan | None:
         """The newest scan that saw the whole list of licensed users: the first such of a range read."""
-        async for scan in self.each():
+        async for scan in self.iterate():
             if scan.state in FINISHED:
                 return scan
         return None
 
-    async def forget(self, scan_id: str) -> None:
+    async def delete(self, scan_id: str) -> None:
         """Remove what is told of a scan."""
         if key := scan_key(scan_id):
             await self._store.delete(BOOKINGS_SCANS, self._tenant_id, key)

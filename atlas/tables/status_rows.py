@@ -17,12 +17,12 @@ from atlas.domain.users import LicensedUser
 from atlas.tables.store import Entity, TableStore
 
 PERSONAL_BOOKINGS = "PersonalBookings"
-LARGEST_TEXT = 32_000
+MAX_TEXT_CODE_UNITS = 32_000
 """Code units of UTF-16; a string property holds 64 KiB of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRow:
+class StoredRow:
     """A row as it was read: with what a conditional write needs, and a change that was not told yet."""
 
     row: UserRow
@@ -45,14 +45,14 @@ class StatusRows:
         self._store = store
         self._tenant_id = tenant_id
 
-    async def get(self, user_id: str) -> KeptRow | None:
+    async def get(self, user_id: str) -> StoredRow | None:
         """Point read of one user's row."""
         entity = await self._store.get(PERSONAL_BOOKINGS, self._tenant_id, user_id)
         return from_entity(entity) if entity else None
 
-    async def each(self) -> AsyncIterator[KeptRow]:
+    async def iterate(self) -> AsyncIterator[StoredRow]:
         """Range read of all rows, in the order of the object id."""
-        async for entity in self._store.each(PERSONAL_BOOKINGS, self._tenant_id):
+        async for entity in self._store.iterate(PERSONAL_BOOKINGS, self._tenant_id):
             yield from_entity(entity)
 
     async def get_page(self, wanted: UserFilter, first: str, next_key: Mapping[str, str] | None) -> RowsPage:
@@ -126,7 +126,7 @@ def to_entity(row: UserRow, tenant_id: str, pending_change: Change | None = None
     return {"PartitionKey": tenant_id, "RowKey": user.user_id, **known}
 
 
-def from_entity(entity: Mapping[str, Any]) -> KeptRow:
+def from_entity(entity: Mapping[str, Any]) -> StoredRow:
     """The row that ``to_entity`` wrote."""
     last_known = entity.get("LastKnownStatus")
     row = UserRow(
@@ -160,15 +160,15 @@ def from_entity(entity: Mapping[str, Any]) -> KeptRow:
         changed_at=_optional_moment(entity.get("ChangedAt")),
         scan_id=entity.get("ScanId"),
     )
-    return KeptRow(row, getattr(entity, "metadata", {}).get("etag", ""), _change(entity.get("PendingChange")))
+    return StoredRow(row, getattr(entity, "metadata", {}).get("etag", ""), _change(entity.get("PendingChange")))
 
 
 def meeting_types_text(types: tuple[MeetingType, ...]) -> tuple[str, str | None]:
     """The list of section 5.1 as JSON; where a column cannot hold it, the first that fit and a sentence about it."""
-    kept = types
-    while (size := _code_units(text := _types_json(kept))) > LARGEST_TEXT:
-        kept = kept[: len(kept) * LARGEST_TEXT // size]
-    return text, None if kept == types else f"the first {len(kept)} of {len(types)} meeting types are kept"
+    stored = types
+    while (size := _code_units(text := _types_json(stored))) > MAX_TEXT_CODE_UNITS:
+        stored = stored[: len(stored) * MAX_TEXT_CODE_UNITS // size]
+    return text, None if stored == types else f"the first {len(stored)} of {len(types)} meeting types are kept"
 
 
 def _types_json(types: tuple[MeetingType, ...]) -> str:

@@ -26,11 +26,11 @@ from atlas.settings import Storage, StorageByConnectionString, StorageByIdentity
 
 type Entity = dict[str, Any]
 
-LARGEST_TRANSACTION_ROWS = 100
-LARGEST_TRANSACTION_BYTES = 3_500_000
+MAX_TRANSACTION_ROWS = 100
+MAX_TRANSACTION_BYTES = 3_500_000
 """The service takes 4 MiB; the rest is for the frame that each row of a transaction is wrapped in."""
 ROW_FRAME_BYTES = 1_000
-TRANSACTIONS_AT_ONCE = 4
+CONCURRENT_TRANSACTIONS = 4
 REPEATABLE = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
 """Every write here may be sent twice: upserts by nature, inserts and conditional writes because their reader copes."""
 
@@ -121,7 +121,7 @@ class TableStore:
         except ResourceNotFoundError:
             return
 
-    async def each(
+    async def iterate(
         self, table: str, partition: str, first: str = "", last: str = "~", select: Sequence[str] | None = None
     ) -> AsyncIterator[TableEntity]:
         """A range read: the rows of one partition from key ``first`` up to and without ``last``, in order."""
@@ -190,7 +190,7 @@ class TableStore:
 
     async def _transact(self, table: str, operations: Sequence[Any]) -> None:
         client = await self._table(table)
-        gate = asyncio.Semaphore(TRANSACTIONS_AT_ONCE)
+        gate = asyncio.Semaphore(CONCURRENT_TRANSACTIONS)
 
         async def submit(transaction: Sequence[Any]) -> None:
             async with gate:
@@ -213,12 +213,12 @@ class TableStore:
 
 def transactions_of(operations: Sequence[Any]) -> Iterator[Sequence[Any]]:
     """Operations cut into transactions that the service takes."""
-    for part in batched(operations, LARGEST_TRANSACTION_ROWS, strict=False):
+    for part in batched(operations, MAX_TRANSACTION_ROWS, strict=False):
         transaction: list[Any] = []
         size = 0
         for operation in part:
             row_size = ROW_FRAME_BYTES + len(json.dumps(operation[1], default=str).encode())
-            if transaction and size + row_size > LARGEST_TRANSACTION_BYTES:
+            if transaction and size + row_size > MAX_TRANSACTION_BYTES:
                 yield transaction
                 transaction, size = [], 0
             transaction.append(operation)

@@ -16,15 +16,15 @@ PLATFORM = (
 NOT_OURS = ("Microsoft", "Outlook", "Exchange")
 """Titles may not hold the name of a product whose back end is somebody else's."""
 LONGEST = 80
-LONGEST_TITLE = 30
+MAX_TITLE_LENGTH = 30
 SMALL_WORDS = frozenset({"a", "an", "and", "as", "at", "by", "for", "in", "of", "on", "or", "the", "to", "with"})
 
 
 def title_is_plain(connector: Connector) -> Complaints:
     """Short, and of nobody else's name."""
     title = connector.definition["info"].get("title", "")
-    if not 0 < len(title) <= LONGEST_TITLE:
-        yield f"the title has {len(title)} characters, and may have {LONGEST_TITLE}"
+    if not 0 < len(title) <= MAX_TITLE_LENGTH:
+        yield f"the title has {len(title)} characters, and may have {MAX_TITLE_LENGTH}"
     yield from (f"the title holds {word}" for word in ("API", "Connector", *PLATFORM, *NOT_OURS) if _holds(title, word))
     if title and not title[-1].isalnum():
         yield "the title ends in neither a letter nor a digit"

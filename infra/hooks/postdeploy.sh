@@ -21,7 +21,7 @@ case $code in
       left=$(cat "$(rights_left)")
     fi
     # shellcheck disable=SC2086 # several words
-    bash infra/hooks/rights.sh $left
+    bash infra/hooks/permissions.sh $left
     case $left in
       *api*) ;;
       *) say '' 'What was granted in Entra just now needs some minutes until it works.' ;;

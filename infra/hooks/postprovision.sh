@@ -19,4 +19,4 @@ fi
 mkdir -p .local
 say "$left" >"$(rights_left)"
 # shellcheck disable=SC2086 # several words
-bash infra/hooks/rights.sh $left
+bash infra/hooks/permissions.sh $left

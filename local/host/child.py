@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
-_LONGEST_STOP_SECONDS = 10
+_STOP_TIMEOUT_SECONDS = 10
 
 
 class HostDidNotStart(Exception):
@@ -86,5 +86,5 @@ def _ended_within(seconds: float, child: subprocess.Popen[bytes]) -> bool:
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
     child.terminate()
-    if not _ended_within(_LONGEST_STOP_SECONDS, child):
+    if not _ended_within(_STOP_TIMEOUT_SECONDS, child):
         child.kill()

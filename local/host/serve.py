@@ -16,10 +16,10 @@ from aiohttp import web
 from azure.durable_functions.models.utils.http_utils import _close_session as close_the_sdks_session
 
 from local.host.console import summary
-from local.host.doors import LARGEST_BODY, Doors
 from local.host.durable.engine import Engine
 from local.host.durable.management import Management, client_json
 from local.host.durable.tasks import Functions, Hazards
+from local.host.http_server import MAX_BODY_BYTES, HttpServer
 from local.host.records import TypedData
 from local.host.routes import Routes, read_route
 from local.host.settings import HostSettings, is_disabled, read_host_json, read_local_settings
@@ -108,8 +108,8 @@ class _Host:
         return cls(worker, functions, settings, options)
 
     async def start(self, port: int) -> Ready:
-        doors = Doors(self._worker, self._routes)
-        application = web.Application(client_max_size=LARGEST_BODY)
+        doors = HttpServer(self._worker, self._routes)
+        application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.add_routes(Management(self._engine, lambda: self._url).routes())
         application.router.add_get("/admin/host/status", self._tell_status)
         application.router.add_post("/admin/functions/{name}", self._start_by_hand)

@@ -14,7 +14,7 @@ from local.host.settings import resolve
 from local.host.worker import Function, InvocationFailed, Worker, report
 
 # Longer sleeps would notice late that a laptop was asleep or its clock was set.
-LONGEST_SLEEP_SECONDS = 30.0
+MAX_SLEEP_SECONDS = 30.0
 
 _FIELD = re.compile(r"[0-9A-Za-z*,/\-]+")
 
@@ -70,7 +70,7 @@ class Timer:
         while True:
             due = self.schedule.after(clock())
             while (wait := (due - clock()).total_seconds()) > 0:  # noqa: ASYNC110 - nothing but the clock will tell
-                await asyncio.sleep(min(wait, LONGEST_SLEEP_SECONDS))
+                await asyncio.sleep(min(wait, MAX_SLEEP_SECONDS))
             await self.run(clock())
 
     async def run(self, now: datetime) -> bool:

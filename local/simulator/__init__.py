@@ -7,6 +7,7 @@ the product knows nothing of it.
         os.environ.update(tenant.settings())
 """
 
+from local.simulator.expectations import Evidence, Expected
 from local.simulator.faults import Fault
 from local.simulator.mixes import MIXES
 from local.simulator.options import (
@@ -20,7 +21,6 @@ from local.simulator.options import (
 )
 from local.simulator.serve import SimulatedTenant, running
 from local.simulator.stories import Mailbox, MailboxPolicy, Page, Plan, Story
-from local.simulator.truth import Evidence, Expected
 
 __all__ = [
     "MIXES",

@@ -11,7 +11,7 @@ from local.simulator.meeting_types import STAFF_ID, MeetingTypes
 from local.simulator.pages import fixed_answer
 from local.simulator.people import Person
 from local.simulator.stories import OUTCOMES, Outcome, Page
-from local.simulator.wire import Ask, Reply
+from local.simulator.wire import Request, Response
 from local.simulator.world import World
 
 _PATH = re.compile(
@@ -31,41 +31,41 @@ class Bookings:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def operation_of(self, ask: Ask) -> str:
+    def operation_of(self, request: Request) -> str:
         """services, getStaffAvailability, bookingsSettings, staffmembers, business or other."""
-        matched = _PATH.fullmatch(ask.path)
+        matched = _PATH.fullmatch(request.path)
         what = (matched["what"] or "business").lower() if matched else "other"
         named = {"getstaffavailability": "getStaffAvailability", "bookingssettings": "bookingsSettings"}
         return named.get(what, what)
 
-    def is_write(self, ask: Ask) -> bool:
+    def is_write(self, request: Request) -> bool:
         """Whatever is neither a GET nor the question for free time."""
-        if ask.method in {"GET", "HEAD", "OPTIONS"}:
+        if request.method in {"GET", "HEAD", "OPTIONS"}:
             return False
-        return not (ask.method == "POST" and self.operation_of(ask) == "getStaffAvailability")
+        return not (request.method == "POST" and self.operation_of(request) == "getStaffAvailability")
 
-    def refuse_write(self, ask: Ask) -> Reply:
+    def refuse_write(self, request: Request) -> Response:
         """Appointments are not made here."""
-        return Reply(405, {"message": f"{ask.method} is not allowed"}, {"Allow": "GET"})
+        return Response(405, {"message": f"{request.method} is not allowed"}, {"Allow": "GET"})
 
-    def fail(self, fault: Fault, ask: Ask) -> Reply:
+    def fail(self, fault: Fault, request: Request) -> Response:
         """A fault in the service's own format."""
-        del ask
-        return Reply(fault.status, {"message": fault.error or "The request could not be completed."})
+        del request
+        return Response(fault.status, {"message": fault.error or "The request could not be completed."})
 
-    def answer(self, ask: Ask) -> Reply:
+    def answer(self, request: Request) -> Response:
         """Answer one question about one page."""
-        matched = _PATH.fullmatch(ask.path)
+        matched = _PATH.fullmatch(request.path)
         if matched is None:
-            return Reply(404, b"")
+            return Response(404, b"")
         what = (matched["what"] or "").lower()
-        if (ask.method, what) not in _READS and what != "getstaffavailability":
-            return Reply(404, b"")
+        if (request.method, what) not in _READS and what != "getstaffavailability":
+            return Response(404, b"")
         if what == "bookingssettings":
-            return Reply(200, self._settings())
+            return Response(200, self._settings())
         person = self._owner(matched["business"])
         page = person.page if person else Page.MISSING_404
-        return self._forced_sign_in(page) or self._of_page(ask, person, page, what)
+        return self._forced_sign_in(page) or self._of_page(request, person, page, what)
 
     def _owner(self, business: str) -> Person | None:
         matched = _BUSINESS.fullmatch(business)
@@ -77,7 +77,7 @@ class Bookings:
         forced = self._world.behaviour.organization.bookings_auth_enabled
         return {"tenantSettings": {"settings": {"BookingsAuthEnabled": {"boolValue": forced}}}}
 
-    def _forced_sign_in(self, page: Page) -> Reply | None:
+    def _forced_sign_in(self, page: Page) -> Response | None:
         """What BookingsAuthEnabled makes of a page that would have answered."""
         if not self._world.behaviour.organization.bookings_auth_enabled or OUTCOMES[page] not in _ANSWERED:
             return None
@@ -85,48 +85,48 @@ class Bookings:
         instead = Page.MISSING_404 if bookings.auth_hides_pages else Page.SIGN_IN_401
         return fixed_answer(instead, self._world.urls, "", bookings)
 
-    def _of_page(self, ask: Ask, person: Person | None, page: Page, what: str) -> Reply:
+    def _of_page(self, request: Request, person: Person | None, page: Page, what: str) -> Response:
         bookings = self._world.behaviour.bookings
-        fixed = fixed_answer(page, self._world.urls, ask.raw_path, bookings)
+        fixed = fixed_answer(page, self._world.urls, request.raw_path, bookings)
         if fixed is not None or person is None:
-            return fixed or Reply(404, b"")
-        if page is Page.REDIRECT_SAME_ORIGIN and ask.method == "GET" and _MOVED not in ask.raw_query:
-            return Reply(302, b"", {"Location": f"{ask.raw_path.partition('?')[0]}?{_MOVED}"})
+            return fixed or Response(404, b"")
+        if page is Page.REDIRECT_SAME_ORIGIN and request.method == "GET" and _MOVED not in request.raw_query:
+            return Response(302, b"", {"Location": f"{request.raw_path.partition('?')[0]}?{_MOVED}"})
         delay_seconds = bookings.slow_seconds if page is Page.SLOW else 0
-        return self._told(ask, person, what, delay_seconds)
+        return self._told(request, person, what, delay_seconds)
 
-    def _told(self, ask: Ask, person: Person, what: str, delay_seconds: float) -> Reply:
+    def _told(self, request: Request, person: Person, what: str, delay_seconds: float) -> Response:
         match what:
             case "services":
                 listed = self._meeting_types().of(person)
-                return Reply(
+                return Response(
                     200, {"service": listed, "count": len(listed), "nextSkipToken": ""}, delay_seconds=delay_seconds
                 )
             case "getstaffavailability":
-                return self._availability(ask, person)
+                return self._availability(request, person)
             case "staffmembers":
-                return Reply(200, {"staffMembers": [{"id": STAFF_ID, "displayName": person.display_name}]})
+                return Response(200, {"staffMembers": [{"id": STAFF_ID, "displayName": person.display_name}]})
             case _:
                 policy = {"schedulingPolicy": {"timeSlotInterval": "PT30M"}}
                 info = {"displayName": person.display_name, "businessTimeZone": "W. Europe Standard Time", **policy}
-                return Reply(200, {"businessInfo": info})
+                return Response(200, {"businessInfo": info})
 
     def _meeting_types(self) -> MeetingTypes:
         return MeetingTypes(self._world.plan.seed, self._world.urls["bookings"])
 
-    def _availability(self, ask: Ask, person: Person) -> Reply:
+    def _availability(self, request: Request, person: Person) -> Response:
         if person.page is Page.AVAILABILITY_FAILS:
-            return Reply(500, {"message": "An internal server error occurred. Try again later."})
-        asked = ask.json()
+            return Response(500, {"message": "An internal server error occurred. Try again later."})
+        asked = request.json()
         window = _window(asked)
         if window is None:
-            return Reply(400, {"message": "startDateTime and endDateTime need a dateTime and a Windows timeZone."})
+            return Response(400, {"message": "startDateTime and endDateTime need a dateTime and a Windows timeZone."})
         service_id = asked.get("serviceId")
         if service_id and service_id not in self._meeting_types().ids_of(person):
-            return Reply(400, {"message": "The service is not offered by this business."})
+            return Response(400, {"message": "The service is not offered by this business."})
         return self._intervals(person, asked, window)
 
-    def _intervals(self, person: Person, asked: dict[str, Any], window: tuple[datetime, datetime, str]) -> Reply:
+    def _intervals(self, person: Person, asked: dict[str, Any], window: tuple[datetime, datetime, str]) -> Response:
         bookings = self._world.behaviour.bookings
         start, end, zone = window
         times = availability(person, start, end, starts_inside_busy=bookings.starts_inside_busy)
@@ -134,7 +134,7 @@ class Bookings:
         staff = asked.get("staffIds") or []
         answer = [{"staffId": one, "availabilityItems": items if one == STAFF_ID else []} for one in staff]
         delay_seconds = 0 if all(one == STAFF_ID for one in staff) else bookings.slow_seconds
-        return Reply(200, {"staffAvailabilityResponse": answer}, delay_seconds=delay_seconds)
+        return Response(200, {"staffAvailabilityResponse": answer}, delay_seconds=delay_seconds)
 
 
 def _window(asked: Any) -> tuple[datetime, datetime, str] | None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from aiohttp import web
 
-from local.simulator import truth
+from local.simulator import expectations
 from local.simulator.faults import Fault
 from local.simulator.options import UnknownOption
 from local.simulator.people import Person
@@ -28,7 +28,7 @@ from local.simulator.stories import Mailbox, MailboxPolicy, Page, Plan
 from local.simulator.tenant import Tenant
 from local.simulator.world import World
 
-_MOST = 5000
+_MAX = 5000
 
 
 class UnknownUser(LookupError):
@@ -46,21 +46,30 @@ class Control:
         self._world = world
         self._settings = settings
 
-    def expected(self, person: Person, evidence: truth.Evidence = truth.EVERYTHING) -> truth.Expected:
+    def expected(
+        self, person: Person, evidence: expectations.Evidence = expectations.EVERYTHING
+    ) -> expectations.Expected:
         """What a scan that starts now must find for one person."""
         now = self._world.tenant.person(person.index, self._world.clock()) or person
         behaviour = self._world.behaviour
-        return truth.expected(now, behaviour.organization, evidence, hides_pages=behaviour.bookings.auth_hides_pages)
+        return expectations.expected(
+            now, behaviour.organization, evidence, hides_pages=behaviour.bookings.auth_hides_pages
+        )
 
     def users(
-        self, skip: int = 0, top: int = 100, evidence: truth.Evidence = truth.EVERYTHING, *, licensed: bool = False
+        self,
+        skip: int = 0,
+        top: int = 100,
+        evidence: expectations.Evidence = expectations.EVERYTHING,
+        *,
+        licensed: bool = False,
     ) -> list[dict[str, Any]]:
         """Users by index, each with the truth about them; the deleted are left out."""
         end = min(skip + top, self._world.tenant.population.in_graph)
         people = (self._world.tenant.person(index) for index in range(skip, end))
         return [self.shown(person, evidence) for person in people if person and (person.is_licensed or not licensed)]
 
-    def user(self, key: str, evidence: truth.Evidence = truth.EVERYTHING) -> dict[str, Any]:
+    def user(self, key: str, evidence: expectations.Evidence = expectations.EVERYTHING) -> dict[str, Any]:
         """One user with the truth about them."""
         return self.shown(self.found(key), evidence)
 
@@ -71,7 +80,7 @@ class Control:
             raise UnknownUser(f"{key}: nobody")
         return person
 
-    def shown(self, person: Person, evidence: truth.Evidence = truth.EVERYTHING) -> dict[str, Any]:
+    def shown(self, person: Person, evidence: expectations.Evidence = expectations.EVERYTHING) -> dict[str, Any]:
         """A person as plain values."""
         expected = self.expected(person, evidence)
         return {
@@ -86,7 +95,7 @@ class Control:
             "expected": {**asdict(expected), "findings": list(expected.findings)},
         }
 
-    def expected_counts(self, evidence: truth.Evidence = truth.EVERYTHING) -> dict[str, int]:
+    def expected_counts(self, evidence: expectations.Evidence = expectations.EVERYTHING) -> dict[str, int]:
         """Licensed users by the status that a scan must find."""
         tenant = self._world.tenant
         licensed = (person for _, person in tenant.in_filter(0) if person.is_licensed)
@@ -146,7 +155,7 @@ class Control:
         return app
 
     async def _get_users(self, request: web.Request) -> web.Response:
-        skip, top = int(request.query.get("skip", "0")), min(int(request.query.get("top", "100")), _MOST)
+        skip, top = int(request.query.get("skip", "0")), min(int(request.query.get("top", "100")), _MAX)
         is_licensed = request.query.get("licensed") == "true"
         found = self.users(skip, top, _evidence(request), licensed=is_licensed)
         total = self._world.tenant.population.in_graph
@@ -209,9 +218,9 @@ _ACTIONS: dict[str, dict[str, Any]] = {
 ACTIONS = frozenset({*_ACTIONS, *_SETTERS, "open_bookings", "recreate_mailbox", "restore"})
 
 
-def _evidence(request: web.Request) -> truth.Evidence:
+def _evidence(request: web.Request) -> expectations.Evidence:
     names = {"exchange": "exchange", "mailboxPolicy": "mailbox_policy", "availability": "availability"}
-    return truth.Evidence(**{field: request.query.get(name) != "false" for name, field in names.items()})
+    return expectations.Evidence(**{field: request.query.get(name) != "false" for name, field in names.items()})
 
 
 @web.middleware

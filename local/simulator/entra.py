@@ -10,7 +10,7 @@ from local.simulator.assertions import Refusal
 from local.simulator.faults import Fault
 from local.simulator.principals import Principals, roles_for
 from local.simulator.tokens import ISSUER, Tokens, app_claims
-from local.simulator.wire import Ask, Reply
+from local.simulator.wire import Request, Response
 from local.simulator.world import World
 
 _PATH = re.compile(r"/(?P<tenant>[^/]+)/(?P<what>v2\.0/\.well-known/openid-configuration|oauth2/v2\.0/token)")
@@ -31,42 +31,42 @@ class Entra:
         self._tokens = tokens
         self._principals = principals
 
-    def operation_of(self, ask: Ask) -> str:
+    def operation_of(self, request: Request) -> str:
         """discovery, token or other."""
-        matched = _PATH.fullmatch(ask.path)
+        matched = _PATH.fullmatch(request.path)
         if matched is None:
             return "other"
         return "token" if matched["what"].endswith("token") else "discovery"
 
-    def is_write(self, ask: Ask) -> bool:
+    def is_write(self, request: Request) -> bool:
         """Nothing can be written here."""
-        return ask.method not in {"GET", "HEAD", "POST"}
+        return request.method not in {"GET", "HEAD", "POST"}
 
-    def refuse_write(self, ask: Ask) -> Reply:
+    def refuse_write(self, request: Request) -> Response:
         """Only GET and POST are known."""
-        return Reply(405, {"error": "invalid_request", "error_description": f"{ask.method} is not supported"})
+        return Response(405, {"error": "invalid_request", "error_description": f"{request.method} is not supported"})
 
-    def fail(self, fault: Fault, ask: Ask) -> Reply:
+    def fail(self, fault: Fault, request: Request) -> Response:
         """A fault in Entra's format."""
-        del ask
+        del request
         error = fault.error or "temporarily_unavailable"
         return self._refusal(Refusal(fault.status, error, 90055, "Too many requests; try again later."))
 
-    def answer(self, ask: Ask) -> Reply:
+    def answer(self, request: Request) -> Response:
         """The discovery document, a token, or why not."""
-        matched = _PATH.fullmatch(ask.path)
+        matched = _PATH.fullmatch(request.path)
         if matched is None:
-            return Reply(404, b"")
+            return Response(404, b"")
         refusal = self._tenant_refusal(matched["tenant"])
         if refusal:
             return self._refusal(refusal)
         tenant_id = self._tenant_id(matched["tenant"])
         if matched["what"].endswith("openid-configuration"):
-            return Reply(200, self._discovery(tenant_id))
-        if ask.method != "POST":
+            return Response(200, self._discovery(tenant_id))
+        if request.method != "POST":
             return self._refusal(Refusal(400, "invalid_request", 900561, "The endpoint only accepts POST requests."))
         endpoints = {f"{self._world.urls['entra']}/{name}/oauth2/v2.0/token" for name in (matched["tenant"], tenant_id)}
-        return self._token(ask.form, tenant_id, endpoints)
+        return self._token(request.form, tenant_id, endpoints)
 
     def _tenant_refusal(self, name: str) -> Refusal | None:
         if not _TENANT.fullmatch(name):
@@ -91,7 +91,7 @@ class Entra:
             "tenant_region_scope": "EU",
         }
 
-    def _token(self, form: dict[str, str], tenant_id: str, endpoints: set[str]) -> Reply:
+    def _token(self, form: dict[str, str], tenant_id: str, endpoints: set[str]) -> Response:
         refusal = self._client_refusal(form, tenant_id) or self._credential_refusal(form, endpoints)
         if refusal:
             return self._refusal(refusal)
@@ -109,7 +109,7 @@ class Entra:
             seconds=sign_in.token_seconds,
         )
         seconds = {"expires_in": sign_in.token_seconds, "ext_expires_in": sign_in.token_seconds}
-        return Reply(200, {"token_type": "Bearer", **seconds, "access_token": self._tokens.issue(claims)})
+        return Response(200, {"token_type": "Bearer", **seconds, "access_token": self._tokens.issue(claims)})
 
     def _client_refusal(self, form: dict[str, str], tenant_id: str) -> Refusal | None:
         if form.get("grant_type") != "client_credentials":
@@ -173,7 +173,7 @@ class Entra:
             return Refusal(400, "invalid_resource", 500011, message)
         return audience
 
-    def _refusal(self, refusal: Refusal) -> Reply:
+    def _refusal(self, refusal: Refusal) -> Response:
         at = datetime.fromtimestamp(self._world.clock(), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
         trace_id, correlation_id = self._world.request_id(), self._world.request_id()
         trail = f"\r\nTrace ID: {trace_id}\r\nCorrelation ID: {correlation_id}\r\nTimestamp: {at}"
@@ -186,4 +186,4 @@ class Entra:
             "correlation_id": correlation_id,
             "error_uri": f"https://login.microsoftonline.com/error?code={refusal.code}",
         }
-        return Reply(refusal.status, body)
+        return Response(refusal.status, body)

@@ -13,7 +13,7 @@ from local.simulator.faults import Fault
 from local.simulator.people import Person
 from local.simulator.principals import EXCHANGE
 from local.simulator.tokens import Tokens
-from local.simulator.wire import Ask, Reply
+from local.simulator.wire import Request, Response
 from local.simulator.world import World
 
 _PATH = re.compile(r"/adminapi/beta/([^/]+)/InvokeCommand", re.IGNORECASE)
@@ -44,82 +44,82 @@ class Exchange:
         self._world = world
         self._tokens = tokens
 
-    def operation_of(self, ask: Ask) -> str:
+    def operation_of(self, request: Request) -> str:
         """Name of the cmdlet, and `.next` for a page after the first."""
-        cmdlet, _ = _command(ask)
-        return f"{cmdlet or 'other'}.next" if "$skiptoken" in ask.query else cmdlet or "other"
+        cmdlet, _ = _command(request)
+        return f"{cmdlet or 'other'}.next" if "$skiptoken" in request.query else cmdlet or "other"
 
-    def is_write(self, ask: Ask) -> bool:
+    def is_write(self, request: Request) -> bool:
         """Cmdlets that get and search only read."""
-        cmdlet, _ = _command(ask)
-        if ask.method == "POST" and cmdlet:
+        cmdlet, _ = _command(request)
+        if request.method == "POST" and cmdlet:
             return not cmdlet.lower().startswith(("get-", "search-", "test-"))
-        return ask.method in {"PUT", "PATCH", "DELETE"}
+        return request.method in {"PUT", "PATCH", "DELETE"}
 
-    def refuse_write(self, ask: Ask) -> Reply:
+    def refuse_write(self, request: Request) -> Response:
         """A cmdlet that is not in the role."""
-        del ask
+        del request
         return _forbidden()
 
-    def fail(self, fault: Fault, ask: Ask) -> Reply:
+    def fail(self, fault: Fault, request: Request) -> Response:
         """A fault in Exchange's format."""
-        del ask
+        del request
         if fault.status == 403:
             return _forbidden()
         if fault.error == "expiredPage":
             return self._problem("System.Exception", _EXPIRED)
         if fault.status == 400:
             return self._problem(f"Microsoft.Exchange.Data.Directory.{fault.error}", f"{fault.error}: try again later.")
-        return Reply(fault.status, b"" if fault.status >= 500 else {"error": {"code": "TooManyRequests"}})
+        return Response(fault.status, b"" if fault.status >= 500 else {"error": {"code": "TooManyRequests"}})
 
-    def answer(self, ask: Ask) -> Reply:
+    def answer(self, request: Request) -> Response:
         """Run a cmdlet for whoever may."""
-        return self._refused(ask) or self._run(ask).with_headers({"request-id": self._world.request_id()})
+        return self._refused(request) or self._run(request).with_headers({"request-id": self._world.request_id()})
 
-    def _refused(self, ask: Ask) -> Reply | None:
+    def _refused(self, request: Request) -> Response | None:
         tenant = self._world.tenant
-        authorization = ask.headers.get("Authorization")
+        authorization = request.headers.get("Authorization")
         caller = self._tokens.caller(authorization, EXCHANGE, tenant.tenant_id, self._world.clock())
         if caller is None or "Exchange.ManageAsApp" not in caller.roles:
-            return Reply(401, b"", {"WWW-Authenticate": f'Bearer client_id="{next(iter(EXCHANGE))}"'})
-        cmdlet, _ = _command(ask)
+            return Response(401, b"", {"WWW-Authenticate": f'Bearer client_id="{next(iter(EXCHANGE))}"'})
+        cmdlet, _ = _command(request)
         role = self._world.behaviour.exchange.role
         if role not in _READING_ROLES and (cmdlet or "").lower() not in _CMDLETS_OF_ROLES.get(role or "", ()):
             return _forbidden()
-        matched = _PATH.fullmatch(ask.path)
+        matched = _PATH.fullmatch(request.path)
         if matched is None or matched[1].lower() not in {tenant.tenant_id, tenant.initial_domain}:
-            return Reply(404, b"")
-        return None if ask.method == "POST" else Reply(405, b"")
+            return Response(404, b"")
+        return None if request.method == "POST" else Response(405, b"")
 
-    def _run(self, ask: Ask) -> Reply:
-        cmdlet, parameters = _command(ask)
+    def _run(self, request: Request) -> Response:
+        cmdlet, parameters = _command(request)
         if cmdlet is None or parameters is None:
             return self._problem("System.ArgumentException", "CmdletInput with CmdletName and Parameters is needed.")
         organization = self._world.behaviour.organization
         match cmdlet.lower():
             case "get-mailbox":
-                return self._mailboxes(ask, parameters, rows.mailbox_row)
+                return self._mailboxes(request, parameters, rows.mailbox_row)
             case "get-casmailbox":
-                return self._mailboxes(ask, parameters, rows.cas_row)
+                return self._mailboxes(request, parameters, rows.cas_row)
             case "get-organizationconfig":
                 with_app_ids = bool(parameters.get("RetrieveEwsOperationAccessPolicy"))
                 row = rows.organization_row(organization, with_app_ids=with_app_ids)
-                return self._collection(ask, [row], [], None)
+                return self._collection(request, [row], [], None)
             case "get-owamailboxpolicy":
-                return self._collection(ask, list(rows.OWA_POLICIES), [], None)
+                return self._collection(request, list(rows.OWA_POLICIES), [], None)
             case _:
                 name = "System.Management.Automation.CommandNotFoundException"
                 return self._problem(name, f"The term '{cmdlet}' is not recognized as the name of a cmdlet.")
 
-    def _mailboxes(self, ask: Ask, parameters: dict[str, Any], to_row: Any) -> Reply:
+    def _mailboxes(self, request: Request, parameters: dict[str, Any], to_row: Any) -> Response:
         if "Identity" in parameters:
-            return self._one(ask, str(parameters["Identity"]), to_row)
-        anchor = ask.headers.get("X-AnchorMailbox", "")
-        fingerprint = hashlib.blake2b(ask.body + anchor.lower().encode(), digest_size=8).hexdigest()
-        start = self._start(ask.query.get("$skiptoken"), anchor, fingerprint)
+            return self._one(request, str(parameters["Identity"]), to_row)
+        anchor = request.headers.get("X-AnchorMailbox", "")
+        fingerprint = hashlib.blake2b(request.body + anchor.lower().encode(), digest_size=8).hexdigest()
+        start = self._start(request.query.get("$skiptoken"), anchor, fingerprint)
         if start is None:
             return self._problem("System.Exception", _EXPIRED)
-        return self._page(ask, parameters, to_row, fingerprint, *start)
+        return self._page(request, parameters, to_row, fingerprint, *start)
 
     def _start(self, token: str | None, anchor: str, fingerprint: str) -> tuple[int, int] | None:
         """Place and rows already given; None when a page may not be continued this way."""
@@ -136,20 +136,20 @@ class Exchange:
         )
 
     def _page(  # the parts of a page in the order they are needed
-        self, ask: Ask, parameters: dict[str, Any], to_row: Any, fingerprint: str, place: int, given: int
-    ) -> Reply:
+        self, request: Request, parameters: dict[str, Any], to_row: Any, fingerprint: str, place: int, given: int
+    ) -> Response:
         exchange = self._world.behaviour.exchange
         limit = _result_size(parameters)
         if limit is None or not _is_filter_known(parameters):
             return self._problem("System.Management.Automation.ParameterBindingException", "A parameter is not valid.")
-        asked = _PAGE_SIZE.search(ask.headers.get("Prefer", ""))
-        size = min(int(asked[1]) if asked else exchange.largest_page, exchange.largest_page, limit - given)
+        asked = _PAGE_SIZE.search(request.headers.get("Prefer", ""))
+        size = min(int(asked[1]) if asked else exchange.max_page_size, exchange.max_page_size, limit - given)
         people, after = _take(self._matching(parameters, to_row, place), size, place)
         is_last = after is None
         is_cut = not is_last and given + len(people) >= limit
         warnings = [*(exchange.warnings if given == 0 else ()), *([_TRUNCATED] if is_cut else [])]
         token = None if is_last or is_cut else [after, given + len(people), self._world.clock(), fingerprint]
-        return self._collection(ask, [to_row(person) for person in people], warnings, token)
+        return self._collection(request, [to_row(person) for person in people], warnings, token)
 
     def _matching(self, parameters: dict[str, Any], to_row: Any, place: int) -> Iterator[tuple[int, Person]]:
         kinds = parameters.get("RecipientTypeDetails")
@@ -161,7 +161,7 @@ class Exchange:
             if is_wanted and has_row and (person.has_capability or not needs_capability):
                 yield after, person
 
-    def _one(self, ask: Ask, identity: str, to_row: Any) -> Reply:
+    def _one(self, request: Request, identity: str, to_row: Any) -> Response:
         tenant = self._world.tenant
         person = tenant.by_address(identity) or tenant.by_object_id(identity) or tenant.by_mailbox(identity)
         if person is None or not person.in_exchange:
@@ -169,11 +169,11 @@ class Exchange:
                 f"The operation couldn't be performed because object '{identity}' couldn't be found on 'SIM.PROD'."
             )
             return self._problem(_NOT_FOUND, message)
-        return self._collection(ask, [to_row(person)], [], None)
+        return self._collection(request, [to_row(person)], [], None)
 
-    def _collection(self, ask: Ask, found: list[dict[str, Any]], warnings: list[str], token: Any) -> Reply:
+    def _collection(self, request: Request, found: list[dict[str, Any]], warnings: list[str], token: Any) -> Response:
         tenant_id = self._world.tenant.tenant_id
-        select = [name for name in ask.query.get("$select", "").split(",") if name]
+        select = [name for name in request.query.get("$select", "").split(",") if name]
         metadata = f"https://outlook.office.com/adminapi/beta/{tenant_id}/$metadata"
         body: dict[str, Any] = {
             "@odata.context": f"{metadata}#Collection(Exchange.GenericHashTable)",
@@ -181,20 +181,20 @@ class Exchange:
             "@adminapi.warnings": warnings,
         }
         if token is not None:
-            body["@odata.nextLink"] = self._next_link(ask, token)
+            body["@odata.nextLink"] = self._next_link(request, token)
         body["value"] = [
             rows.on_the_wire(row, select, leaves_nulls_out=number % 2 == 0) for number, row in enumerate(found)
         ]
         kind = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
-        return Reply(200, body, {"Content-Type": kind, "Preference-Applied": ask.headers.get("Prefer", "")})
+        return Response(200, body, {"Content-Type": kind, "Preference-Applied": request.headers.get("Prefer", "")})
 
-    def _next_link(self, ask: Ask, token: Any) -> str:
-        kept = [part for part in ask.raw_query.split("&") if part and "skiptoken" not in part.lower()]
+    def _next_link(self, request: Request, token: Any) -> str:
+        kept = [part for part in request.raw_query.split("&") if part and "skiptoken" not in part.lower()]
         opaque = base64.urlsafe_b64encode(json.dumps(token).encode()).decode()
         path = f"/adminapi/beta/{self._world.tenant.tenant_id}/InvokeCommand"
         return f"{self._world.urls['exchange']}{path}?{'&'.join([*kept, f'$skiptoken={opaque}'])}"
 
-    def _problem(self, kind: str, message: str) -> Reply:
+    def _problem(self, kind: str, message: str) -> Response:
         """400 as Exchange words it: the outer message never tells anything."""
         inner = {"message": message, "type": "System.Exception", "stacktrace": "   at Microsoft.Exchange.Admin"}
         outer = "Microsoft.Exchange.Admin.OData.Core.ODataServiceException"
@@ -204,17 +204,17 @@ class Exchange:
             "details": [{"code": "Context", "target": "", "message": f"Ex6F9304|{kind}|{message}"}],
             "innererror": {"message": "Invalid Operation", "type": outer, "internalexception": inner},
         }
-        return Reply(400, {"error": error})
+        return Response(400, {"error": error})
 
 
-def _forbidden() -> Reply:
+def _forbidden() -> Response:
     """403: the body is a run of NUL bytes."""
-    return Reply(403, bytes(64), {"Content-Type": "application/json"})
+    return Response(403, bytes(64), {"Content-Type": "application/json"})
 
 
-def _command(ask: Ask) -> tuple[str | None, dict[str, Any] | None]:
+def _command(request: Request) -> tuple[str | None, dict[str, Any] | None]:
     """Name and parameters of the cmdlet; parameters that are no object are none."""
-    body = ask.json()
+    body = request.json()
     command = body.get("CmdletInput") if isinstance(body, dict) else None
     if not isinstance(command, dict) or not isinstance(command.get("CmdletName"), str):
         return None, None

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from local.simulator.faults import Fault
 from local.simulator.options import Pace
-from local.simulator.wire import Ask, Reply, Service
+from local.simulator.wire import Request, Response, Service
 from local.simulator.world import World
 
 _SLOW_ONLY = 200
@@ -19,37 +19,37 @@ class Gate:
         self._service = service
         self._world = world
 
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def __call__(self, http_request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        body = await request.read() if request.body_exists else b""
-        ask = Ask(request.method, request.raw_path, request.headers, body)
-        operation = self._service.operation_of(ask)
+        body = await http_request.read() if http_request.body_exists else b""
+        request = Request(http_request.method, http_request.raw_path, http_request.headers, body)
+        operation = self._service.operation_of(request)
         counted = self._world.metrics.of(self._service.name)
         counted.opened(operation)
         status = 0
         try:
-            reply = await self._answered(ask, operation, counted.in_flight)
-            status = reply.status
-            return _response(request, reply)
+            response = await self._answered(request, operation, counted.in_flight)
+            status = response.status
+            return _response(http_request, response)
         finally:
             self._world.metrics.of(self._service.name).closed(status)
 
-    async def _answered(self, ask: Ask, operation: str, in_flight: int) -> Reply:
-        reply = self._answer(ask, operation, in_flight)
-        wait_seconds = self._latency_seconds() + reply.delay_seconds
+    async def _answered(self, request: Request, operation: str, in_flight: int) -> Response:
+        response = self._answer(request, operation, in_flight)
+        wait_seconds = self._latency_seconds() + response.delay_seconds
         if wait_seconds > 0:
             await asyncio.sleep(wait_seconds)
-        return reply
+        return response
 
-    def _answer(self, ask: Ask, operation: str, in_flight: int) -> Reply:
-        if self._service.is_write(ask):
-            self._world.metrics.writes.append(f"{self._service.name}: {ask.method} {ask.path}")
-            return self._service.refuse_write(ask)
+    def _answer(self, request: Request, operation: str, in_flight: int) -> Response:
+        if self._service.is_write(request):
+            self._world.metrics.writes.append(f"{self._service.name}: {request.method} {request.path}")
+            return self._service.refuse_write(request)
         pace = self._pace()
-        if pace.most_in_flight is not None and in_flight > pace.most_in_flight:
-            return faulty(self._service, Fault(operation, 429, retry_after=pace.retry_after), ask)
+        if pace.max_in_flight is not None and in_flight > pace.max_in_flight:
+            return faulty(self._service, Fault(operation, 429, retry_after=pace.retry_after), request)
         fault = self._world.faults.next_for(f"{self._service.name}.{operation}")
-        return self._service.answer(ask) if fault is None else faulty(self._service, fault, ask)
+        return self._service.answer(request) if fault is None else faulty(self._service, fault, request)
 
     def _latency_seconds(self) -> float:
         pace = self._pace()
@@ -60,29 +60,29 @@ class Gate:
         return self._world.behaviour.pace_of(self._service.name)
 
 
-def faulty(service: Service, fault: Fault, ask: Ask) -> Reply:
+def faulty(service: Service, fault: Fault, request: Request) -> Response:
     """What a call that a fault hits is answered."""
-    reply = _failed(service, fault, ask)
+    response = _failed(service, fault, request)
     headers = {"Retry-After": fault.retry_after} if fault.retry_after is not None else {}
-    delay_seconds = reply.delay_seconds + fault.delay_seconds
-    return Reply(reply.status, reply.body, {**reply.headers, **headers}, delay_seconds, reply.is_dropped)
+    delay_seconds = response.delay_seconds + fault.delay_seconds
+    return Response(response.status, response.body, {**response.headers, **headers}, delay_seconds, response.is_dropped)
 
 
-def _failed(service: Service, fault: Fault, ask: Ask) -> Reply:
+def _failed(service: Service, fault: Fault, request: Request) -> Response:
     if fault.status == 0:
-        return Reply(status=0, is_dropped=True)
+        return Response(status=0, is_dropped=True)
     if fault.status == _SLOW_ONLY and fault.body is None:
-        return service.answer(ask)
+        return service.answer(request)
     if fault.body is not None:
-        return Reply(fault.status, fault.body)
-    return service.fail(fault, ask)
+        return Response(fault.status, fault.body)
+    return service.fail(fault, request)
 
 
-def _response(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-    if reply.is_dropped and request.transport is not None:
+def _response(request: web.BaseRequest, response: Response) -> web.StreamResponse:
+    if response.is_dropped and request.transport is not None:
         request.transport.abort()
         return web.Response(status=500)
-    headers = dict(reply.headers)
-    if "Content-Type" not in headers and not isinstance(reply.body, bytes):
-        headers["Content-Type"] = "text/plain" if isinstance(reply.body, str) else "application/json"
-    return web.Response(status=reply.status or 500, body=reply.content, headers=headers)
+    headers = dict(response.headers)
+    if "Content-Type" not in headers and not isinstance(response.body, bytes):
+        headers["Content-Type"] = "text/plain" if isinstance(response.body, str) else "application/json"
+    return web.Response(status=response.status or 500, body=response.content, headers=headers)

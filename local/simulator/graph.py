@@ -4,14 +4,14 @@ from typing import Any
 
 from local.simulator.faults import Fault
 from local.simulator.gate import faulty
-from local.simulator.graph_replies import problem
+from local.simulator.graph_responses import problem
 from local.simulator.graph_users import GraphUsers
 from local.simulator.principals import GRAPH
 from local.simulator.tokens import Tokens
-from local.simulator.wire import Ask, Reply
+from local.simulator.wire import Request, Response
 from local.simulator.world import World
 
-_MOST_PARTS = 20
+_MAX_PARTS = 20
 _MAY_READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
 _MAY_READ_SHARED_PAGES = frozenset({"Bookings.Read.All", "Bookings.Manage.All", "Bookings.ReadWrite.All"})
 
@@ -26,11 +26,11 @@ class Graph:
         self._tokens = tokens
         self._users = GraphUsers(world)
 
-    def operation_of(self, ask: Ask) -> str:
+    def operation_of(self, request: Request) -> str:
         """users, users.next, count, user, settings, batch, businesses or other."""
-        match _parts(ask.path):
+        match _parts(request.path):
             case ["users"]:
-                return "users.next" if "$skiptoken" in ask.query else "users"
+                return "users.next" if "$skiptoken" in request.query else "users"
             case ["users", "$count"]:
                 return "count"
             case ["users", _]:
@@ -44,93 +44,93 @@ class Graph:
             case _:
                 return "other"
 
-    def is_write(self, ask: Ask) -> bool:
+    def is_write(self, request: Request) -> bool:
         """Everything but GET writes, except the batch, whose parts are looked at."""
-        if ask.method == "POST" and self.operation_of(ask) == "batch":
-            return any(part.get("method", "GET").upper() != "GET" for part in _requests(ask))
-        return ask.method not in {"GET", "HEAD"}
+        if request.method == "POST" and self.operation_of(request) == "batch":
+            return any(part.get("method", "GET").upper() != "GET" for part in _requests(request))
+        return request.method not in {"GET", "HEAD"}
 
-    def refuse_write(self, ask: Ask) -> Reply:
+    def refuse_write(self, request: Request) -> Response:
         """Nobody here may write."""
-        message = f"Insufficient privileges to complete the operation ({ask.method})."
+        message = f"Insufficient privileges to complete the operation ({request.method})."
         return problem(self._world, 403, "Authorization_RequestDenied", message)
 
-    def fail(self, fault: Fault, ask: Ask) -> Reply:
+    def fail(self, fault: Fault, request: Request) -> Response:
         """A fault in Graph's format."""
-        reply = problem(self._world, fault.status, fault.error)
+        response = problem(self._world, fault.status, fault.error)
         if fault.status != 429:
-            return reply
+            return response
         scope = f"Tenant_Application/ReadWrite/{self._world.tenant.tenant_id}"
-        return reply.with_headers({"x-ms-throttle-scope": scope, **self._headers(ask)})
+        return response.with_headers({"x-ms-throttle-scope": scope, **self._headers(request)})
 
-    def answer(self, ask: Ask) -> Reply:
+    def answer(self, request: Request) -> Response:
         """Answer one request on the wire."""
-        return (self._refused(ask) or self._answered(ask)).with_headers(self._headers(ask))
+        return (self._refused(request) or self._answered(request)).with_headers(self._headers(request))
 
-    def _headers(self, ask: Ask) -> dict[str, str]:
+    def _headers(self, request: Request) -> dict[str, str]:
         request_id = self._world.request_id()
         return {
             "request-id": request_id,
-            "client-request-id": ask.headers.get("client-request-id", request_id),
+            "client-request-id": request.headers.get("client-request-id", request_id),
             "x-ms-ags-diagnostic": '{"ServerInfo":{"DataCenter":"Switzerland North","Slice":"E","Ring":"3"}}',
         }
 
-    def _refused(self, ask: Ask) -> Reply | None:
+    def _refused(self, request: Request) -> Response | None:
         tenant_id, now = self._world.tenant.tenant_id, self._world.clock()
-        caller = self._tokens.caller(ask.headers.get("Authorization"), GRAPH, tenant_id, now)
+        caller = self._tokens.caller(request.headers.get("Authorization"), GRAPH, tenant_id, now)
         if caller is None:
             return problem(self._world, 401, "InvalidAuthenticationToken", "Access token validation failure.")
-        operation = self.operation_of(ask)
+        operation = self.operation_of(request)
         may = _MAY_READ_SHARED_PAGES if operation == "businesses" else _MAY_READ_USERS
         if caller.roles & may or operation == "batch":
             return None
-        return self._forbidden(ask)
+        return self._forbidden(request)
 
-    def _forbidden(self, ask: Ask) -> Reply:
-        if self.operation_of(ask) == "settings":
+    def _forbidden(self, request: Request) -> Response:
+        if self.operation_of(request) == "settings":
             return problem(self._world, 403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
         message = "Insufficient privileges to complete the operation."
         return problem(self._world, 403, "Authorization_RequestDenied", message)
 
-    def _answered(self, ask: Ask) -> Reply:
-        match _parts(ask.path):
+    def _answered(self, request: Request) -> Response:
+        match _parts(request.path):
             case ["users"]:
-                return self._users.list(ask)
+                return self._users.list(request)
             case ["users", "$count"]:
-                return self._users.count(ask)
+                return self._users.count(request)
             case ["users", key]:
-                return self._users.one(ask, key)
+                return self._users.one(request, key)
             case ["users", key, "settings", "exchange"]:
                 return self._users.exchange_settings(key)
-            case ["$batch"] if ask.method == "POST":
-                return self._batch(ask)
+            case ["$batch"] if request.method == "POST":
+                return self._batch(request)
             case ["solutions", "bookingBusinesses"]:
-                return Reply(200, {"value": [{"id": "HelpDesk@contoso-labs.com", "displayName": "Help Desk"}]})
+                return Response(200, {"value": [{"id": "HelpDesk@contoso-labs.com", "displayName": "Help Desk"}]})
             case _:
-                message = f"Resource not found for the segment '{ask.path.rpartition('/')[2]}'."
+                message = f"Resource not found for the segment '{request.path.rpartition('/')[2]}'."
                 return problem(self._world, 400, "BadRequest", message)
 
-    def _batch(self, ask: Ask) -> Reply:
-        requests = _requests(ask)
+    def _batch(self, request: Request) -> Response:
+        requests = _requests(request)
         ids = {part.get("id") for part in requests}
         is_whole = all(part.get("id") and part.get("url") for part in requests) and len(ids) == len(requests)
-        if not requests or len(requests) > _MOST_PARTS or not is_whole:
+        if not requests or len(requests) > _MAX_PARTS or not is_whole:
             return problem(self._world, 400, "BadRequest", "Invalid batch payload format.")
-        parts = [self._part(ask, part) for part in requests]
+        parts = [self._part(request, part) for part in requests]
         if self._world.behaviour.graph.shuffle_batches:
             self._world.faults.shuffle(parts)
-        return Reply(200, {"responses": parts})
+        return Response(200, {"responses": parts})
 
-    def _part(self, batch: Ask, part: dict[str, Any]) -> dict[str, Any]:
+    def _part(self, batch: Request, part: dict[str, Any]) -> dict[str, Any]:
         authorization = {"Authorization": batch.headers.get("Authorization", "")}
         headers = _Headers({**part.get("headers", {}), **authorization})
-        ask = Ask("GET", f"/v1.0/{part['url'].lstrip('/')}", headers)
-        operation = self.operation_of(ask)
+        request = Request("GET", f"/v1.0/{part['url'].lstrip('/')}", headers)
+        operation = self.operation_of(request)
         self._world.metrics.of(self.name).by_operation[f"part.{operation}"] += 1
         fault = self._world.faults.next_for(f"{self.name}.part.{operation}")
-        reply = faulty(self, fault, ask) if fault else self._refused(ask) or self._answered(ask)
-        headers_out = {"Content-Type": "application/json", **reply.headers}
-        return {"id": part["id"], "status": reply.status, "headers": headers_out, "body": reply.body}
+        response = faulty(self, fault, request) if fault else self._refused(request) or self._answered(request)
+        headers_out = {"Content-Type": "application/json", **response.headers}
+        return {"id": part["id"], "status": response.status, "headers": headers_out, "body": response.body}
 
 
 class _Headers(dict[str, str]):
@@ -148,7 +148,7 @@ def _parts(path: str) -> list[str]:
     return path.removeprefix("/v1.0/").strip("/").split("/")
 
 
-def _requests(ask: Ask) -> list[dict[str, Any]]:
-    body = ask.json()
+def _requests(request: Request) -> list[dict[str, Any]]:
+    body = request.json()
     requests = body.get("requests") if isinstance(body, dict) else None
     return [part for part in requests if isinstance(part, dict)] if isinstance(requests, list) else []

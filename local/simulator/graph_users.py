@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.simulator.graph_replies import problem, unknown_resource
+from local.simulator.graph_responses import problem, unknown_resource
 from local.simulator.people import Person
 from local.simulator.stories import Mailbox, Plan
-from local.simulator.wire import Ask, Reply
+from local.simulator.wire import Request, Response
 from local.simulator.world import World
 
 BOOKINGS_PLAN = "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2"
@@ -31,7 +31,7 @@ _FILTER = re.compile(
     r"(?: and (?P=x)/capabilityStatus eq '(?P<status>\w+)')?\)",
     re.IGNORECASE,
 )
-_MOST = 999
+_MAX = 999
 _USUAL = 100
 _USUAL_SELECT = ("id", "userPrincipalName", "displayName", "mail")
 
@@ -79,34 +79,34 @@ class GraphUsers:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def list(self, ask: Ask) -> Reply:
+    def list(self, request: Request) -> Response:
         """GET /users."""
-        listing = self._understood(ask)
-        return listing if isinstance(listing, Reply) else self._page(ask, listing)
+        listing = self._understood(request)
+        return listing if isinstance(listing, Response) else self._page(request, listing)
 
-    def count(self, ask: Ask) -> Reply:
+    def count(self, request: Request) -> Response:
         """GET /users/$count: plain text only."""
-        if not _is_eventual(ask):
+        if not _is_eventual(request):
             return problem(self._world, 400, "Request_BadRequest", "$count is not currently supported.")
-        if "json" in ask.headers.get("Accept", ""):
+        if "json" in request.headers.get("Accept", ""):
             return problem(self._world, 415, "Request_BadRequest", "Only text/plain can be answered.")
-        listing = self._understood(ask)
-        if isinstance(listing, Reply):
+        listing = self._understood(request)
+        if isinstance(listing, Response):
             return listing
-        return Reply(200, str(self._count(listing)), {"Content-Type": "text/plain"})
+        return Response(200, str(self._count(listing)), {"Content-Type": "text/plain"})
 
-    def one(self, ask: Ask, key: str) -> Reply:
+    def one(self, request: Request, key: str) -> Response:
         """GET /users/{id or UPN}."""
         person = self.found(key)
         if person is None:
             return unknown_resource(self._world, key)
-        select = self._select(ask)
-        if isinstance(select, Reply):
+        select = self._select(request)
+        if isinstance(select, Response):
             return select
         context = {"@odata.context": f"{self._base()}/$metadata#users({','.join(select)})/$entity"}
-        return Reply(200, {**context, **_row(person, select)})
+        return Response(200, {**context, **_row(person, select)})
 
-    def exchange_settings(self, key: str) -> Reply:
+    def exchange_settings(self, key: str) -> Response:
         """GET /users/{id or UPN}/settings/exchange: the Exchange GUID."""
         person = self.found(key)
         if person is None:
@@ -116,32 +116,32 @@ class GraphUsers:
             return problem(self._world, 404, "MailboxNotEnabledForRESTAPI", message)
         context = {"@odata.context": f"{self._base()}/$metadata#users('{key}')/settings/exchange/$entity"}
         if person.mailbox is Mailbox.UNTOLD:
-            return Reply(200, context)
+            return Response(200, context)
         mailbox_id = f"MBX:{person.mailbox_guid}@{self._world.tenant.tenant_id}"
         in_case = (mailbox_id, mailbox_id.upper(), mailbox_id.lower(), mailbox_id)[person.luck[16] % 4]
-        return Reply(200, {**context, "primaryMailboxId": in_case})
+        return Response(200, {**context, "primaryMailboxId": in_case})
 
     def found(self, key: str) -> Person | None:
         """The user with this object id or UPN."""
         return self._world.tenant.by_upn(key) if "@" in key else self._world.tenant.by_object_id(key)
 
-    def _understood(self, ask: Ask) -> _Listing | Reply:
-        query = ask.query
-        if refused := self._refused(ask):
+    def _understood(self, request: Request) -> _Listing | Response:
+        query = request.query
+        if refused := self._refused(request):
             return refused
         matched = _FILTER.fullmatch(query["$filter"]) if "$filter" in query else None
-        select, place = self._select(ask), _read_token(query.get("$skiptoken"))
-        if isinstance(select, Reply):
+        select, place = self._select(request), _read_token(query.get("$skiptoken"))
+        if isinstance(select, Response):
             return select
         if place is None:
             return problem(self._world, 400, "Directory_ExpiredPageToken", "The specified page token has expired.")
-        size = min(int(query.get("$top", _USUAL)), self._world.behaviour.graph.largest_page)
+        size = min(int(query.get("$top", _USUAL)), self._world.behaviour.graph.max_page_size)
         return _Listing(size, select, matched is not None, matched and matched["status"], *place)
 
-    def _refused(self, ask: Ask) -> Reply | None:
-        query, top = ask.query, ask.query.get("$top", str(_USUAL))
-        if not top.isdecimal() or not 1 <= int(top) <= _MOST:
-            message = f"Invalid page size specified: '{top}'. Must be between 1 and {_MOST} inclusive."
+    def _refused(self, request: Request) -> Response | None:
+        query, top = request.query, request.query.get("$top", str(_USUAL))
+        if not top.isdecimal() or not 1 <= int(top) <= _MAX:
+            message = f"Invalid page size specified: '{top}'. Must be between 1 and {_MAX} inclusive."
             return problem(self._world, 400, "Request_BadRequest", message)
         if "$skip" in query:
             return problem(self._world, 400, "Request_BadRequest", "'$skip' is not supported by the service.")
@@ -150,31 +150,31 @@ class GraphUsers:
         matched = _FILTER.fullmatch(query["$filter"])
         if matched is None or matched["plan"].lower() != BOOKINGS_PLAN:
             return problem(self._world, 400, "Request_BadRequest", "Invalid filter clause.")
-        if not _is_eventual(ask) or not (query.get("$count") == "true" or ask.path.endswith("$count")):
+        if not _is_eventual(request) or not (query.get("$count") == "true" or request.path.endswith("$count")):
             message = "Complex query on property assignedPlans is not supported."
             return problem(self._world, 400, "Request_UnsupportedQuery", message)
         return None
 
-    def _select(self, ask: Ask) -> tuple[str, ...] | Reply:
-        wanted = tuple(name for name in ask.query.get("$select", "").split(",") if name) or _USUAL_SELECT
+    def _select(self, request: Request) -> tuple[str, ...] | Response:
+        wanted = tuple(name for name in request.query.get("$select", "").split(",") if name) or _USUAL_SELECT
         unknown = [name for name in wanted if name not in PROPERTIES]
         if unknown:
             message = f"Could not find a property named '{unknown[0]}' on type 'microsoft.graph.user'."
             return problem(self._world, 400, "Request_BadRequest", message)
         return wanted
 
-    def _page(self, ask: Ask, listing: _Listing) -> Reply:
+    def _page(self, request: Request, listing: _Listing) -> Response:
         graph = self._world.behaviour.graph
         is_empty = listing.page > 0 and listing.page == graph.empty_page_after
         people, place = ([], listing.place) if is_empty else self._people(listing)
         body: dict[str, Any] = {"@odata.context": f"{self._base()}/$metadata#users({','.join(listing.select)})"}
-        if listing.page == 0 and ask.query.get("$count") == "true" and _is_eventual(ask):
+        if listing.page == 0 and request.query.get("$count") == "true" and _is_eventual(request):
             body["@odata.count"] = self._count(listing)
         if place is not None:
             place -= 1 if graph.duplicate_across_pages and listing.page == 0 else 0
-            body["@odata.nextLink"] = self._next_link(ask, place, listing.page)
+            body["@odata.nextLink"] = self._next_link(request, place, listing.page)
         body["value"] = [_row(person, listing.select) for person in people]
-        return Reply(200, body)
+        return Response(200, body)
 
     def _people(self, listing: _Listing) -> tuple[Iterable[Person], int | None]:
         """People on the page, and the place after it, or None at the end."""
@@ -198,9 +198,9 @@ class GraphUsers:
             return sum(person.plan.value == listing.status for _, person in tenant.in_filter(0))
         return tenant.count_in_filter() if listing.is_filtered else tenant.count_in_graph()
 
-    def _next_link(self, ask: Ask, place: int, page: int) -> str:
+    def _next_link(self, request: Request, place: int, page: int) -> str:
         kept = [
-            part for part in ask.raw_query.split("&") if not part.lower().startswith(("$skiptoken", "%24skiptoken"))
+            part for part in request.raw_query.split("&") if not part.lower().startswith(("$skiptoken", "%24skiptoken"))
         ]
         query = "&".join([*kept, f"$skiptoken={_token(place, page + 1)}"])
         is_foreign = self._world.behaviour.graph.foreign_next_link and page == 0
@@ -215,8 +215,8 @@ def _row(person: Person, select: Iterable[str]) -> dict[str, Any]:
     return {name: PROPERTIES[name](person) for name in select}
 
 
-def _is_eventual(ask: Ask) -> bool:
-    return ask.headers.get("ConsistencyLevel", "").lower() == "eventual"
+def _is_eventual(request: Request) -> bool:
+    return request.headers.get("ConsistencyLevel", "").lower() == "eventual"
 
 
 def _token(place: int, page: int) -> str:

@@ -8,7 +8,7 @@ _HALF = (1 << _HALF_BITS) - 1
 _LOW_62 = (1 << 62) - 1
 _ROUNDS = tuple(bytes([number]) for number in range(4))
 _GENERATION_SHIFT = 40
-_MOST = 1 << 56
+_MAX = 1 << 56
 """Numbers hidden in a GUID stay below this; a GUID that decodes above it was never ours."""
 
 
@@ -34,7 +34,7 @@ def index_of(key: bytes, guid: str) -> tuple[int, int] | None:
     if whole >> 128 or whole >> 76 & 0xF != 4 or whole >> 62 & 3 != 2:
         return None
     number = _unscramble(key, (whole >> 80) << 74 | (whole >> 64 & 0xFFF) << 62 | whole & _LOW_62)
-    if number >= _MOST:
+    if number >= _MAX:
         return None
     return number & (1 << _GENERATION_SHIFT) - 1, number >> _GENERATION_SHIFT
 

@@ -5,7 +5,7 @@ import secrets
 from local.simulator.faults import Fault
 from local.simulator.principals import TOKEN_EXCHANGE, Principal, Principals, roles_for
 from local.simulator.tokens import ISSUER, Tokens, app_claims
-from local.simulator.wire import Ask, Reply
+from local.simulator.wire import Request, Response
 from local.simulator.world import World
 
 
@@ -20,36 +20,36 @@ class ManagedIdentity:
         self._tokens = tokens
         self._principals = principals
 
-    def operation_of(self, ask: Ask) -> str:
+    def operation_of(self, request: Request) -> str:
         """There is one operation."""
-        return "token" if ask.path == "/msi/token" else "other"
+        return "token" if request.path == "/msi/token" else "other"
 
-    def is_write(self, ask: Ask) -> bool:
+    def is_write(self, request: Request) -> bool:
         """Nothing can be written here."""
-        return ask.method not in {"GET", "HEAD"}
+        return request.method not in {"GET", "HEAD"}
 
-    def refuse_write(self, ask: Ask) -> Reply:
+    def refuse_write(self, request: Request) -> Response:
         """Only GET is known."""
-        return Reply(405, {"statusCode": 405, "message": f"{ask.method} is not supported"})
+        return Response(405, {"statusCode": 405, "message": f"{request.method} is not supported"})
 
-    def fail(self, fault: Fault, ask: Ask) -> Reply:
+    def fail(self, fault: Fault, request: Request) -> Response:
         """A fault in the endpoint's own format."""
-        return Reply(
+        return Response(
             fault.status, {"statusCode": fault.status, "message": fault.error or "The identity is unavailable"}
         )
 
-    def answer(self, ask: Ask) -> Reply:
+    def answer(self, request: Request) -> Response:
         """A token for the asked resource."""
-        if ask.path != "/msi/token":
-            return Reply(404, {"statusCode": 404, "message": "Not found"})
-        if not secrets.compare_digest(ask.headers.get("X-IDENTITY-HEADER", ""), self.header):
-            return Reply(401, {"statusCode": 401, "message": "The header X-IDENTITY-HEADER is missing or wrong"})
-        if ask.query.get("api-version") != "2019-08-01" or not ask.query.get("resource"):
-            return Reply(400, {"statusCode": 400, "message": "api-version 2019-08-01 and resource are needed"})
-        identity = self._identity(ask.query.get("client_id"))
+        if request.path != "/msi/token":
+            return Response(404, {"statusCode": 404, "message": "Not found"})
+        if not secrets.compare_digest(request.headers.get("X-IDENTITY-HEADER", ""), self.header):
+            return Response(401, {"statusCode": 401, "message": "The header X-IDENTITY-HEADER is missing or wrong"})
+        if request.query.get("api-version") != "2019-08-01" or not request.query.get("resource"):
+            return Response(400, {"statusCode": 400, "message": "api-version 2019-08-01 and resource are needed"})
+        identity = self._identity(request.query.get("client_id"))
         if identity is None:
-            return Reply(400, {"statusCode": 400, "message": "No User Assigned identity found for the client id"})
-        return self._token(identity, ask.query["resource"])
+            return Response(400, {"statusCode": 400, "message": "No User Assigned identity found for the client id"})
+        return self._token(identity, request.query["resource"])
 
     def _identity(self, client_id: str | None) -> Principal | None:
         if client_id is None:
@@ -57,12 +57,12 @@ class ManagedIdentity:
         wanted = self._principals.user_assigned
         return wanted if client_id.lower() == wanted.client_id else None
 
-    def _token(self, identity: Principal, resource: str) -> Reply:
+    def _token(self, identity: Principal, resource: str) -> Response:
         sign_in, now = self._world.behaviour.sign_in, self._world.clock()
         audience = resource.rstrip("/")
         roles = () if audience == TOKEN_EXCHANGE else roles_for(audience, sign_in)
         if roles is None:
-            return Reply(400, {"statusCode": 400, "message": f"AADSTS500011: The resource {resource} was not found"})
+            return Response(400, {"statusCode": 400, "message": f"AADSTS500011: The resource {resource} was not found"})
         claims = app_claims(
             audience=audience,
             tenant_id=self._world.tenant.home_tenant_id,
@@ -81,4 +81,4 @@ class ManagedIdentity:
             "token_type": "Bearer",
             "client_id": identity.client_id,
         }
-        return Reply(200, body)
+        return Response(200, body)

@@ -13,7 +13,7 @@ class ServiceMetrics:
     by_operation: Counter[str] = field(default_factory=Counter)
     by_status: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
-    most_in_flight: int = 0
+    max_in_flight: int = 0
     """Without latency an answer takes no time and calls hardly overlap: choose some where this is to be asserted."""
 
     def opened(self, operation: str) -> None:
@@ -21,7 +21,7 @@ class ServiceMetrics:
         self.requests += 1
         self.by_operation[operation] += 1
         self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
     def closed(self, status: int) -> None:
         """It has been answered."""
@@ -44,7 +44,7 @@ class Metrics:
     def reset(self) -> None:
         """Count from zero; requests under way stay counted as in flight."""
         for name, counted in self.services.items():
-            self.services[name] = ServiceMetrics(in_flight=counted.in_flight, most_in_flight=counted.in_flight)
+            self.services[name] = ServiceMetrics(in_flight=counted.in_flight, max_in_flight=counted.in_flight)
         self.writes.clear()
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Metrics:
                 "by_operation": dict(counted.by_operation),
                 "by_status": dict(counted.by_status),
                 "in_flight": counted.in_flight,
-                "most_in_flight": counted.most_in_flight,
+                "max_in_flight": counted.max_in_flight,
             }
             for name, counted in self.services.items()
         }

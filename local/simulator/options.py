@@ -40,7 +40,7 @@ class Pace(Changeable):
     """Added to every answer."""
     jitter_ms: float = 0
     """Up to this much more, drawn from the seed."""
-    most_in_flight: int | None = None
+    max_in_flight: int | None = None
     """More calls at once than this are answered 429; None never throttles."""
     retry_after: str | None = "1"
     """`Retry-After` of those 429s; None sends none, as some workloads do."""
@@ -50,7 +50,7 @@ class Pace(Changeable):
 class GraphBehaviour(Pace):
     """Microsoft Graph (contracts, section 2)."""
 
-    largest_page: int = 999
+    max_page_size: int = 999
     """Users a page holds at most; smaller values make small tenants page."""
     empty_page_after: int | None = 1
     """After this many pages comes an empty one that has a next link; None: never."""
@@ -68,7 +68,7 @@ class ExchangeBehaviour(Pace):
     role: str | None = "Global Reader"
     """Role of the service principal; None or one that cannot read (Security Reader) gives 403. View-Only Recipients and
     View-Only Configuration let a part be read."""
-    largest_page: int = 1000
+    max_page_size: int = 1000
     """Rows a page holds at most."""
     page_lifetime_seconds: float = 1800
     warnings: tuple[str, ...] = ()

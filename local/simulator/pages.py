@@ -5,27 +5,27 @@ from functools import cache
 
 from local.simulator.options import BookingsBehaviour
 from local.simulator.stories import Page
-from local.simulator.wire import Reply
+from local.simulator.wire import Response
 
 _HTML = {"Content-Type": "text/html; charset=utf-8"}
 _MARKER = "Microsoft.Exchange.BookingsService.MailboxNotProvisionedException: there is no booking mailbox."
 _BUSINESS_ERROR = {"responseMessage": None, "errorCode": "ErrorInternalServerError"}
 
 
-def _sign_in_html(status: int, authority: str) -> Reply:
+def _sign_in_html(status: int, authority: str) -> Response:
     body = (
         "<!DOCTYPE html><html><head><title>Sign in to your account</title></head><body>"
         f'<a href="{authority}/common/oauth2/v2.0/authorize?client_id=x&amp;response_type=code">Sign in</a>'
         "</body></html>"
     )
-    return Reply(status, body, _HTML)
+    return Response(status, body, _HTML)
 
 
-def _redirect(location: str) -> Reply:
-    return Reply(302, b"", {"Location": location})
+def _redirect(location: str) -> Response:
+    return Response(302, b"", {"Location": location})
 
 
-def fixed_answer(page: Page, urls: Mapping[str, str], path: str, bookings: BookingsBehaviour) -> Reply | None:
+def fixed_answer(page: Page, urls: Mapping[str, str], path: str, bookings: BookingsBehaviour) -> Response | None:
     """The same answer to every question, for a page of a kind that has one."""
     if page is Page.REDIRECT_AWAY:
         return _redirect(f"http://localhost:9{path}")
@@ -33,27 +33,27 @@ def fixed_answer(page: Page, urls: Mapping[str, str], path: str, bookings: Booki
 
 
 @cache
-def _answers(authority: str, retry_after: str) -> Mapping[Page, Reply]:
+def _answers(authority: str, retry_after: str) -> Mapping[Page, Response]:
     odd = {**_BUSINESS_ERROR, "message": "An internal server error occurred. Try again later."}
     return {
-        Page.SIGN_IN_401: Reply(401, b"", {"WWW-Authenticate": "Bearer"}),
+        Page.SIGN_IN_401: Response(401, b"", {"WWW-Authenticate": "Bearer"}),
         Page.SIGN_IN_REDIRECT: _redirect(f"{authority}/common/oauth2/v2.0/authorize?client_id=x"),
         Page.SIGN_IN_REDIRECT_PUBLIC: _redirect("https://login.microsoftonline.com/common/oauth2/v2.0/authorize"),
         Page.SIGN_IN_REDIRECT_CONSUMER: _redirect("https://login.live.com/oauth20_authorize.srf?client_id=x"),
         Page.SIGN_IN_HTML: _sign_in_html(200, "https://login.microsoftonline.com"),
         Page.SIGN_IN_HTML_403: _sign_in_html(403, authority),
-        Page.MISSING_404: Reply(404, {"code": "ErrorItemNotFound", "message": "The business was not found."}),
-        Page.MISSING_400: Reply(400, {"message": "The request is not valid for this business."}),
-        Page.MISSING_410: Reply(410, b""),
-        Page.MISSING_500_MARKER: Reply(500, {**_BUSINESS_ERROR, "message": _MARKER}),
-        Page.REFUSED_403: Reply(403, {"message": "Access is denied."}),
-        Page.THROTTLED_429: Reply(429, {"message": "Too many requests."}, {"Retry-After": retry_after}),
-        Page.TIMEOUT_408: Reply(408, b""),
-        Page.UNRECOGNISED_500: Reply(500, odd),
-        Page.BAD_GATEWAY_502: Reply(502, "<html><body><h2>502 - Bad gateway.</h2></body></html>", _HTML),
-        Page.UNAVAILABLE_503: Reply(503, b""),
-        Page.DROPPED: Reply(0, is_dropped=True),
-        Page.OTHER_HTML: Reply(200, "<html><body>Something went wrong. :-(</body></html>", _HTML),
-        Page.BROKEN_JSON: Reply(200, '{"service":[{"serviceId":"c0a1b2c3', {"Content-Type": "application/json"}),
-        Page.OTHER_JSON: Reply(200, {"businessInfo": {"displayName": "Contoso"}}),
+        Page.MISSING_404: Response(404, {"code": "ErrorItemNotFound", "message": "The business was not found."}),
+        Page.MISSING_400: Response(400, {"message": "The request is not valid for this business."}),
+        Page.MISSING_410: Response(410, b""),
+        Page.MISSING_500_MARKER: Response(500, {**_BUSINESS_ERROR, "message": _MARKER}),
+        Page.REFUSED_403: Response(403, {"message": "Access is denied."}),
+        Page.THROTTLED_429: Response(429, {"message": "Too many requests."}, {"Retry-After": retry_after}),
+        Page.TIMEOUT_408: Response(408, b""),
+        Page.UNRECOGNISED_500: Response(500, odd),
+        Page.BAD_GATEWAY_502: Response(502, "<html><body><h2>502 - Bad gateway.</h2></body></html>", _HTML),
+        Page.UNAVAILABLE_503: Response(503, b""),
+        Page.DROPPED: Response(0, is_dropped=True),
+        Page.OTHER_HTML: Response(200, "<html><body>Something went wrong. :-(</body></html>", _HTML),
+        Page.BROKEN_JSON: Response(200, '{"service":[{"serviceId":"c0a1b2c3', {"Content-Type": "application/json"}),
+        Page.OTHER_JSON: Response(200, {"businessInfo": {"displayName": "Contoso"}}),
     }

@@ -30,7 +30,7 @@ MAILBOX_SETTINGS: dict[MailboxPolicy, EwsSettings] = {
         enabled=True, policy="EnforceAllowList", allow_list=("microsoftows*",)
     ),
     MailboxPolicy.EWS_DISABLED: EwsSettings(enabled=False, policy="EnforceBlockList", block_list=(AGENT,)),
-    MailboxPolicy.UNHEARD_OF: EwsSettings(enabled=True, policy="EnforceSomethingNew"),
+    MailboxPolicy.UNRECOGNIZED: EwsSettings(enabled=True, policy="EnforceSomethingNew"),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import trustme
 from aiohttp import web
 
-from local.simulator import truth
+from local.simulator import expectations
 from local.simulator.bookings import Bookings
 from local.simulator.certificate import registered_certificate
 from local.simulator.control import Control
@@ -121,15 +121,15 @@ class SimulatedTenant:
 
     def users(self, skip: int = 0, top: int = 100, **evidence: bool) -> list[dict[str, Any]]:
         """Users by index, each with the truth about them."""
-        return self.control.users(skip, top, truth.Evidence(**evidence))
+        return self.control.users(skip, top, expectations.Evidence(**evidence))
 
-    def expected(self, key: str | int, **evidence: bool) -> truth.Expected:
+    def expected(self, key: str | int, **evidence: bool) -> expectations.Expected:
         """What a scan that starts now must find for one user."""
-        return self.control.expected(self.user(key), truth.Evidence(**evidence))
+        return self.control.expected(self.user(key), expectations.Evidence(**evidence))
 
     def expected_counts(self, **evidence: bool) -> dict[str, int]:
         """Licensed users by the status that a scan must find."""
-        return self.control.expected_counts(truth.Evidence(**evidence))
+        return self.control.expected_counts(expectations.Evidence(**evidence))
 
     def change_user(self, key: str | int, action: str, **more: Any) -> dict[str, Any]:
         """Do something to a user: the actions of the control API."""

@@ -37,7 +37,7 @@ class Options:
 def plan_of(options: Options) -> TenantPlan:
     """The tenant that the options describe."""
     pace = {"latency_ms": options.latency_ms, "jitter_ms": options.jitter_ms}
-    throttled = {**pace, "most_in_flight": options.throttle_above}
+    throttled = {**pace, "max_in_flight": options.throttle_above}
     behaviour = Behaviour().with_changes({"graph": pace, "exchange": pace, "bookings": throttled})
     return TenantPlan(users=options.users, seed=options.seed, mix=MIXES[options.mix], behaviour=behaviour)
 

@@ -48,7 +48,7 @@ class MailboxPolicy(StrEnum):
     NOT_ON_ALLOW_LIST = "notOnAllowList"
     ALLOWED_BY_WILDCARD = "allowedByWildcard"
     EWS_DISABLED = "ewsDisabled"
-    UNHEARD_OF = "unheardOf"
+    UNRECOGNIZED = "unheardOf"
     """A policy value that no document names."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import jwt
 
-_MOST_REMEMBERED = 512
+_MAX_REMEMBERED = 512
 ISSUER = "https://login.microsoftonline.com/{}/v2.0"
 LEGACY_ISSUER = "https://sts.windows.net/{}/"
 
@@ -38,7 +38,7 @@ class Tokens:
             claims = self._decoded(token)
             if claims is None:
                 return None
-            if len(self._known) >= _MOST_REMEMBERED:
+            if len(self._known) >= _MAX_REMEMBERED:
                 self._known.clear()
             self._known[token] = claims
         return self._known[token]

@@ -11,7 +11,7 @@ from local.simulator.faults import Fault
 
 
 @dataclass(frozen=True)
-class Ask:
+class Request:
     """One request as it stood on the wire."""
 
     method: str
@@ -50,7 +50,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """One answer."""
 
     status: int = 200
@@ -70,7 +70,7 @@ class Reply:
         text = self.body if isinstance(self.body, str) else json.dumps(self.body, separators=(",", ":"))
         return text.encode()
 
-    def with_headers(self, headers: Mapping[str, str]) -> "Reply":
+    def with_headers(self, headers: Mapping[str, str]) -> "Response":
         """The same answer with more headers; its own win."""
         return replace(self, headers={**headers, **self.headers})
 
@@ -80,17 +80,17 @@ class Service(Protocol):
 
     name: str
 
-    def operation_of(self, ask: Ask) -> str:
+    def operation_of(self, request: Request) -> str:
         """What is asked for, in one word: counted in the metrics, aimed at by faults."""
 
-    def is_write(self, ask: Ask) -> bool:
+    def is_write(self, request: Request) -> bool:
         """Whether the request would change something in a tenant."""
 
-    def refuse_write(self, ask: Ask) -> Reply:
+    def refuse_write(self, request: Request) -> Response:
         """Answer to a request that would change something."""
 
-    def fail(self, fault: Fault, ask: Ask) -> Reply:
+    def fail(self, fault: Fault, request: Request) -> Response:
         """Answer in the service's own error format."""
 
-    def answer(self, ask: Ask) -> Reply:
+    def answer(self, request: Request) -> Response:
         """Answer as Microsoft would."""

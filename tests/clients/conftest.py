@@ -12,12 +12,12 @@ import stamina
 
 from atlas.domain.pages import PageRules, sign_in_hosts
 from atlas.microsoft365.bookings_pages import BookingsPages
-from atlas.microsoft365.calls import ATTEMPTS, Calls
+from atlas.microsoft365.calls import ATTEMPTS, ApiClient
 from atlas.microsoft365.connections import open_http, open_session, trusted_authorities
 from atlas.microsoft365.exchange import Exchange
 from atlas.microsoft365.graph import Graph
 from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, SignIn, sign_in_with
-from atlas.microsoft365.signed_calls import SignedCalls
+from atlas.microsoft365.signed_calls import SignedApiClient
 from atlas.settings import Settings, StorageByConnectionString
 from atlas.tables.store import TableStore, open_tables
 from local.azurite import Azurite
@@ -35,12 +35,14 @@ def retries_without_waiting() -> Iterator[None]:
 class Clients:
     """The clients of a simulated tenant."""
 
-    def __init__(self, tenant: SimulatedTenant, settings: Settings, calls: Calls, sign_in: SignIn) -> None:
+    def __init__(self, tenant: SimulatedTenant, settings: Settings, calls: ApiClient, sign_in: SignIn) -> None:
         self.tenant = tenant
         self.calls = calls
         self.sign_in = sign_in
-        self.graph = Graph(SignedCalls(calls, sign_in, GRAPH_SCOPE), settings.graph_url)
-        self.exchange = Exchange(SignedCalls(calls, sign_in, EXCHANGE_SCOPE), settings.exchange_url, settings.tenant_id)
+        self.graph = Graph(SignedApiClient(calls, sign_in, GRAPH_SCOPE), settings.graph_url)
+        self.exchange = Exchange(
+            SignedApiClient(calls, sign_in, EXCHANGE_SCOPE), settings.exchange_url, settings.tenant_id
+        )
         rules = PageRules(sign_in_hosts(settings.authority_host), settings.not_set_up_markers)
         self.pages = BookingsPages(calls, settings.bookings_url, settings.tenant_id, rules)
 
@@ -72,7 +74,7 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
                 monkeypatch.setenv(name, environment[name])
             settings = Settings.load(environment)
             trust = trusted_authorities(settings.extra_certificates)
-            calls = Calls(await stack.enter_async_context(open_http(trust)))
+            calls = ApiClient(await stack.enter_async_context(open_http(trust)))
             sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
             return Clients(tenant, settings, calls, sign_in)
 

@@ -31,8 +31,8 @@ async def serving(
     async def handled(request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         served.asked.append((request.method, request.raw_path, headers, await request.read()))
-        reply = answer(request)
-        return reply if isinstance(reply, web.StreamResponse) else await reply
+        response = answer(request)
+        return response if isinstance(response, web.StreamResponse) else await response
 
     runner = web.ServerRunner(web.Server(handled, access_log=None), shutdown_timeout=0.1)
     await runner.setup()

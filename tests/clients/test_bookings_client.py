@@ -9,10 +9,10 @@ import pytest
 from aiohttp import web
 
 from atlas.domain.availability import AvailabilityItem
-from atlas.domain.learned import Reason
-from atlas.domain.pages import NoPage, PageAnswers, PageRules, SignInAsked
-from atlas.microsoft365.bookings_pages import LARGEST_ANSWER, PERSONAL_STAFF_ID, BookingsPages, parse_availability
-from atlas.microsoft365.calls import Calls
+from atlas.domain.pages import NoPage, PageFound, PageRules, SignInRequired
+from atlas.domain.unknown import Reason
+from atlas.microsoft365.bookings_pages import MAX_RESPONSE_BYTES, PERSONAL_STAFF_ID, BookingsPages, parse_availability
+from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, trusted_authorities
 from atlas.microsoft365.failures import NotUnderstood, TenantFailure, Throttled, Unreachable
 from local.simulator import Fault, Mailbox, Page, Story
@@ -26,17 +26,17 @@ PUBLIC = {"service": [{"serviceId": "a1", "title": "30 min", "defaultDuration": 
 PAGES = [page for page in Page if page is not Page.SLOW]
 
 
-async def outcome_of(question):
+async def outcome_of(request):
     try:
-        answer = await question
+        answer = await request
     except TenantFailure as failure:
         return Outcome(failure.reason.value)
     match answer:
-        case PageAnswers(public_types=()):
+        case PageFound(public_types=()):
             return Outcome.NONE_PUBLIC
-        case PageAnswers():
+        case PageFound():
             return Outcome.PUBLIC
-        case SignInAsked():
+        case SignInRequired():
             return Outcome.SIGN_IN
         case NoPage():
             return Outcome.NO_PAGE
@@ -69,7 +69,7 @@ async def test_the_meeting_types_that_are_told_are_the_public_ones(start):
 
     page = await clients.pages.get_page(UUID(user["expected"]["mailbox_guid"]))
 
-    assert isinstance(page, PageAnswers)
+    assert isinstance(page, PageFound)
     assert len(page.public_types) == user["expected"]["public_types"]
     assert all(one.title and one.duration_minutes for one in page.public_types)
 
@@ -96,7 +96,7 @@ async def test_an_answer_that_is_understood_the_second_time_is_the_answer(start)
     clients = await start(users=1, mix={Story(Page.EMPTY): 1.0})
     clients.tenant.add_fault(Fault("bookings.services", status=200, body="<html>a moment, please</html>"))
 
-    assert await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])) == PageAnswers(())
+    assert await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])) == PageFound(())
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ async def test_what_passes_is_asked_again(start, fault):
     clients = await start(users=1, mix={Story(Page.EMPTY): 1.0})
     clients.tenant.add_fault(fault)
 
-    assert await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])) == PageAnswers(())
+    assert await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])) == PageFound(())
 
 
 async def test_a_long_throttling_is_told_at_once_with_its_seconds(start):
@@ -140,7 +140,7 @@ async def test_free_times_are_asked_and_read_in_utc(start):
     clients = await start(users=1, mix={Story(Page.PUBLIC_SEVERAL, Mailbox.NORMAL): 1.0})
     guid = UUID(clients.licensed()[0]["expected"]["mailbox_guid"])
     page = await clients.pages.get_page(guid)
-    assert isinstance(page, PageAnswers)
+    assert isinstance(page, PageFound)
     berlin = MONDAY.astimezone(tz=None)
 
     items = await clients.pages.get_availability(guid, page.public_types[0].type_id, berlin, berlin + timedelta(days=1))
@@ -225,7 +225,7 @@ def test_free_times_that_are_not_whole_are_not_understood(document):
 async def asked_of(answer):
     """What the client makes of an answer, and what it asked."""
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
-        pages = BookingsPages(Calls(http), served.url, TENANT, PageRules(("login.live.com",), ("NotFound",)))
+        pages = BookingsPages(ApiClient(http), served.url, TENANT, PageRules(("login.live.com",), ("NotFound",)))
         try:
             return await pages.get_page(GUID), served
         except TenantFailure as failure:
@@ -239,7 +239,7 @@ async def test_a_redirect_to_the_same_origin_is_followed_with_the_same_headers()
         )
     )
 
-    assert isinstance(answer, PageAnswers)
+    assert isinstance(answer, PageFound)
     assert served.paths[1] == "/moved"
     anchors = {headers["x-anchormailbox"] for _, _, headers, _ in served.asked}
     assert anchors == {f"mbx:{GUID.hex}@{TENANT}"}
@@ -263,7 +263,7 @@ async def test_nothing_is_asked_of_another_origin():
 @pytest.mark.parametrize("redirects", [False, True])
 async def test_no_more_is_read_than_a_page_can_be(redirects):
     def large():
-        return web.Response(body=b"[" + b" " * (LARGEST_ANSWER + 1), content_type="application/json")
+        return web.Response(body=b"[" + b" " * (MAX_RESPONSE_BYTES + 1), content_type="application/json")
 
     def moved():
         return web.Response(status=302, headers={"Location": "/large"})
@@ -303,7 +303,7 @@ async def test_free_times_are_asked_of_the_one_staff_member_in_utc():
         return web.json_response(availability())
 
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
-        pages = BookingsPages(Calls(http), served.url, TENANT, PageRules((), ()))
+        pages = BookingsPages(ApiClient(http), served.url, TENANT, PageRules((), ()))
         assert await pages.get_availability(GUID, "a1", MONDAY, MONDAY + timedelta(hours=1)) == ()
 
     ((method, path, _, body),) = served.asked
@@ -318,7 +318,7 @@ async def test_free_times_are_asked_of_the_one_staff_member_in_utc():
 
 async def test_a_service_that_is_not_there_is_unreachable():
     async with open_http(trusted_authorities(None)) as http:
-        pages = BookingsPages(Calls(http), "http://127.0.0.1:9", TENANT, PageRules((), ()))
+        pages = BookingsPages(ApiClient(http), "http://127.0.0.1:9", TENANT, PageRules((), ()))
         with pytest.raises(Unreachable) as caught:
             await pages.get_page(GUID)
 

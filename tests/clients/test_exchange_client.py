@@ -8,15 +8,15 @@ import pytest
 from aiohttp import web
 
 from atlas.domain.mailboxes import Mailbox, NoMailbox
-from atlas.microsoft365.calls import Calls
+from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, trusted_authorities
 from atlas.microsoft365.exchange import FEW, Exchange, parse_mailboxes_page, parse_organization
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, Throttled, Unreachable
-from atlas.microsoft365.signed_calls import SignedCalls
+from atlas.microsoft365.signed_calls import SignedApiClient
 from local.simulator import Fault
 from local.simulator.mixes import EVERY
 from tests.clients.serving import serving
-from tests.clients.test_graph_client import Grants
+from tests.clients.test_graph_client import TokenSource
 
 BASE = "https://outlook.office365.com"
 TENANT = "a7809c93-1111-4222-8333-944445555666"
@@ -176,9 +176,9 @@ def test_a_mailbox_of_nobody_in_the_directory_is_left_out():
 async def test_a_403_of_nul_bytes_is_a_refusal_that_names_the_grant(start, role):
     clients = await start({"exchange": {"role": role}}, users=2)
 
-    for question in (clients.exchange.get_mailboxes_page(None), clients.exchange.get_organization()):
+    for request in (clients.exchange.get_mailboxes_page(None), clients.exchange.get_organization()):
         with pytest.raises(Refused, match=r"Exchange\.ManageAsApp.*Global Reader"):
-            await question
+            await request
 
 
 async def test_a_token_without_the_app_role_is_a_refusal_that_names_the_grant(start):
@@ -220,7 +220,7 @@ async def test_another_400_is_not_asked_again(start):
 
 
 async def test_a_page_that_is_too_old_says_that_the_listing_has_to_begin_again(start):
-    clients = await start({"exchange": {"largest_page": 3}}, users=9)
+    clients = await start({"exchange": {"max_page_size": 3}}, users=9)
     page = await clients.exchange.get_mailboxes_page(None)
     clients.tenant.add_fault(Fault("exchange.Get-Mailbox.next", status=400, error="expiredPage"))
 
@@ -288,7 +288,7 @@ async def test_each_page_is_the_same_post_with_the_same_anchor():
     base = []
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
         base.append(served.url)
-        exchange = Exchange(SignedCalls(Calls(http), Grants(), "s"), served.url, TENANT)
+        exchange = Exchange(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url, TENANT)
         page = await exchange.get_mailboxes_page(None)
         await exchange.get_mailboxes_page(page.next_link)
 

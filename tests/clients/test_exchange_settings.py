@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
+from atlas.domain.owa_policies import OwaPolicy
 from atlas.domain.policy import AGENT, Access, EwsScope
-from atlas.domain.shared_bookings import OwaPolicy
-from atlas.microsoft365.calls import Calls
+from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, trusted_authorities
 from atlas.microsoft365.exchange import Exchange, parse_policies_page
 from atlas.microsoft365.exchange_settings import parse_allowed_app_ids, parse_organization, parse_owa_policies
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused
-from atlas.microsoft365.signed_calls import SignedCalls
+from atlas.microsoft365.signed_calls import SignedApiClient
 from local.simulator import Fault, MailboxPolicy
 from local.simulator.mixes import EVERY
 from tests.clients.serving import serving
-from tests.clients.test_graph_client import Grants
+from tests.clients.test_graph_client import TokenSource
 
 BASE = "https://outlook.office365.com"
 TENANT = "a7809c93-1111-4222-8333-944445555666"
@@ -29,7 +29,7 @@ ACCESS = {
     MailboxPolicy.NOT_ON_ALLOW_LIST: EwsScope(Access.BLOCK, "EnforceAllowList", True),
     MailboxPolicy.ALLOWED_BY_WILDCARD: EwsScope(Access.ALLOW, "EnforceAllowList", True, ("microsoftows*",)),
     MailboxPolicy.EWS_DISABLED: EwsScope(Access.BLOCK, "EnforceBlockList", False, (AGENT,)),
-    MailboxPolicy.UNHEARD_OF: EwsScope(Access.UNKNOWN, "EnforceSomethingNew", True),
+    MailboxPolicy.UNRECOGNIZED: EwsScope(Access.UNKNOWN, "EnforceSomethingNew", True),
 }
 
 
@@ -56,7 +56,7 @@ async def test_a_user_without_a_mailbox_has_no_policy(start):
 
 
 async def test_a_listing_of_policies_that_breaks_off_is_never_taken_for_the_whole(start):
-    clients = await start({"exchange": {"largest_page": 3}}, users=9)
+    clients = await start({"exchange": {"max_page_size": 3}}, users=9)
     page = await clients.exchange.get_policies_page(None)
     clients.tenant.add_fault(Fault("exchange.Get-CASMailbox.next", status=400, error="expiredPage"))
     with pytest.raises(ListingExpired):
@@ -213,16 +213,16 @@ async def test_each_role_reads_its_part_and_is_refused_the_rest(start, role, rea
         "owa": clients.exchange.get_owa_policies,
     }
 
-    for name, question in questions.items():
+    for name, request in questions.items():
         if name in reads:
-            await question()
+            await request()
         else:
             with pytest.raises(Refused, match="View-Only Recipients and View-Only Configuration"):
-                await question()
+                await request()
 
 
 async def test_a_tenant_that_exchange_does_not_know_is_named_by_its_setting():
     async with serving(lambda _: web.Response(status=404)) as served, open_http(trusted_authorities(None)) as http:
-        exchange = Exchange(SignedCalls(Calls(http), Grants(), "s"), served.url, TENANT)
+        exchange = Exchange(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url, TENANT)
         with pytest.raises(NotUnderstood, match="TENANT_ID"):
             await exchange.get_organization()

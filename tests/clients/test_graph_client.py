@@ -7,13 +7,13 @@ from uuid import UUID
 import pytest
 from aiohttp import web
 
-from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import Mailbox, NoMailbox
-from atlas.microsoft365.calls import Calls
+from atlas.domain.unknown import Reason, Unknown
+from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, trusted_authorities
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, Throttled, Unreachable
 from atlas.microsoft365.graph import BATCH_ROUNDS, Graph, parse_account, parse_batch, parse_mailbox, parse_users_page
-from atlas.microsoft365.signed_calls import SignedCalls
+from atlas.microsoft365.signed_calls import SignedApiClient
 from local.simulator import Fault
 from local.simulator.mixes import EVERY
 from tests.clients.serving import serving
@@ -44,7 +44,7 @@ async def listed(clients, size=999):
 
 
 async def test_the_list_is_read_whole_over_pages_of_which_one_is_empty(start):
-    clients = await start({"graph": {"largest_page": 20, "duplicate_across_pages": True}}, users=70)
+    clients = await start({"graph": {"max_page_size": 20, "duplicate_across_pages": True}}, users=70)
 
     pages = await listed(clients)
 
@@ -69,14 +69,14 @@ async def test_only_users_whose_plan_works_are_listed(start):
 
 
 async def test_a_link_to_another_host_does_not_get_our_token(start):
-    clients = await start({"graph": {"largest_page": 5, "foreign_next_link": True}}, users=20)
+    clients = await start({"graph": {"max_page_size": 5, "foreign_next_link": True}}, users=20)
 
     with pytest.raises(NotUnderstood, match="another host"):
         await clients.graph.get_licensed_page(None)
 
 
 async def test_a_link_that_is_too_old_says_that_the_listing_has_to_begin_again(start):
-    clients = await start({"graph": {"largest_page": 5}}, users=20)
+    clients = await start({"graph": {"max_page_size": 5}}, users=20)
     page = await clients.graph.get_licensed_page(None)
     clients.tenant.add_fault(Fault("graph.users.next", status=400, error="Directory_ExpiredPageToken"))
 
@@ -241,7 +241,7 @@ async def test_only_graph_itself_says_that_a_user_is_not_there(code):
         return web.json_response(not_found(code), status=404)
 
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
-        graph = Graph(SignedCalls(Calls(http), Grants(), "s"), served.url)
+        graph = Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url)
         many = await graph.get_accounts(["a"])
         if code in NO_USER:
             assert await graph.get_account("a") is None
@@ -260,7 +260,7 @@ async def test_a_404_that_is_a_web_page_says_nothing_of_a_user():
         open_http(trusted_authorities(None)) as http,
     ):
         with pytest.raises(NotUnderstood, match="without a code"):
-            await Graph(SignedCalls(Calls(http), Grants(), "s"), served.url).get_account("a")
+            await Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url).get_account("a")
 
 
 @pytest.mark.parametrize("rest", ["\x00", "\ud83d", "x" * 70_000])
@@ -271,7 +271,7 @@ async def test_a_link_that_leads_nowhere_is_not_understood(rest):
     base = []
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
         base.append(served.url)
-        graph = Graph(SignedCalls(Calls(http), Grants(), "s"), served.url)
+        graph = Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url)
         page = await graph.get_licensed_page(None)
         with pytest.raises(NotUnderstood, match="an address that is none"):
             await graph.get_licensed_page(page.next_link)
@@ -418,13 +418,13 @@ def test_a_batch_that_is_not_whole_is_not_understood(document):
         parse_batch(document, BASE)
 
 
-class Grants:
+class TokenSource:
     """Gives a token without asking anybody."""
 
     async def token(self, scope):
         return "a-token"
 
-    def forget(self, scope, refused):
+    def delete(self, scope, refused):
         raise AssertionError("nothing was refused")
 
 
@@ -434,7 +434,7 @@ async def test_a_part_that_is_missing_is_unknown_and_the_others_are_not():
         return web.json_response({"responses": [{"id": "b", "status": 200, "body": body}]})
 
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
-        graph = Graph(SignedCalls(Calls(http), Grants(), "s"), served.url)
+        graph = Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url)
         mailboxes = await graph.get_mailboxes(["a", "b"])
 
     assert isinstance(mailboxes["a"], Unknown)
@@ -449,7 +449,7 @@ async def test_every_page_is_asked_for_with_the_header_that_its_filter_needs():
     base = []
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
         base.append(served.url)
-        graph = Graph(SignedCalls(Calls(http), Grants(), "s"), served.url)
+        graph = Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url)
         page = await graph.get_licensed_page(None)
         await graph.get_licensed_page(page.next_link)
 
@@ -463,6 +463,8 @@ async def test_a_batch_holds_twenty_parts_at_most():
         return web.json_response({"responses": []})
 
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
-        await Graph(SignedCalls(Calls(http), Grants(), "s"), served.url).get_mailboxes([str(n) for n in range(45)])
+        await Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url).get_mailboxes(
+            [str(n) for n in range(45)]
+        )
 
     assert sorted(len(json.loads(body)["requests"]) for *_, body in served.asked) == [5, 20, 20]

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 
 from atlas.domain.mailboxes import Mailbox
-from atlas.domain.pages import NoPage, PageAnswers, PublicType
+from atlas.domain.pages import NoPage, PageFound, PublicType
 from atlas.domain.statuses import Evidence, Status
-from atlas.domain.user_rows import Look, next_row
+from atlas.domain.user_rows import Observation, next_row
 from atlas.domain.users import LicensedUser
-from atlas.scan.recording import TELL_WITHIN, record, tell_pending
+from atlas.pages.recording import PUBLISH_WITHIN, publish_pending_change, record
 from atlas.tables.changes import Changes
 from atlas.tables.status_rows import StatusRows, change_of
 from atlas.tables.store import StorageUnavailable
@@ -24,7 +24,7 @@ TICK = timedelta(milliseconds=1)
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 ADELE = LicensedUser("6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0", "AdeleV@contoso.com")
 MAILBOX = Mailbox(UUID("2be92a50-0c6b-4d1e-8a61-3f1f5a0c7e11"), "Adele@contoso.com")
-WITH_PAGE = Evidence(MAILBOX, PageAnswers((PublicType("a1", "30 min", 30, None),)))
+WITH_PAGE = Evidence(MAILBOX, PageFound((PublicType("a1", "30 min", 30, None),)))
 WITHOUT = Evidence(MAILBOX, NoPage(404))
 
 
@@ -69,7 +69,7 @@ class Recorder:
         self.store = Crashing(store)
         self.tenant_id = tenant_id
         self.now = NOW
-        self.tools = SimpleNamespace(
+        self.resources = SimpleNamespace(
             rows=StatusRows(self.store, tenant_id),
             changes=Changes(self.store, tenant_id),
             index=UserIndex(self.store, tenant_id),
@@ -80,15 +80,15 @@ class Recorder:
         self.now += TICK
         return self.now
 
-    async def record(self, evidence, kept=None):
-        kept = kept or await self.tools.rows.get(ADELE.user_id)
-        look = Look(ADELE, evidence, self.now, "https://outlook.office.com")
+    async def record(self, evidence, stored=None):
+        stored = stored or await self.resources.rows.get(ADELE.user_id)
+        look = Observation(ADELE, evidence, self.now, "https://outlook.office.com")
         return await record(
-            self.tools, ADELE.user_id, kept, lambda before: next_row(before, look, "s"), scanned_before=True
+            self.resources, ADELE.user_id, stored, lambda before: next_row(before, look, "s"), scanned_before=True
         )
 
     async def told(self):
-        return [change_of(one) async for one in self.store.each("BookingsChanges", self.tenant_id)]
+        return [change_of(one) async for one in self.store.iterate("BookingsChanges", self.tenant_id)]
 
 
 @pytest.fixture
@@ -104,9 +104,9 @@ async def test_a_change_is_told_with_the_row(recorder):
     (told,) = await recorder.told()
     assert (told.kind, told.from_status) == ("setUp", Status.NOT_SET_UP)
     assert row.changed_at == told.at
-    kept = await recorder.tools.rows.get(ADELE.user_id)
-    assert kept.row == row
-    assert kept.pending_change is None
+    stored = await recorder.resources.rows.get(ADELE.user_id)
+    assert stored.row == row
+    assert stored.pending_change is None
 
 
 async def test_the_same_again_tells_nothing(recorder):
@@ -135,9 +135,9 @@ async def test_a_crash_at_any_step_loses_and_doubles_no_change(recorder, step, a
 
     told = await recorder.told()
     assert [one.kind for one in told] == ["setUp"]
-    kept = await recorder.tools.rows.get(ADELE.user_id)
-    assert (kept.row.status, kept.pending_change) == (Status.PUBLISHED, None)
-    assert await recorder.tools.index.get_by_upn(ADELE.upn) == ADELE.user_id
+    stored = await recorder.resources.rows.get(ADELE.user_id)
+    assert (stored.row.status, stored.pending_change) == (Status.PUBLISHED, None)
+    assert await recorder.resources.index.get_by_upn(ADELE.upn) == ADELE.user_id
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -152,7 +152,7 @@ async def test_two_crashes_in_a_row_lose_and_double_no_change(recorder, step, af
             await recorder.record(WITH_PAGE)
     recorder.store.left = None
     recorder.now += timedelta(hours=1)
-    was_written = (await recorder.tools.rows.get(ADELE.user_id)).row.status is Status.PUBLISHED
+    was_written = (await recorder.resources.rows.get(ADELE.user_id)).row.status is Status.PUBLISHED
     await recorder.record(WITHOUT)
 
     assert [one.kind for one in await recorder.told()] == (["setUp", "withdrawn"] if was_written else [])
@@ -163,7 +163,7 @@ async def test_a_change_that_is_told_late_is_told_at_that_later_time(recorder):
     recorder.store.left, recorder.store.after = 0, True
     with pytest.raises(Crash):
         await recorder.record(WITH_PAGE)
-    recorder.now += TELL_WITHIN + timedelta(seconds=1)
+    recorder.now += PUBLISH_WITHIN + timedelta(seconds=1)
 
     await recorder.record(WITH_PAGE)
 
@@ -173,10 +173,10 @@ async def test_a_change_that_is_told_late_is_told_at_that_later_time(recorder):
 
 async def test_whoever_comes_between_is_read_and_judged_again(recorder):
     await recorder.record(WITHOUT)
-    kept = await recorder.tools.rows.get(ADELE.user_id)
+    stored = await recorder.resources.rows.get(ADELE.user_id)
     await recorder.record(WITH_PAGE)
 
-    row = await recorder.record(WITH_PAGE, kept)
+    row = await recorder.record(WITH_PAGE, stored)
 
     assert row.status is Status.PUBLISHED
     assert len(await recorder.told()) == 1
@@ -194,10 +194,10 @@ async def test_many_who_write_at_once_tell_one_change(recorder):
 
 async def test_a_row_without_a_change_that_waits_is_left_alone(recorder):
     await recorder.record(WITH_PAGE)
-    kept = await recorder.tools.rows.get(ADELE.user_id)
+    stored = await recorder.resources.rows.get(ADELE.user_id)
     written = len(recorder.store.writes)
 
-    assert await tell_pending(recorder.tools, kept) == kept
+    assert await publish_pending_change(recorder.resources, stored) == stored
     assert len(recorder.store.writes) == written
 
 
@@ -207,27 +207,27 @@ class SlowChanges:
     def __init__(self, changes):
         self.changes = changes
         self.is_slow = True
-        self.is_told = changes.is_told
+        self.exists = changes.exists
 
-    async def tell(self, change):
+    async def insert(self, change):
         if self.is_slow:
             await asyncio.Event().wait()
-        await self.changes.tell(change)
+        await self.changes.insert(change)
 
 
 @pytest.fixture
 def slow(recorder, monkeypatch):
     """Telling takes for ever, and patience is short."""
-    monkeypatch.setattr("atlas.scan.recording.TELL_WITHIN", 20 * TICK)
-    recorder.tools.changes = SlowChanges(recorder.tools.changes)
-    return recorder.tools.changes
+    monkeypatch.setattr("atlas.pages.recording.PUBLISH_WITHIN", 20 * TICK)
+    recorder.resources.changes = SlowChanges(recorder.resources.changes)
+    return recorder.resources.changes
 
 
 @pytest.mark.parametrize("pause", [TICK, timedelta(hours=1)])
 async def test_a_change_that_takes_too_long_to_tell_is_told_by_whoever_reads_the_row_next(recorder, slow, pause):
     await recorder.record(WITHOUT)
     row = await recorder.record(WITH_PAGE)
-    left = await recorder.tools.rows.get(ADELE.user_id)
+    left = await recorder.resources.rows.get(ADELE.user_id)
     told = await recorder.told()
     slow.is_slow = False
     recorder.now += pause
@@ -239,7 +239,7 @@ async def test_a_change_that_takes_too_long_to_tell_is_told_by_whoever_reads_the
     assert (told, left.pending_change.kind) == ([], "setUp")
     (change,) = await recorder.told()
     assert read_at - change.at < 20 * TICK
-    assert (await recorder.tools.rows.get(ADELE.user_id)).pending_change is None
+    assert (await recorder.resources.rows.get(ADELE.user_id)).pending_change is None
 
 
 @pytest.mark.parametrize("pause", [TICK, timedelta(hours=1)])
@@ -250,7 +250,7 @@ async def test_a_change_that_is_not_told_yet_is_never_written_over(recorder, slo
 
     with pytest.raises(StorageUnavailable, match="change"):
         await recorder.record(WITHOUT)
-    left = await recorder.tools.rows.get(ADELE.user_id)
+    left = await recorder.resources.rows.get(ADELE.user_id)
     slow.is_slow = False
     await recorder.record(WITHOUT)
 
@@ -265,15 +265,15 @@ async def test_a_change_whose_new_time_took_long_to_note_is_not_told_behind_a_re
     await recorder.record(WITH_PAGE)
     slow.is_slow = False
     recorder.now += timedelta(hours=1)
-    mark_pending = recorder.tools.rows.mark_pending
+    mark_pending = recorder.resources.rows.mark_pending
 
     async def slowly(*args):
         recorder.now += timedelta(hours=1)
         return await mark_pending(*args)
 
-    recorder.tools.rows.mark_pending = slowly
-    kept = await tell_pending(recorder.tools, await recorder.tools.rows.get(ADELE.user_id))
+    recorder.resources.rows.mark_pending = slowly
+    stored = await publish_pending_change(recorder.resources, await recorder.resources.rows.get(ADELE.user_id))
 
-    assert kept.pending_change is not None
-    assert kept == await recorder.tools.rows.get(ADELE.user_id)
+    assert stored.pending_change is not None
+    assert stored == await recorder.resources.rows.get(ADELE.user_id)
     assert await recorder.told() == []

@@ -93,11 +93,11 @@ async def test_a_token_is_kept_until_shortly_before_it_runs_out(renewing):
     first = await sign_in.token("s")
 
     now.seconds += 3299
-    kept = await sign_in.token("s")
+    stored = await sign_in.token("s")
     now.seconds += 2
     renewed = await sign_in.token("s")
 
-    assert first == kept == "s-1"
+    assert first == stored == "s-1"
     assert renewed == "s-2"
     assert asks.given == 2
 
@@ -164,10 +164,10 @@ async def test_only_the_token_that_was_refused_is_thrown_away(renewing):
 
     sign_in.forget("s", "an older one")
     sign_in.forget("other", first)
-    kept = await sign_in.token("s")
+    stored = await sign_in.token("s")
     sign_in.forget("s", first)
 
-    assert kept == first
+    assert stored == first
     assert await sign_in.token("s") == "s-2"
     assert asks.given == 2
 

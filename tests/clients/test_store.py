@@ -18,7 +18,7 @@ def row(tenant_id, key, **columns):
 
 
 async def keys(store, tenant_id, **more):
-    return [entity["RowKey"] async for entity in store.each(TABLE, tenant_id, **more)]
+    return [entity["RowKey"] async for entity in store.iterate(TABLE, tenant_id, **more)]
 
 
 async def test_a_row_that_was_never_written_is_not_there(store, tenant_id):
@@ -121,7 +121,7 @@ async def test_rows_are_removed_in_bulk_also_those_that_are_gone_already(store, 
 async def test_many_first_uses_at_once_create_a_table_once(store, tenant_id):
     await asyncio.gather(*(store.insert("Fresh" + tenant_id[:8], row(tenant_id, str(n))) for n in range(20)))
 
-    assert len([one async for one in store.each("Fresh" + tenant_id[:8], tenant_id)]) == 20
+    assert len([one async for one in store.iterate("Fresh" + tenant_id[:8], tenant_id)]) == 20
 
 
 class Proxy:
@@ -137,10 +137,10 @@ class Proxy:
     async def serve(self, reader, writer):
         theirs, ours = await asyncio.open_connection("127.0.0.1", self.target)
         self.writers |= {writer, ours}
-        await asyncio.gather(self.ask(reader, ours), self.answer(theirs, writer))
+        await asyncio.gather(self.send(reader, ours), self.answer(theirs, writer))
         self.writers -= {writer, ours}
 
-    async def ask(self, reader, ours):
+    async def send(self, reader, ours):
         while data := await self.read(reader):
             self.requests += 1
             ours.write(data)

@@ -11,10 +11,10 @@ from azure.data.tables.aio import TableServiceClient
 
 from atlas.domain.changes import Change, ChangeKind
 from atlas.domain.findings import Finding
-from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.scans import Scan, ScanState, new_scan_id
 from atlas.domain.statuses import Status
+from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
 from atlas.tables.census import Census
@@ -126,10 +126,10 @@ async def test_a_row_is_read_as_it_was_written(store, tenant_id, row, pending):
     rows = StatusRows(store, tenant_id)
     etag = await rows.save(row, pending, None)
 
-    kept = await rows.get(USER_ID)
+    stored = await rows.get(USER_ID)
 
-    assert kept is not None
-    assert (kept.row, kept.etag, kept.pending_change) == (row, etag, pending)
+    assert stored is not None
+    assert (stored.row, stored.etag, stored.pending_change) == (row, etag, pending)
 
 
 async def test_a_row_that_knows_less_keeps_no_column_of_the_one_before(store, tenant_id):
@@ -138,9 +138,9 @@ async def test_a_row_that_knows_less_keeps_no_column_of_the_one_before(store, te
 
     await rows.save(LEAST, None, etag)
 
-    kept = await rows.get(USER_ID)
-    assert kept is not None
-    assert (kept.row, kept.pending_change) == (LEAST, None)
+    stored = await rows.get(USER_ID)
+    assert stored is not None
+    assert (stored.row, stored.pending_change) == (LEAST, None)
 
 
 async def test_marking_a_change_as_told_leaves_the_row(store, tenant_id):
@@ -149,9 +149,9 @@ async def test_marking_a_change_as_told_leaves_the_row(store, tenant_id):
 
     after = await rows.mark_pending(USER_ID, None, etag)
 
-    kept = await rows.get(USER_ID)
-    assert kept is not None
-    assert (kept.row, kept.etag, kept.pending_change) == (WHOLE, after, None)
+    stored = await rows.get(USER_ID)
+    assert stored is not None
+    assert (stored.row, stored.etag, stored.pending_change) == (WHOLE, after, None)
     with pytest.raises(RowChanged):
         await rows.mark_pending(USER_ID, change(), etag)
 
@@ -162,7 +162,7 @@ async def test_rows_come_in_the_order_of_the_object_id(store, tenant_id):
     for user_id in reversed(ids):
         await rows.save(replace(LEAST, user=replace(ADELE, user_id=user_id)), None, None)
 
-    assert [kept.row.user.user_id async for kept in rows.each()] == ids
+    assert [stored.row.user.user_id async for stored in rows.iterate()] == ids
 
 
 def scan(number=0, **more):
@@ -176,7 +176,7 @@ async def test_scans_are_read_newest_first_and_the_lock_is_none_of_them(store, t
         await log.save(scan(number))
     await log.take_lock(scan(4), None)
 
-    assert [one.scan_id async for one in log.each()] == [scan(number).scan_id for number in (3, 2, 1, 0)]
+    assert [one.scan_id async for one in log.iterate()] == [scan(number).scan_id for number in (3, 2, 1, 0)]
 
 
 async def test_a_scan_is_read_as_it_was_written(store, tenant_id):
@@ -269,25 +269,25 @@ async def test_only_its_holder_lets_a_lock_go(store, tenant_id):
 
 async def test_a_change_is_told_once_however_often_it_is_written(store, tenant_id, read_plainly):
     changes = Changes(store, tenant_id)
-    assert not await changes.is_told(change())
+    assert not await changes.exists(change())
 
-    await asyncio.gather(*(changes.tell(change()) for _ in range(5)))
+    await asyncio.gather(*(changes.insert(change()) for _ in range(5)))
 
-    assert await changes.is_told(change())
-    assert not await changes.is_told(change(at=NOW + timedelta(seconds=1)))
-    assert len([one async for one in store.each("BookingsChanges", tenant_id)]) == 1
+    assert await changes.exists(change())
+    assert not await changes.exists(change(at=NOW + timedelta(seconds=1)))
+    assert len([one async for one in store.iterate("BookingsChanges", tenant_id)]) == 1
 
 
 async def test_old_changes_are_forgotten_and_newer_ones_are_not(store, tenant_id):
     changes = Changes(store, tenant_id)
     for days in range(5):
-        await changes.tell(change(at=NOW - timedelta(days=days)))
+        await changes.insert(change(at=NOW - timedelta(days=days)))
 
-    assert await changes.forget_before(NOW - timedelta(days=2), 1) == 1
-    assert await changes.forget_before(NOW - timedelta(days=2), 1000) == 1
-    assert await changes.forget_before(NOW - timedelta(days=2), 1000) == 0
+    assert await changes.delete_before(NOW - timedelta(days=2), 1) == 1
+    assert await changes.delete_before(NOW - timedelta(days=2), 1000) == 1
+    assert await changes.delete_before(NOW - timedelta(days=2), 1000) == 0
 
-    assert len([one async for one in store.each("BookingsChanges", tenant_id)]) == 3
+    assert len([one async for one in store.iterate("BookingsChanges", tenant_id)]) == 3
 
 
 async def test_the_census_keeps_mailboxes_and_users_of_each_scan_apart(store, tenant_id):
@@ -310,7 +310,7 @@ async def test_a_census_is_forgotten_part_by_part(store, tenant_id):
     await census.add_users(tenant_id, 1, [(ADELE, NoMailbox())] * 250)
     await census.add_users(f"{tenant_id}-next", 1, [(ADELE, NoMailbox())])
 
-    forgotten = [await census.forget(tenant_id, 200) for _ in range(3)]
+    forgotten = [await census.delete(tenant_id, 200) for _ in range(3)]
 
     assert forgotten == [200, 50, 0]
     assert await census.get_user(f"{tenant_id}-next", 1, 0) is not None

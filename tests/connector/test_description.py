@@ -14,11 +14,12 @@ from openapi_spec_validator import validate
 
 from api.changes import ChangesQuery
 from api.openapi.document import swagger_document
-from api.openapi.operations import IN_A_ROW, OPERATIONS, PROBLEMS, Operation, problems_of
+from api.openapi.operations import OPERATIONS, PROBLEMS, STORED_STATUSES, Operation, problems_of
 from api.openapi.shapes import SHAPES
 from api.queries import NoQuery, Query
 from api.scans import ScanQuery, ScansQuery
-from api.users import IN_A_ROW as READ_FROM_ROWS
+from api.shapes import health_shape, scan_shape, user_shape
+from api.users import STORED_STATUSES as READ_FROM_ROWS
 from api.users import BookingsQuery, UsersQuery
 from atlas.domain.changes import ChangeKind
 from atlas.domain.findings import Finding
@@ -26,9 +27,8 @@ from atlas.domain.scans import Scan, ScanState
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
-from atlas.report.shapes import health_shape, scan_shape, user_shape
-from atlas.scan.checking import Check, Health, HealthStatus
-from tests.openapi_answers import assert_answer_is_described, assert_is_described
+from atlas.health.checks import Check, Health, HealthStatus
+from tests.openapi_responses import assert_answer_is_described, assert_is_described
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
@@ -205,7 +205,7 @@ def test_the_parameters_are_those_that_the_route_reads(operation: Operation) -> 
 
 
 def test_a_list_may_be_asked_for_every_status_of_a_row() -> None:
-    assert IN_A_ROW == READ_FROM_ROWS
+    assert STORED_STATUSES == READ_FROM_ROWS
 
 
 def a_row() -> UserRow:

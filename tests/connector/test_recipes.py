@@ -13,15 +13,15 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
+from tests.connector.test_the_platform_walk import connected
 
 from api.access import EASY_AUTH_IS_ON, PRINCIPAL_HEADER, AppRole
 from connector.steps import STEPS
 from local.azurite import Azurite
 from local.host.child import host_child
 from local.simulator import SimulatedTenant
-from tests.connector.played_platform import GATEWAY, Platform, Polling
 from tests.connector.recipes import BLANK, DOCUMENT, Document, Request, recipe, requests_by_chapter, roles
-from tests.connector.test_the_platform_walk import connected
+from tests.connector.simulated_platform import GATEWAY, Platform, Polling
 from tests.connector.workflow_expressions import Run, evaluated, rendered
 from tests.e2e.deployment import ROOT, UNSET, Deployment, deployed, tenant_of
 
@@ -109,7 +109,7 @@ async def test_a_signature_keeps_its_link_while_the_service_does_not_answer(tmp_
         upn = next(user["upn"] for user in tenant.users() if user["expected"]["status"] == "published")
         before = await link_by_connector(platform, upn)
         tenant.change_user(upn, "set_page", page="refused403")
-        status = (await product.look_up(once(upn), fresh="true", availability="false")).json()["status"]
+        status = (await product.lookup(once(upn), fresh="true", availability="false")).json()["status"]
         after = await link_by_connector(platform, upn)
 
     assert status == "unknown"

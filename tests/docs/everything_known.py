@@ -7,16 +7,16 @@ from atlas.domain.availability import AvailabilityItem, Slot
 from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
 from atlas.domain.changes import Change, ChangeKind
 from atlas.domain.findings import Finding
+from atlas.domain.owa_policies import Benchmark, OwaPolicy
 from atlas.domain.policy import AGENT, Cause, Obstacle, Scope, Verdict, ews_scope, judge_organization
 from atlas.domain.scans import Scan, ScanState
-from atlas.domain.shared_bookings import Benchmark, OwaPolicy
 from atlas.domain.statuses import Status
 from atlas.domain.time_windows import TimeWindow
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.exchange_settings import Organization
-from atlas.scan.free_times import FreeTimes
-from atlas.scan.reading_policy import OrganizationPolicy
+from atlas.pages.free_times import FreeTimes
+from atlas.pages.organization_policy import OrganizationPolicy
 
 NOW = datetime(2026, 11, 21, 8, 41, 59, tzinfo=UTC)
 TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"

@@ -12,7 +12,7 @@ import pytest
 from documents import DOCUMENTS, ROOT, blocks, only_once, section_of, table_of, text_of, titles_of
 from everything_known import CHANGE, FREE_TIMES, NOW, POLICY, ROW, SCAN
 
-from atlas.report.shapes import (
+from api.shapes import (
     change_shape,
     free_times_shape,
     health_shape,
@@ -20,10 +20,10 @@ from atlas.report.shapes import (
     policy_shape,
     scan_shape,
 )
-from atlas.scan.checking import Check, Health, HealthStatus
-from atlas.scan.free_times import PROBLEM_CODES
-from atlas.scan.listing import ToldChange
-from atlas.scan.looking_up import Found, Source
+from atlas.health.checks import Check, Health, HealthStatus
+from atlas.pages.free_times import PROBLEM_CODES
+from atlas.pages.listing import ServedChange
+from atlas.pages.lookup import Found, Source
 
 
 def http_triggers() -> Iterator[Mapping[str, Any]]:
@@ -91,7 +91,7 @@ def test_every_problem_named_at_a_route_exists():
 
 def availability_problems() -> Iterator[str]:
     """Every code by which a look-up says why it tells no free times."""
-    for name in ("atlas/scan/free_times.py", "api/users.py"):
+    for name in ("atlas/pages/free_times.py", "api/users.py"):
         for call in ast.walk(ast.parse(text_of(name))):
             match call:
                 case ast.Call(func=ast.Name("NoFreeTimes"), args=[ast.Constant(code), *_]):
@@ -113,7 +113,7 @@ def shapes() -> Mapping[str, Mapping[str, Any]]:
     found = Found(ROW, Source.ROW)
     return {
         "accountEnabled": {**look_up_shape(found, "https://outlook.office.com"), **free_times_shape(FREE_TIMES, "UTC")},
-        "fromStatus": change_shape(ToldChange(CHANGE, "a cursor")),
+        "fromStatus": change_shape(ServedChange(CHANGE, "a cursor")),
         "usersProbed": scan_shape(SCAN),
         "checks": health_shape(health, NOW),
         "cis139": policy_shape(POLICY),

@@ -12,12 +12,12 @@ import pytest
 import typer.main
 from documents import DOCUMENTS, ROOT, blocks, code_of, only_once, section_of, table_of, text_of
 
-from atlas import cli
+from atlas.cli import main
 from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
 from atlas.domain.changes import ChangeKind
+from atlas.domain.ews_commands import EwsCommands, commands_for
 from atlas.domain.findings import Finding
-from atlas.domain.learned import Reason
-from atlas.domain.needs import NEEDS, Need
+from atlas.domain.owa_policies import Benchmark
 from atlas.domain.policy import (
     AGENT,
     Cause,
@@ -30,11 +30,11 @@ from atlas.domain.policy import (
     judge_policy,
 )
 from atlas.domain.scans import ScanState
-from atlas.domain.shared_bookings import Benchmark
 from atlas.domain.statuses import Status
-from atlas.domain.switches import Switch, switch_of
+from atlas.domain.unknown import Reason
 from atlas.domain.users import why_not_licensed
-from atlas.scan.closing import NO_PAGE_SEEN
+from atlas.health.permissions import PERMISSIONS, Permission
+from atlas.scans.closing import NO_PAGE_SEEN
 from atlas.settings import Settings
 from local.simulator.options import Behaviour
 from local.simulator.stories import Plan
@@ -111,18 +111,18 @@ def test_every_make_target_is_documented_and_no_other_is():
 
 
 def test_every_command_of_atlas_is_documented_and_no_other_is():
-    assert said_to_run("atlas") == typer.main.get_command(cli.app).commands.keys()
+    assert said_to_run("atlas") == typer.main.get_command(main.app).commands.keys()
 
 
 def test_every_option_of_simulate_is_documented_with_its_default_and_no_other_is():
-    options = typer.main.get_command(cli.app).commands["simulate"].params
+    options = typer.main.get_command(main.app).commands["simulate"].params
 
     documented = {row[0]: row[1].strip("`") for row in table_of(text_of("docs/simulator.md"), "option")}
     assert documented == {option.opts[0]: "-" if option.default is None else str(option.default) for option in options}
 
 
 def test_every_option_of_doctor_is_documented_and_no_other_is():
-    options = typer.main.get_command(cli.app).commands["doctor"].params
+    options = typer.main.get_command(main.app).commands["doctor"].params
 
     table = table_of(section_of("docs/administrator.md", "## Rights the app needs"), "option")
     assert only_once(row[0] for row in table) == {option.opts[0] for option in options}
@@ -131,7 +131,7 @@ def test_every_option_of_doctor_is_documented_and_no_other_is():
 def test_every_command_that_asks_a_tenant_is_documented_with_its_exit_code():
     table = table_of(section_of("docs/administrator.md", "## Why somebody has no page"), "command")
 
-    asking = typer.main.get_command(cli.app).commands.keys() - {"demo", "host", "simulate"}
+    asking = typer.main.get_command(main.app).commands.keys() - {"demo", "host", "simulate"}
     assert only_once(row[0] for row in table) == {f"atlas {command}" for command in asking}
     assert all(row[2] for row in table)
 
@@ -193,7 +193,7 @@ def test_every_bound_that_the_architecture_tells_has_that_value_in_the_code():
         (Status, "README.md", "## How it works", "status"),
         (Finding, "docs/administrator.md", "## Findings", "finding"),
         (Reason, "docs/administrator.md", "## When a status is `unknown`", "reason"),
-        (Need, "docs/administrator.md", "## Rights the app needs", "need"),
+        (Permission, "docs/administrator.md", "## Rights the app needs", "need"),
         (Benchmark, "docs/administrator.md", "## The organisation", "cis139"),
         (OpenQuestion, "docs/administrator.md", "## What a policy verdict means", "openQuestions"),
         (ScanState, "docs/api.md", "## `GET /api/scans/{id}`", "state"),
@@ -209,16 +209,16 @@ def test_every_name_that_users_see_is_documented_and_no_other_is(
 
 
 def test_every_need_has_its_words():
-    assert NEEDS.keys() == set(Need)
+    assert PERMISSIONS.keys() == set(Permission)
 
 
 # Policy verdicts
 
 
-UNHEARD_OF = "EnforceSomethingNew"
+UNRECOGNIZED = "EnforceSomethingNew"
 WILDCARD = "MicrosoftOWS*"
 NOW = datetime(2026, 11, 21, 8, 41, tzinfo=UTC)
-POLICIES = (None, "EnforceAllowList", "EnforceBlockList", UNHEARD_OF)
+POLICIES = (None, "EnforceAllowList", "EnforceBlockList", UNRECOGNIZED)
 
 
 def scopes(*lists: list[str], changed_at: datetime | None = None) -> Iterator[EwsScope]:
@@ -247,7 +247,7 @@ def judged_in_doubt() -> set[PolicyVerdict]:
 
 def told_reason(judged: PolicyVerdict) -> str:
     """A reason as the documents write it, with `…` for what differs from tenant to tenant."""
-    return judged.reason.replace(UNHEARD_OF, "…").replace(WILDCARD, "…").replace(f"{NOW:%Y-%m-%d %H:%M}", "…")
+    return judged.reason.replace(UNRECOGNIZED, "…").replace(WILDCARD, "…").replace(f"{NOW:%Y-%m-%d %H:%M}", "…")
 
 
 def verdict_table(first_header: str) -> list[list[str]]:
@@ -276,14 +276,14 @@ def test_every_way_in_which_a_reason_goes_on_is_documented_and_no_other_is():
     assert found == documented
 
 
-def switches() -> Iterator[tuple[str, Switch]]:
+def switches() -> Iterator[tuple[str, EwsCommands]]:
     """Every setting that decides, as the table tells it, with its switch."""
     for scope in scopes([], [AGENT]):
         for judge in (judge_organization, judge_mailbox):
             judged = judge(scope)
             is_by_ews = judged.cause is Cause.EWS_DISABLED
-            switch = switch_of("", judged.decides, None if is_by_ews else judged.value)
-            assert (switch is None) == (judged.cause is Cause.UNHEARD_OF)
+            switch = commands_for("", judged.decides, None if is_by_ews else judged.value)
+            assert (switch is None) == (judged.cause is Cause.UNRECOGNIZED)
             without_policy = "no policy, and the list names it" if judged.entries else "no policy"
             if switch:
                 yield "EwsEnabled is False" if is_by_ews else str(judged.value or without_policy), switch

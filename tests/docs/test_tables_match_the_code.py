@@ -9,10 +9,10 @@ from uuid import UUID
 from documents import ROOT, only_once, section_of, table_of, text_of, titles_of
 from everything_known import CHANGE, ROW, SCAN, SCAN_ID, TENANT, USER
 
-from atlas.domain.learned import Reason, Unknown
+from api.csv_export import COLUMNS
 from atlas.domain.mailboxes import Mailbox
 from atlas.domain.policy import Access, Cause, EwsScope, Scope
-from atlas.report.csv_file import COLUMNS
+from atlas.domain.unknown import Reason, Unknown
 from atlas.tables.census import Census
 from atlas.tables.changes import Changes
 from atlas.tables.scan_log import ScanLog

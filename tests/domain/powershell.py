@@ -95,6 +95,6 @@ def _changed(entries: list[str], rest: list[str | Literal]) -> list[str | Litera
         case _:
             raise NotACommand(str(rest))
     lowered = [text.lower() for text in texts]
-    kept = [entry for entry in entries if entry.lower() not in lowered]
-    entries[:] = [*kept, *texts] if way == "Add" else kept
+    stored = [entry for entry in entries if entry.lower() not in lowered]
+    entries[:] = [*stored, *texts] if way == "Add" else stored
     return rest[end + 1 :]

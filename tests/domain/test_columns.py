@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from atlas.domain.changes import Change, ChangeKind
 from atlas.domain.findings import Finding
-from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.policy import Cause, Obstacle, Scope, Verdict
 from atlas.domain.statuses import Status
+from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
 from atlas.tables import census
@@ -82,8 +82,8 @@ CHANGES = st.builds(
 def test_a_row_comes_back_from_its_columns_as_it_was(row, pending):
     entity = to_entity(row, "tenant", pending)
 
-    kept = from_entity(entity)
-    assert (kept.row, kept.pending_change) == (row, pending)
+    stored = from_entity(entity)
+    assert (stored.row, stored.pending_change) == (row, pending)
     assert None not in entity.values()
     assert (entity["PartitionKey"], entity["RowKey"]) == ("tenant", row.user.user_id)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.domain.cursors import CHANGE_KEY, USER_KEY, WrongCursor, from_cursor, to_cursor
+from atlas.domain.cursors import CHANGE_KEY, USER_KEY, InvalidCursor, from_cursor, to_cursor
 
 user_keys = st.uuids().map(str) | st.uuids().map(lambda user_id: f"{user_id}!")
 change_keys = st.builds(
@@ -29,7 +29,7 @@ def test_any_other_text_is_told_as_wrong(text: str) -> None:
     for form in (USER_KEY, CHANGE_KEY):
         try:
             key = from_cursor(text, form)
-        except WrongCursor:
+        except InvalidCursor:
             continue
 
         assert to_cursor(key) == text
@@ -38,7 +38,7 @@ def test_any_other_text_is_told_as_wrong(text: str) -> None:
 def test_a_cursor_of_one_list_is_none_of_the_other() -> None:
     user_id = uuid.UUID(int=7)
 
-    with pytest.raises(WrongCursor):
+    with pytest.raises(InvalidCursor):
         from_cursor(to_cursor(str(user_id)), CHANGE_KEY)
-    with pytest.raises(WrongCursor):
+    with pytest.raises(InvalidCursor):
         from_cursor(to_cursor(f"{1:014d}-{user_id}"), USER_KEY)

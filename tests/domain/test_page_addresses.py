@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.domain.page_urls import (
-    NotAPageUrl,
+    InvalidPageUrl,
     PageAddress,
     anonymous_url,
     domain_of,
@@ -17,7 +17,7 @@ from atlas.domain.page_urls import (
     page_url,
     parse_page_url,
 )
-from atlas.domain.subjects import NotASubject, parse_subject
+from atlas.domain.user_references import InvalidUserReference, parse_user_reference
 
 GUID = UUID("2be92a50-0c6b-4d1e-8a61-3f1f5a0c7e11")
 TYPE = "c0a1b2c3-1111-4222-8333-0123456789ab"
@@ -71,7 +71,7 @@ def test_every_form_seen_in_the_wild_names_the_same_user(text, type_id):
     address = parse_page_url(text)
 
     assert (address.mailbox_guid, address.domain, address.meeting_type_id) == (GUID, "contoso.com", type_id)
-    assert parse_subject(text) == address
+    assert parse_user_reference(text) == address
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_every_form_seen_in_the_wild_names_the_same_user(text, type_id):
     ],
 )
 def test_a_short_link_is_refused_with_words_for_its_sender(text):
-    with pytest.raises(NotAPageUrl, match=r"book\.ms"):
+    with pytest.raises(InvalidPageUrl, match=r"book\.ms"):
         parse_page_url(text)
-    with pytest.raises(NotAPageUrl, match=r"book\.ms"):
-        parse_subject(text)
+    with pytest.raises(InvalidPageUrl, match=r"book\.ms"):
+        parse_user_reference(text)
 
 
 @pytest.mark.parametrize(
@@ -105,16 +105,16 @@ def test_a_short_link_is_refused_with_words_for_its_sender(text):
     ],
 )
 def test_any_other_address_is_no_page(text):
-    with pytest.raises(NotAPageUrl, match="/bookwithme/user/"):
+    with pytest.raises(InvalidPageUrl, match="/bookwithme/user/"):
         parse_page_url(text)
 
 
 @given(st.one_of(st.text(), st.text().map(lambda text: f"/bookwithme/user/{text}"), st.text().map(quote)))
 def test_no_text_raises_anything_else(text):
-    with suppress(NotAPageUrl):
+    with suppress(InvalidPageUrl):
         assert isinstance(parse_page_url(text), PageAddress)
-    with suppress(NotAPageUrl, NotASubject):
-        assert isinstance(parse_subject(text), UUID | PageAddress | str)
+    with suppress(InvalidPageUrl, InvalidUserReference):
+        assert isinstance(parse_user_reference(text), UUID | PageAddress | str)
 
 
 @pytest.mark.parametrize(
@@ -133,15 +133,15 @@ def test_no_text_raises_anything_else(text):
     ],
 )
 def test_a_subject_is_an_object_id_or_a_upn(text, subject):
-    assert parse_subject(text) == subject
+    assert parse_user_reference(text) == subject
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "adele", "adele@", "@contoso.com", "adele@contoso", "adele vance@contoso.com"]
 )
 def test_a_text_that_names_nobody_is_told_what_would(text):
-    with pytest.raises(NotASubject, match="UPN"):
-        parse_subject(text)
+    with pytest.raises(InvalidUserReference, match="UPN"):
+        parse_user_reference(text)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.domain.payloads import Ews
 from atlas.domain.policy import (
     AGENT,
     IN_FORCE_AFTER,
@@ -23,6 +22,7 @@ from atlas.domain.policy import (
     judge_organization,
     judge_policy,
 )
+from atlas.scans.messages import Ews
 from tests.domain.moments import MOMENTS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -89,8 +89,8 @@ FREE = scope(enabled=True)
         (scope(), None, "unknown", Scope.MAILBOX, Cause.NOT_KNOWN),
         (None, FREE, "unknown", Scope.ORGANIZATION, Cause.NOT_KNOWN),
         (None, scope(BLOCK, [AGENT], True), "unknown", Scope.ORGANIZATION, Cause.NOT_KNOWN),
-        (scope("EnforceNew"), scope(BLOCK, [AGENT], True), "unknown", Scope.ORGANIZATION, Cause.UNHEARD_OF),
-        (scope(), scope("EnforceNew", enabled=True), "unknown", Scope.MAILBOX, Cause.UNHEARD_OF),
+        (scope("EnforceNew"), scope(BLOCK, [AGENT], True), "unknown", Scope.ORGANIZATION, Cause.UNRECOGNIZED),
+        (scope(), scope("EnforceNew", enabled=True), "unknown", Scope.MAILBOX, Cause.UNRECOGNIZED),
         (scope(BLOCK, [AGENT]), None, "off", Scope.ORGANIZATION, Cause.BLOCK_LIST),
         (scope(enabled=False), scope(BLOCK, [AGENT], True), "off", Scope.MAILBOX, Cause.BLOCK_LIST),
         (scope(enabled=False), scope(ALLOW, [], True), "off", Scope.MAILBOX, Cause.ALLOW_LIST),
@@ -287,9 +287,9 @@ def test_only_open_questions_that_bear_on_the_settings_are_asked(organization, m
 @given(st.text(min_size=1).filter(str.strip), st.lists(st.integers(0, 600), max_size=90))
 def test_what_is_kept_of_strange_settings_is_bounded_and_means_the_same(policy, lengths):
     entries = ["*" * length + AGENT for length in lengths]
-    kept = ews_scope("EnforceBlockList", None, entries, ews_enabled=None)
+    stored = ews_scope("EnforceBlockList", None, entries, ews_enabled=None)
 
-    assert kept.access is (Access.BLOCK if entries else Access.ALLOW)
-    assert sum(map(len, kept.entries)) <= 12_000
-    assert set(kept.entries) <= set(entries)
+    assert stored.access is (Access.BLOCK if entries else Access.ALLOW)
+    assert sum(map(len, stored.entries)) <= 12_000
+    assert set(stored.entries) <= set(entries)
     assert len(ews_scope(policy * 500, None, None, ews_enabled=None).policy or "") <= 100

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.microsoft365.calls import LONGEST_WAIT_IN_PLACE_SECONDS, link_on, wait_before_retry, wait_seconds_of
+from atlas.microsoft365.calls import MAX_INLINE_WAIT_SECONDS, link_on, wait_before_retry, wait_seconds_of
 from atlas.microsoft365.failures import (
     ListingExpired,
     NotUnderstood,
@@ -66,8 +66,8 @@ def test_no_header_makes_it_raise(retry_after, date):
     [
         (Throttled("x"), True),
         (Throttled("x", 0.0), 0.0),
-        (Throttled("x", LONGEST_WAIT_IN_PLACE_SECONDS), LONGEST_WAIT_IN_PLACE_SECONDS),
-        (Throttled("x", LONGEST_WAIT_IN_PLACE_SECONDS + 0.1), False),
+        (Throttled("x", MAX_INLINE_WAIT_SECONDS), MAX_INLINE_WAIT_SECONDS),
+        (Throttled("x", MAX_INLINE_WAIT_SECONDS + 0.1), False),
         (Unreachable("x"), True),
         (TimedOut("x"), False),
         (Refused("x"), False),

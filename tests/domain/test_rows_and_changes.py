@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from atlas.domain.changes import ChangeKind, change_between
 from atlas.domain.findings import Finding
-from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import Mailbox, NoMailbox
-from atlas.domain.pages import NoPage, PageAnswers, PublicType, SignInAsked
+from atlas.domain.pages import NoPage, PageFound, PublicType, SignInRequired
 from atlas.domain.policy import Cause, PolicyVerdict, Scope, Verdict
 from atlas.domain.statuses import Evidence, Status
-from atlas.domain.user_rows import Look, UserRow, gone_row, next_row
+from atlas.domain.unknown import Reason, Unknown
+from atlas.domain.user_rows import Observation, UserRow, gone_row, next_row
 from atlas.domain.users import LicensedUser
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -28,13 +28,13 @@ ADELE = LicensedUser(
 )
 WHOLE = Mailbox(GUID, "Adele@Contoso.com", "UserMailbox", has_capability=True)
 BARE = Mailbox(GUID)
-PUBLIC = PageAnswers((PublicType("a1", "30 min", 30, True),))
+PUBLIC = PageFound((PublicType("a1", "30 min", 30, True),))
 SILENT = Unknown(Reason.UNREACHABLE, "no connection")
 URL = f"{BASE}/bookwithme/user/{GUID.hex}@contoso.com"
 
 
 def look(mailbox=WHOLE, page=PUBLIC, at=NOW, user=ADELE, **more):
-    return Look(user, Evidence(mailbox, page, **more), at, BASE)
+    return Observation(user, Evidence(mailbox, page, **more), at, BASE)
 
 
 def row_of(previous=None, scan_id="s1", **what):
@@ -76,8 +76,8 @@ def test_the_domain_is_of_the_smtp_address_else_of_mail_else_of_the_upn(mailbox,
 
 @pytest.mark.parametrize("forced", [None, True])
 def test_only_a_page_that_answered_or_asked_for_sign_in_has_an_address(forced):
-    assert row_of(page=SignInAsked(), sign_in_forced=forced).url == URL
-    assert row_of(page=PageAnswers(())).url == URL
+    assert row_of(page=SignInRequired(), sign_in_forced=forced).url == URL
+    assert row_of(page=PageFound(())).url == URL
     assert row_of(page=NoPage(404), sign_in_forced=forced).url is None
     assert row_of(mailbox=NoMailbox(), page=None).url is None
 
@@ -128,7 +128,7 @@ def test_a_mailbox_that_is_gone_leaves_nothing_of_itself():
 
 UNTOLD = replace(WHOLE, has_capability=None)
 LACKING = replace(WHOLE, has_capability=False)
-LOST = "the Bookings plan was never assigned to the user"
+LOST_SCAN_ERROR = "the Bookings plan was never assigned to the user"
 OFF = PolicyVerdict(Verdict.OFF, Cause.BLOCK_LIST, Scope.ORGANIZATION, "blocked")
 ON = PolicyVerdict(Verdict.ON, Cause.NOTHING, Scope.ORGANIZATION, "nothing forbids it")
 
@@ -138,7 +138,7 @@ def test_what_exchange_told_of_a_mailbox_without_a_page_stands_while_it_does_not
     lacking = row_of(mailbox=LACKING, page=NoPage(404))
     off = row_of(page=NoPage(404), policy=OFF)
     hidden = row_of(page=NoPage(404), sign_in_forced=True)
-    silence = {"mailbox": mailbox, "page": NoPage(404), "is_exchange_silent": True}
+    silence = {"mailbox": mailbox, "page": NoPage(404), "exchange_incomplete": True}
 
     befores = (lacking, off, hidden, row_of(off, page=SILENT), row_of(hidden, mailbox=SILENT, page=None))
     assert [row.last_known_status for row in befores[:3]] == ["noCapability", "switchedOff", "signInRequired"]
@@ -165,18 +165,18 @@ def test_what_exchange_told_of_a_mailbox_without_a_page_stands_while_it_does_not
         ({"policy": OFF}, {"policy": ON, "sign_in_forced": True}, Status.SIGN_IN_REQUIRED),
         ({"mailbox": LACKING}, {"mailbox": UNTOLD, "page": PUBLIC}, Status.PUBLISHED),
         ({"mailbox": LACKING}, {"mailbox": NoMailbox(), "page": None}, Status.NO_MAILBOX),
-        ({"page": SignInAsked()}, {"mailbox": UNTOLD}, Status.NOT_SET_UP),
+        ({"page": SignInRequired()}, {"mailbox": UNTOLD}, Status.NOT_SET_UP),
         ({}, {"mailbox": UNTOLD}, Status.NOT_SET_UP),
     ],
 )
 def test_what_is_told_anew_wins_over_what_was_told_before(before, after, expected):
     row = row_of(**{"page": NoPage(404), **before})
 
-    assert row_of(row, **{"page": NoPage(404), "is_exchange_silent": True, **after}).status is expected
+    assert row_of(row, **{"page": NoPage(404), "exchange_incomplete": True, **after}).status is expected
 
 
 def test_without_a_row_of_before_or_with_exchange_left_out_nothing_stands():
-    assert row_of(None, mailbox=UNTOLD, page=NoPage(404), is_exchange_silent=True).status is Status.NOT_SET_UP
+    assert row_of(None, mailbox=UNTOLD, page=NoPage(404), exchange_incomplete=True).status is Status.NOT_SET_UP
     assert row_of(row_of(mailbox=LACKING, page=NoPage(404)), mailbox=BARE, page=NoPage(404)).status is Status.NOT_SET_UP
 
 
@@ -186,20 +186,20 @@ def test_only_scans_set_the_scan_id():
 
 
 def test_a_row_that_is_gone_keeps_who_it_was():
-    row = gone_row(row_of(bookable=False), LOST, LATER, "s2")
+    row = gone_row(row_of(bookable=False), LOST_SCAN_ERROR, LATER, "s2")
 
-    assert (row.user, row.reason) == (ADELE, LOST)
+    assert (row.user, row.reason) == (ADELE, LOST_SCAN_ERROR)
     assert (row.status, row.url, row.meeting_types, row.bookable, row.findings) == (Status.GONE, None, None, None, ())
     assert (row.last_known_status, row.last_known_at, row.checked_at, row.scan_id) == (Status.GONE, LATER, LATER, "s2")
 
 
-PUBLISHED, EMPTY, HIDDEN = row_of(), row_of(page=PageAnswers(())), row_of(page=SignInAsked())
+PUBLISHED, EMPTY, HIDDEN = row_of(), row_of(page=PageFound(())), row_of(page=SignInRequired())
 NOT_SET_UP, FORCED = row_of(page=NoPage(404)), row_of(page=NoPage(404), sign_in_forced=True)
 NO_CAPABILITY = row_of(mailbox=replace(WHOLE, has_capability=False), page=NoPage(404))
 NO_MAILBOX = row_of(mailbox=NoMailbox(), page=None)
 MOVED = row_of(mailbox=replace(WHOLE, guid=OTHER_GUID))
 SWITCHED_OFF = replace(NOT_SET_UP, status=Status.SWITCHED_OFF, last_known_status=Status.SWITCHED_OFF)
-GONE = gone_row(PUBLISHED, LOST, NOW, "s1")
+GONE = gone_row(PUBLISHED, LOST_SCAN_ERROR, NOW, "s1")
 
 
 @pytest.mark.parametrize(
@@ -276,8 +276,8 @@ LOOKS = st.lists(
     st.sampled_from(
         [
             {},
-            {"page": PageAnswers(())},
-            {"page": SignInAsked()},
+            {"page": PageFound(())},
+            {"page": SignInRequired()},
             {"page": NoPage(404)},
             {"page": NoPage(404), "sign_in_forced": True},
             {"page": SILENT},
@@ -286,7 +286,7 @@ LOOKS = st.lists(
             {"mailbox": BARE},
             {"mailbox": LACKING, "page": NoPage(404)},
             {"page": NoPage(404), "policy": OFF},
-            {"mailbox": UNTOLD, "page": NoPage(404), "is_exchange_silent": True},
+            {"mailbox": UNTOLD, "page": NoPage(404), "exchange_incomplete": True},
             {"mailbox": Mailbox(OTHER_GUID)},
         ]
     ),

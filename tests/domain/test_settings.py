@@ -21,11 +21,11 @@ from atlas.settings import (
     ClientCertificate,
     ClientSecret,
     FederatedIdentity,
+    InvalidSettings,
     ManagedIdentity,
     Settings,
     StorageByConnectionString,
     StorageByIdentity,
-    WrongSettings,
     api_access_of,
     schedule_of,
 )
@@ -53,7 +53,7 @@ def load(**more):
 
 
 def problems(**more):
-    with pytest.raises(WrongSettings) as caught:
+    with pytest.raises(InvalidSettings) as caught:
         load(**more)
     assert all(problem in str(caught.value) for problem in caught.value.problems)
     return caught.value.problems
@@ -228,7 +228,7 @@ def test_a_file_whose_certificate_cannot_be_read_is_told_before_anybody_signs_in
 
 
 def test_everything_wrong_is_told_at_once():
-    with pytest.raises(WrongSettings) as caught:
+    with pytest.raises(InvalidSettings) as caught:
         Settings.load({"PROBE_CONCURRENCY": "0", "GRAPH_URL": "x", "AZURE_CLIENT_ID": APP})
 
     named = {problem.split()[0] for problem in caught.value.problems}
@@ -270,7 +270,7 @@ SECRETS = {
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_is_in_no_message_even_where_it_stands_in_the_wrong_place(name):
-    with pytest.raises(WrongSettings) as caught:
+    with pytest.raises(InvalidSettings) as caught:
         Settings.load({"PROBE_CONCURRENCY": "0", name: SECRETS[name]})
 
     assert SCRIPT_BOUND not in str(caught.value)
@@ -390,5 +390,5 @@ ALIASES = [str(field.alias) for field in Settings.model_fields.values()]
 
 @given(st.dictionaries(st.sampled_from(ALIASES), st.text(max_size=60), max_size=6))
 def test_no_value_makes_loading_raise_anything_else(environment):
-    with suppress(WrongSettings):
+    with suppress(InvalidSettings):
         assert Settings.load(environment).storage

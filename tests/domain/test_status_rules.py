@@ -6,18 +6,18 @@ from uuid import UUID
 import pytest
 
 from atlas.domain.findings import Finding, findings_of
-from atlas.domain.learned import Reason, Unknown
 from atlas.domain.mailboxes import Mailbox, NoMailbox
-from atlas.domain.pages import NoPage, PageAnswers, PublicType, SignInAsked
+from atlas.domain.pages import NoPage, PageFound, PublicType, SignInRequired
 from atlas.domain.statuses import Evidence, Status, decide
+from atlas.domain.unknown import Reason, Unknown
 
 GUID = UUID("2be92a50-0c6b-4d1e-8a61-3f1f5a0c7e11")
 ABLE = Mailbox(GUID, has_capability=True)
 UNABLE = Mailbox(GUID, has_capability=False)
-PUBLIC = PageAnswers((PublicType("a1", "30 min", 30, True),))
+PUBLIC = PageFound((PublicType("a1", "30 min", 30, True),))
 NOT_LEARNED = Unknown(Reason.THROTTLED, "asked too often")
 MAILBOXES = (NoMailbox(), NOT_LEARNED, ABLE, UNABLE, Mailbox(GUID))
-PAGES = (PUBLIC, PageAnswers(()), SignInAsked(), NOT_LEARNED, NoPage(404))
+PAGES = (PUBLIC, PageFound(()), SignInRequired(), NOT_LEARNED, NoPage(404))
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ PAGES = (PUBLIC, PageAnswers(()), SignInAsked(), NOT_LEARNED, NoPage(404))
         (Evidence(NOT_LEARNED), Status.UNKNOWN),
         (Evidence(NOT_LEARNED, PUBLIC), Status.UNKNOWN),
         (Evidence(UNABLE, PUBLIC, sign_in_forced=True), Status.PUBLISHED),
-        (Evidence(UNABLE, PageAnswers(()), sign_in_forced=True), Status.NO_PUBLIC_TYPES),
-        (Evidence(UNABLE, SignInAsked(), sign_in_forced=True), Status.SIGN_IN_REQUIRED),
+        (Evidence(UNABLE, PageFound(()), sign_in_forced=True), Status.NO_PUBLIC_TYPES),
+        (Evidence(UNABLE, SignInRequired(), sign_in_forced=True), Status.SIGN_IN_REQUIRED),
         (Evidence(UNABLE, NOT_LEARNED, sign_in_forced=True), Status.UNKNOWN),
         (Evidence(UNABLE, NoPage(404), sign_in_forced=True), Status.NO_CAPABILITY),
         (Evidence(ABLE, NoPage(404), sign_in_forced=True), Status.SIGN_IN_REQUIRED),
@@ -101,11 +101,11 @@ def test_a_page_that_is_not_set_up_tells_the_answer_it_was_told_by(status):
         (Evidence(ABLE, PUBLIC, bookable=True), ()),
         (Evidence(ABLE, PUBLIC), ()),
         (Evidence(ABLE, PUBLIC, bookable=False), (Finding.NOTHING_BOOKABLE,)),
-        (Evidence(ABLE, PageAnswers(()), bookable=False), ()),
+        (Evidence(ABLE, PageFound(()), bookable=False), ()),
         (Evidence(UNABLE, PUBLIC), (Finding.CAPABILITY_CONTRADICTS_PAGE,)),
-        (Evidence(UNABLE, PageAnswers(())), (Finding.CAPABILITY_CONTRADICTS_PAGE,)),
+        (Evidence(UNABLE, PageFound(())), (Finding.CAPABILITY_CONTRADICTS_PAGE,)),
         (Evidence(UNABLE, PUBLIC, bookable=False), (Finding.CAPABILITY_CONTRADICTS_PAGE, Finding.NOTHING_BOOKABLE)),
-        (Evidence(UNABLE, SignInAsked()), ()),
+        (Evidence(UNABLE, SignInRequired()), ()),
         (Evidence(UNABLE, NoPage(404)), ()),
         (Evidence(Mailbox(GUID), PUBLIC), ()),
         (Evidence(NoMailbox()), ()),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.domain.time_windows import LONGEST, WrongWindow, time_window
+from atlas.domain.time_windows import LONGEST, InvalidTimeWindow, time_window
 from atlas.domain.time_zones import UnknownTimeZone, time_zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -85,7 +85,7 @@ def test_a_time_without_offset_is_a_wall_clock_of_the_zone(text: str, moment: da
     ],
 )
 def test_a_wrong_window_names_the_field_to_mend(start: str | None, end: str | None, field: str) -> None:
-    with pytest.raises(WrongWindow) as wrong:
+    with pytest.raises(InvalidTimeWindow) as wrong:
         time_window(start, end, BERLIN, NOW)
 
     assert wrong.value.field == field
@@ -95,7 +95,7 @@ def test_a_wrong_window_names_the_field_to_mend(start: str | None, end: str | No
 def test_whatever_is_given_a_window_is_short_and_forward_or_told_as_wrong(start: str, end: str) -> None:
     try:
         window = time_window(start, end, BERLIN, NOW)
-    except WrongWindow:
+    except InvalidTimeWindow:
         return
 
     assert timedelta(0) < window.end - window.start <= LONGEST

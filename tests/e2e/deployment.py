@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 from azure.data.tables.aio import TableServiceClient
 
-from local.app_host import UNSET
 from local.azurite import Azurite
 from local.host.child import HostChild, host_child
+from local.run_host import UNSET
 from local.simulator import MIXES, Evidence, SimulatedTenant, TenantPlan, running
-from tests.openapi_answers import hold_to_the_description
+from tests.openapi_responses import hold_to_the_description
 
 ROOT = Path(__file__).parents[2]
 type Document = dict[str, Any]
@@ -50,7 +50,7 @@ class Deployment:
             await asyncio.sleep(0.02)
         return scan
 
-    async def look_up(self, user: str, **query: str) -> httpx.Response:
+    async def lookup(self, user: str, **query: str) -> httpx.Response:
         """One user's page."""
         return await self.http.get(f"/api/users/{user}/bookings", params=query)
 

@@ -16,7 +16,7 @@ from local.azurite import Azurite
 from tests.e2e.deployment import UNSET
 
 ATLAS = Path(sys.executable).with_name("atlas")
-LONGEST_SECONDS = 120
+TIMEOUT_SECONDS = 120
 
 
 def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -26,7 +26,7 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **UNSET, "COLUMNS": "200", **settings},
         capture_output=True,
         text=True,
-        timeout=LONGEST_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
 
@@ -45,7 +45,7 @@ def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]
             yield child
         finally:
             child.send_signal(signal.SIGINT)
-            child.wait(LONGEST_SECONDS)
+            child.wait(TIMEOUT_SECONDS)
 
 
 def said_until(child: subprocess.Popen[str], sign: str) -> str:

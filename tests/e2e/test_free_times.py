@@ -53,7 +53,7 @@ async def test_free_times_are_what_the_page_shows_in_ten_zones_over_both_changes
             for start in (SPRING, AUTUMN):
                 user = users[position % 3]
                 end = (datetime.fromisoformat(start) + timedelta(days=4)).isoformat()
-                answer = await product.look_up(user["id"], timeZone=zone, **{"from": start, "to": end})
+                answer = await product.lookup(user["id"], timeZone=zone, **{"from": start, "to": end})
                 told = answer.json()["availability"]
                 first, last = datetime.fromisoformat(told["from"]), datetime.fromisoformat(told["to"])
                 free = [(datetime.fromisoformat(s["start"]), datetime.fromisoformat(s["end"])) for s in told["free"]]
@@ -71,7 +71,7 @@ async def test_offsets_change_with_the_clocks_of_the_zone(tmp_path: Path, azurit
     window = {"from": "2027-03-26T00:00:00", "to": "2027-04-02T00:00:00"}
     async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
         user = tenant.users(top=1)[0]
-        told = (await product.look_up(user["id"], timeZone="Europe/Berlin", **window)).json()["availability"]
+        told = (await product.lookup(user["id"], timeZone="Europe/Berlin", **window)).json()["availability"]
 
     assert told["from"] == "2027-03-26T00:00:00+01:00"
     assert told["to"] == "2027-04-02T00:00:00+02:00"
@@ -84,7 +84,7 @@ async def test_offsets_change_with_the_clocks_of_the_zone(tmp_path: Path, azurit
 async def test_the_next_seven_days_are_asked_about_where_no_window_is_named(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
         before = datetime.now(UTC)  # noqa: TID251 - the product's clock is the machine's
-        told = (await product.look_up(tenant.users(top=1)[0]["id"])).json()["availability"]
+        told = (await product.lookup(tenant.users(top=1)[0]["id"])).json()["availability"]
 
     first, last = datetime.fromisoformat(told["from"]), datetime.fromisoformat(told["to"])
     assert timedelta(0) <= first - before.replace(microsecond=0) < timedelta(minutes=5)
@@ -95,14 +95,14 @@ async def test_the_next_seven_days_are_asked_about_where_no_window_is_named(tmp_
 async def test_a_meeting_type_is_chosen_by_id_by_title_and_by_a_pasted_link(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        rows = [(await product.look_up(user["id"], availability="false")).json() for user in tenant.users(top=20)]
+        rows = [(await product.lookup(user["id"], availability="false")).json() for user in tenant.users(top=20)]
         row = next(row for row in rows if len(row["meetingTypes"] or ()) > 1)
         second = row["meetingTypes"][1]
-        by_id = await product.look_up(row["userId"], meetingType=second["id"].upper())
-        by_title = await product.look_up(row["userId"], meetingType=f" {second['title'].upper()} ")
-        by_link = await product.look_up(quote(second["url"], safe=""))
-        unknown = await product.look_up(row["userId"], meetingType="Something private")
-        private = await product.look_up(quote(row["url"] + "?bookingcode=abc", safe=""))
+        by_id = await product.lookup(row["userId"], meetingType=second["id"].upper())
+        by_title = await product.lookup(row["userId"], meetingType=f" {second['title'].upper()} ")
+        by_link = await product.lookup(quote(second["url"], safe=""))
+        unknown = await product.lookup(row["userId"], meetingType="Something private")
+        private = await product.lookup(quote(row["url"] + "?bookingcode=abc", safe=""))
 
     for answer in (by_id, by_title, by_link):
         assert answer.json()["availability"]["meetingType"]["id"] == second["id"], answer.text
@@ -121,7 +121,7 @@ async def test_pages_that_tell_nothing_say_why(tmp_path: Path, azurite: Azurite)
         told = {}
         for status in ("notSetUp", "signInRequired", "noMailbox", "notLicensed", "noPublicTypes"):
             user = next(user for user in users if user["expected"]["status"] == status)
-            told[status] = (await product.look_up(user["id"])).json()
+            told[status] = (await product.lookup(user["id"])).json()
 
     assert {
         status: answer["availabilityProblem"] and answer["availabilityProblem"]["code"]
@@ -152,7 +152,7 @@ async def test_a_service_that_fails_leaves_the_user_answered(
     async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         tenant.add_fault(fault)
-        answer = await product.look_up(tenant.users(top=1)[0]["id"])
+        answer = await product.lookup(tenant.users(top=1)[0]["id"])
 
     assert answer.status_code == 200
     assert answer.json()["status"] == "published"
@@ -167,7 +167,7 @@ async def test_meeting_types_that_changed_since_the_row_was_written_are_asked_fo
         await product.scan()
         user = tenant.users(top=1)[0]
         tenant.add_fault(Fault("bookings.getStaffAvailability", status=400, times=1))
-        answer = await product.look_up(user["id"])
+        answer = await product.lookup(user["id"])
 
     assert answer.json()["availability"]["free"]
 
@@ -188,7 +188,7 @@ WRONG_QUESTIONS = (
 
 async def test_bad_questions_are_told_by_their_field(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite) as product:
-        answers = [await product.look_up("adele@contoso.com", **query) for query, _ in WRONG_QUESTIONS]
+        answers = [await product.lookup("adele@contoso.com", **query) for query, _ in WRONG_QUESTIONS]
 
     for answer, (query, field) in zip(answers, WRONG_QUESTIONS, strict=True):
         assert answer.status_code == 400, query

@@ -61,7 +61,7 @@ async def test_filters_let_pass_what_they_say(tmp_path: Path, azurite: Azurite) 
         await product.scan()
         gone = next(user for user in tenant.users(top=120) if user["expected"]["status"] == "published")
         tenant.change_user(gone["index"], "lose_licence")
-        await product.look_up(gone["id"], fresh="true", availability="false")
+        await product.lookup(gone["id"], fresh="true", availability="false")
         everybody = await paged(product.http, "/api/users?limit=1000")
 
         async def wanted(query: str) -> list[str]:

@@ -20,7 +20,7 @@ numbers = itertools.count(1)
 
 
 async def until[Found](look: Callable[[], Awaitable[Found | None]], what: str) -> Found:
-    """Look again until something is found."""
+    """Observation again until something is found."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (found := await look()) is None:
         if time.monotonic() > deadline:

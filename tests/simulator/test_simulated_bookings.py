@@ -243,14 +243,14 @@ async def test_a_mailbox_made_anew_answers_at_its_new_guid_only(start):
 
 
 async def test_more_calls_at_once_than_allowed_are_throttled(start):
-    client = await start({"bookings": {"most_in_flight": 2, "latency_ms": 200, "retry_after": "7"}}, users=1)
+    client = await start({"bookings": {"max_in_flight": 2, "latency_ms": 200, "retry_after": "7"}}, users=1)
 
     replies = await asyncio.gather(*(client.services(0) for _ in range(6)))
 
     throttled = [reply for reply in replies if reply.status_code == 429]
     assert len(throttled) >= 1
     assert {reply.headers["Retry-After"] for reply in throttled} == {"7"}
-    assert client.tenant.metrics()["services"]["bookings"]["most_in_flight"] > 2
+    assert client.tenant.metrics()["services"]["bookings"]["max_in_flight"] > 2
 
 
 @pytest.mark.parametrize(("method", "what"), [("POST", "appointments"), ("DELETE", "appointments"), ("PATCH", "")])

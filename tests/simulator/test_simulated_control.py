@@ -121,7 +121,7 @@ async def test_metrics_count_and_can_be_reset(start):
     await client.http.post(f"{client.tenant.control_url}/control/reset-metrics")
 
     assert seen["services"]["bookings"]["by_operation"] == {"services": 1}
-    assert seen["services"]["bookings"]["most_in_flight"] == 1
+    assert seen["services"]["bookings"]["max_in_flight"] == 1
     assert seen["requests_to_microsoft_365"] == 2
     assert seen["writes"] == []
     assert client.tenant.metrics()["requests_to_microsoft_365"] == 0

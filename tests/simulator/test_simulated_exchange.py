@@ -23,7 +23,7 @@ async def listed(client, cmdlet="Get-Mailbox", parameters=None, select=""):
 
 
 async def test_every_mailbox_is_listed_once_over_many_pages(start):
-    client = await start({"exchange": {"largest_page": 7}}, users=60)
+    client = await start({"exchange": {"max_page_size": 7}}, users=60)
 
     rows = await listed(client)
 
@@ -74,7 +74,7 @@ async def test_a_page_is_as_small_as_the_client_prefers(start):
 
 
 async def test_a_warning_of_a_corrupted_object_does_not_end_the_listing(start):
-    behaviour = {"exchange": {"warnings": ["The object x has been corrupted."], "largest_page": 10}}
+    behaviour = {"exchange": {"warnings": ["The object x has been corrupted."], "max_page_size": 10}}
     client = await start(behaviour, users=30)
 
     page = (await client.cmdlet("Get-Mailbox", UNLIMITED)).json()
@@ -92,7 +92,7 @@ async def test_a_warning_of_a_corrupted_object_does_not_end_the_listing(start):
     ],
 )
 async def test_a_page_asked_for_in_another_way_has_expired(start, parameters, headers):
-    client = await start({"exchange": {"largest_page": 5}}, users=30)
+    client = await start({"exchange": {"max_page_size": 5}}, users=30)
     link = (await client.cmdlet("Get-Mailbox", UNLIMITED)).json()["@odata.nextLink"]
 
     reply = await client.cmdlet("Get-Mailbox", parameters, url=link, headers=headers)
@@ -104,7 +104,7 @@ async def test_a_page_asked_for_in_another_way_has_expired(start, parameters, he
 
 
 async def test_a_listing_without_an_anchor_cannot_be_continued(start):
-    client = await start({"exchange": {"largest_page": 5}}, users=30)
+    client = await start({"exchange": {"max_page_size": 5}}, users=30)
     no_anchor = {"X-AnchorMailbox": ""}
     link = (await client.cmdlet("Get-Mailbox", UNLIMITED, headers=no_anchor)).json()["@odata.nextLink"]
 
@@ -113,7 +113,7 @@ async def test_a_listing_without_an_anchor_cannot_be_continued(start):
 
 
 async def test_a_page_expires_after_half_an_hour(start, clock):
-    client = await start({"exchange": {"largest_page": 5}}, users=30)
+    client = await start({"exchange": {"max_page_size": 5}}, users=30)
     link = (await client.cmdlet("Get-Mailbox", UNLIMITED)).json()["@odata.nextLink"]
     clock.now += 1801
 
@@ -121,7 +121,7 @@ async def test_a_page_expires_after_half_an_hour(start, clock):
 
 
 async def test_a_listing_can_break_off_on_its_second_page_for_ever(start):
-    client = await start({"exchange": {"largest_page": 5}}, users=30)
+    client = await start({"exchange": {"max_page_size": 5}}, users=30)
     client.tenant.add_fault(Fault("exchange.Get-Mailbox.next", status=400, error="expiredPage", times=None))
 
     for _ in range(2):
@@ -241,10 +241,10 @@ async def test_a_cmdlet_that_writes_is_refused_and_remembered(start):
 
 
 async def test_throttled_exchange_may_say_nothing_of_when_to_return(start):
-    client = await start({"exchange": {"most_in_flight": 0, "retry_after": None}}, users=5)
+    client = await start({"exchange": {"max_in_flight": 0, "retry_after": None}}, users=5)
 
     reply = await client.cmdlet("Get-OrganizationConfig")
 
     assert reply.status_code == 429
     assert "Retry-After" not in reply.headers
-    assert ExchangeBehaviour().most_in_flight is None
+    assert ExchangeBehaviour().max_in_flight is None

@@ -1,0 +1,32 @@
+"""How long somebody who waits for an answer is kept waiting."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from atlas.domain.unknown import Unknown
+from atlas.microsoft365.failures import TenantFailure, TimedOut
+
+
+async def within[Answer](deadline: float | None, request: Awaitable[Answer]) -> Answer:
+    """The answer, if it comes before this time of the event loop's clock; ``None`` waits for ever.
+
+    Raises ``TimedOut`` in the place of an answer that comes later.
+    """
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await request
+    except TimeoutError:
+        raise TimedOut("Microsoft 365 did not answer within the time that a caller waits") from None
+
+
+async def within_or_unknown[Answer](deadline: float | None, request: Awaitable[Answer]) -> Answer | Unknown:
+    """As ``within``; a failure is an ``Unknown`` in the place of the answer."""
+    try:
+        return await within(deadline, request)
+    except TenantFailure as failure:
+        return failure.unknown()
+
+
+def deadline_after(seconds: float) -> float:
+    """The time of the event loop's clock in so many seconds."""
+    return asyncio.get_running_loop().time() + seconds

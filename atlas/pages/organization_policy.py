@@ -1,0 +1,57 @@
+"""What the organisation says of personal bookings, asked now: the verdict, and the settings it comes from."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from atlas.domain.owa_policies import Benchmark, OwaPolicy, judge_cis_1_3_9
+from atlas.domain.policy import PolicyVerdict, judge_organization, with_last_change
+from atlas.domain.unknown import Unknown
+from atlas.microsoft365.deadlines import deadline_after, within_or_unknown
+from atlas.microsoft365.exchange_settings import Organization
+from atlas.resources import TenantClients
+
+TIMEOUT_SECONDS = 25
+"""Of the 30 s in which a caller is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationPolicy:
+    """The verdict for a mailbox without settings of its own, and all there is beside it; ``None``: not learned."""
+
+    verdict: PolicyVerdict
+    organization: Organization | None
+    ews_allowed_app_ids: tuple[str, ...] | None
+    owa_policies: tuple[OwaPolicy, ...] | None
+    cis_1_3_9: Benchmark
+    at: datetime
+
+
+async def get_organization_policy(clients: TenantClients) -> OrganizationPolicy:
+    """Ask Exchange. What it does not tell is unknown, and ``verdict.reason`` says why; never raises for that."""
+    now = clients.clock()
+    if clients.mailboxes is None:
+        return _not_learned("Exchange is not asked, by EXCHANGE_EVIDENCE", None, now)
+    deadline = deadline_after(TIMEOUT_SECONDS)
+    organization, app_ids, owa_policies = await asyncio.gather(
+        within_or_unknown(deadline, clients.mailboxes.get_organization()),
+        within_or_unknown(deadline, clients.mailboxes.get_allowed_app_ids()),
+        within_or_unknown(deadline, clients.mailboxes.get_owa_policies()),
+    )
+    policies = None if isinstance(owa_policies, Unknown) else owa_policies
+    if isinstance(organization, Unknown):
+        return _not_learned(str(organization), policies, now)
+    return OrganizationPolicy(
+        verdict=with_last_change(judge_organization(organization.ews, now), organization.ews.changed_at, now),
+        organization=organization,
+        ews_allowed_app_ids=None if isinstance(app_ids, Unknown) else app_ids,
+        owa_policies=policies,
+        cis_1_3_9=judge_cis_1_3_9(organization.bookings_enabled, policies),
+        at=now,
+    )
+
+
+def _not_learned(why: str, policies: tuple[OwaPolicy, ...] | None, at: datetime) -> OrganizationPolicy:
+    verdict = judge_organization(None)
+    verdict = replace(verdict, reason=f"{verdict.reason}: {why}")
+    return OrganizationPolicy(verdict, None, None, policies, judge_cis_1_3_9(None, policies), at)

@@ -1,1 +1,0 @@
-"""Shows: the shapes of the HTTP API, totals, tables for the terminal."""

@@ -1,0 +1,101 @@
+"""The commands of ``atlas``, run in this process on a simulated tenant; what they print is what a person reads."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+
+from atlas.cli import doctor as doctor_command
+from atlas.cli import policy as policy_command
+from atlas.cli import user as user_command
+from atlas.microsoft365.calls import ATTEMPTS
+from local.simulator import Behaviour, SimulatedTenant, TenantPlan, running
+
+WIDTH = 100
+
+
+@pytest.fixture(autouse=True)
+def retries_without_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=ATTEMPTS):
+        yield
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a command printed, and its exit code."""
+
+    code: int
+    text: str
+    errors: str
+
+    @property
+    def words(self) -> str:
+        """What was printed in one line, so that it does not matter where a table wraps."""
+        return " ".join(self.text.split())
+
+    @property
+    def lines(self) -> int:
+        """How many lines of a terminal it takes: a line that is too long goes on in the next."""
+        return sum(max(1, -(-len(line) // WIDTH)) for line in self.text.splitlines())
+
+
+class Commands:
+    """The commands, with the settings of a tenant and these on top."""
+
+    def __init__(
+        self, tenant: SimulatedTenant, capture: pytest.CaptureFixture[str], settings: dict[str, str] | None = None
+    ) -> None:
+        self.tenant = tenant
+        self._capture = capture
+        self._settings = tenant.settings() if settings is None else settings
+
+    async def user(self, who: str, **settings: str) -> Shown:
+        """``atlas user``."""
+        return await self._shown(user_command.show(who, {**self._settings, **settings}))
+
+    async def policy(self, **settings: str) -> Shown:
+        """``atlas policy``."""
+        return await self._shown(policy_command.show({**self._settings, **settings}))
+
+    async def doctor(self, calibrate: tuple[str, str] | None = None, app: str | None = None, **settings: str) -> Shown:
+        """``atlas doctor``."""
+        return await self._shown(doctor_command.examine({**self._settings, **settings}, calibrate, app))
+
+    async def _shown(self, command: Awaitable[int]) -> Shown:
+        self._capture.readouterr()
+        code = await command
+        said = self._capture.readouterr()
+        return Shown(code, said.out, said.err)
+
+    def somebody(self, **having: Any) -> dict[str, Any]:
+        """A licensed user whose story, or whose expected outcome, is this."""
+        users = self.tenant.control.users(0, 5000, licensed=True)
+        return next(user for user in users if having.items() <= {**user["expected"], **user}.items())
+
+
+@pytest.fixture
+async def start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> AsyncIterator[Callable[..., Any]]:
+    """Starts a tenant of a plan with the commands, and ends it with the test."""
+    monkeypatch.setenv("COLUMNS", str(WIDTH))
+    async with AsyncExitStack() as stack:
+
+        async def started(
+            behaviour: dict[str, Any] | None = None,
+            *,
+            settings_of: Callable[[SimulatedTenant], dict[str, str]] = SimulatedTenant.settings,
+            **plan: Any,
+        ) -> Commands:
+            whole = TenantPlan(behaviour=Behaviour().with_changes(behaviour or {}), **plan)
+            tenant = await stack.enter_async_context(running(whole, folder=tmp_path))
+            settings = settings_of(tenant)
+            for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
+                monkeypatch.setenv(name, settings[name])
+            return Commands(tenant, capsys, settings)
+
+        yield started

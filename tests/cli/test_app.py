@@ -1,0 +1,153 @@
+"""``atlas doctor --app``: how a deployed app says it is, whatever answers under the address."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+
+from api.shapes import health_shape
+from atlas.cli import doctor as doctor_command
+from atlas.domain.scans import Scan, ScanState
+from atlas.health.checks import Check, Health, HealthStatus
+from tests.clients.serving import serving
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WELL = Check(ok=True, detail="answers")
+LAST = Scan("scan-1", ScanState.COMPLETED, "timer", NOW, finished_at=NOW)
+
+
+def health(status, last=LAST, **checks):
+    parts = {"sign_in": WELL, "graph": WELL, "exchange": WELL, "bookings": WELL, "tables": WELL, **checks}
+    return health_shape(Health(HealthStatus(status), **parts, last_scan=last, at=NOW), NOW)
+
+
+@pytest.fixture
+def asked(capsys, monkeypatch):
+    """What ``--app`` prints for an answer, with the exit code; the environment holds no setting."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+    async def ask(answer, path=""):
+        async with serving(lambda _: answer) as served:
+            code = await doctor_command.examine({}, None, served.url + path)
+        said = capsys.readouterr()
+        return code, said.out, said.err, served.paths
+
+    return ask
+
+
+@pytest.mark.parametrize("path", ["", "/", "/api/health"])
+async def test_a_healthy_app_is_asked_once_and_exits_with_0(asked, path):
+    code, out, _, paths = await asked(web.json_response(health("healthy")), path)
+
+    assert (code, paths) == (0, ["/api/health"])
+    assert "app        healthy" in out
+    assert "completed, finished 2026-11-23T12:00:00Z" in out
+    assert "Without" not in out
+
+
+@pytest.mark.parametrize(
+    ("status", "http_status", "check", "told"),
+    [
+        ("degraded", 200, "exchange", "every policy verdict is unknown"),
+        ("unhealthy", 503, "graph", "df021288-bdef-4463-88db-98f22de89214"),
+        ("unhealthy", 503, "tables", "Storage Table Data Contributor"),
+        ("unhealthy", 503, "sign_in", "settings of the sign-in"),
+        ("unhealthy", 503, "bookings", "BOOKINGS_URL"),
+    ],
+)
+async def test_what_an_app_misses_is_told_with_what_grants_it(asked, status, http_status, check, told):
+    failing = Check(ok=False, detail="answered 403: a sentence that says why")
+    answer = web.json_response(health(status, None, **{check: failing}), status=http_status)
+
+    code, out, _, _ = await asked(answer)
+
+    assert code == 1
+    assert f"app        {status}" in out
+    assert "none has finished yet" in out
+    assert "fails" in out
+    assert told in out
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.json_response({"code": "notConfigured", "detail": "TENANT_ID is missing"}, status=503),
+        web.json_response({"status": "healthy"}),
+        web.json_response({**health("healthy"), "status": "well"}),
+        web.json_response({"checks": {}}),
+        web.json_response({**health("healthy"), "checks": []}),
+        web.json_response({**health("healthy"), "checks": {"graph": {"ok": "perhaps", "detail": "x"}}}),
+        web.json_response({**health("healthy"), "checks": {"graph": {"ok": True, "detail": None}}}),
+        web.json_response({**health("healthy"), "lastScan": "yesterday"}),
+        web.json_response([]),
+        web.json_response(None),
+        web.Response(text="<html>Sign in</html>", content_type="text/html"),
+        web.Response(body=b"\xff\xfe"),
+        web.Response(status=302, headers={"Location": "https://login.microsoftonline.com/"}),
+        web.Response(status=401),
+        web.Response(status=404),
+    ],
+    ids=range(15),
+)
+async def test_what_is_no_health_is_told_in_one_line(asked, answer):
+    code, out, errors, _ = await asked(answer)
+
+    assert (code, out) == (1, "")
+    assert "did not tell how " in errors
+    assert len(errors.splitlines()) == 1
+
+
+async def test_why_an_app_is_not_configured_is_told(asked):
+    problem = {"code": "notConfigured", "detail": "TENANT_ID is missing; it should be a GUID"}
+
+    _, _, errors, _ = await asked(web.json_response(problem, status=503))
+
+    assert "TENANT_ID is missing; it should be a GUID" in errors
+
+
+async def test_an_app_moves_no_cursor(asked):
+    odd = "\x1b[2J\x1b]0;x\x07"
+    _, out, _, _ = await asked(web.json_response(health("healthy", graph=Check(ok=True, detail=odd))))
+    _, _, errors, _ = await asked(web.json_response({"detail": odd}))
+
+    assert {sign for sign in out + errors if not sign.isprintable()} == {"\n"}
+
+
+async def test_nobody_at_the_address_is_told(capsys):
+    code = await doctor_command.examine({}, None, "http://127.0.0.1:9")
+
+    assert code == 1
+    assert "did not tell how " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "nonsense",
+        "http://atlas.example",
+        "ftp://127.0.0.1",
+        "https://",
+        "https:///api/health",
+        "https://[::1",
+        "https://atlas.example:port",
+        "https://atlas.example:99999",
+        "https://atlas.example\x00",
+        "https://\u00e9..example",
+        "127.0.0.1:7071",
+    ],
+)
+async def test_an_address_that_is_none_exits_with_2(capsys, address):
+    code = await doctor_command.examine({}, None, address)
+
+    said = capsys.readouterr()
+    assert (code, said.out) == (2, "")
+    assert "--app should be the https:// address" in said.err
+
+
+async def test_the_answer_is_not_read_without_end(asked):
+    answer = web.Response(body=json.dumps({"detail": "x" * 100_000}).encode(), content_type="application/json")
+
+    _, _, errors, _ = await asked(answer)
+
+    assert len(errors) < 1000

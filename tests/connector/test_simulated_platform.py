@@ -1,0 +1,118 @@
+"""A walk through every action and trigger of the connector, as the platform would do it, on the whole product."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector import fill
+from local.azurite import Azurite
+from tests.connector.simulated_platform import CONNECTIONS, Platform, Polling
+from tests.e2e.deployment import Deployment, deployed, tenant_of
+
+HOST = "bookings-atlas.contoso.com"
+GUIDS = ("--tenant-id", "11111111-2222-4333-8444-555555555555", "--client-id", "66666666-7777-4888-9999-000000000000")
+SIGN_IN = {"entra": ("oauthSetting", GUIDS), "key": ("securestring", ())}
+
+
+def connected(product: Deployment, folder: Path, sign_in: str = "entra") -> Platform:
+    """A connection of the connector, filled in, to this product."""
+    out = folder / f"connector-{sign_in}"
+    assert fill.main(["--host", HOST, "--sign-in", sign_in, "--out", str(out), *SIGN_IN[sign_in][1]]) == 0
+    return Platform.of(out, product.host.url)
+
+
+async def rows_with(product: Deployment, status: str) -> list[dict[str, Any]]:
+    """The rows that say this status."""
+    return [row for row in (await product.rows()).values() if row["Status"] == status]
+
+
+async def fired(polling: Polling, least: int) -> list[dict[str, Any]]:
+    """All that a trigger fires for until there is so much of it, and once more."""
+    found: list[dict[str, Any]] = []
+    while len(found) < least:
+        found += await polling.poll()
+        await asyncio.sleep(0.2)
+    return found + await polling.poll()
+
+
+@pytest.mark.parametrize("sign_in", SIGN_IN)
+async def test_every_action_and_trigger_is_reached_signed_in(tmp_path: Path, azurite: Azurite, sign_in: str) -> None:
+    async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
+        platform = connected(product, tmp_path, sign_in)
+        scan = await platform.run("StartScan")
+        again = await platform.run("GetScan", id=scan["id"])
+        flow = platform.trigger("WhenPageChanges")
+        at_first = await flow.poll()
+        upn = (await rows_with(product, "published"))[0]["UserPrincipalName"]
+        page = (await platform.call("GetBookingPage", user=upn)).json()
+        choices = await platform.choices("GetAvailability", "meetingType", user=upn)
+        title, meeting_type = next(reversed(choices.items()))
+        times = await platform.call(
+            "GetAvailability", user=upn, meetingType=meeting_type, timeZone="W. Europe Standard Time"
+        )
+        pages = await platform.pages("ListPages", limit=7)
+
+    assert platform.reached == set(platform.operations)
+    assert platform.led_past == []
+    assert scan["state"] == "completed"
+    assert again == scan
+    assert at_first == []
+    assert page["url"].startswith("http")
+    assert times.json()["availability"]["meetingType"]["title"] == title
+    assert len(pages) > 1
+    listed = [user["userId"] for page in pages for user in page["value"]]
+    assert sorted(set(listed)) == sorted(listed)
+    assert len(listed) == scan["usersListed"]
+    (header,) = CONNECTIONS[SIGN_IN[sign_in][0]].items()
+    assert {request.headers.get(header[0]) for request in platform.sent} == {header[1]}
+
+
+async def test_a_flow_runs_once_for_each_change(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
+        platform = connected(product, tmp_path)
+        await platform.run("StartScan")
+        flow = platform.trigger("WhenPageChanges")
+        before = await flow.poll()
+        gone = [row["RowKey"] for row in (await rows_with(product, "published"))[:2]]
+        new = (await rows_with(product, "notSetUp"))[0]["RowKey"]
+        for user_id in gone:
+            tenant.change_user(user_id, "delete_page")
+        tenant.change_user(new, "open_bookings")
+        await platform.run("StartScan")
+        events = await fired(flow, 3)
+
+    assert before == []
+    assert sorted((event["userId"], event["kind"]) for event in events) == sorted(
+        [*((user_id, "withdrawn") for user_id in gone), (new, "setUp")]
+    )
+
+
+async def test_every_form_of_a_user_passes_the_gateway(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=200) as tenant, deployed(tenant, azurite) as product:
+        platform = connected(product, tmp_path)
+        await platform.run("StartScan")
+        rows = (await product.rows()).values()
+        odd = [next(row for row in rows if sign in row["UserPrincipalName"]) for sign in ("'", "+", "#EXT#")]
+        page = next(row for row in rows if row["Status"] == "published")
+        forms = [*((row["UserPrincipalName"], row["RowKey"]) for row in odd), (page["Url"], page["RowKey"])]
+        found = [
+            (await platform.call(action, user=form)).json()["userId"]
+            for form, _ in forms
+            for action in ("GetBookingPage", "GetAvailability")
+        ]
+
+    assert found == [user_id for _, user_id in forms for _ in range(2)]
+
+
+async def test_a_flow_is_told_what_it_asked_wrong(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=2) as tenant, deployed(tenant, azurite) as product:
+        platform = connected(product, tmp_path)
+        nobody = await platform.call("GetBookingPage", user="nobody@contoso.com")
+        nonsense = await platform.call("GetAvailability", user="not a user")
+        no_scan = await platform.call("GetScan", id="scan-of-nobody")
+
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "userNotFound")
+    assert (nonsense.status_code, nonsense.json()["errors"][0]["field"]) == (400, "user")
+    assert (no_scan.status_code, no_scan.json()["code"]) == (404, "scanNotFound")

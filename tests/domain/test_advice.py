@@ -1,0 +1,171 @@
+"""What would change it, for every reason there is: short, in words that fit, and nothing for a page that works."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+
+from atlas.domain.advice import ADVICE, advice_for_user
+from atlas.domain.findings import Finding
+from atlas.domain.policy import AGENT, Cause, Obstacle, Scope, Verdict
+from atlas.domain.statuses import Status
+from atlas.domain.unknown import Reason
+from atlas.domain.user_rows import UserRow
+from atlas.domain.users import DELETED, LicensedUser, is_usable_state, why_not_licensed
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+BASE = "https://outlook.office.com"
+UPN = "o'hara@contoso.com"
+ORGANIZATION, MAILBOX = Scope.ORGANIZATION, Scope.MAILBOX
+
+
+def row(status, verdict=None, cause=None, scope=None, **more):
+    user = LicensedUser("6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0", UPN)
+    return UserRow(user, Status(status), NOW, policy_verdict=verdict, policy_cause=cause, policy_scope=scope, **more)
+
+
+def off(cause, scope, *entries, status="switchedOff", **more):
+    return row(status, Verdict.OFF, cause, scope, policy_entries=entries, **more)
+
+
+BLOCK, ALLOW, EWS = Cause.BLOCK_LIST, Cause.ALLOW_LIST, Cause.EWS_DISABLED
+ON = (Verdict.ON, Cause.NOTHING, ORGANIZATION)
+DISABLED = (Verdict.EWS_DISABLED, EWS, ORGANIZATION)
+NOT_ASKED = (Verdict.UNKNOWN, Cause.NOT_KNOWN, ORGANIZATION)
+QUOTED = "'o''hara@contoso.com'"
+
+
+@pytest.mark.parametrize(
+    ("row", "told", "untold"),
+    [
+        (row("noPublicTypes", *ON), ["/bookwithme/", "meeting type public"], ["Set-"]),
+        (row("notSetUp", *ON), [f"opens {BASE}/bookwithme/ once", "signed in"], ["Set-", "policy"]),
+        (row("notSetUp", *DISABLED), ["/bookwithme/", "-EwsEnabled $true", "documents disagree"], ["BlockList"]),
+        (
+            row("notSetUp", Verdict.EWS_DISABLED, EWS, MAILBOX),
+            [f"Set-CASMailbox -Identity {QUOTED} -EwsEnabled $true"],
+            ["Set-OrganizationConfig"],
+        ),
+        (row("notSetUp", *NOT_ASKED), ["/bookwithme/", "not known", "Exchange.ManageAsApp"], ["Set-"]),
+        (row("notSetUp"), ["/bookwithme/"], ["Set-"]),
+        (row("notSetUp", Verdict.UNKNOWN, Cause.NOT_KNOWN, MAILBOX), ["Exchange.ManageAsApp"], ["Set-"]),
+        (
+            row("notSetUp", Verdict.UNKNOWN, Cause.UNRECOGNIZED, MAILBOX),
+            [f"Get-CASMailbox -Identity {QUOTED}", "before you change it"],
+            ["Set-", "Exchange.ManageAsApp"],
+        ),
+        (
+            off(BLOCK, ORGANIZATION, AGENT),
+            [
+                f"Set-OrganizationConfig -EwsBlockList @{{Remove='{AGENT}'}}",
+                f"@{{Add='{AGENT}'}}",
+                "whole organisation",
+            ],
+            ["CASMailbox", "EwsAllowList"],
+        ),
+        (
+            off(BLOCK, MAILBOX, "MicrosoftOWS*"),
+            [f"Set-CASMailbox -Identity {QUOTED} -EwsBlockList @{{Remove='MicrosoftOWS*'}}", "other apps", "this user"],
+            ["OrganizationConfig", f"'{AGENT}'"],
+        ),
+        (
+            off(ALLOW, MAILBOX),
+            [f"Set-CASMailbox -Identity {QUOTED} -EwsAllowList @{{Add='{AGENT}'}}"],
+            ["OrganizationConfig", "EwsBlockList"],
+        ),
+        (off(ALLOW, ORGANIZATION), [f"-EwsAllowList @{{Add='{AGENT}'}}", "about 4 hours"], ["EwsBlockList"]),
+        (
+            off(BLOCK, ORGANIZATION, AGENT, status="published"),
+            ["a policy forbids it", "Remove="],
+            ["/bookwithme/"],
+        ),
+        (
+            off(ALLOW, MAILBOX, status="noPublicTypes", url=f"{BASE}/x"),
+            ["meeting type public", "a policy forbids it", "@{Add="],
+            [],
+        ),
+        (
+            off(BLOCK, ORGANIZATION, AGENT, policy_further=(Obstacle(MAILBOX, EWS), Obstacle(MAILBOX, ALLOW))),
+            [
+                "Set-OrganizationConfig -EwsBlockList",
+                "EwsEnabled may be why; Microsoft's documents disagree",
+                "That is not all. Then also:\nIn Exchange",
+                f"Set-CASMailbox -Identity {QUOTED} -EwsEnabled $true",
+                f"Set-CASMailbox -Identity {QUOTED} -EwsAllowList @{{Add='{AGENT}'}}",
+            ],
+            ["not known"],
+        ),
+        (
+            off(ALLOW, ORGANIZATION, status="published", policy_further=(Obstacle(ORGANIZATION, EWS),)),
+            ["a policy forbids it", "EwsAllowList"],
+            ["EwsEnabled"],
+        ),
+        (
+            off(BLOCK, ORGANIZATION, AGENT, policy_further=(Obstacle(MAILBOX, Cause.NOT_KNOWN),)),
+            ["Whether the mailbox allows it is not known"],
+            ["CASMailbox"],
+        ),
+        (
+            off(BLOCK, ORGANIZATION, AGENT, findings=(Finding.POLICY_CONFLICT,)),
+            ["no document says whether a mailbox"],
+            [],
+        ),
+        (row("noCapability", *ON), ["take Microsoft Bookings out", "wait"], ["Set-"]),
+        (row("noMailbox", *NOT_ASKED), ["mailbox in Exchange Online", "on premises"], ["Set-", "ManageAsApp"]),
+        (row("signInRequired", *ON, url=f"{BASE}/x"), ["Nothing, if", "BookingsAuthEnabled $false"], ["ask the owner"]),
+        (row("signInRequired", *ON), ["ask the owner", "BookingsAuthEnabled $false"], ["Nothing, if"]),
+        (row("unknown", reason="throttled: 429"), ["later", "PROBE_CONCURRENCY"], ["network"]),
+        (row("unknown", reason="unreachable: 503"), ["later", "network"], ["PROBE_CONCURRENCY"]),
+        (row("unknown", reason="refused: 403"), ["atlas doctor"], ["later"]),
+        (row("unknown", reason="notUnderstood"), ["browser", "atlas doctor --calibrate"], ["later"]),
+        (row("notLicensed", reason=why_not_licensed("Suspended")), ["licence", "Suspended", "paid"], ["Set-"]),
+        (row("gone", reason=DELETED), ["restored for 30 days"], ["licence", "Set-"]),
+        (row("gone", reason=why_not_licensed(None)), ["licence", "Licenses and apps"], ["Set-"]),
+    ],
+)
+def test_the_fix_fits_the_reason(row, told, untold):
+    fix = advice_for_user(row, BASE) or ""
+
+    assert [words for words in told if words not in fix] == []
+    assert [words for words in untold if words in fix] == []
+
+
+@pytest.mark.parametrize("verdict", [ON, DISABLED, NOT_ASKED, (None, None, None)])
+def test_a_page_that_works_needs_nothing(verdict):
+    assert advice_for_user(row("published", *verdict), BASE) is None
+
+
+REASONS = (None, *(f"{reason}: because" for reason in Reason))
+POLICIES = (None, *product(Verdict, Cause, Scope))
+
+
+@pytest.mark.parametrize("status", Status)
+def test_whatever_a_row_holds_its_fix_is_a_few_lines_of_text(status):
+    for reason, policy, url in product(REASONS, POLICIES, (None, f"{BASE}/x")):
+        one = row(status, *(policy or ()), reason=reason, url=url)
+        fix = advice_for_user(replace(one, policy_entries=(AGENT, "MicrosoftOWS*")), BASE)
+
+        assert fix is None or (fix.strip() == fix and len(fix.splitlines()) <= 12), one
+        assert (fix is None) == (status is Status.PUBLISHED and one.policy_verdict is not Verdict.OFF), one
+
+
+def test_every_status_has_a_fix():
+    assert set(ADVICE) == set(Status)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (None, "never assigned"),
+        ("", "never assigned"),
+        ("Suspended", "Suspended: its subscription has expired"),
+        ("suspended", "Suspended"),
+        ("Deleted", "Deleted: it was taken out"),
+        ("LockedOut", "is LockedOut"),
+        ("SomethingNew", "is SomethingNew"),
+    ],
+)
+def test_the_state_of_a_plan_that_does_not_work_is_said(state, told):
+    assert told in why_not_licensed(state)
+    assert not is_usable_state(state or "")

@@ -1,0 +1,141 @@
+"""The commands that are told really switch: each is run on settings, and the verdict on them is asked again."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas.domain.advice import advice_for_organization, commands_for_mailbox
+from atlas.domain.ews_commands import commands_for, commands_for_user, mailbox_command, quoted
+from atlas.domain.policy import AGENT, Scope, Verdict, ews_scope, judge_mailbox, judge_organization
+from tests.domain.powershell import EwsSettings, Literal, tokens
+
+ENTRIES = st.lists(
+    st.sampled_from([AGENT, AGENT.lower(), "MicrosoftOWS*", "*", "*bookings", "Other/*", "O'Neill's app/*"]),
+    max_size=5,
+    unique=True,
+)
+SETTINGS = st.builds(
+    EwsSettings,
+    policy=st.sampled_from([None, "EnforceAllowList", "EnforceBlockList"]),
+    allowed=ENTRIES,
+    blocked=ENTRIES,
+    enabled=st.none() | st.booleans(),
+)
+AWKWARD = st.text(
+    st.sampled_from("a.@ '\u2018\u2019\u201a\u201b\"`$();|&{}%#\n") | st.characters(exclude_categories=["Cs"])
+)
+
+
+def scope_of(settings: EwsSettings):
+    return ews_scope(settings.policy, settings.allowed, settings.blocked, ews_enabled=settings.enabled)
+
+
+def judged(settings: EwsSettings, scope: Scope):
+    judge = judge_organization if scope is Scope.ORGANIZATION else judge_mailbox
+    return judge(scope_of(settings))
+
+
+def commands(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.startswith("    ")]
+
+
+@pytest.mark.parametrize("scope", Scope)
+@given(SETTINGS)
+def test_the_commands_together_turn_the_verdict_round_and_those_that_take_them_back_do(scope, settings):
+    before = judged(settings, scope)
+    told = (
+        advice_for_organization(before)
+        if scope is Scope.ORGANIZATION
+        else commands_for_mailbox("adele@contoso.com", scope_of(settings))
+    )
+
+    run = commands(told.partition("For one user")[0])
+    for change in run[::2]:
+        settings.run(change)
+    between = judged(settings, scope)
+    for back in reversed(run[1::2]):
+        settings.run(back)
+
+    assert between.verdict is (Verdict.OFF if before.verdict is Verdict.ON else Verdict.ON)
+    assert judged(settings, scope).verdict is before.verdict
+    assert "about 4 hours" in told or "about an hour" in told
+
+
+@given(SETTINGS)
+def test_the_commands_for_a_user_of_any_policy_switch_under_the_heading_of_that_policy(settings):
+    settings.enabled = True
+    lines = commands_for_user("adele@contoso.com").splitlines()
+    heading = next(
+        number for number, line in enumerate(lines) if line.startswith(("With", "Without")) and _is_of(line, settings)
+    )
+    verdicts = []
+    for line in lines[heading + 1 : heading + 3]:
+        # Wildcards of a mailbox are not known here: the commands are for lists that name the agent, or do not.
+        settings.allowed = [entry for entry in settings.allowed if "*" not in entry or "Other" in entry]
+        settings.blocked = [entry for entry in settings.blocked if "*" not in entry or "Other" in entry]
+        settings.run(line.strip())
+        verdicts.append(str(judged(settings, Scope.MAILBOX).verdict))
+
+    assert verdicts == ["on", "off"]
+
+
+def _is_of(line: str, settings: EwsSettings) -> bool:
+    return settings.policy in line if settings.policy else line.startswith("Without")
+
+
+@pytest.mark.parametrize(
+    ("policy", "entries"), [("EnforceBlockList", ["MicrosoftOWS*"]), ("EnforceAllowList", ["MicrosoftOWS*", AGENT])]
+)
+def test_a_wildcard_is_named_in_the_command_and_its_reach_beside_it(policy, entries):
+    told = advice_for_organization(judge_organization(ews_scope(policy, entries, entries, ews_enabled=None)))
+
+    assert "'MicrosoftOWS*'" in commands(told)[0]
+    assert "MicrosoftOWS* stands for other apps too" in told
+
+
+def test_the_agents_own_name_needs_no_warning():
+    told = advice_for_organization(judge_organization(ews_scope("EnforceBlockList", None, [AGENT], ews_enabled=None)))
+
+    assert "other apps" not in told
+
+
+def test_turning_ews_on_is_told_to_concern_every_app():
+    told = advice_for_organization(judge_organization(ews_scope(None, None, None, ews_enabled=False)))
+
+    assert commands(told)[:2] == [
+        "Set-OrganizationConfig -EwsEnabled $true",
+        "Set-OrganizationConfig -EwsEnabled $false",
+    ]
+    assert "every app that uses EWS" in told
+
+
+def test_a_policy_that_nobody_documented_is_looked_at_and_not_switched():
+    verdict = judge_organization(ews_scope("EnforceNew", None, [AGENT], ews_enabled=None))
+
+    assert commands_for("Set-OrganizationConfig", verdict.decides, verdict.value) is None
+    assert commands(advice_for_organization(verdict))[0].startswith("Get-OrganizationConfig | Format-List Ews")
+
+
+def test_settings_that_were_not_learned_lead_to_the_grant_and_to_no_command():
+    told = advice_for_organization(judge_organization(None))
+
+    assert commands(told) == []
+    assert "Exchange.ManageAsApp" in told
+    assert "View-Only Configuration" in told
+
+
+@given(AWKWARD)
+def test_any_text_stays_one_literal_of_powershell(text):
+    assert tokens(quoted(text)) == [Literal(text)]
+    assert tokens(f"{mailbox_command(text)} -EwsEnabled $true") == [
+        "Set-CASMailbox",
+        "-Identity",
+        Literal(text),
+        "-EwsEnabled",
+        "$true",
+    ]
+
+
+@pytest.mark.parametrize("quote", "'\u2018\u2019\u201a\u201b")
+def test_every_quote_that_powershell_knows_is_written_twice(quote):
+    assert quoted(f"o{quote}hara@contoso.com") == f"'o{quote}{quote}hara@contoso.com'"

@@ -1,0 +1,152 @@
+"""Scans as their routes tell them: one at a time, with progress, stopped with all their flows, taken over when lost."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import httpx
+
+from local.azurite import Azurite
+from tests.e2e.deployment import deployed, tenant_of
+
+SLOW = {"latency_ms": 60}
+
+
+async def test_one_scan_runs_at_a_time_and_a_second_call_answers_with_it(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(bookings=SLOW)
+        answers = await asyncio.gather(*(product.http.post("/api/scans") for _ in range(6)))
+        scan_id = answers[0].json()["id"]
+        scan = await product.ended(scan_id)
+        scans = (await product.http.get("/api/scans")).json()
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert {answer.json()["id"] for answer in answers} == {scan_id}
+    assert scan["state"] == "completed"
+    assert [scan["id"] for scan in scans["value"]] == [scan_id]
+    assert scans["continuation"] is None
+
+
+async def test_a_started_scan_is_followed_as_asynchronous_flows_do(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(bookings=SLOW)
+        started = await product.http.post("/api/scans")
+        location = started.headers["Location"]
+        while_running = await product.http.get(location)
+        plainly = await product.http.get(location.partition("?")[0])
+        await product.ended(started.json()["id"])
+        at_the_end = await product.http.get(location)
+
+    assert started.status_code == 202
+    assert int(started.headers["Retry-After"]) > 0
+    assert location == f"{product.host.url}/api/scans/{started.json()['id']}?async=true"
+    assert while_running.status_code == 202
+    assert while_running.headers["Location"] == location
+    assert plainly.status_code == 200
+    assert at_the_end.status_code == 200
+    assert at_the_end.json()["state"] == "completed"
+
+
+async def test_progress_moves_while_a_scan_runs(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(bookings=SLOW)
+        scan_id = (await product.http.post("/api/scans")).json()["id"]
+        early = await product.probed(scan_id, 4)
+        later = await product.probed(scan_id, early["usersProbed"] + 8)
+        end = await product.ended(scan_id)
+
+    assert 4 <= early["usersProbed"] < later["usersProbed"] < 40
+    assert later["usersListed"] == 40
+    assert sum(later["byStatus"].values()) == later["usersProbed"]
+    assert later["estimatedEnd"] is not None
+    assert end["usersProbed"] == 40
+    assert end["estimatedEnd"] is None
+
+
+async def test_a_stopped_scan_stops_its_flows_and_lets_the_next_one_in(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=200) as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(bookings=SLOW)
+        scan_id = (await product.http.post("/api/scans")).json()["id"]
+        await product.probed(scan_id, 5)
+        stopped = await product.http.delete(f"/api/scans/{scan_id}")
+        asked = tenant.metrics()["services"]["bookings"]["requests"]
+        again = await product.http.delete(f"/api/scans/{scan_id}")
+        tenant.behave(bookings={"latency_ms": 0})
+        other = await product.scan()
+        census = await product.rows("BookingsCensus")
+
+    assert stopped.status_code == 202
+    assert stopped.json()["state"] == "cancelled"
+    assert asked < 100
+    assert again.status_code == 409
+    assert again.json()["code"] == "scanNotRunning"
+    assert other["id"] != scan_id
+    assert other["state"] == "completed"
+    assert census == {}
+
+
+async def test_a_host_killed_in_mid_scan_loses_and_doubles_nothing(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=60) as tenant:
+        async with deployed(tenant, azurite) as product:
+            tenant.behave(bookings=SLOW)
+            lost = (await product.http.post("/api/scans")).json()["id"]
+            await product.probed(lost, 10)
+            os.kill(product.host.pid, signal.SIGKILL)
+            before = await product.rows()
+        tenant.behave(bookings={"latency_ms": 0})
+        async with deployed(tenant, azurite) as product:
+            scan = await product.scan()
+            lost_scan = await product.get_scan(lost)
+            rows, changes = await product.rows(), await product.rows("BookingsChanges")
+
+    assert 0 < len(before) < 60
+    assert scan["id"] != lost
+    assert scan["state"] == "completed"
+    assert {user_id: row["Status"] for user_id, row in rows.items()} == {
+        user_id: truth["status"] for user_id, truth in product.expected().items()
+    }
+    assert changes == {}
+    assert lost_scan["state"] == "failed"
+    assert "host" in lost_scan["error"]
+
+
+async def test_an_unknown_scan_is_not_found(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite) as product:
+        answers = [
+            await product.http.get("/api/scans/nonsense"),
+            await product.http.delete("/api/scans/scan-20260101T000000000-00000000"),
+        ]
+
+    for answer in answers:
+        assert answer.status_code == 404
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json()["code"] == "scanNotFound"
+
+
+async def test_storage_that_does_not_answer_is_told_in_one_sentence(tmp_path: Path, azurite: Azurite) -> None:
+    nowhere = {"AzureWebJobsStorage": azurite.connection_string.replace(f":{azurite.port}/", ":9/")}
+    async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite, **nowhere) as product:
+        started = await product.http.post("/api/scans")
+        health = await product.http.get("/api/health")
+
+    assert started.status_code == 503
+    assert started.json()["code"] == "upstreamUnavailable"
+    assert "AzureWebJobsStorage" in started.json()["detail"]
+    assert health.status_code == 503
+    assert health.json()["checks"]["tables"]["ok"] is False
+
+
+async def test_wrong_settings_answer_503_on_every_route_and_are_named(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite, TENANT_ID="x") as product:
+        answers: list[httpx.Response] = [
+            await product.http.get("/api/health"),
+            await product.http.post("/api/scans"),
+            await product.http.get("/api/scans"),
+            await product.lookup("adele@contoso.com"),
+        ]
+
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.json()["code"] == "notConfigured"
+        assert "TENANT_ID" in answer.json()["detail"]

@@ -1,0 +1,271 @@
+"""A strict stand-in for the Durable engine: it replays every flow from its start after each task that completes.
+
+A flow sees only the few methods that both lines of the Durable library share (product design), every payload goes
+through JSON, and a flow whose actions differ from one replay to the next fails the test.
+"""
+
+import inspect
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+LARGEST_PAYLOAD = 45_000
+LARGEST_CUSTOM_STATUS = 16_000
+LONGEST_INSTANCE_ID = 100
+START = datetime(2026, 11, 23, 3, tzinfo=UTC)
+ACTIVITY_TIME = timedelta(seconds=1)
+
+
+class NonDeterministic(AssertionError):
+    """A replay did something else than the run before it."""
+
+
+class ActivityFailed(Exception):
+    """What a flow is thrown when an activity raised."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that a flow asked for."""
+
+    kind: str
+    name: str = ""
+    payload: str = ""
+    instance_id: str = ""
+    fires_at: datetime | None = None
+
+    @property
+    def value(self) -> Any:
+        return json.loads(self.payload)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Actions whose results a flow waits for all at once."""
+
+    actions: tuple[Action, ...]
+
+
+type Task = Action | Together
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task came to, and when."""
+
+    task: Task
+    at: datetime
+    result: Any = None
+    failure: Exception | None = None
+
+
+class FakeContext:
+    """All that a flow may use."""
+
+    def __init__(self, instance_id: str, payload: str, now: datetime) -> None:
+        self._instance_id = instance_id
+        self._payload = payload
+        self._now = now
+        self._open: list[Action] = []
+        self._status: str | None = None
+        self._next: str | None = None
+
+    @property
+    def current_utc_datetime(self) -> datetime:
+        return self._now
+
+    def get_input(self) -> Any:
+        return json.loads(self._payload)
+
+    def call_activity(self, name: str, input_: Any) -> Action:
+        return self._asked(Action("activity", name, sendable(input_)))
+
+    def call_sub_orchestrator(self, name: str, input_: Any, instance_id: str) -> Action:
+        assert instance_id.startswith(self._instance_id), "a child's id is derived from its parent's"
+        assert len(instance_id) <= LONGEST_INSTANCE_ID
+        assert instance_id.isascii()
+        return self._asked(Action("flow", name, sendable(input_), instance_id))
+
+    def create_timer(self, fires_at: datetime) -> Action:
+        assert fires_at.tzinfo is not None, "a timer needs an aware time"
+        assert fires_at >= self._now, "a timer in the past"
+        return self._asked(Action("timer", fires_at=fires_at))
+
+    def task_all(self, tasks: Sequence[Action]) -> Together:
+        assert tasks, "task_all of nothing never completes on one line of the library"
+        return Together(tuple(tasks))
+
+    def set_custom_status(self, status: Any) -> None:
+        self._status = sendable(status, LARGEST_CUSTOM_STATUS)
+
+    def continue_as_new(self, input_: Any) -> None:
+        self._next = sendable(input_)
+
+    def _asked(self, action: Action) -> Action:
+        self._open.append(action)
+        return action
+
+
+def sendable(value: Any, most: int = LARGEST_PAYLOAD) -> str:
+    """The value as the JSON that Durable would keep."""
+    text = json.dumps(value)
+    assert len(text) < most, f"{len(text)} characters are more than Durable keeps beside its history"
+    return text
+
+
+@dataclass
+class Instance:
+    """One flow on its way."""
+
+    name: str
+    instance_id: str
+    payload: str
+    history: list[Done] = field(default_factory=list)
+    status: Any = None
+    """What the flow shows now; continuing as new drops it."""
+    shown: list[Any] = field(default_factory=list)
+    """The status at every wait."""
+    result: Any = None
+    failure: Exception | None = None
+    has_ended: bool = False
+    generations: list[list[Done]] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+
+
+type Activity = Callable[[Any], Any]
+type Flow = Callable[[Any], Generator[Any, Any, Any]]
+
+
+class Engine:
+    """Runs flows over activities that a test gives; its clock moves with the tasks."""
+
+    def __init__(self, orchestrations: Mapping[str, Flow], activities: Mapping[str, Activity]) -> None:
+        self.orchestrations = orchestrations
+        self.activities = activities
+        self.now = START
+        self.called: list[tuple[str, Any]] = []
+        self.timers: list[float] = []
+        self.instances: dict[str, Instance] = {}
+        self.most_at_once: dict[str, int] = {}
+        self.payloads: list[str] = []
+
+    async def run(self, name: str, instance_id: str, value: Any) -> Instance:
+        """One flow with all its children, to its end."""
+        instance = self._started(name, instance_id, sendable(value))
+        while not instance.has_ended:
+            await self._step_all([instance])
+        return instance
+
+    def calls(self, name: str) -> list[Any]:
+        """What an activity was given, in order."""
+        return [value for called, value in self.called if called == name]
+
+    def _started(self, name: str, instance_id: str, payload: str) -> Instance:
+        assert instance_id not in self.instances, f"{instance_id} is already taken"
+        instance = Instance(name, instance_id, payload, inputs=[payload])
+        self.instances[instance_id] = instance
+        self.payloads.append(payload)
+        return instance
+
+    async def _step_all(self, instances: list[Instance]) -> None:
+        """One task further each; what they ask for at once is counted."""
+        pending = [(instance, task) for instance in instances if (task := self._replayed(instance)) is not None]
+        at_once: dict[str, int] = {}
+        for _, task in pending:
+            for action in _actions(task):
+                at_once[action.name] = at_once.get(action.name, 0) + 1
+        for name, count in at_once.items():
+            self.most_at_once[name] = max(self.most_at_once.get(name, 0), count)
+        for instance, task in pending:
+            instance.history.append(await self._completed(task))
+
+    def _replayed(self, instance: Instance) -> Task | None:
+        """Run the flow from its start over its history; the task it waits for now, or None at its end."""
+        context = FakeContext(instance.instance_id, instance.payload, START)
+        generator = self.orchestrations[instance.name](context)
+        try:
+            task = self._taken(context, next(generator))
+            for done in instance.history:
+                if task != done.task:
+                    raise NonDeterministic(f"{task} instead of {done.task}")
+                context._now = done.at
+                step = generator.throw(done.failure) if done.failure else generator.send(done.result)
+                task = self._taken(context, step)
+        except StopIteration as stop:
+            self._ended(instance, context, stop.value)
+            return None
+        except ActivityFailed as failure:
+            instance.failure, instance.has_ended = failure, True
+            return None
+        assert context._next is None, "a flow that continues as new waits for nothing more"
+        self._show(instance, context)
+        return task
+
+    def _taken(self, context: FakeContext, task: Any) -> Task:
+        assert isinstance(task, Action | Together), f"a flow may not wait for {task!r}"
+        assert context._open == list(_actions(task)), "a flow waits for all it has asked for"
+        context._open = []
+        return task
+
+    def _show(self, instance: Instance, context: FakeContext) -> None:
+        if context._status is not None:
+            instance.status = json.loads(context._status)
+            self.payloads.append(context._status)
+        instance.shown.append(instance.status)
+
+    def _ended(self, instance: Instance, context: FakeContext, result: Any) -> None:
+        assert not context._open, "a flow waits for all it has asked for"
+        self._show(instance, context)
+        instance.generations.append(instance.history)
+        if context._next is None:
+            self.payloads.append(sendable(result))
+            instance.result, instance.has_ended = json.loads(sendable(result)), True
+            return
+        assert result is None
+        instance.payload, instance.history, instance.status = context._next, [], None
+        instance.inputs.append(instance.payload)
+        self.payloads.append(instance.payload)
+
+    async def _completed(self, task: Task) -> Done:
+        children = {action: self._child(action) for action in _actions(task) if action.kind == "flow"}
+        results: list[Any] = []
+        failure: Exception | None = None
+        for action in _actions(task):
+            try:
+                results.append(None if action in children else await self._result(action))
+            except ActivityFailed as failed:
+                failure = failure or failed
+                results.append(None)
+        while any(not child.has_ended for child in children.values()):
+            await self._step_all([child for child in children.values() if not child.has_ended])
+        for place, action in enumerate(_actions(task)):
+            if action in children:
+                results[place] = children[action].result
+                failure = failure or children[action].failure
+        return Done(task, self.now, results if isinstance(task, Together) else results[0], failure)
+
+    def _child(self, action: Action) -> Instance:
+        return self._started(action.name, action.instance_id, action.payload)
+
+    async def _result(self, action: Action) -> Any:
+        if action.kind == "timer":
+            assert action.fires_at is not None
+            self.timers.append((action.fires_at - self.now).total_seconds())
+            self.now = max(self.now, action.fires_at)
+            return None
+        self.now += ACTIVITY_TIME
+        self.called.append((action.name, action.value))
+        self.payloads.append(action.payload)
+        try:
+            answer = self.activities[action.name](action.value)
+            answer = await answer if inspect.isawaitable(answer) else answer
+        except Exception as error:
+            raise ActivityFailed(f"Activity function '{action.name}' failed: {error}") from error
+        self.payloads.append(sendable(answer))
+        return json.loads(sendable(answer))
+
+
+def _actions(task: Task) -> tuple[Action, ...]:
+    return task.actions if isinstance(task, Together) else (task,)

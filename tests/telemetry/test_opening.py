@@ -1,0 +1,71 @@
+"""What a process opens is opened once, however many ask for it at once, and closed without a word."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.e2e.deployment import UNSET
+
+ROOT = Path(__file__).parents[2]
+ASKED_BY_MANY = """
+import asyncio
+from atlas import telemetry, wiring
+
+configured = []
+telemetry.configure = lambda given: configured.append(given)
+
+async def main():
+    found = await asyncio.gather(*(wiring.opened() for _ in range(8)))
+    assert len({id(one) for one in found}) == 1
+    assert len(configured) == 1
+    assert await wiring.opened() is found[0]
+
+asyncio.run(main(), debug=True)
+"""
+WRONG_AT_FIRST = """
+import asyncio, os
+from atlas import wiring
+from atlas.settings import InvalidSettings
+
+async def main():
+    tenant = os.environ.pop("TENANT_ID")
+    for _ in range(2):
+        try:
+            await wiring.opened()
+        except InvalidSettings as wrong:
+            assert "TENANT_ID is missing" in str(wrong)
+        else:
+            raise AssertionError("no TENANT_ID, and nothing said")
+    os.environ["TENANT_ID"] = tenant
+    await wiring.opened()
+
+asyncio.run(main())
+"""
+SETTINGS = {
+    "TENANT_ID": "72f988bf-86f1-41af-91ab-2d7cd011db47",
+    "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=0a1b2c3d-0000-4000-8000-00000000cafe",
+}
+
+
+def run(program: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**UNSET, **SETTINGS, **settings, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_many_who_ask_at_once_get_the_same_tools_and_the_loop_ends_in_silence() -> None:
+    ended = run(ASKED_BY_MANY)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_wrong_settings_are_told_to_each_who_asks_and_right_ones_open_all_the_same() -> None:
+    ended = run(WRONG_AT_FIRST, APPLICATIONINSIGHTS_CONNECTION_STRING="")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
