@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
-from tests.connector.test_the_platform_walk import connected
+from tests.connector.test_simulated_platform import connected
 
 from api.access import EASY_AUTH_IS_ON, PRINCIPAL_HEADER, AppRole
 from connector.steps import STEPS

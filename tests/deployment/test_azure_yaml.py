@@ -23,7 +23,7 @@ def test_every_file_that_azure_yaml_names_is_there(azure_yaml: dict[str, Any]) -
 
     assert (ROOT / infra["path"] / f"{infra['module']}.bicepparam").exists()
     assert [script for script in scripts if not (ROOT / script).stat().st_mode & 0o100] == []
-    assert {ROOT / script for script in scripts} == set(SCRIPTS) - {HOOKS / "common.sh", HOOKS / "rights.sh"}
+    assert {ROOT / script for script in scripts} == set(SCRIPTS) - {HOOKS / "common.sh", HOOKS / "permissions.sh"}
 
 
 def test_the_service_is_what_make_package_builds_for_the_app_with_its_tag(azure_yaml: dict[str, Any]) -> None:

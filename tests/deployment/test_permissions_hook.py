@@ -49,12 +49,12 @@ def test_the_api_is_told_to_trust_the_identity_where_the_hook_could_not(checkout
     command = f"federated-credential create --id {REGISTRATION}"
 
     failed = checkout.run("postprovision.sh", **given, AZ_EXITS="1").said
-    assert failed.count(command) == checkout.run("rights.sh", **given).said.count(command) == 1
+    assert failed.count(command) == checkout.run("permissions.sh", **given).said.count(command) == 1
     assert f'\\"subject\\": \\"{PRINCIPAL}\\"' in failed
     assert "/atlas-identity'" in (ROOT / "infra" / "entra" / "main.bicep").read_text()
     assert '\\"name\\": \\"atlas-identity\\"' in failed
     assert command not in checkout.run("postprovision.sh", **given).said
-    assert command not in checkout.run("rights.sh", **{**given, "ATLAS_API_ACCESS": "key"}).said
+    assert command not in checkout.run("permissions.sh", **{**given, "ATLAS_API_ACCESS": "key"}).said
 
 
 def test_a_registration_is_consented_to_not_assigned(checkout: Checkout) -> None:
@@ -73,7 +73,7 @@ def test_a_registration_is_consented_to_not_assigned(checkout: Checkout) -> None
 
 
 def test_a_registration_without_a_certificate_is_told_to_trust_the_identity(checkout: Checkout) -> None:
-    ran = checkout.run("rights.sh", ATLAS_SIGN_IN="federatedRegistration", ATLAS_SIGN_IN_CLIENT_ID=REGISTRATION)
+    ran = checkout.run("permissions.sh", ATLAS_SIGN_IN="federatedRegistration", ATLAS_SIGN_IN_CLIENT_ID=REGISTRATION)
 
     [credential] = re.findall(
         r'federated-credential create --id \S+ --parameters \\\n +"(\{.*\})"$', ran.said, re.MULTILINE
@@ -95,7 +95,7 @@ def test_the_api_of_a_registration_still_trusts_the_identity(checkout: Checkout)
 
 
 def test_the_rights_are_those_of_the_contract_and_of_the_doctor(checkout: Checkout) -> None:
-    ran = checkout.run("rights.sh", ATLAS_READ_SHARED_BOOKINGS="true")
+    ran = checkout.run("permissions.sh", ATLAS_READ_SHARED_BOOKINGS="true")
 
     commands = re.findall(r'"(\{.*\})"$', ran.said, re.MULTILINE)
     asked = [
@@ -113,7 +113,7 @@ def test_the_rights_are_those_of_the_contract_and_of_the_doctor(checkout: Checko
 
 
 def test_without_exchange_nothing_is_asked_of_its_administrator(checkout: Checkout) -> None:
-    said = checkout.run("rights.sh", ATLAS_EXCHANGE_EVIDENCE="false").said
+    said = checkout.run("permissions.sh", ATLAS_EXCHANGE_EVIDENCE="false").said
 
     assert "Exchange" not in said
     assert said.count("az rest") == 1

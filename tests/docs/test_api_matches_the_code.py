@@ -23,7 +23,7 @@ from api.shapes import (
 from atlas.health.checks import Check, Health, HealthStatus
 from atlas.pages.free_times import PROBLEM_CODES
 from atlas.pages.listing import ServedChange
-from atlas.pages.lookup import Found, Source
+from atlas.pages.lookup import LookupResult, Source
 
 
 def http_triggers() -> Iterator[Mapping[str, Any]]:
@@ -110,7 +110,7 @@ def shapes() -> Mapping[str, Mapping[str, Any]]:
     """The shapes of the API, by a member that only they have."""
     check = Check(ok=True, detail="")
     health = Health(HealthStatus.HEALTHY, check, check, check, check, check, SCAN, NOW)
-    found = Found(ROW, Source.ROW)
+    found = LookupResult(ROW, Source.ROW)
     return {
         "accountEnabled": {**look_up_shape(found, "https://outlook.office.com"), **free_times_shape(FREE_TIMES, "UTC")},
         "fromStatus": change_shape(ServedChange(CHANGE, "a cursor")),

@@ -53,7 +53,7 @@ async def written_columns() -> dict[str, dict[str, str]]:
     store: Any = RecordingStore()
     await StatusRows(store, TENANT).save(ROW, CHANGE, None)
     await UserIndex(store, TENANT).add(ROW, None)
-    await Changes(store, TENANT).tell(CHANGE)
+    await Changes(store, TENANT).insert(CHANGE)
     scans = ScanLog(store, TENANT)
     await scans.save(SCAN)
     await scans.take_lock(SCAN, None)

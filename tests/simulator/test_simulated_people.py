@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import local.simulator
-from local.simulator import Evidence, MailboxPolicy, Organization, TenantPlan, ids, truth
+from local.simulator import Evidence, MailboxPolicy, Organization, TenantPlan, expectations, ids
 from local.simulator.mixes import EVERY, MIXES, shares
 from local.simulator.policy import AGENT, MAILBOX_SETTINGS, EwsSettings, conflicts, verdict
 from local.simulator.stories import UNLEARNED
@@ -109,7 +109,7 @@ def test_names_and_ids_are_unique_in_a_large_tenant():
 
 
 def test_the_demo_tenant_shows_every_status_and_every_reason():
-    found = [truth.expected(person, Organization()) for person in licensed(Tenant(TenantPlan()))]
+    found = [expectations.expected(person, Organization()) for person in licensed(Tenant(TenantPlan()))]
 
     statuses = Counter(one.status for one in found)
     assert sum(statuses.values()) == 200
@@ -122,7 +122,7 @@ def test_the_demo_tenant_shows_every_status_and_every_reason():
 def test_without_exchange_capability_and_policy_explain_nothing():
     tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
 
-    found = {truth.expected(person, Organization(), Evidence(exchange=False)).status for person in licensed(tenant)}
+    found = {expectations.expected(person, Organization(), Evidence(exchange=False)).status for person in licensed(tenant)}
 
     assert found == STATUSES - {"noCapability", "switchedOff"}
 
@@ -132,8 +132,8 @@ def test_without_mailbox_policies_only_the_organisation_switches_off():
     evidence = Evidence(mailbox_policy=False)
     blocking = Organization(ews_policy="EnforceBlockList", ews_block_list=(AGENT,))
 
-    open_org = {truth.expected(person, Organization(), evidence).status for person in licensed(tenant)}
-    closed_org = {truth.expected(person, blocking, evidence).status for person in licensed(tenant)}
+    open_org = {expectations.expected(person, Organization(), evidence).status for person in licensed(tenant)}
+    closed_org = {expectations.expected(person, blocking, evidence).status for person in licensed(tenant)}
 
     assert "switchedOff" not in open_org
     assert "switchedOff" in closed_org
@@ -148,7 +148,7 @@ def test_every_finding_can_be_expected():
         finding
         for organization in (Organization(), blocking)
         for person in licensed(tenant)
-        for finding in truth.expected(person, organization).findings
+        for finding in expectations.expected(person, organization).findings
     }
 
     assert found == {"policyContradictsPage", "policyConflict", "capabilityContradictsPage", "nothingBookable"}
@@ -198,7 +198,7 @@ def test_the_domain_of_a_url_depends_on_what_is_known():
     tenant = Tenant(TenantPlan(users=2000))
     people = [person for person in licensed(tenant) if person.mailbox_answers and person.mail is None]
 
-    found = [truth.expected(person, Organization(), Evidence(exchange=False)).domain for person in people]
+    found = [expectations.expected(person, Organization(), Evidence(exchange=False)).domain for person in people]
 
     assert people
     assert found == [person.upn.rpartition("@")[2] for person in people]
@@ -208,8 +208,8 @@ def test_forced_sign_in_explains_missing_pages_and_never_gives_them_a_url():
     tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
     forced = Organization(bookings_auth_enabled=True)
 
-    found = [truth.expected(person, forced) for person in licensed(tenant)]
-    hidden = [truth.expected(person, forced, hides_pages=True) for person in licensed(tenant)]
+    found = [expectations.expected(person, forced) for person in licensed(tenant)]
+    hidden = [expectations.expected(person, forced, hides_pages=True) for person in licensed(tenant)]
 
     assert {one.status for one in found} == STATUSES - {"published", "noPublicTypes", "notSetUp"}
     assert {one.url_path is None for one in found if one.status == "signInRequired"} == {True, False}
@@ -218,7 +218,7 @@ def test_forced_sign_in_explains_missing_pages_and_never_gives_them_a_url():
 
 def test_a_url_has_the_bare_guid_and_the_domain_in_lower_case():
     for person in licensed(Tenant(TenantPlan(users=100))):
-        found = truth.expected(person, Organization())
+        found = expectations.expected(person, Organization())
         if found.url_path:
             assert found.url_path == found.url_path.lower()
             assert found.url_path.startswith(f"/bookwithme/user/{person.mailbox_guid.replace('-', '')}@contoso")
