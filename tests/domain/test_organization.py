@@ -1,0 +1,25 @@
+"""The organisation's settings travel through Durable history as JSON."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from atlas.domain.organization import ORGANIZATION_CODEC, OrganizationSettings
+from atlas.domain.policy import Access, EwsScope
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        OrganizationSettings(),
+        OrganizationSettings(sign_in_forced=True, exchange_incomplete=True),
+        OrganizationSettings(
+            EwsScope(Access.BLOCK, "EnforceBlockList", None, ("*Bookings",), datetime(2026, 11, 1, tzinfo=UTC)),
+            sign_in_forced=False,
+        ),
+    ],
+)
+def test_settings_survive_json(settings: OrganizationSettings) -> None:
+    text = json.dumps(ORGANIZATION_CODEC.dump_python(settings, mode="json"))
+    assert ORGANIZATION_CODEC.validate_python(json.loads(text)) == settings
