@@ -37,10 +37,10 @@ def strangers(modules: Mapping[str, str], package: Path, host: Path, azure: Azur
 async def test_it_scans_a_tenant_alone(
     package: Path, azure: Azure, host_alone: Path, tmp_path: Path, azurite: Azurite
 ) -> None:
-    told = tmp_path / "modules.json"
+    modules_file = tmp_path / "modules.json"
     async with tenant_of(tmp_path, users=40, mix="every") as tenant:
         given = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string}
-        around = {"PYTHONPATH": str(host_alone), "PYTHONDONTWRITEBYTECODE": "1", "TELL_MODULES": str(told)}
+        around = {"PYTHONPATH": str(host_alone), "PYTHONDONTWRITEBYTECODE": "1", "MODULES_FILE": str(modules_file)}
         with host_child(package, settings={**UNSET, **given, **around}, python=azure.python) as host:
             async with httpx.AsyncClient(base_url=host.url, timeout=60) as http:
                 product = Deployment(tenant, host, http, given)
@@ -51,6 +51,6 @@ async def test_it_scans_a_tenant_alone(
     assert {user_id: row["Status"] for user_id, row in rows.items() if row["PartitionKey"] == tenant.tenant_id} == {
         user_id: truth["status"] for user_id, truth in expected.items()
     }
-    modules = json.loads(told.read_text())
+    modules = json.loads(modules_file.read_text())
     assert modules.keys() >= set(APP)
     assert list(strangers(modules, package, host_alone, azure)) == []

@@ -1,9 +1,9 @@
 """A small function app that uses what the local host promises."""
 
 import azure.durable_functions as df
-from doors import doors
-from flows import flows
+import orchestrations
+import routes
 
 app = df.DFApp()
-app.register_functions(doors)
-app.register_functions(flows)
+app.register_functions(routes.blueprint)
+app.register_functions(orchestrations.blueprint)

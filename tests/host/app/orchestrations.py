@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import azure.durable_functions as df
 
-flows = df.Blueprint()
+blueprint = df.Blueprint()
 runs: Counter[str] = Counter()
 
 SOON = timedelta(milliseconds=20)
@@ -18,22 +18,22 @@ THRICE = df.RetryOptions(first_retry_interval_in_milliseconds=10, max_number_of_
 # Activities
 
 
-@flows.activity_trigger(input_name="name")
+@blueprint.activity_trigger(input_name="name")
 async def greet(name: str) -> str:
     return f"hello {name}"
 
 
-@flows.activity_trigger(input_name="number")
+@blueprint.activity_trigger(input_name="number")
 def double(number: int) -> int:
     return number * 2
 
 
-@flows.activity_trigger(input_name="message")
+@blueprint.activity_trigger(input_name="message")
 async def fail(message: str) -> None:
     raise ValueError(message)
 
 
-@flows.activity_trigger(input_name="key")
+@blueprint.activity_trigger(input_name="key")
 async def fail_twice(key: str) -> str:
     runs[key] += 1
     if runs[key] < 3:
@@ -41,29 +41,29 @@ async def fail_twice(key: str) -> str:
     return f"attempt {runs[key]}"
 
 
-@flows.activity_trigger(input_name="key")
+@blueprint.activity_trigger(input_name="key")
 async def count_run(key: str) -> int:
     runs[key] += 1
     return runs[key]
 
 
-@flows.activity_trigger(input_name="key")
+@blueprint.activity_trigger(input_name="key")
 async def read_count(key: str) -> int:
     return runs[key]
 
 
-@flows.activity_trigger(input_name="size")
+@blueprint.activity_trigger(input_name="size")
 async def many_bytes(size: int) -> str:
     return "x" * size
 
 
-@flows.activity_trigger(input_name="milliseconds")
+@blueprint.activity_trigger(input_name="milliseconds")
 async def nap(milliseconds: int) -> int:
     await asyncio.sleep(milliseconds / 1000)
     return milliseconds
 
 
-@flows.activity_trigger(input_name="nothing")
+@blueprint.activity_trigger(input_name="nothing")
 async def join_crowd(nothing: str) -> int:
     runs["crowd"] += 1
     await asyncio.sleep(0.005)
@@ -72,7 +72,7 @@ async def join_crowd(nothing: str) -> int:
     return crowd
 
 
-@flows.activity_trigger(input_name="nothing")
+@blueprint.activity_trigger(input_name="nothing")
 def never_return(nothing: str) -> None:
     threading.Event().wait()
 
@@ -80,22 +80,22 @@ def never_return(nothing: str) -> None:
 # Orchestrators
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def say_hello(context: df.DurableOrchestrationContext):
     return (yield context.call_activity("greet", context.get_input()))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def echo_input(context: df.DurableOrchestrationContext):
     return context.get_input()
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def double_all(context: df.DurableOrchestrationContext):
     return (yield context.task_all([context.call_activity("double", number) for number in context.get_input()]))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def double_in_children(context: df.DurableOrchestrationContext):
     batches = context.get_input()
     children = [
@@ -106,7 +106,7 @@ def double_in_children(context: df.DurableOrchestrationContext):
     return sum(sum(batch) for batch in doubled)
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def wide(context: df.DurableOrchestrationContext):
     asked = context.get_input()
     children = [
@@ -117,12 +117,12 @@ def wide(context: df.DurableOrchestrationContext):
     return sum(len(batch) for batch in doubled)
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def fails_uncaught(context: df.DurableOrchestrationContext):
     yield context.call_activity("fail", "out of milk")
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def fails_caught(context: df.DurableOrchestrationContext):
     try:
         yield context.call_activity("fail", "out of milk")
@@ -130,13 +130,13 @@ def fails_caught(context: df.DurableOrchestrationContext):
         return f"caught: {error}"
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def raises(context: df.DurableOrchestrationContext):
     yield context.call_activity("greet", "you")
     raise KeyError("my own fault")
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def child_fails_caught(context: df.DurableOrchestrationContext):
     try:
         yield context.call_sub_orchestrator("fails_uncaught", None, f"{context.instance_id}:child")
@@ -144,17 +144,17 @@ def child_fails_caught(context: df.DurableOrchestrationContext):
         return f"caught: {error}"
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def retries(context: df.DurableOrchestrationContext):
     return (yield context.call_activity_with_retry("fail_twice", THRICE, context.instance_id))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def retries_in_vain(context: df.DurableOrchestrationContext):
     yield context.call_activity_with_retry("fail", THRICE, "still out of milk")
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def retries_inside_task_all(context: df.DurableOrchestrationContext):
     # The forbidden shape: leaves a task_all at its first failure while a retry is still going on.
     key = context.instance_id
@@ -166,14 +166,14 @@ def retries_inside_task_all(context: df.DurableOrchestrationContext):
         return (yield context.call_activity("greet", "whoever comes first"))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def waits(context: df.DurableOrchestrationContext):
     began = context.current_utc_datetime
     yield context.create_timer(began + SOON)
     return (context.current_utc_datetime - began) >= SOON
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def first_of(context: df.DurableOrchestrationContext):
     timer = context.create_timer(context.current_utc_datetime + LATER)
     work = context.call_activity("greet", "the winner")
@@ -183,7 +183,7 @@ def first_of(context: df.DurableOrchestrationContext):
     return (yield context.call_activity("greet", winner.result))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def times_out(context: df.DurableOrchestrationContext):
     timer = context.create_timer(context.current_utc_datetime + SOON)
     event = context.wait_for_external_event("never")
@@ -191,14 +191,14 @@ def times_out(context: df.DurableOrchestrationContext):
     return "too late" if winner is timer else "in time"
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def waits_for_event(context: df.DurableOrchestrationContext):
     context.set_custom_status("waiting")
     answer = yield context.wait_for_external_event("answer")
     return answer
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def shows_status(context: df.DurableOrchestrationContext):
     context.set_custom_status({"step": 1})
     yield context.call_activity("greet", "one")
@@ -206,7 +206,7 @@ def shows_status(context: df.DurableOrchestrationContext):
     return "done"
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def counts_down(context: df.DurableOrchestrationContext):
     number = context.get_input()
     yield context.call_activity("greet", str(number))
@@ -216,7 +216,7 @@ def counts_down(context: df.DurableOrchestrationContext):
     return "lift-off"
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def shows_only_at_first(context: df.DurableOrchestrationContext):
     if context.get_input() == "second":
         return (yield context.call_activity("greet", "again"))
@@ -226,13 +226,13 @@ def shows_only_at_first(context: df.DurableOrchestrationContext):
     return None
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def counts_down_in_child(context: df.DurableOrchestrationContext):
     ended = yield context.call_sub_orchestrator("counts_down", context.get_input(), f"{context.instance_id}:child")
     return f"the child said {ended}"
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def old_results_stay_away(context: df.DurableOrchestrationContext):
     if context.get_input() == "second":
         return (yield context.call_activity("greet", "the new generation"))
@@ -243,17 +243,17 @@ def old_results_stay_away(context: df.DurableOrchestrationContext):
     return None
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def waits_with_child(context: df.DurableOrchestrationContext):
     return (yield context.call_sub_orchestrator("waits_for_event", None, f"{context.instance_id}:child"))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def calls_nobody(context: df.DurableOrchestrationContext):
     yield context.call_activity("nobody", None)
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def changes_its_mind(context: df.DurableOrchestrationContext):
     # Stands for an orchestrator that reads the clock: the first replay sees another world than the first run.
     name = "double" if context.is_replaying else "greet"
@@ -261,44 +261,44 @@ def changes_its_mind(context: df.DurableOrchestrationContext):
     yield context.call_activity("greet", "you")
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def carries(context: df.DurableOrchestrationContext):
     return len((yield context.call_activity("many_bytes", context.get_input())))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def counts_runs(context: df.DurableOrchestrationContext):
     keys = [f"{context.instance_id}/{number}" for number in range(context.get_input())]
     yield context.task_all([context.call_activity("count_run", key) for key in keys])
     return (yield context.task_all([context.call_activity("read_count", key) for key in keys]))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def crowds(context: df.DurableOrchestrationContext):
     crowd = yield context.task_all([context.call_activity("join_crowd", "") for _ in range(context.get_input())])
     return max(crowd)
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def gets_stuck(context: df.DurableOrchestrationContext):
     yield context.call_activity("never_return", "")
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def listens_late(context: df.DurableOrchestrationContext):
     context.set_custom_status("deaf")
     yield context.wait_for_external_event("wake up")
     return (yield context.wait_for_external_event("answer"))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def listens_to_two(context: df.DurableOrchestrationContext):
     one, two = context.wait_for_external_event("one"), context.wait_for_external_event("two")
     winner = yield context.task_any([one, two])
     return "one" if winner is one else "two"
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def need_not_wait_ten_days(context: df.DurableOrchestrationContext):
     timer = context.create_timer(context.current_utc_datetime + timedelta(days=10))
     work = context.call_activity("greet", "the winner")
@@ -307,18 +307,18 @@ def need_not_wait_ten_days(context: df.DurableOrchestrationContext):
     return (yield context.call_activity("greet", work.result))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def retries_child(context: df.DurableOrchestrationContext):
     child = f"{context.instance_id}:child"
     return (yield context.call_sub_orchestrator_with_retry("fails_at_first", THRICE, child, child))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def fails_at_first(context: df.DurableOrchestrationContext):
     return (yield context.call_activity("fail_twice", context.get_input()))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def goes_on_after_a_failure(context: df.DurableOrchestrationContext):
     try:
         yield context.task_all([context.call_activity("fail", "at once"), context.call_activity("nap", 60)])
@@ -326,7 +326,7 @@ def goes_on_after_a_failure(context: df.DurableOrchestrationContext):
         return (yield context.call_activity("greet", "the rest"))
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def is_live_at_the_end(context: df.DurableOrchestrationContext):
     yield context.call_activity("greet", "one")
     first_time = context.is_replaying
@@ -334,23 +334,23 @@ def is_live_at_the_end(context: df.DurableOrchestrationContext):
     return [first_time, context.is_replaying]
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def says_too_much(context: df.DurableOrchestrationContext):
     context.set_custom_status("x" * context.get_input())
     yield context.call_activity("greet", "you")
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def calls_http(context: df.DurableOrchestrationContext):
     yield context.call_http("GET", "http://127.0.0.1/")
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def shares_a_child(context: df.DurableOrchestrationContext):
     yield context.call_sub_orchestrator("waits_for_event", None, context.get_input())
 
 
-@flows.orchestration_trigger(context_name="context")
+@blueprint.orchestration_trigger(context_name="context")
 def runs_program(context: df.DurableOrchestrationContext):
     # A program is a list of steps; tests make them up and know what must come out.
     results = []
