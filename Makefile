@@ -71,7 +71,7 @@ format: .venv/.ready ## put the code into its format, and mend what lint can men
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
-bench: $(READY) ## measure what the product contract promises, as a table and as bench.json (QUICK=1: a tenth of it)
+bench: $(READY) ## measure speed and cost, as a table and as bench.json (QUICK=1: a tenth of it)
 	@$(PYTHON) -m benchmarks
 
 package: .venv/.ready ## build what is deployed in .local/package (BACKEND=storage or dts, DEPENDENCIES=1 puts them in)

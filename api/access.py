@@ -27,7 +27,7 @@ ROLE_CLAIMS = frozenset({"roles", "http://schemas.microsoft.com/ws/2008/06/ident
 
 
 class AppRole(StrEnum):
-    """The app roles of the registration (product contract, section 5)."""
+    """The app roles of the registration (docs/api.md)."""
 
     READ = "Bookings.Read"
     AVAILABILITY = "Bookings.Availability"

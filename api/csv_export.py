@@ -35,7 +35,7 @@ COLUMNS = (
     "ChangedAt",
     "ScanId",
 )
-"""The columns of the product contract, section 4, in their order."""
+"""The columns of docs/tables.md, section "`PersonalBookings`", in their order."""
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 

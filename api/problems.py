@@ -30,7 +30,7 @@ RETRY_SECONDS = 30
 
 @dataclass(eq=False)  # not frozen: what passes an exception on may set its traceback
 class Problem(Exception):
-    """What a caller is told: the code of the product contract, section 5.1, and a sentence."""
+    """What a caller is told: a code of docs/api.md, section "Problems", and a sentence."""
 
     status: HTTPStatus
     code: str

@@ -1,4 +1,4 @@
-"""The JSON shapes of the product contract, section 5.1: camelCase, times in UTC with ``Z``, ``null`` for not known."""
+"""The JSON shapes of docs/api.md: camelCase, times in UTC with ``Z``, ``null`` for not known."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,6 +1,6 @@
 """Turns the environment into one frozen ``Settings``, checked at once; every wrong value is named with what is right.
 
-The names and their meaning are those of the product contract, section 2.
+The names and their meaning are those of docs/settings.md.
 """
 
 from collections.abc import Iterator, Mapping

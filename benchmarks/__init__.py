@@ -1,1 +1,1 @@
-"""What the product contract, section 8, promises to measure: as ratios of one run, because machines are noisy."""
+"""Measures how fast and how thrifty the product is, as ratios of one run, because machines are noisy."""

@@ -1,4 +1,4 @@
-"""The figures of the product contract, section 8, each from one run of the whole product."""
+"""The figures that `make bench` reports, each from one run of the whole product."""
 
 import asyncio
 import statistics

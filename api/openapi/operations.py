@@ -1,4 +1,4 @@
-"""Every route of the product contract, section 5, one entry each: what may be asked, and what is answered."""
+"""Every route, one entry each: what may be asked, and what is answered."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -73,7 +73,7 @@ PROBLEMS: dict[str, tuple[HTTPStatus, str]] = {
     "upstreamUnavailable": (UNAVAILABLE, "Microsoft 365 or the storage does not answer."),
     "notConfigured": (UNAVAILABLE, "Settings are missing or wrong; detail names them."),
 }
-"""The codes of the product contract, section 5.1, each with its status."""
+"""The codes of docs/api.md, section "Problems", each with its status."""
 
 OF_EVERY_ROUTE = ("notConfigured",)
 OF_EVERY_CLOSED_ROUTE = ("unauthenticated", "forbidden", "invalidParameter")

@@ -1,4 +1,4 @@
-"""The shapes of the product contract, section 5.1, as schemas: what each member is called, and what it tells."""
+"""The JSON shapes of docs/api.md as schemas: what each member is called, and what it tells."""
 
 from api.openapi.schemas import (
     Members,

@@ -141,7 +141,7 @@ def _grants(title: str, needs: Iterable[Permission]) -> Screen:
 
 
 def health_screen(health: Mapping[str, Any]) -> Screen:
-    """What a deployed app says of itself, in the shape of the product contract, section 5.1."""
+    """What a deployed app says of itself, in the shape of docs/api.md."""
     table = _table("need", "state", "what was found")
     for name, check in health["checks"].items():
         state, colour = OF_HEALTH[check["ok"]]

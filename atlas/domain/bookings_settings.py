@@ -1,4 +1,7 @@
-"""What each ``Bookings*`` setting of the organisation does (contracts, section 4.4). None decides personal bookings."""
+"""What each ``Bookings*`` setting of the organisation does. None decides personal bookings.
+
+See docs/microsoft-365.md, section 4.4.
+"""
 
 from typing import Any
 

@@ -9,7 +9,7 @@ from atlas.domain.user_rows import UserRow
 
 
 class ChangeKind(StrEnum):
-    """Names are fixed by the product contract, section 5.1."""
+    """Names are fixed: docs/api.md lists them."""
 
     SET_UP = "setUp"
     WITHDRAWN = "withdrawn"

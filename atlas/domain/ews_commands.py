@@ -1,4 +1,4 @@
-"""PowerShell that turns personal bookings on and off, as text (contracts, section 4.1).
+"""PowerShell that turns personal bookings on and off, as text (docs/microsoft-365.md, section 4.1).
 
 The commands are those of Microsoft's article, with the slips of its older version mended. They run in Exchange Online
 PowerShell. The product runs none of them.

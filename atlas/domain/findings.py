@@ -9,7 +9,7 @@ from atlas.domain.statuses import Evidence
 
 
 class Finding(StrEnum):
-    """Names are fixed by the product contract, section 3."""
+    """Names are fixed: docs/administrator.md lists them."""
 
     POLICY_CONTRADICTS_PAGE = "policyContradictsPage"
     POLICY_CONFLICT = "policyConflict"

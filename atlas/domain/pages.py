@@ -1,4 +1,4 @@
-"""What the Bookings service's answer to ``services`` means (the table of the product contract, section 3)."""
+"""What the Bookings service's answer to ``services`` means (docs/microsoft-365.md, section 5.6)."""
 
 import json
 from codecs import BOM_UTF8

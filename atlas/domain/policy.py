@@ -1,4 +1,4 @@
-"""Whether the EWS settings of organisation and mailbox turn personal bookings off (contracts, section 4.3).
+"""Whether the EWS settings of organisation and mailbox turn personal bookings off (docs/microsoft-365.md, section 4.3).
 
 What Microsoft's documents leave open is named beside the verdict and never guessed: see `OpenQuestion`.
 """
@@ -27,7 +27,7 @@ class Access(StrEnum):
 
 
 class Verdict(StrEnum):
-    """Names are fixed by the product contract, section 3."""
+    """Names are fixed: docs/administrator.md lists them."""
 
     ON = "on"
     OFF = "off"
@@ -61,7 +61,7 @@ class Cause(StrEnum):
 
 
 class OpenQuestion(StrEnum):
-    """What Microsoft's documents leave open (contracts, sections 4.2, 4.3 and 10); the text is what people read."""
+    """What Microsoft's documents leave open: docs/microsoft-365.md, sections 4.2, 4.3 and 8. People read them."""
 
     LIST_WITHOUT_POLICY = (
         f"EwsBlockList names {AGENT}, and EwsApplicationAccessPolicy is empty. Microsoft's present article lets such a "
@@ -195,7 +195,7 @@ def judge_mailbox(mailbox: EwsScope) -> PolicyVerdict:
 
 
 def _obstacles(organization: EwsScope | None, mailbox: EwsScope | None) -> Iterator[PolicyVerdict]:
-    """Every rule that holds, in the order of the contracts."""
+    """Every rule that holds, in the order of docs/microsoft-365.md, section 4.3."""
     if organization is None:
         yield _not_known(Scope.ORGANIZATION)
     else:

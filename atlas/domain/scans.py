@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ScanState(StrEnum):
-    """Names are fixed by the product contract, section 5.1."""
+    """Names are fixed: docs/api.md lists them."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -29,7 +29,7 @@ STARTED_FORMAT = "%Y%m%dT%H%M%S%f"
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What is told of one scan (product contract, section 5.1)."""
+    """What is told of one scan (docs/api.md)."""
 
     scan_id: str
     state: ScanState

@@ -1,4 +1,4 @@
-"""Evidence in, status and reason out: the rules of the product contract, section 3, in their order."""
+"""Evidence in, status and reason out: the rules of docs/administrator.md in their order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from atlas.domain.unknown import Unknown
 
 
 class Status(StrEnum):
-    """What is said of one user's personal page; names are fixed by the product contract."""
+    """What is said of one user's personal page; names are fixed: docs/administrator.md lists them."""
 
     PUBLISHED = "published"
     NO_PUBLIC_TYPES = "noPublicTypes"

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why something could not be learned (product contract, section 3)."""
+    """Why something could not be learned (docs/administrator.md)."""
 
     THROTTLED = "throttled"
     UNREACHABLE = "unreachable"

@@ -27,7 +27,7 @@ class MeetingType:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """One row of the table ``PersonalBookings`` (product contract, section 4). ``None`` means not known."""
+    """One row of the table ``PersonalBookings`` (docs/tables.md). ``None`` means not known."""
 
     user: LicensedUser
     status: Status

@@ -1,6 +1,7 @@
 """What the Bookings service really answers for a page, for none, and for a mailbox that nobody has.
 
-Microsoft documents none of it (contracts, section 5.6), so an administrator compares once, and sets NOT_SET_UP_MARKERS.
+Microsoft documents none of it (docs/microsoft-365.md, section 5.6), so an administrator compares once and sets
+NOT_SET_UP_MARKERS.
 """
 
 import re

@@ -20,7 +20,7 @@ CHECK_TIMEOUT_SECONDS = 20
 
 
 class HealthStatus(StrEnum):
-    """Names are fixed by the product contract, section 5.1."""
+    """Names are fixed: docs/api.md lists them."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"

@@ -1,7 +1,7 @@
 """What the product has to be allowed to do: what each right is for, what is lost without it, and how it is granted.
 
-Every right only reads (contracts, section 9). Each tier works alone: users and pages; then Exchange, which tells why;
-then shared pages.
+Every permission only reads (docs/microsoft-365.md, section 7). Each tier works alone: users and pages; then Exchange,
+which gives the reasons; then shared pages.
 """
 
 from dataclasses import dataclass

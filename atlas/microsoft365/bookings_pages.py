@@ -1,6 +1,7 @@
-"""The web service behind personal Bookings pages, asked as an anonymous visitor would ask it (contracts, section 5).
+"""The web service behind personal Bookings pages, called as an anonymous visitor would call it.
 
-Microsoft documents none of it. Only two questions are put, both of which read: what can be booked, and when.
+Microsoft documents none of it (docs/microsoft-365.md, section 5). Only two requests are sent, and both only read: what
+can be booked, and when.
 """
 
 from collections.abc import Mapping

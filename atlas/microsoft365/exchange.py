@@ -1,7 +1,7 @@
-"""Exchange Online over ``InvokeCommand``: mailboxes in bulk, and the organisation's settings (contracts, section 3).
+"""Exchange Online over ``InvokeCommand``: mailboxes in bulk, and the organisation's settings.
 
-Microsoft publishes no contract of this interface; it is what its own PowerShell module speaks. So it stands behind
-this one file, and nothing else depends on it.
+Microsoft does not document this interface, which its own PowerShell module uses (docs/microsoft-365.md, section 3). So
+only this module depends on it.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """The settings that Exchange Online tells: of the organisation, of its OWA policies, of a mailbox's access to EWS.
 
-Contracts, sections 3.3, 4.1 and 4.4. A parser raises ``NotUnderstood`` for an answer that lacks what it should have.
+See docs/microsoft-365.md, sections 3.3, 4.1 and 4.4. A parser raises ``NotUnderstood`` for a response that lacks what
+it should have.
 """
 
 from collections.abc import Mapping

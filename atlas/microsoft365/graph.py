@@ -1,4 +1,4 @@
-"""Microsoft Graph: who is licensed for Bookings, and the GUID of a mailbox (contracts, section 2)."""
+"""Microsoft Graph: who is licensed for Bookings, and the GUID of a mailbox (docs/microsoft-365.md, section 2)."""
 
 import asyncio
 import json

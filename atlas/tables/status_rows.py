@@ -1,4 +1,4 @@
-"""The table ``PersonalBookings``: one row for each licensed user (product contract, section 4)."""
+"""The table ``PersonalBookings``: one row for each licensed user (docs/tables.md)."""
 
 import json
 from collections.abc import AsyncIterator, Mapping

@@ -1,7 +1,7 @@
 """A simulated Microsoft 365 tenant: an independent statement of how Microsoft's services behave, on real sockets.
 
-It is built from Microsoft's documents and published measurements (the contracts), imports nothing of the product, and
-the product knows nothing of it.
+It is built from Microsoft's documents and published measurements (docs/microsoft-365.md), not from the product: neither
+imports the other.
 
     async with running(TenantPlan(users=200), folder=folder) as tenant:
         os.environ.update(tenant.settings())

@@ -1,4 +1,4 @@
-"""Checks of the two kinds of client assertion, certificate and federated: contracts, sections 1.2 and 1.3."""
+"""Checks both kinds of client assertion, certificate and federated: docs/microsoft-365.md, sections 1.2 and 1.3."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""When the owner of a simulated page is free, busy or out of office: contracts, section 5.4."""
+"""When the owner of a simulated page is free, busy or out of office: docs/microsoft-365.md, section 5.4."""
 
 import hashlib
 from collections.abc import Iterator

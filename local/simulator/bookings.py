@@ -1,4 +1,4 @@
-"""The anonymous web service behind the Personal Bookings pages: contracts, section 5."""
+"""The anonymous web service behind the Personal Bookings pages: docs/microsoft-365.md, section 5."""
 
 import re
 from datetime import UTC, datetime

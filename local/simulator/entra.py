@@ -1,4 +1,4 @@
-"""Microsoft Entra's discovery document and token endpoint: contracts, sections 1.1 to 1.6."""
+"""Microsoft Entra's discovery document and token endpoint: docs/microsoft-365.md, sections 1.1 to 1.6."""
 
 import re
 from datetime import UTC, datetime

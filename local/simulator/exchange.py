@@ -1,4 +1,4 @@
-"""Exchange Online's InvokeCommand: grants, cmdlets, anchored paging and errors (contracts, section 3)."""
+"""Exchange Online's InvokeCommand: grants, cmdlets, anchored paging and errors (docs/microsoft-365.md, section 3)."""
 
 import base64
 import binascii

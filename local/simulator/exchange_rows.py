@@ -1,4 +1,4 @@
-"""What Exchange's cmdlets return, property by property: contracts, sections 3.2, 3.3 and 4."""
+"""What Exchange's cmdlets return, property by property: docs/microsoft-365.md, sections 3.2, 3.3 and 4."""
 
 from collections.abc import Iterable
 from typing import Any

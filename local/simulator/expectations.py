@@ -1,4 +1,4 @@
-"""What a scan must arrive at for each user, derived from how the user was made: product contract, section 3."""
+"""What a scan must arrive at for each user, derived from how the user was made: the rules of docs/administrator.md."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Microsoft Graph: who may call it, what is asked, and the JSON batch (contracts, section 2)."""
+"""Microsoft Graph: who may call it, what is asked, and the JSON batch (docs/microsoft-365.md, section 2)."""
 
 from typing import Any
 

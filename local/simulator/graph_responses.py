@@ -1,4 +1,4 @@
-"""Microsoft Graph's error bodies and headers: contracts, section 2."""
+"""Microsoft Graph's error bodies and headers: docs/microsoft-365.md, section 2."""
 
 from datetime import UTC, datetime
 from typing import Any

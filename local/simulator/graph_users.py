@@ -1,4 +1,4 @@
-"""The licence listing, one user and the count of Microsoft Graph: contracts, sections 2.1 and 2.5."""
+"""The licence listing, one user and the count of Microsoft Graph: docs/microsoft-365.md, sections 2.1 and 2.5."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""The local managed identity endpoint of App Service: contracts, section 1.4."""
+"""The local managed identity endpoint of App Service: docs/microsoft-365.md, section 1.4."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""The meeting types on a simulated page, as `services` lists them: contracts, section 5.3."""
+"""The meeting types on a simulated page, as `services` lists them: docs/microsoft-365.md, section 5.3."""
 
 from typing import Any
 

@@ -48,7 +48,7 @@ class Pace(Changeable):
 
 @dataclass(frozen=True)
 class GraphBehaviour(Pace):
-    """Microsoft Graph (contracts, section 2)."""
+    """Microsoft Graph (docs/microsoft-365.md, section 2)."""
 
     max_page_size: int = 999
     """Users a page holds at most; smaller values make small tenants page."""
@@ -63,7 +63,7 @@ class GraphBehaviour(Pace):
 
 @dataclass(frozen=True)
 class ExchangeBehaviour(Pace):
-    """Exchange Online over REST (contracts, section 3)."""
+    """Exchange Online over REST (docs/microsoft-365.md, section 3)."""
 
     role: str | None = "Global Reader"
     """Role of the service principal; None or one that cannot read (Security Reader) gives 403. View-Only Recipients and
@@ -77,7 +77,7 @@ class ExchangeBehaviour(Pace):
 
 @dataclass(frozen=True)
 class BookingsBehaviour(Pace):
-    """The anonymous Bookings service (contracts, section 5)."""
+    """The anonymous Bookings service (docs/microsoft-365.md, section 5)."""
 
     slow_seconds: float = 15
     """What a page of the kind `slow` and unknown staff ids take."""
@@ -93,7 +93,7 @@ class BookingsBehaviour(Pace):
 
 @dataclass(frozen=True)
 class SignIn(Pace):
-    """Entra and the managed identity endpoint (contracts, section 1)."""
+    """Entra and the managed identity endpoint (docs/microsoft-365.md, section 1)."""
 
     graph_roles: tuple[str, ...] = ("User.Read.All",)
     """Empty: the token is issued all the same, without `roles`."""
@@ -111,7 +111,7 @@ class SignIn(Pace):
 
 @dataclass(frozen=True)
 class Organization(Changeable):
-    """Get-OrganizationConfig (contracts, section 4); the default is a tenant in which nothing forbids bookings."""
+    """Get-OrganizationConfig (docs/microsoft-365.md, section 4). By default, nothing forbids bookings."""
 
     ews_enabled: bool | None = None
     ews_policy: str | None = None

@@ -1,4 +1,4 @@
-"""How a page of each kind answers when it does not simply list meeting types: contracts, sections 5.3 and 5.6."""
+"""Responses of pages that do not simply list meeting types: docs/microsoft-365.md, sections 5.3 and 5.6."""
 
 from collections.abc import Mapping
 from functools import cache

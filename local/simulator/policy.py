@@ -1,4 +1,4 @@
-"""What the EWS settings of mailbox and organisation mean for personal bookings: contracts, section 4.3."""
+"""What the EWS settings of mailbox and organisation mean for personal bookings: docs/microsoft-365.md, section 4.3."""
 
 import fnmatch
 from collections.abc import Iterable

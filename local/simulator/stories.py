@@ -1,4 +1,4 @@
-"""The kinds of user a tenant holds; the pages cover every row of the product contract's table of answers."""
+"""The kinds of user a tenant holds; the pages cover every row of docs/microsoft-365.md, section 5.6."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -135,7 +135,7 @@ OUTCOMES: dict[Page, Outcome] = {
     Page.OTHER_JSON: Outcome.NOT_UNDERSTOOD,
     Page.REDIRECT_AWAY: Outcome.NOT_UNDERSTOOD,
 }
-"""The table of the product contract, section 3, by the way each page was made."""
+"""The table of docs/microsoft-365.md, section 5.6, by the way each page was made."""
 
 UNLEARNED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.REFUSED, Outcome.NOT_UNDERSTOOD})
 

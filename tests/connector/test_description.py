@@ -1,4 +1,4 @@
-"""The description tells of every route of the app and of every member of the product contract, and of no other."""
+"""The description tells of every route of the app and of every member of its shapes, and of no other."""
 
 import runpy
 from dataclasses import replace
@@ -33,7 +33,7 @@ from tests.openapi_responses import assert_answer_is_described, assert_is_descri
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 
-# The table of the product contract, section 5.1, word for word.
+# The shapes, word for word.
 CONTRACT = {
     "User": "userId, userPrincipalName, displayName, department, accountEnabled, userType, recipientType, "
     "primarySmtpAddress, mailboxGuid, status, reason, url, anonymousUrl, meetingTypes, bookable, policyVerdict, "
@@ -73,7 +73,7 @@ INNER = {
     "ProblemError": ("Problem", "errors"),
 }
 
-# The codes of the product contract, section 5.1, by status.
+# The codes of docs/api.md, section "Problems", by status.
 CODES = {
     400: "invalidParameter, invalidCursor, invalidContinuation",
     401: "unauthenticated",

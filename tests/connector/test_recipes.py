@@ -13,7 +13,6 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
-from tests.connector.test_simulated_platform import connected
 
 from api.access import EASY_AUTH_IS_ON, PRINCIPAL_HEADER, AppRole
 from connector.steps import STEPS
@@ -22,6 +21,7 @@ from local.host.child import host_child
 from local.simulator import SimulatedTenant
 from tests.connector.recipes import BLANK, DOCUMENT, Document, Request, recipe, requests_by_chapter, roles
 from tests.connector.simulated_platform import GATEWAY, Platform, Polling
+from tests.connector.test_simulated_platform import connected
 from tests.connector.workflow_expressions import Run, evaluated, rendered
 from tests.e2e.deployment import ROOT, UNSET, Deployment, deployed, tenant_of
 

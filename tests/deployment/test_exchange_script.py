@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "infra" / "exchange" / "Grant-AtlasExchangeRights.ps1"
 RUNBOOK = ROOT / "docs" / "operate.md"
 ROLES = {"View-Only Recipients", "View-Only Configuration"}
-"""What the contracts name as the least that reads mailboxes and settings."""
+"""The least that reads mailboxes and settings (docs/microsoft-365.md, section 3.4)."""
 CHANGES = re.compile(r"^(Add|Remove|New|Set|Enable|Disable)-\w+$")
 NO_CHANGE = {"Set-StrictMode"}
 

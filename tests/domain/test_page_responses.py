@@ -1,4 +1,4 @@
-"""What an answer to `services` means: the table of the product contract, section 3, row by row, and odd answers."""
+"""What an answer to `services` means: the table of docs/microsoft-365.md, section 5.6, row by row, and odd answers."""
 
 import json
 

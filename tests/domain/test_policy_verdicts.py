@@ -1,4 +1,4 @@
-"""The truth table of contracts, section 4.3, and whatever else the settings may be: always a verdict with a reason."""
+"""The truth table of docs/microsoft-365.md, section 4.3; and every other setting yields a verdict with a reason."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The rules of the product contract, section 3, in their order, and the findings beside them."""
+"""The rules of docs/administrator.md in their order, and the findings beside them."""
 
 from itertools import product
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The anonymous Bookings service as the contracts have it: every kind of page, free time, and the read-only trap."""
+"""The anonymous Bookings service (docs/microsoft-365.md, section 5): every kind of page, free times, no writes."""
 
 import asyncio
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Exchange's InvokeCommand as the contracts have it: grants, paging tied to an anchor, odd rows, errors."""
+"""Exchange's InvokeCommand (docs/microsoft-365.md, section 3): grants, paging tied to an anchor, odd rows, errors."""
 
 import pytest
 

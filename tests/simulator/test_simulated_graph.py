@@ -1,4 +1,4 @@
-"""Graph as the contracts have it: the licence listing, single users, settings and the batch."""
+"""Graph (docs/microsoft-365.md, section 2): the licence listing, single users, settings and the batch."""
 
 import re
 from urllib.parse import quote

@@ -122,7 +122,9 @@ def test_the_demo_tenant_shows_every_status_and_every_reason():
 def test_without_exchange_capability_and_policy_explain_nothing():
     tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
 
-    found = {expectations.expected(person, Organization(), Evidence(exchange=False)).status for person in licensed(tenant)}
+    found = {
+        expectations.expected(person, Organization(), Evidence(exchange=False)).status for person in licensed(tenant)
+    }
 
     assert found == STATUSES - {"noCapability", "switchedOff"}
 
@@ -154,7 +156,7 @@ def test_every_finding_can_be_expected():
     assert found == {"policyContradictsPage", "policyConflict", "capabilityContradictsPage", "nothingBookable"}
 
 
-def test_verdicts_follow_the_truth_table_of_the_contracts():
+def test_verdicts_follow_the_documented_truth_table():
     agent = (AGENT,)
     table = [
         (EwsSettings(), EwsSettings(enabled=True), "on"),
