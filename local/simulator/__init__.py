@@ -7,9 +7,8 @@ imports the other.
         os.environ.update(tenant.settings())
 """
 
-from local.simulator.expectations import Evidence, Expected
+from local.simulator.expected_results import Evidence, Expected
 from local.simulator.faults import Fault
-from local.simulator.mixes import MIXES
 from local.simulator.options import (
     Behaviour,
     BookingsBehaviour,
@@ -20,7 +19,8 @@ from local.simulator.options import (
     TenantPlan,
 )
 from local.simulator.serve import SimulatedTenant, running
-from local.simulator.stories import Mailbox, MailboxPolicy, Page, Plan, Story
+from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan, UserKind
+from local.simulator.user_mixes import MIXES
 
 __all__ = [
     "MIXES",
@@ -38,7 +38,7 @@ __all__ = [
     "Plan",
     "SignIn",
     "SimulatedTenant",
-    "Story",
     "TenantPlan",
+    "UserKind",
     "running",
 ]

@@ -5,8 +5,8 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
-from local.simulator.mixes import MIXES
 from local.simulator.standalone import SIGN_INS, Options, main
+from local.simulator.user_mixes import MIXES
 
 
 def _options() -> Options:

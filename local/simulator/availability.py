@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from local.simulator.people import Person
-from local.simulator.stories import OUTCOMES, Outcome, Page
+from local.simulator.user_kinds import OUTCOMES, Outcome, Page
+from local.simulator.users import SimulatedUser
 
 AVAILABLE = "BOOKINGSAVAILABILITYSTATUS_AVAILABLE"
 BUSY = "BOOKINGSAVAILABILITYSTATUS_BUSY"
@@ -34,21 +34,21 @@ class Interval:
     end: datetime
 
 
-def availability(person: Person, start: datetime, end: datetime, *, starts_inside_busy: bool) -> list[Interval]:
+def availability(user: SimulatedUser, start: datetime, end: datetime, *, starts_inside_busy: bool) -> list[Interval]:
     """The owner's time between two instants, without gaps, cut at the owner's midnights."""
-    zone = ZoneInfo(person.time_zone)
-    if OUTCOMES[person.page] is not Outcome.PUBLIC:
+    zone = ZoneInfo(user.time_zone)
+    if OUTCOMES[user.page] is not Outcome.PUBLIC:
         stretches = _all_day(OUT_OF_OFFICE, start, end, zone)
-    elif person.page is Page.NOTHING_FREE:
+    elif user.page is Page.NOTHING_FREE:
         stretches = _all_day(BUSY, start, end, zone)
     else:
-        stretches = _working_days(person, start, end, zone)
+        stretches = _working_days(user, start, end, zone)
     cut = [
         Interval(stretch.status, max(stretch.start, start), min(stretch.end, end))
         for stretch in stretches
         if stretch.start < end and stretch.end > start
     ]
-    is_odd = starts_inside_busy and person.luck[25] % 8 == 0 and person.page is not Page.NOTHING_FREE
+    is_odd = starts_inside_busy and user.random_bytes[25] % 8 == 0 and user.page is not Page.NOTHING_FREE
     if is_odd and cut and cut[0].status == BUSY:
         cut[0] = Interval(AVAILABLE, cut[0].start, cut[0].end)
     return cut
@@ -66,21 +66,25 @@ def _all_day(status: str, start: datetime, end: datetime, zone: tzinfo) -> Itera
         yield Interval(status, _at(day, 0, zone), _at(day + timedelta(days=1), 0, zone))
 
 
-def _working_days(person: Person, start: datetime, end: datetime, zone: tzinfo) -> Iterator[Interval]:
-    opens, closes = 8 + person.luck[26] % 2, 17 + person.luck[27] % 2
+def _working_days(user: SimulatedUser, start: datetime, end: datetime, zone: tzinfo) -> Iterator[Interval]:
+    opens, closes = 8 + user.random_bytes[26] % 2, 17 + user.random_bytes[27] % 2
     for day in _days(start, end, zone):
         if day.weekday() >= _WORKDAYS:
             yield from _all_day(OUT_OF_OFFICE, _at(day, 0, zone), _at(day, 0, zone), zone)
         else:
             yield Interval(OUT_OF_OFFICE, _at(day, 0, zone), _at(day, opens, zone))
-            yield from _office_hours(person, day, opens, closes, zone)
+            yield from _office_hours(user, day, opens, closes, zone)
             yield Interval(OUT_OF_OFFICE, _at(day, closes, zone), _at(day + timedelta(days=1), 0, zone))
 
 
-def _office_hours(person: Person, day: date, opens: int, closes: int, zone: tzinfo) -> Iterator[Interval]:
+def _office_hours(user: SimulatedUser, day: date, opens: int, closes: int, zone: tzinfo) -> Iterator[Interval]:
     """Free, but for one or two busy blocks that differ from day to day; at least three hours stay free."""
-    luck = hashlib.blake2b(day.isoformat().encode(), digest_size=4, key=person.luck).digest()
-    blocks = {_BUSY_PAIRS[luck[0] % len(_BUSY_PAIRS)], (7, 8)} if luck[1] % 2 else {_BUSY_PAIRS[luck[2] % 4]}
+    random_bytes = hashlib.blake2b(day.isoformat().encode(), digest_size=4, key=user.random_bytes).digest()
+    blocks = (
+        {_BUSY_PAIRS[random_bytes[0] % len(_BUSY_PAIRS)], (7, 8)}
+        if random_bytes[1] % 2
+        else {_BUSY_PAIRS[random_bytes[2] % 4]}
+    )
     busy = {hour for first, last in blocks for hour in range(opens + first, opens + last)}
     hour = opens
     while hour < closes:

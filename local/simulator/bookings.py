@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from local.simulator.availability import WINDOWS_ZONES, Interval, availability
 from local.simulator.faults import Fault
+from local.simulator.http_messages import Request, Response
 from local.simulator.meeting_types import STAFF_ID, MeetingTypes
-from local.simulator.pages import fixed_answer
-from local.simulator.people import Person
-from local.simulator.stories import OUTCOMES, Outcome, Page
-from local.simulator.wire import Request, Response
-from local.simulator.world import World
+from local.simulator.pages import fixed_response
+from local.simulator.state import SimulatorState
+from local.simulator.user_kinds import OUTCOMES, Outcome, Page
+from local.simulator.users import SimulatedUser
 
 _PATH = re.compile(
     r"/bookingsservice/api/v1/bookingbusinessesc2/(?P<business>[^/]+)(?:/(?P<what>[^/]*))?/?", re.IGNORECASE
@@ -28,8 +28,8 @@ class Bookings:
 
     name = "bookings"
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
     def operation_of(self, request: Request) -> str:
         """services, getStaffAvailability, bookingsSettings, staffmembers, business or other."""
@@ -44,16 +44,16 @@ class Bookings:
             return False
         return not (request.method == "POST" and self.operation_of(request) == "getStaffAvailability")
 
-    def refuse_write(self, request: Request) -> Response:
+    def reject_write(self, request: Request) -> Response:
         """Appointments are not made here."""
         return Response(405, {"message": f"{request.method} is not allowed"}, {"Allow": "GET"})
 
-    def fail(self, fault: Fault, request: Request) -> Response:
+    def respond_with_fault(self, fault: Fault, request: Request) -> Response:
         """A fault in the service's own format."""
         del request
         return Response(fault.status, {"message": fault.error or "The request could not be completed."})
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         """Answer one question about one page."""
         matched = _PATH.fullmatch(request.path)
         if matched is None:
@@ -63,73 +63,75 @@ class Bookings:
             return Response(404, b"")
         if what == "bookingssettings":
             return Response(200, self._settings())
-        person = self._owner(matched["business"])
-        page = person.page if person else Page.MISSING_404
-        return self._forced_sign_in(page) or self._of_page(request, person, page, what)
+        user = self._owner(matched["business"])
+        page = user.page if user else Page.MISSING_404
+        return self._forced_sign_in(page) or self._of_page(request, user, page, what)
 
-    def _owner(self, business: str) -> Person | None:
+    def _owner(self, business: str) -> SimulatedUser | None:
         matched = _BUSINESS.fullmatch(business)
-        if matched is None or matched["tenant"].lower() != self._world.tenant.tenant_id:
+        if matched is None or matched["tenant"].lower() != self._state.tenant.tenant_id:
             return None
-        return self._world.tenant.by_mailbox(matched["guid"].lower(), self._world.clock())
+        return self._state.tenant.by_mailbox(matched["guid"].lower(), self._state.clock())
 
     def _settings(self) -> dict[str, Any]:
-        forced = self._world.behaviour.organization.bookings_auth_enabled
+        forced = self._state.behaviour.organization.bookings_auth_enabled
         return {"tenantSettings": {"settings": {"BookingsAuthEnabled": {"boolValue": forced}}}}
 
     def _forced_sign_in(self, page: Page) -> Response | None:
         """What BookingsAuthEnabled makes of a page that would have answered."""
-        if not self._world.behaviour.organization.bookings_auth_enabled or OUTCOMES[page] not in _ANSWERED:
+        if not self._state.behaviour.organization.bookings_auth_enabled or OUTCOMES[page] not in _ANSWERED:
             return None
-        bookings = self._world.behaviour.bookings
+        bookings = self._state.behaviour.bookings
         instead = Page.MISSING_404 if bookings.auth_hides_pages else Page.SIGN_IN_401
-        return fixed_answer(instead, self._world.urls, "", bookings)
+        return fixed_response(instead, self._state.urls, "", bookings)
 
-    def _of_page(self, request: Request, person: Person | None, page: Page, what: str) -> Response:
-        bookings = self._world.behaviour.bookings
-        fixed = fixed_answer(page, self._world.urls, request.raw_path, bookings)
-        if fixed is not None or person is None:
+    def _of_page(self, request: Request, user: SimulatedUser | None, page: Page, what: str) -> Response:
+        bookings = self._state.behaviour.bookings
+        fixed = fixed_response(page, self._state.urls, request.raw_path, bookings)
+        if fixed is not None or user is None:
             return fixed or Response(404, b"")
         if page is Page.REDIRECT_SAME_ORIGIN and request.method == "GET" and _MOVED not in request.raw_query:
             return Response(302, b"", {"Location": f"{request.raw_path.partition('?')[0]}?{_MOVED}"})
         delay_seconds = bookings.slow_seconds if page is Page.SLOW else 0
-        return self._told(request, person, what, delay_seconds)
+        return self._told(request, user, what, delay_seconds)
 
-    def _told(self, request: Request, person: Person, what: str, delay_seconds: float) -> Response:
+    def _told(self, request: Request, user: SimulatedUser, what: str, delay_seconds: float) -> Response:
         match what:
             case "services":
-                listed = self._meeting_types().of(person)
+                listed = self._meeting_types().of(user)
                 return Response(
                     200, {"service": listed, "count": len(listed), "nextSkipToken": ""}, delay_seconds=delay_seconds
                 )
             case "getstaffavailability":
-                return self._availability(request, person)
+                return self._availability(request, user)
             case "staffmembers":
-                return Response(200, {"staffMembers": [{"id": STAFF_ID, "displayName": person.display_name}]})
+                return Response(200, {"staffMembers": [{"id": STAFF_ID, "displayName": user.display_name}]})
             case _:
                 policy = {"schedulingPolicy": {"timeSlotInterval": "PT30M"}}
-                info = {"displayName": person.display_name, "businessTimeZone": "W. Europe Standard Time", **policy}
+                info = {"displayName": user.display_name, "businessTimeZone": "W. Europe Standard Time", **policy}
                 return Response(200, {"businessInfo": info})
 
     def _meeting_types(self) -> MeetingTypes:
-        return MeetingTypes(self._world.plan.seed, self._world.urls["bookings"])
+        return MeetingTypes(self._state.plan.seed, self._state.urls["bookings"])
 
-    def _availability(self, request: Request, person: Person) -> Response:
-        if person.page is Page.AVAILABILITY_FAILS:
+    def _availability(self, request: Request, user: SimulatedUser) -> Response:
+        if user.page is Page.AVAILABILITY_FAILS:
             return Response(500, {"message": "An internal server error occurred. Try again later."})
         asked = request.json()
         window = _window(asked)
         if window is None:
             return Response(400, {"message": "startDateTime and endDateTime need a dateTime and a Windows timeZone."})
         service_id = asked.get("serviceId")
-        if service_id and service_id not in self._meeting_types().ids_of(person):
+        if service_id and service_id not in self._meeting_types().ids_of(user):
             return Response(400, {"message": "The service is not offered by this business."})
-        return self._intervals(person, asked, window)
+        return self._intervals(user, asked, window)
 
-    def _intervals(self, person: Person, asked: dict[str, Any], window: tuple[datetime, datetime, str]) -> Response:
-        bookings = self._world.behaviour.bookings
+    def _intervals(
+        self, user: SimulatedUser, asked: dict[str, Any], window: tuple[datetime, datetime, str]
+    ) -> Response:
+        bookings = self._state.behaviour.bookings
         start, end, zone = window
-        times = availability(person, start, end, starts_inside_busy=bookings.starts_inside_busy)
+        times = availability(user, start, end, starts_inside_busy=bookings.starts_inside_busy)
         items = [_item(interval, zone, asked.get("serviceId")) for interval in times]
         staff = asked.get("staffIds") or []
         answer = [{"staffId": one, "availabilityItems": items if one == STAFF_ID else []} for one in staff]

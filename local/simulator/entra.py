@@ -8,10 +8,10 @@ from cryptography import x509
 from local.simulator import assertions
 from local.simulator.assertions import Refusal
 from local.simulator.faults import Fault
+from local.simulator.http_messages import Request, Response
 from local.simulator.principals import Principals, roles_for
+from local.simulator.state import SimulatorState
 from local.simulator.tokens import ISSUER, Tokens, app_claims
-from local.simulator.wire import Request, Response
-from local.simulator.world import World
 
 _PATH = re.compile(r"/(?P<tenant>[^/]+)/(?P<what>v2\.0/\.well-known/openid-configuration|oauth2/v2\.0/token)")
 _TENANT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
@@ -24,10 +24,10 @@ class Entra:
 
     name = "entra"
 
-    def __init__(self, world: World, tokens: Tokens, principals: Principals) -> None:
+    def __init__(self, state: SimulatorState, tokens: Tokens, principals: Principals) -> None:
         self.certificate: x509.Certificate | None = None
         """The certificate that is registered on the application, if any."""
-        self._world = world
+        self._state = state
         self._tokens = tokens
         self._principals = principals
 
@@ -42,17 +42,17 @@ class Entra:
         """Nothing can be written here."""
         return request.method not in {"GET", "HEAD", "POST"}
 
-    def refuse_write(self, request: Request) -> Response:
+    def reject_write(self, request: Request) -> Response:
         """Only GET and POST are known."""
         return Response(405, {"error": "invalid_request", "error_description": f"{request.method} is not supported"})
 
-    def fail(self, fault: Fault, request: Request) -> Response:
+    def respond_with_fault(self, fault: Fault, request: Request) -> Response:
         """A fault in Entra's format."""
         del request
         error = fault.error or "temporarily_unavailable"
         return self._refusal(Refusal(fault.status, error, 90055, "Too many requests; try again later."))
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         """The discovery document, a token, or why not."""
         matched = _PATH.fullmatch(request.path)
         if matched is None:
@@ -65,22 +65,22 @@ class Entra:
             return Response(200, self._discovery(tenant_id))
         if request.method != "POST":
             return self._refusal(Refusal(400, "invalid_request", 900561, "The endpoint only accepts POST requests."))
-        endpoints = {f"{self._world.urls['entra']}/{name}/oauth2/v2.0/token" for name in (matched["tenant"], tenant_id)}
+        endpoints = {f"{self._state.urls['entra']}/{name}/oauth2/v2.0/token" for name in (matched["tenant"], tenant_id)}
         return self._token(request.form, tenant_id, endpoints)
 
     def _tenant_refusal(self, name: str) -> Refusal | None:
         if not _TENANT.fullmatch(name):
             return Refusal(400, "invalid_request", 900023, f"Specified tenant identifier '{name}' is not valid.")
-        tenant = self._world.tenant
+        tenant = self._state.tenant
         if name.lower() in {tenant.tenant_id, tenant.home_tenant_id, tenant.initial_domain}:
             return None
         return Refusal(400, "invalid_request", 90002, f"Tenant '{name}' not found.")
 
     def _tenant_id(self, name: str) -> str:
-        return self._world.tenant.tenant_id if name.lower() == self._world.tenant.initial_domain else name.lower()
+        return self._state.tenant.tenant_id if name.lower() == self._state.tenant.initial_domain else name.lower()
 
     def _discovery(self, tenant_id: str) -> dict[str, object]:
-        base = f"{self._world.urls['entra']}/{tenant_id}"
+        base = f"{self._state.urls['entra']}/{tenant_id}"
         return {
             "issuer": ISSUER.format(tenant_id),
             "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
@@ -98,14 +98,14 @@ class Entra:
         audience = self._audience(form.get("scope", ""))
         if isinstance(audience, Refusal):
             return self._refusal(audience)
-        sign_in = self._world.behaviour.sign_in
+        sign_in = self._state.behaviour.sign_in
         claims = app_claims(
             audience=audience,
             tenant_id=tenant_id,
             app_id=self._principals.app.client_id,
             object_id=self._principals.app.object_id,
             roles=roles_for(audience, sign_in) or (),
-            now=self._world.clock(),
+            now=self._state.clock(),
             seconds=sign_in.token_seconds,
         )
         seconds = {"expires_in": sign_in.token_seconds, "ext_expires_in": sign_in.token_seconds}
@@ -118,7 +118,7 @@ class Entra:
         if client_id.lower() != self._principals.app.client_id:
             message = f"Application with identifier '{client_id}' was not found in the directory '{tenant_id}'."
             return Refusal(400, "unauthorized_client", 700016, message)
-        if not self._world.behaviour.sign_in.consented and tenant_id == self._world.tenant.tenant_id:
+        if not self._state.behaviour.sign_in.consented and tenant_id == self._state.tenant.tenant_id:
             message = f"The client application {client_id} is missing service principal in the tenant {tenant_id}."
             return Refusal(401, "invalid_client", 7000229, message)
         return None
@@ -140,12 +140,12 @@ class Entra:
                 f"'{self._principals.app.client_id}'."
             )
             return Refusal(401, "invalid_client", 7000215, message)
-        if self._world.behaviour.sign_in.secret_expired:
+        if self._state.behaviour.sign_in.secret_expired:
             return Refusal(401, "invalid_client", 7000222, "The provided client secret keys for app are expired.")
         return None
 
     def _assertion_refusal(self, assertion: str, endpoints: set[str]) -> Refusal | None:
-        issuer, now = assertions.issuer_of(assertion), self._world.clock()
+        issuer, now = assertions.issuer_of(assertion), self._state.clock()
         if issuer is None:
             return assertions.NOT_AN_ASSERTION
         client_id = self._principals.app.client_id
@@ -156,8 +156,8 @@ class Entra:
             )
             refusals = list(checks)
             return None if None in refusals else refusals[0]
-        home, subject = self._world.tenant.home_tenant_id, self._principals.user_assigned.object_id
-        sign_in = self._world.behaviour.sign_in
+        home, subject = self._state.tenant.home_tenant_id, self._principals.user_assigned.object_id
+        sign_in = self._state.behaviour.sign_in
         return assertions.check_federated_assertion(assertion, self._tokens, home, subject, sign_in, now)
 
     def _audience(self, scope: str) -> str | Refusal:
@@ -168,14 +168,14 @@ class Entra:
             message = f"The provided value for scope {scope} is not valid. Client credential flows must have /.default."
             return Refusal(400, "invalid_scope", 1002012, message)
         audience = scope.removesuffix(_DEFAULT).rstrip("/")
-        if roles_for(audience, self._world.behaviour.sign_in) is None:
+        if roles_for(audience, self._state.behaviour.sign_in) is None:
             message = f"The resource principal named {audience} was not found in the tenant."
             return Refusal(400, "invalid_resource", 500011, message)
         return audience
 
     def _refusal(self, refusal: Refusal) -> Response:
-        at = datetime.fromtimestamp(self._world.clock(), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        trace_id, correlation_id = self._world.request_id(), self._world.request_id()
+        at = datetime.fromtimestamp(self._state.clock(), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        trace_id, correlation_id = self._state.request_id(), self._state.request_id()
         trail = f"\r\nTrace ID: {trace_id}\r\nCorrelation ID: {correlation_id}\r\nTimestamp: {at}"
         body = {
             "error": refusal.error,

@@ -10,11 +10,11 @@ from typing import Any
 
 from local.simulator import exchange_rows as rows
 from local.simulator.faults import Fault
-from local.simulator.people import Person
+from local.simulator.http_messages import Request, Response
 from local.simulator.principals import EXCHANGE
+from local.simulator.state import SimulatorState
 from local.simulator.tokens import Tokens
-from local.simulator.wire import Request, Response
-from local.simulator.world import World
+from local.simulator.users import SimulatedUser
 
 _PATH = re.compile(r"/adminapi/beta/([^/]+)/InvokeCommand", re.IGNORECASE)
 _PAGE_SIZE = re.compile(r"odata\.maxpagesize=(\d+)", re.IGNORECASE)
@@ -40,8 +40,8 @@ class Exchange:
 
     name = "exchange"
 
-    def __init__(self, world: World, tokens: Tokens) -> None:
-        self._world = world
+    def __init__(self, state: SimulatorState, tokens: Tokens) -> None:
+        self._state = state
         self._tokens = tokens
 
     def operation_of(self, request: Request) -> str:
@@ -56,12 +56,12 @@ class Exchange:
             return not cmdlet.lower().startswith(("get-", "search-", "test-"))
         return request.method in {"PUT", "PATCH", "DELETE"}
 
-    def refuse_write(self, request: Request) -> Response:
+    def reject_write(self, request: Request) -> Response:
         """A cmdlet that is not in the role."""
         del request
         return _forbidden()
 
-    def fail(self, fault: Fault, request: Request) -> Response:
+    def respond_with_fault(self, fault: Fault, request: Request) -> Response:
         """A fault in Exchange's format."""
         del request
         if fault.status == 403:
@@ -72,18 +72,18 @@ class Exchange:
             return self._problem(f"Microsoft.Exchange.Data.Directory.{fault.error}", f"{fault.error}: try again later.")
         return Response(fault.status, b"" if fault.status >= 500 else {"error": {"code": "TooManyRequests"}})
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         """Run a cmdlet for whoever may."""
-        return self._refused(request) or self._run(request).with_headers({"request-id": self._world.request_id()})
+        return self._rejection(request) or self._run(request).with_headers({"request-id": self._state.request_id()})
 
-    def _refused(self, request: Request) -> Response | None:
-        tenant = self._world.tenant
+    def _rejection(self, request: Request) -> Response | None:
+        tenant = self._state.tenant
         authorization = request.headers.get("Authorization")
-        caller = self._tokens.caller(authorization, EXCHANGE, tenant.tenant_id, self._world.clock())
+        caller = self._tokens.caller(authorization, EXCHANGE, tenant.tenant_id, self._state.clock())
         if caller is None or "Exchange.ManageAsApp" not in caller.roles:
             return Response(401, b"", {"WWW-Authenticate": f'Bearer client_id="{next(iter(EXCHANGE))}"'})
         cmdlet, _ = _command(request)
-        role = self._world.behaviour.exchange.role
+        role = self._state.behaviour.exchange.role
         if role not in _READING_ROLES and (cmdlet or "").lower() not in _CMDLETS_OF_ROLES.get(role or "", ()):
             return _forbidden()
         matched = _PATH.fullmatch(request.path)
@@ -95,7 +95,7 @@ class Exchange:
         cmdlet, parameters = _command(request)
         if cmdlet is None or parameters is None:
             return self._problem("System.ArgumentException", "CmdletInput with CmdletName and Parameters is needed.")
-        organization = self._world.behaviour.organization
+        organization = self._state.behaviour.organization
         match cmdlet.lower():
             case "get-mailbox":
                 return self._mailboxes(request, parameters, rows.mailbox_row)
@@ -129,50 +129,50 @@ class Exchange:
             place, given, issued_at, first_fingerprint = json.loads(base64.urlsafe_b64decode(token))
         except (ValueError, TypeError, binascii.Error):
             return None
-        age_seconds = self._world.clock() - issued_at
+        age_seconds = self._state.clock() - issued_at
         is_same = bool(anchor) and first_fingerprint == fingerprint
         return (
-            (place, given) if is_same and age_seconds < self._world.behaviour.exchange.page_lifetime_seconds else None
+            (place, given) if is_same and age_seconds < self._state.behaviour.exchange.page_lifetime_seconds else None
         )
 
     def _page(  # the parts of a page in the order they are needed
         self, request: Request, parameters: dict[str, Any], to_row: Any, fingerprint: str, place: int, given: int
     ) -> Response:
-        exchange = self._world.behaviour.exchange
+        exchange = self._state.behaviour.exchange
         limit = _result_size(parameters)
         if limit is None or not _is_filter_known(parameters):
             return self._problem("System.Management.Automation.ParameterBindingException", "A parameter is not valid.")
         asked = _PAGE_SIZE.search(request.headers.get("Prefer", ""))
         size = min(int(asked[1]) if asked else exchange.max_page_size, exchange.max_page_size, limit - given)
-        people, after = _take(self._matching(parameters, to_row, place), size, place)
+        users, after = _take(self._matching(parameters, to_row, place), size, place)
         is_last = after is None
-        is_cut = not is_last and given + len(people) >= limit
+        is_cut = not is_last and given + len(users) >= limit
         warnings = [*(exchange.warnings if given == 0 else ()), *([_TRUNCATED] if is_cut else [])]
-        token = None if is_last or is_cut else [after, given + len(people), self._world.clock(), fingerprint]
-        return self._collection(request, [to_row(person) for person in people], warnings, token)
+        token = None if is_last or is_cut else [after, given + len(users), self._state.clock(), fingerprint]
+        return self._collection(request, [to_row(user) for user in users], warnings, token)
 
-    def _matching(self, parameters: dict[str, Any], to_row: Any, place: int) -> Iterator[tuple[int, Person]]:
+    def _matching(self, parameters: dict[str, Any], to_row: Any, place: int) -> Iterator[tuple[int, SimulatedUser]]:
         kinds = parameters.get("RecipientTypeDetails")
         wanted = {kinds} if isinstance(kinds, str) else set(kinds or ())
         needs_capability = "Filter" in parameters
-        for after, person in self._world.tenant.in_exchange(place):
-            is_wanted = not wanted or person.recipient_type in wanted
-            has_row = to_row is rows.mailbox_row or person.mailbox_answers
-            if is_wanted and has_row and (person.has_capability or not needs_capability):
-                yield after, person
+        for after, user in self._state.tenant.in_exchange(place):
+            is_wanted = not wanted or user.recipient_type in wanted
+            has_row = to_row is rows.mailbox_row or user.has_mailbox
+            if is_wanted and has_row and (user.has_capability or not needs_capability):
+                yield after, user
 
     def _one(self, request: Request, identity: str, to_row: Any) -> Response:
-        tenant = self._world.tenant
-        person = tenant.by_address(identity) or tenant.by_object_id(identity) or tenant.by_mailbox(identity)
-        if person is None or not person.in_exchange:
+        tenant = self._state.tenant
+        user = tenant.by_address(identity) or tenant.by_object_id(identity) or tenant.by_mailbox(identity)
+        if user is None or not user.in_exchange:
             message = (
                 f"The operation couldn't be performed because object '{identity}' couldn't be found on 'SIM.PROD'."
             )
             return self._problem(_NOT_FOUND, message)
-        return self._collection(request, [to_row(person)], [], None)
+        return self._collection(request, [to_row(user)], [], None)
 
     def _collection(self, request: Request, found: list[dict[str, Any]], warnings: list[str], token: Any) -> Response:
-        tenant_id = self._world.tenant.tenant_id
+        tenant_id = self._state.tenant.tenant_id
         select = [name for name in request.query.get("$select", "").split(",") if name]
         metadata = f"https://outlook.office.com/adminapi/beta/{tenant_id}/$metadata"
         body: dict[str, Any] = {
@@ -191,8 +191,8 @@ class Exchange:
     def _next_link(self, request: Request, token: Any) -> str:
         kept = [part for part in request.raw_query.split("&") if part and "skiptoken" not in part.lower()]
         opaque = base64.urlsafe_b64encode(json.dumps(token).encode()).decode()
-        path = f"/adminapi/beta/{self._world.tenant.tenant_id}/InvokeCommand"
-        return f"{self._world.urls['exchange']}{path}?{'&'.join([*kept, f'$skiptoken={opaque}'])}"
+        path = f"/adminapi/beta/{self._state.tenant.tenant_id}/InvokeCommand"
+        return f"{self._state.urls['exchange']}{path}?{'&'.join([*kept, f'$skiptoken={opaque}'])}"
 
     def _problem(self, kind: str, message: str) -> Response:
         """400 as Exchange words it: the outer message never tells anything."""
@@ -233,12 +233,12 @@ def _is_filter_known(parameters: dict[str, Any]) -> bool:
     return parameters.get("Filter") in {None, f"PersistedCapabilities -eq '{rows.CAPABILITY}'"}
 
 
-def _take(places: Iterator[tuple[int, Person]], size: int, place: int) -> tuple[list[Person], int | None]:
-    """So many people, and the place after them, or None at the end."""
-    people: list[Person] = []
-    for after, person in places:
-        if len(people) == size:
-            return people, place
-        people.append(person)
+def _take(places: Iterator[tuple[int, SimulatedUser]], size: int, place: int) -> tuple[list[SimulatedUser], int | None]:
+    """So many users and the place after them, or None at the end."""
+    users: list[SimulatedUser] = []
+    for after, user in places:
+        if len(users) == size:
+            return users, place
+        users.append(user)
         place = after
-    return people, None
+    return users, None

@@ -5,45 +5,51 @@ from typing import Any
 
 from local.simulator import policy
 from local.simulator.options import Organization
-from local.simulator.people import Person
-from local.simulator.stories import Mailbox
+from local.simulator.user_kinds import Mailbox
+from local.simulator.users import SimulatedUser
 
 EMPTY_GUID = "00000000-0000-0000-0000-000000000000"
 CAPABILITY = "BPOS_S_BookingsAddOn"
 _ORGANIZATION_KEYS = 336
 
 
-def mailbox_row(person: Person) -> dict[str, Any]:
+def mailbox_row(user: SimulatedUser) -> dict[str, Any]:
     """Get-Mailbox."""
     return {
-        "ExchangeGuid": EMPTY_GUID if person.mailbox is Mailbox.EMPTY_GUID else person.mailbox_guid,
-        "ExternalDirectoryObjectId": person.object_id or "",
-        "UserPrincipalName": person.upn,
-        "PrimarySmtpAddress": person.primary_smtp,
-        "DisplayName": person.display_name,
-        "Alias": person.upn.partition("@")[0],
-        "RecipientTypeDetails": person.recipient_type,
-        "PersistedCapabilities": _capabilities(person),
-        "WhenMailboxCreated": f"202{person.luck[17] % 6}-0{person.luck[18] % 9 + 1}-21T08:07:47.0000000+00:00",
-        "AccountDisabled": not person.account_enabled,
+        "ExchangeGuid": EMPTY_GUID if user.mailbox is Mailbox.EMPTY_GUID else user.mailbox_guid,
+        "ExternalDirectoryObjectId": user.object_id or "",
+        "UserPrincipalName": user.upn,
+        "PrimarySmtpAddress": user.primary_smtp,
+        "DisplayName": user.display_name,
+        "Alias": user.upn.partition("@")[0],
+        "RecipientTypeDetails": user.recipient_type,
+        "PersistedCapabilities": _capabilities(user),
+        "WhenMailboxCreated": _created_at(user),
+        "AccountDisabled": not user.account_enabled,
     }
 
 
-def _capabilities(person: Person) -> list[str] | None:
+def _created_at(user: SimulatedUser) -> str:
+    return f"202{user.random_bytes[17] % 6}-0{user.random_bytes[18] % 9 + 1}-21T08:07:47.0000000+00:00"
+
+
+def _capabilities(user: SimulatedUser) -> list[str] | None:
     """Multi-valued properties arrive as a list, an empty list or null."""
-    if person.has_capability:
+    if user.has_capability:
         return ["GRAPH_CONNECTORS_SEARCH_INDEX", CAPABILITY, "MYANALYTICSP2", "BPOS_S_Standard"]
-    return (["BPOS_S_Standard"], [], None, ["GRAPH_CONNECTORS_SEARCH_INDEX", "BPOS_S_Standard"])[person.luck[19] % 4]
+    return (["BPOS_S_Standard"], [], None, ["GRAPH_CONNECTORS_SEARCH_INDEX", "BPOS_S_Standard"])[
+        user.random_bytes[19] % 4
+    ]
 
 
-def cas_row(person: Person) -> dict[str, Any]:
+def cas_row(user: SimulatedUser) -> dict[str, Any]:
     """Get-CASMailbox."""
-    settings = policy.MAILBOX_SETTINGS[person.policy]
+    settings = policy.MAILBOX_SETTINGS[user.policy]
     return {
-        "Guid": person.mailbox_guid,
-        "ExternalDirectoryObjectId": person.object_id or "",
-        "PrimarySmtpAddress": person.primary_smtp,
-        "DisplayName": person.display_name,
+        "Guid": user.mailbox_guid,
+        "ExternalDirectoryObjectId": user.object_id or "",
+        "PrimarySmtpAddress": user.primary_smtp,
+        "DisplayName": user.display_name,
         "EwsEnabled": settings.enabled,
         "EwsApplicationAccessPolicy": settings.policy,
         "EwsAllowList": _listed(settings.allow_list),

@@ -2,14 +2,14 @@
 
 from typing import Any
 
+from local.simulator.endpoint import faulty
 from local.simulator.faults import Fault
-from local.simulator.gate import faulty
 from local.simulator.graph_responses import problem
 from local.simulator.graph_users import GraphUsers
+from local.simulator.http_messages import Request, Response
 from local.simulator.principals import GRAPH
+from local.simulator.state import SimulatorState
 from local.simulator.tokens import Tokens
-from local.simulator.wire import Request, Response
-from local.simulator.world import World
 
 _MAX_PARTS = 20
 _MAY_READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
@@ -21,10 +21,10 @@ class Graph:
 
     name = "graph"
 
-    def __init__(self, world: World, tokens: Tokens) -> None:
-        self._world = world
+    def __init__(self, state: SimulatorState, tokens: Tokens) -> None:
+        self._state = state
         self._tokens = tokens
-        self._users = GraphUsers(world)
+        self._users = GraphUsers(state)
 
     def operation_of(self, request: Request) -> str:
         """users, users.next, count, user, settings, batch, businesses or other."""
@@ -50,36 +50,36 @@ class Graph:
             return any(part.get("method", "GET").upper() != "GET" for part in _requests(request))
         return request.method not in {"GET", "HEAD"}
 
-    def refuse_write(self, request: Request) -> Response:
+    def reject_write(self, request: Request) -> Response:
         """Nobody here may write."""
         message = f"Insufficient privileges to complete the operation ({request.method})."
-        return problem(self._world, 403, "Authorization_RequestDenied", message)
+        return problem(self._state, 403, "Authorization_RequestDenied", message)
 
-    def fail(self, fault: Fault, request: Request) -> Response:
+    def respond_with_fault(self, fault: Fault, request: Request) -> Response:
         """A fault in Graph's format."""
-        response = problem(self._world, fault.status, fault.error)
+        response = problem(self._state, fault.status, fault.error)
         if fault.status != 429:
             return response
-        scope = f"Tenant_Application/ReadWrite/{self._world.tenant.tenant_id}"
+        scope = f"Tenant_Application/ReadWrite/{self._state.tenant.tenant_id}"
         return response.with_headers({"x-ms-throttle-scope": scope, **self._headers(request)})
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         """Answer one request on the wire."""
-        return (self._refused(request) or self._answered(request)).with_headers(self._headers(request))
+        return (self._rejection(request) or self._answered(request)).with_headers(self._headers(request))
 
     def _headers(self, request: Request) -> dict[str, str]:
-        request_id = self._world.request_id()
+        request_id = self._state.request_id()
         return {
             "request-id": request_id,
             "client-request-id": request.headers.get("client-request-id", request_id),
             "x-ms-ags-diagnostic": '{"ServerInfo":{"DataCenter":"Switzerland North","Slice":"E","Ring":"3"}}',
         }
 
-    def _refused(self, request: Request) -> Response | None:
-        tenant_id, now = self._world.tenant.tenant_id, self._world.clock()
+    def _rejection(self, request: Request) -> Response | None:
+        tenant_id, now = self._state.tenant.tenant_id, self._state.clock()
         caller = self._tokens.caller(request.headers.get("Authorization"), GRAPH, tenant_id, now)
         if caller is None:
-            return problem(self._world, 401, "InvalidAuthenticationToken", "Access token validation failure.")
+            return problem(self._state, 401, "InvalidAuthenticationToken", "Access token validation failure.")
         operation = self.operation_of(request)
         may = _MAY_READ_SHARED_PAGES if operation == "businesses" else _MAY_READ_USERS
         if caller.roles & may or operation == "batch":
@@ -88,9 +88,9 @@ class Graph:
 
     def _forbidden(self, request: Request) -> Response:
         if self.operation_of(request) == "settings":
-            return problem(self._world, 403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+            return problem(self._state, 403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
         message = "Insufficient privileges to complete the operation."
-        return problem(self._world, 403, "Authorization_RequestDenied", message)
+        return problem(self._state, 403, "Authorization_RequestDenied", message)
 
     def _answered(self, request: Request) -> Response:
         match _parts(request.path):
@@ -108,17 +108,17 @@ class Graph:
                 return Response(200, {"value": [{"id": "HelpDesk@contoso-labs.com", "displayName": "Help Desk"}]})
             case _:
                 message = f"Resource not found for the segment '{request.path.rpartition('/')[2]}'."
-                return problem(self._world, 400, "BadRequest", message)
+                return problem(self._state, 400, "BadRequest", message)
 
     def _batch(self, request: Request) -> Response:
         requests = _requests(request)
         ids = {part.get("id") for part in requests}
         is_whole = all(part.get("id") and part.get("url") for part in requests) and len(ids) == len(requests)
         if not requests or len(requests) > _MAX_PARTS or not is_whole:
-            return problem(self._world, 400, "BadRequest", "Invalid batch payload format.")
+            return problem(self._state, 400, "BadRequest", "Invalid batch payload format.")
         parts = [self._part(request, part) for part in requests]
-        if self._world.behaviour.graph.shuffle_batches:
-            self._world.faults.shuffle(parts)
+        if self._state.behaviour.graph.shuffle_batches:
+            self._state.faults.shuffle(parts)
         return Response(200, {"responses": parts})
 
     def _part(self, batch: Request, part: dict[str, Any]) -> dict[str, Any]:
@@ -126,9 +126,9 @@ class Graph:
         headers = _Headers({**part.get("headers", {}), **authorization})
         request = Request("GET", f"/v1.0/{part['url'].lstrip('/')}", headers)
         operation = self.operation_of(request)
-        self._world.metrics.of(self.name).by_operation[f"part.{operation}"] += 1
-        fault = self._world.faults.next_for(f"{self.name}.part.{operation}")
-        response = faulty(self, fault, request) if fault else self._refused(request) or self._answered(request)
+        self._state.metrics.of(self.name).by_operation[f"part.{operation}"] += 1
+        fault = self._state.faults.next_for(f"{self.name}.part.{operation}")
+        response = faulty(self, fault, request) if fault else self._rejection(request) or self._answered(request)
         headers_out = {"Content-Type": "application/json", **response.headers}
         return {"id": part["id"], "status": response.status, "headers": headers_out, "body": response.body}
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from local.simulator.wire import Response
-from local.simulator.world import World
+from local.simulator.http_messages import Response
+from local.simulator.state import SimulatorState
 
 _CODES = {
     429: ("TooManyRequests", "Please retry again later."),
@@ -15,12 +15,12 @@ _CODES = {
 }
 
 
-def problem(world: World, status: int, code: str = "", message: str = "") -> Response:
+def problem(state: SimulatorState, status: int, code: str = "", message: str = "") -> Response:
     """An error as Graph words it."""
     usual_code, usual_message = _CODES.get(status, ("UnknownError", "An error occurred."))
-    request_id = world.request_id()
+    request_id = state.request_id()
     inner = {
-        "date": datetime.fromtimestamp(world.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "date": datetime.fromtimestamp(state.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "request-id": request_id,
         "client-request-id": request_id,
     }
@@ -29,7 +29,7 @@ def problem(world: World, status: int, code: str = "", message: str = "") -> Res
     return Response(status, {"error": error}, headers)
 
 
-def unknown_resource(world: World, name: str) -> Response:
+def unknown_resource(state: SimulatorState, name: str) -> Response:
     """404 for an object that does not exist."""
     message = f"Resource '{name}' does not exist or one of its queried reference-property objects are not present."
-    return problem(world, 404, "Request_ResourceNotFound", message)
+    return problem(state, 404, "Request_ResourceNotFound", message)

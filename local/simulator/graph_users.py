@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.simulator.graph_responses import problem, unknown_resource
-from local.simulator.people import Person
-from local.simulator.stories import Mailbox, Plan
-from local.simulator.wire import Request, Response
-from local.simulator.world import World
+from local.simulator.http_messages import Request, Response
+from local.simulator.state import SimulatorState
+from local.simulator.user_kinds import Mailbox, Plan
+from local.simulator.users import SimulatedUser
 
 BOOKINGS_PLAN = "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2"
 _OTHER_PLANS = (
@@ -36,27 +36,27 @@ _USUAL = 100
 _USUAL_SELECT = ("id", "userPrincipalName", "displayName", "mail")
 
 
-def _assigned_plans(person: Person) -> list[dict[str, str]]:
-    since = f"2025-{person.luck[20] % 12 + 1:02}-{person.luck[21] % 28 + 1:02}T08:12:44Z"
-    entries = [("Enabled", service, plan) for service, plan in _OTHER_PLANS[: 6 + person.luck[22] % 4]]
-    if person.is_licensed and person.luck[23] % 30 == 0:
+def _assigned_plans(user: SimulatedUser) -> list[dict[str, str]]:
+    since = f"2025-{user.random_bytes[20] % 12 + 1:02}-{user.random_bytes[21] % 28 + 1:02}T08:12:44Z"
+    entries = [("Enabled", service, plan) for service, plan in _OTHER_PLANS[: 6 + user.random_bytes[22] % 4]]
+    if user.is_licensed and user.random_bytes[23] % 30 == 0:
         entries.append(("Deleted", "exchange", BOOKINGS_PLAN))
-    if person.plan not in {Plan.UNINDEXED, Plan.NONE}:
-        entries.append((person.plan.value, "exchange", BOOKINGS_PLAN))
+    if user.plan not in {Plan.UNINDEXED, Plan.NONE}:
+        entries.append((user.plan.value, "exchange", BOOKINGS_PLAN))
     return [
         {"assignedDateTime": since, "capabilityStatus": status, "service": service, "servicePlanId": plan}
         for status, service, plan in entries
     ]
 
 
-PROPERTIES: dict[str, Callable[[Person], Any]] = {
-    "id": lambda person: person.object_id,
-    "userPrincipalName": lambda person: person.upn,
-    "displayName": lambda person: person.display_name,
-    "department": lambda person: person.department,
-    "mail": lambda person: person.mail,
-    "accountEnabled": lambda person: person.account_enabled,
-    "userType": lambda person: person.user_type,
+PROPERTIES: dict[str, Callable[[SimulatedUser], Any]] = {
+    "id": lambda user: user.object_id,
+    "userPrincipalName": lambda user: user.upn,
+    "displayName": lambda user: user.display_name,
+    "department": lambda user: user.department,
+    "mail": lambda user: user.mail,
+    "accountEnabled": lambda user: user.account_enabled,
+    "userType": lambda user: user.user_type,
     "assignedPlans": _assigned_plans,
 }
 
@@ -76,8 +76,8 @@ class _Listing:
 class GraphUsers:
     """Answers about users."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
     def list(self, request: Request) -> Response:
         """GET /users."""
@@ -87,9 +87,9 @@ class GraphUsers:
     def count(self, request: Request) -> Response:
         """GET /users/$count: plain text only."""
         if not _is_eventual(request):
-            return problem(self._world, 400, "Request_BadRequest", "$count is not currently supported.")
+            return problem(self._state, 400, "Request_BadRequest", "$count is not currently supported.")
         if "json" in request.headers.get("Accept", ""):
-            return problem(self._world, 415, "Request_BadRequest", "Only text/plain can be answered.")
+            return problem(self._state, 415, "Request_BadRequest", "Only text/plain can be answered.")
         listing = self._understood(request)
         if isinstance(listing, Response):
             return listing
@@ -97,62 +97,62 @@ class GraphUsers:
 
     def one(self, request: Request, key: str) -> Response:
         """GET /users/{id or UPN}."""
-        person = self.found(key)
-        if person is None:
-            return unknown_resource(self._world, key)
+        user = self.found(key)
+        if user is None:
+            return unknown_resource(self._state, key)
         select = self._select(request)
         if isinstance(select, Response):
             return select
         context = {"@odata.context": f"{self._base()}/$metadata#users({','.join(select)})/$entity"}
-        return Response(200, {**context, **_row(person, select)})
+        return Response(200, {**context, **_row(user, select)})
 
     def exchange_settings(self, key: str) -> Response:
         """GET /users/{id or UPN}/settings/exchange: the Exchange GUID."""
-        person = self.found(key)
-        if person is None:
-            return unknown_resource(self._world, key)
-        if not person.mailbox_answers:
+        user = self.found(key)
+        if user is None:
+            return unknown_resource(self._state, key)
+        if not user.has_mailbox:
             message = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
-            return problem(self._world, 404, "MailboxNotEnabledForRESTAPI", message)
+            return problem(self._state, 404, "MailboxNotEnabledForRESTAPI", message)
         context = {"@odata.context": f"{self._base()}/$metadata#users('{key}')/settings/exchange/$entity"}
-        if person.mailbox is Mailbox.UNTOLD:
+        if user.mailbox is Mailbox.GUID_NOT_IN_GRAPH:
             return Response(200, context)
-        mailbox_id = f"MBX:{person.mailbox_guid}@{self._world.tenant.tenant_id}"
-        in_case = (mailbox_id, mailbox_id.upper(), mailbox_id.lower(), mailbox_id)[person.luck[16] % 4]
+        mailbox_id = f"MBX:{user.mailbox_guid}@{self._state.tenant.tenant_id}"
+        in_case = (mailbox_id, mailbox_id.upper(), mailbox_id.lower(), mailbox_id)[user.random_bytes[16] % 4]
         return Response(200, {**context, "primaryMailboxId": in_case})
 
-    def found(self, key: str) -> Person | None:
+    def found(self, key: str) -> SimulatedUser | None:
         """The user with this object id or UPN."""
-        return self._world.tenant.by_upn(key) if "@" in key else self._world.tenant.by_object_id(key)
+        return self._state.tenant.by_upn(key) if "@" in key else self._state.tenant.by_object_id(key)
 
     def _understood(self, request: Request) -> _Listing | Response:
         query = request.query
-        if refused := self._refused(request):
+        if refused := self._rejection(request):
             return refused
         matched = _FILTER.fullmatch(query["$filter"]) if "$filter" in query else None
         select, place = self._select(request), _read_token(query.get("$skiptoken"))
         if isinstance(select, Response):
             return select
         if place is None:
-            return problem(self._world, 400, "Directory_ExpiredPageToken", "The specified page token has expired.")
-        size = min(int(query.get("$top", _USUAL)), self._world.behaviour.graph.max_page_size)
+            return problem(self._state, 400, "Directory_ExpiredPageToken", "The specified page token has expired.")
+        size = min(int(query.get("$top", _USUAL)), self._state.behaviour.graph.max_page_size)
         return _Listing(size, select, matched is not None, matched and matched["status"], *place)
 
-    def _refused(self, request: Request) -> Response | None:
+    def _rejection(self, request: Request) -> Response | None:
         query, top = request.query, request.query.get("$top", str(_USUAL))
         if not top.isdecimal() or not 1 <= int(top) <= _MAX:
             message = f"Invalid page size specified: '{top}'. Must be between 1 and {_MAX} inclusive."
-            return problem(self._world, 400, "Request_BadRequest", message)
+            return problem(self._state, 400, "Request_BadRequest", message)
         if "$skip" in query:
-            return problem(self._world, 400, "Request_BadRequest", "'$skip' is not supported by the service.")
+            return problem(self._state, 400, "Request_BadRequest", "'$skip' is not supported by the service.")
         if "$filter" not in query:
             return None
         matched = _FILTER.fullmatch(query["$filter"])
         if matched is None or matched["plan"].lower() != BOOKINGS_PLAN:
-            return problem(self._world, 400, "Request_BadRequest", "Invalid filter clause.")
+            return problem(self._state, 400, "Request_BadRequest", "Invalid filter clause.")
         if not _is_eventual(request) or not (query.get("$count") == "true" or request.path.endswith("$count")):
             message = "Complex query on property assignedPlans is not supported."
-            return problem(self._world, 400, "Request_UnsupportedQuery", message)
+            return problem(self._state, 400, "Request_UnsupportedQuery", message)
         return None
 
     def _select(self, request: Request) -> tuple[str, ...] | Response:
@@ -160,42 +160,42 @@ class GraphUsers:
         unknown = [name for name in wanted if name not in PROPERTIES]
         if unknown:
             message = f"Could not find a property named '{unknown[0]}' on type 'microsoft.graph.user'."
-            return problem(self._world, 400, "Request_BadRequest", message)
+            return problem(self._state, 400, "Request_BadRequest", message)
         return wanted
 
     def _page(self, request: Request, listing: _Listing) -> Response:
-        graph = self._world.behaviour.graph
+        graph = self._state.behaviour.graph
         is_empty = listing.page > 0 and listing.page == graph.empty_page_after
-        people, place = ([], listing.place) if is_empty else self._people(listing)
+        users, place = ([], listing.place) if is_empty else self._users_on(listing)
         body: dict[str, Any] = {"@odata.context": f"{self._base()}/$metadata#users({','.join(listing.select)})"}
         if listing.page == 0 and request.query.get("$count") == "true" and _is_eventual(request):
             body["@odata.count"] = self._count(listing)
         if place is not None:
             place -= 1 if graph.duplicate_across_pages and listing.page == 0 else 0
             body["@odata.nextLink"] = self._next_link(request, place, listing.page)
-        body["value"] = [_row(person, listing.select) for person in people]
+        body["value"] = [_row(user, listing.select) for user in users]
         return Response(200, body)
 
-    def _people(self, listing: _Listing) -> tuple[Iterable[Person], int | None]:
-        """People on the page, and the place after it, or None at the end."""
-        people: list[Person] = []
+    def _users_on(self, listing: _Listing) -> tuple[Iterable[SimulatedUser], int | None]:
+        """Users on the page, and the place after it, or None at the end."""
+        users: list[SimulatedUser] = []
         place = listing.place
-        for after, person in self._from(listing):
-            if len(people) == listing.size:
-                return people, place
-            people.append(person)
+        for after, user in self._from(listing):
+            if len(users) == listing.size:
+                return users, place
+            users.append(user)
             place = after
-        return people, None
+        return users, None
 
-    def _from(self, listing: _Listing) -> Iterator[tuple[int, Person]]:
-        tenant = self._world.tenant
+    def _from(self, listing: _Listing) -> Iterator[tuple[int, SimulatedUser]]:
+        tenant = self._state.tenant
         places = tenant.in_filter(listing.place) if listing.is_filtered else tenant.in_graph(listing.place)
-        return ((after, person) for after, person in places if listing.status in {None, person.plan.value})
+        return ((after, user) for after, user in places if listing.status in {None, user.plan.value})
 
     def _count(self, listing: _Listing) -> int:
-        tenant = self._world.tenant
+        tenant = self._state.tenant
         if listing.status is not None:
-            return sum(person.plan.value == listing.status for _, person in tenant.in_filter(0))
+            return sum(user.plan.value == listing.status for _, user in tenant.in_filter(0))
         return tenant.count_in_filter() if listing.is_filtered else tenant.count_in_graph()
 
     def _next_link(self, request: Request, place: int, page: int) -> str:
@@ -203,16 +203,16 @@ class GraphUsers:
             part for part in request.raw_query.split("&") if not part.lower().startswith(("$skiptoken", "%24skiptoken"))
         ]
         query = "&".join([*kept, f"$skiptoken={_token(place, page + 1)}"])
-        is_foreign = self._world.behaviour.graph.foreign_next_link and page == 0
-        host = "http://localhost:9" if is_foreign else self._world.urls["graph"]
+        is_foreign = self._state.behaviour.graph.foreign_next_link and page == 0
+        host = "http://localhost:9" if is_foreign else self._state.urls["graph"]
         return f"{host}/v1.0/users?{query}"
 
     def _base(self) -> str:
         return "https://graph.microsoft.com/v1.0"
 
 
-def _row(person: Person, select: Iterable[str]) -> dict[str, Any]:
-    return {name: PROPERTIES[name](person) for name in select}
+def _row(user: SimulatedUser, select: Iterable[str]) -> dict[str, Any]:
+    return {name: PROPERTIES[name](user) for name in select}
 
 
 def _is_eventual(request: Request) -> bool:

@@ -3,10 +3,10 @@
 import secrets
 
 from local.simulator.faults import Fault
+from local.simulator.http_messages import Request, Response
 from local.simulator.principals import TOKEN_EXCHANGE, Principal, Principals, roles_for
+from local.simulator.state import SimulatorState
 from local.simulator.tokens import ISSUER, Tokens, app_claims
-from local.simulator.wire import Request, Response
-from local.simulator.world import World
 
 
 class ManagedIdentity:
@@ -14,9 +14,9 @@ class ManagedIdentity:
 
     name = "managed_identity"
 
-    def __init__(self, world: World, tokens: Tokens, principals: Principals) -> None:
+    def __init__(self, state: SimulatorState, tokens: Tokens, principals: Principals) -> None:
         self.header = secrets.token_hex(16)
-        self._world = world
+        self._state = state
         self._tokens = tokens
         self._principals = principals
 
@@ -28,17 +28,17 @@ class ManagedIdentity:
         """Nothing can be written here."""
         return request.method not in {"GET", "HEAD"}
 
-    def refuse_write(self, request: Request) -> Response:
+    def reject_write(self, request: Request) -> Response:
         """Only GET is known."""
         return Response(405, {"statusCode": 405, "message": f"{request.method} is not supported"})
 
-    def fail(self, fault: Fault, request: Request) -> Response:
+    def respond_with_fault(self, fault: Fault, request: Request) -> Response:
         """A fault in the endpoint's own format."""
         return Response(
             fault.status, {"statusCode": fault.status, "message": fault.error or "The identity is unavailable"}
         )
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         """A token for the asked resource."""
         if request.path != "/msi/token":
             return Response(404, {"statusCode": 404, "message": "Not found"})
@@ -58,14 +58,14 @@ class ManagedIdentity:
         return wanted if client_id.lower() == wanted.client_id else None
 
     def _token(self, identity: Principal, resource: str) -> Response:
-        sign_in, now = self._world.behaviour.sign_in, self._world.clock()
+        sign_in, now = self._state.behaviour.sign_in, self._state.clock()
         audience = resource.rstrip("/")
         roles = () if audience == TOKEN_EXCHANGE else roles_for(audience, sign_in)
         if roles is None:
             return Response(400, {"statusCode": 400, "message": f"AADSTS500011: The resource {resource} was not found"})
         claims = app_claims(
             audience=audience,
-            tenant_id=self._world.tenant.home_tenant_id,
+            tenant_id=self._state.tenant.home_tenant_id,
             app_id=identity.client_id,
             object_id=identity.object_id,
             roles=roles,
@@ -73,7 +73,7 @@ class ManagedIdentity:
             seconds=sign_in.managed_token_seconds,
         )
         if audience == TOKEN_EXCHANGE:
-            claims["iss"] = ISSUER.format(self._world.tenant.home_tenant_id)
+            claims["iss"] = ISSUER.format(self._state.tenant.home_tenant_id)
         body = {
             "access_token": self._tokens.issue(claims),
             "expires_on": str(claims["exp"]),

@@ -3,8 +3,8 @@
 from typing import Any
 
 from local.simulator import ids
-from local.simulator.people import Person
-from local.simulator.stories import OUTCOMES, Outcome, Page
+from local.simulator.user_kinds import OUTCOMES, Outcome, Page
+from local.simulator.users import SimulatedUser
 
 _DEFAULTS = (("30 minutes meeting", 30, True), ("60 minutes meeting", 60, False), ("15 minutes meeting", 15, True))
 _TITLES = (("Coffee & questions", 20, False), ("Sprechstunde für Studierende", 45, True), ("Erstgespräch", 50, True))
@@ -17,40 +17,40 @@ def public_count(page: Page) -> int:
 
 
 class MeetingTypes:
-    """Makes the list for a person; the ids are the person's own."""
+    """Makes the list for a user; the ids are the user's own."""
 
     def __init__(self, seed: int, bookings_url: str) -> None:
         self._key = ids.key_of(seed, "meeting types")
         self._bookings_url = bookings_url
 
-    def of(self, person: Person) -> list[dict[str, Any]]:
+    def of(self, user: SimulatedUser) -> list[dict[str, Any]]:
         """Everything that `services` lists for a page that answers."""
-        if OUTCOMES[person.page] is Outcome.PUBLIC:
-            return self._public(person)
+        if OUTCOMES[user.page] is Outcome.PUBLIC:
+            return self._public(user)
         hidden = {Page.PRIVATE_ONLY: {"isPrivate": True}, Page.HIDDEN_ONLY: {"isHiddenFromCustomers": True}}
-        return [self._one(person, 0, **hidden[person.page])] if person.page in hidden else []
+        return [self._one(user, 0, **hidden[user.page])] if user.page in hidden else []
 
-    def ids_of(self, person: Person) -> set[str]:
+    def ids_of(self, user: SimulatedUser) -> set[str]:
         """Ids of everything that is listed."""
-        return {meeting_type["serviceId"] for meeting_type in self.of(person)}
+        return {meeting_type["serviceId"] for meeting_type in self.of(user)}
 
-    def _public(self, person: Person) -> list[dict[str, Any]]:
-        listed = [self._one(person, number) for number in range(public_count(person.page))]
-        if person.page is Page.PUBLIC_AND_PRIVATE:
+    def _public(self, user: SimulatedUser) -> list[dict[str, Any]]:
+        listed = [self._one(user, number) for number in range(public_count(user.page))]
+        if user.page is Page.PUBLIC_AND_PRIVATE:
             return [
-                self._one(person, 2, isPrivate=True),
+                self._one(user, 2, isPrivate=True),
                 *listed,
-                self._one(person, 3, isHiddenFromCustomers=True),
+                self._one(user, 3, isHiddenFromCustomers=True),
             ]
         return listed
 
-    def _one(self, person: Person, number: int, **flags: bool) -> dict[str, Any]:
-        titles = _TITLES if person.luck[24] % 4 == 0 else _DEFAULTS
+    def _one(self, user: SimulatedUser, number: int, **flags: bool) -> dict[str, Any]:
+        titles = _TITLES if user.random_bytes[24] % 4 == 0 else _DEFAULTS
         title, minutes, is_online = titles[number % len(titles)]
-        service_id = ids.guid_of(self._key, person.index, number)
+        service_id = ids.guid_of(self._key, user.index, number)
         iso = f"PT{minutes // 60}H" if minutes % 60 == 0 else f"PT{minutes}M"
         is_private = flags.get("isPrivate", False)
-        user = f"{person.mailbox_guid.replace('-', '')}@{person.primary_smtp.rpartition('@')[2].lower()}"
+        page = f"{user.mailbox_guid.replace('-', '')}@{user.primary_smtp.rpartition('@')[2].lower()}"
         return {
             "serviceId": service_id,
             "title": title,
@@ -64,7 +64,7 @@ class MeetingTypes:
             "restrictionType": f"BOOKING_SERVICE_RESTRICTION_{'PRIVATE' if is_private else 'PUBLIC'}",
             "defaultPrice": 0,
             "defaultPriceType": "SERVICEDEFAULTPRICETYPES_FREE",
-            "webUrl": f"{self._bookings_url}/bookwithme/user/{user}/meetingtype/{service_id}?anonymous",
+            "webUrl": f"{self._bookings_url}/bookwithme/user/{page}/meetingtype/{service_id}?anonymous",
             "bookingsSchedulingPolicy": {"minimumLeadTime": "PT1H", "maximumAdvance": "P60D"},
         }
 

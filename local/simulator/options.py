@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from local.simulator import mixes
+from local.simulator import user_mixes
 
 
 class UnknownOption(ValueError):
@@ -33,7 +33,7 @@ class Changeable:
 
 
 @dataclass(frozen=True)
-class Pace(Changeable):
+class ServiceBehaviour(Changeable):
     """How fast a service answers, and when it throttles."""
 
     latency_ms: float = 0
@@ -47,7 +47,7 @@ class Pace(Changeable):
 
 
 @dataclass(frozen=True)
-class GraphBehaviour(Pace):
+class GraphBehaviour(ServiceBehaviour):
     """Microsoft Graph (docs/microsoft-365.md, section 2)."""
 
     max_page_size: int = 999
@@ -62,7 +62,7 @@ class GraphBehaviour(Pace):
 
 
 @dataclass(frozen=True)
-class ExchangeBehaviour(Pace):
+class ExchangeBehaviour(ServiceBehaviour):
     """Exchange Online over REST (docs/microsoft-365.md, section 3)."""
 
     role: str | None = "Global Reader"
@@ -76,7 +76,7 @@ class ExchangeBehaviour(Pace):
 
 
 @dataclass(frozen=True)
-class BookingsBehaviour(Pace):
+class BookingsBehaviour(ServiceBehaviour):
     """The anonymous Bookings service (docs/microsoft-365.md, section 5)."""
 
     slow_seconds: float = 15
@@ -92,7 +92,7 @@ class BookingsBehaviour(Pace):
 
 
 @dataclass(frozen=True)
-class SignIn(Pace):
+class SignIn(ServiceBehaviour):
     """Entra and the managed identity endpoint (docs/microsoft-365.md, section 1)."""
 
     graph_roles: tuple[str, ...] = ("User.Read.All",)
@@ -136,9 +136,9 @@ class Behaviour(Changeable):
     sign_in: SignIn = field(default_factory=SignIn)
     organization: Organization = field(default_factory=Organization)
 
-    def pace_of(self, service: str) -> Pace:
+    def behaviour_of(self, service: str) -> ServiceBehaviour:
         """Latency and throttling of one service, by its name."""
-        paces: dict[str, Pace] = {"graph": self.graph, "exchange": self.exchange, "bookings": self.bookings}
+        paces: dict[str, ServiceBehaviour] = {"graph": self.graph, "exchange": self.exchange, "bookings": self.bookings}
         return paces.get(service, self.sign_in)
 
 
@@ -149,8 +149,8 @@ class TenantPlan:
     users: int = 200
     """Licensed users: exactly so many whose Bookings plan is Enabled or Warning."""
     seed: int = 1
-    mix: mixes.Mix = field(default_factory=lambda: mixes.DEFAULT)
-    """Which stories the licensed users live, and in which shares."""
+    mix: user_mixes.Mix = field(default_factory=lambda: user_mixes.DEFAULT)
+    """Which kinds the licensed users live, and in which shares."""
     stale: int | None = None
     """Users on top whom the licence filter lists and who must not be kept; None: 3 %, at least 4."""
     unlicensed: int | None = None

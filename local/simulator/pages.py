@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from functools import cache
 
+from local.simulator.http_messages import Response
 from local.simulator.options import BookingsBehaviour
-from local.simulator.stories import Page
-from local.simulator.wire import Response
+from local.simulator.user_kinds import Page
 
 _HTML = {"Content-Type": "text/html; charset=utf-8"}
 _MARKER = "Microsoft.Exchange.BookingsService.MailboxNotProvisionedException: there is no booking mailbox."
@@ -25,7 +25,7 @@ def _redirect(location: str) -> Response:
     return Response(302, b"", {"Location": location})
 
 
-def fixed_answer(page: Page, urls: Mapping[str, str], path: str, bookings: BookingsBehaviour) -> Response | None:
+def fixed_response(page: Page, urls: Mapping[str, str], path: str, bookings: BookingsBehaviour) -> Response | None:
     """The same answer to every question, for a page of a kind that has one."""
     if page is Page.REDIRECT_AWAY:
         return _redirect(f"http://localhost:9{path}")

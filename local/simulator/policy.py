@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from local.simulator.options import Organization
-from local.simulator.stories import MailboxPolicy
+from local.simulator.user_kinds import MailboxPolicy
 
 AGENT = "MicrosoftOWSPersonalBookings"
 

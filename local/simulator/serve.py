@@ -11,22 +11,22 @@ from typing import Any
 import trustme
 from aiohttp import web
 
-from local.simulator import expectations
+from local.simulator import expected_results
 from local.simulator.bookings import Bookings
 from local.simulator.certificate import registered_certificate
-from local.simulator.control import Control
+from local.simulator.control_api import Control
+from local.simulator.endpoint import ServiceEndpoint
 from local.simulator.entra import Entra
 from local.simulator.exchange import Exchange
 from local.simulator.faults import Fault
-from local.simulator.gate import Gate
 from local.simulator.graph import Graph
+from local.simulator.http_messages import Service
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.options import Behaviour, TenantPlan
-from local.simulator.people import Person
 from local.simulator.principals import principals_of
+from local.simulator.state import SimulatorState
 from local.simulator.tokens import Tokens
-from local.simulator.wire import Service
-from local.simulator.world import World
+from local.simulator.users import SimulatedUser
 
 _HOST = "127.0.0.1"
 _PATIENCE_SECONDS = 0.1
@@ -36,30 +36,30 @@ _PATIENCE_SECONDS = 0.1
 class SimulatedTenant:
     """A running tenant: its settings, its truth, and everything that can be changed about it."""
 
-    def __init__(self, world: World, folder: Path) -> None:
-        self.world = world
+    def __init__(self, state: SimulatorState, folder: Path) -> None:
+        self.state = state
         self.folder = folder
-        self.principals = principals_of(world.plan.seed)
+        self.principals = principals_of(state.plan.seed)
         self._tokens = Tokens()
-        self.identity = ManagedIdentity(world, self._tokens, self.principals)
-        self.entra = Entra(world, self._tokens, self.principals)
-        self.control = Control(world, self.all_settings)
+        self.identity = ManagedIdentity(state, self._tokens, self.principals)
+        self.entra = Entra(state, self._tokens, self.principals)
+        self.control = Control(state, self.all_settings)
 
     @property
     def services(self) -> tuple[Service, ...]:
         """Every service of Microsoft's that is simulated."""
-        graph, exchange = Graph(self.world, self._tokens), Exchange(self.world, self._tokens)
-        return (self.identity, self.entra, graph, exchange, Bookings(self.world))
+        graph, exchange = Graph(self.state, self._tokens), Exchange(self.state, self._tokens)
+        return (self.identity, self.entra, graph, exchange, Bookings(self.state))
 
     @property
     def control_url(self) -> str:
         """Base of the control API."""
-        return self.world.urls["control"]
+        return self.state.urls["control"]
 
     @property
     def tenant_id(self) -> str:
         """The tenant that is scanned."""
-        return self.world.tenant.tenant_id
+        return self.state.tenant.tenant_id
 
     @property
     def authority_file(self) -> Path:
@@ -68,7 +68,7 @@ class SimulatedTenant:
 
     def settings(self) -> dict[str, str]:
         """The product's settings for the system-assigned managed identity."""
-        urls = self.world.urls
+        urls = self.state.urls
         return {
             "TENANT_ID": self.tenant_id,
             "GRAPH_URL": urls["graph"],
@@ -115,21 +115,21 @@ class SimulatedTenant:
     def _settings_for_app(self) -> dict[str, str]:
         return {**self.settings(), "AZURE_CLIENT_ID": self.principals.app.client_id}
 
-    def user(self, key: str | int) -> Person:
+    def user(self, key: str | int) -> SimulatedUser:
         """One user by index, object id, UPN or mailbox GUID."""
         return self.control.found(str(key))
 
     def users(self, skip: int = 0, top: int = 100, **evidence: bool) -> list[dict[str, Any]]:
         """Users by index, each with the truth about them."""
-        return self.control.users(skip, top, expectations.Evidence(**evidence))
+        return self.control.users(skip, top, expected_results.Evidence(**evidence))
 
-    def expected(self, key: str | int, **evidence: bool) -> expectations.Expected:
+    def expected(self, key: str | int, **evidence: bool) -> expected_results.Expected:
         """What a scan that starts now must find for one user."""
-        return self.control.expected(self.user(key), expectations.Evidence(**evidence))
+        return self.control.expected(self.user(key), expected_results.Evidence(**evidence))
 
     def expected_counts(self, **evidence: bool) -> dict[str, int]:
         """Licensed users by the status that a scan must find."""
-        return self.control.expected_counts(expectations.Evidence(**evidence))
+        return self.control.expected_counts(expected_results.Evidence(**evidence))
 
     def change_user(self, key: str | int, action: str, **more: Any) -> dict[str, Any]:
         """Do something to a user: the actions of the control API."""
@@ -137,23 +137,23 @@ class SimulatedTenant:
 
     def behave(self, **changes: Any) -> Behaviour:
         """Change behaviour, for example `behave(bookings={"latency_ms": 200})`."""
-        return self.world.behave(changes)
+        return self.state.behave(changes)
 
     def add_fault(self, fault: Fault) -> None:
         """Let calls fail."""
-        self.world.faults.add(fault)
+        self.state.faults.add(fault)
 
     def clear_faults(self) -> None:
         """Let everything work again."""
-        self.world.faults.clear()
+        self.state.faults.clear()
 
     def metrics(self) -> dict[str, Any]:
         """What has been asked of each service."""
-        return self.world.metrics.to_dict()
+        return self.state.metrics.to_dict()
 
     def reset_metrics(self) -> None:
         """Count from zero."""
-        self.world.metrics.reset()
+        self.state.metrics.reset()
 
 
 @asynccontextmanager
@@ -161,18 +161,18 @@ async def running(
     plan: TenantPlan | None = None, *, folder: Path, clock: Callable[[], float] = time.time
 ) -> AsyncIterator[SimulatedTenant]:
     """A tenant on free ports of the loopback address until the block ends; its files are in the folder."""
-    tenant = SimulatedTenant(World(plan or TenantPlan(), clock), folder)
+    tenant = SimulatedTenant(SimulatorState(plan or TenantPlan(), clock), folder)
     secure = _certified(tenant.authority_file)
     async with AsyncExitStack() as stack:
         for service in tenant.services:
-            server = web.Server(Gate(service, tenant.world), access_log=None)
+            server = web.Server(ServiceEndpoint(service, tenant.state), access_log=None)
             is_entra = service.name == tenant.entra.name
             url = await _opened(
                 stack, web.ServerRunner(server, shutdown_timeout=_PATIENCE_SECONDS), secure if is_entra else None
             )
-            tenant.world.urls[service.name] = url
+            tenant.state.urls[service.name] = url
         runner = web.AppRunner(tenant.control.routes(), access_log=None, shutdown_timeout=_PATIENCE_SECONDS)
-        tenant.world.urls["control"] = await _opened(stack, runner, None)
+        tenant.state.urls["control"] = await _opened(stack, runner, None)
         yield tenant
 
 

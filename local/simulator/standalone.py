@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from local.simulator.mixes import MIXES
 from local.simulator.options import Behaviour, TenantPlan
 from local.simulator.serve import SimulatedTenant, running
+from local.simulator.user_mixes import MIXES
 
 SIGN_INS = ("system_assigned", "user_assigned", "secret", "certificate", "federated")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from local.simulator import ids
 from local.simulator.names import INITIAL_DOMAIN
 from local.simulator.options import TenantPlan
-from local.simulator.people import Person, Population
-from local.simulator.stories import Mailbox, MailboxPolicy, Page, Plan
+from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan
+from local.simulator.users import Population, SimulatedUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,77 +39,77 @@ class Tenant:
         self._graph_order = ids.Shuffle(plan.seed, "graph", self.population.in_graph)
         self._exchange_order = ids.Shuffle(plan.seed, "exchange", self.population.total)
 
-    def person(self, index: int, now: float = float("inf")) -> Person | None:
-        """The person as they are now, or None for nobody or somebody deleted."""
+    def user(self, index: int, now: float = float("inf")) -> SimulatedUser | None:
+        """The user as they are now, or None for nobody or somebody deleted."""
         if not 0 <= index < self.population.total:
             return None
-        person = self.population.person(index)
+        user = self.population.user(index)
         change = self.changes.get(index)
         if change is None:
-            return person
-        return None if change.is_deleted else self._changed(person, change, now)
+            return user
+        return None if change.is_deleted else self._changed(user, change, now)
 
-    def _changed(self, person: Person, change: Change, now: float) -> Person:
+    def _changed(self, user: SimulatedUser, change: Change, now: float) -> SimulatedUser:
         return dataclasses.replace(
-            person,
-            plan=change.plan or person.plan,
-            page=change.page if change.page and now >= change.page_appears_at else person.page,
-            mailbox=change.mailbox or person.mailbox,
-            mailbox_guid=self.population.mailbox_guid(person.index, change.mailbox_generation),
-            policy=change.policy or person.policy,
+            user,
+            plan=change.plan or user.plan,
+            page=change.page if change.page and now >= change.page_appears_at else user.page,
+            mailbox=change.mailbox or user.mailbox,
+            mailbox_guid=self.population.mailbox_guid(user.index, change.mailbox_generation),
+            policy=change.policy or user.policy,
         )
 
-    def by_object_id(self, object_id: str) -> Person | None:
+    def by_object_id(self, object_id: str) -> SimulatedUser | None:
         """The user with this Entra object id."""
         index = self.population.index_of_object(object_id)
-        return None if index is None else self.person(index)
+        return None if index is None else self.user(index)
 
-    def by_address(self, address: str) -> Person | None:
+    def by_address(self, address: str) -> SimulatedUser | None:
         """The user with this UPN, or the mailbox with this primary SMTP address, in any case."""
         index = self.population.index_of_address(address)
-        person = None if index is None else self.person(index)
+        user = None if index is None else self.user(index)
         wanted = address.lower()
-        return person if person and wanted in {person.upn.lower(), person.primary_smtp.lower()} else None
+        return user if user and wanted in {user.upn.lower(), user.primary_smtp.lower()} else None
 
-    def by_upn(self, upn: str) -> Person | None:
+    def by_upn(self, upn: str) -> SimulatedUser | None:
         """The user with this UPN, in any case."""
-        person = self.by_address(upn)
-        return person if person and person.object_id and person.upn.lower() == upn.lower() else None
+        user = self.by_address(upn)
+        return user if user and user.object_id and user.upn.lower() == upn.lower() else None
 
-    def by_mailbox(self, guid: str, now: float = float("inf")) -> Person | None:
+    def by_mailbox(self, guid: str, now: float = float("inf")) -> SimulatedUser | None:
         """Whoever owns the mailbox with this ExchangeGuid now."""
         found = self.population.index_of_mailbox(guid)
-        person = self.person(found[0], now) if found else None
-        if person is None or not person.mailbox_answers:
+        user = self.user(found[0], now) if found else None
+        if user is None or not user.has_mailbox:
             return None
-        return person if person.mailbox_guid.replace("-", "") == guid.replace("-", "").lower() else None
+        return user if user.mailbox_guid.replace("-", "") == guid.replace("-", "").lower() else None
 
-    def find(self, key: str) -> Person | None:
+    def find(self, key: str) -> SimulatedUser | None:
         """A user by object id, UPN, mailbox GUID or index."""
         if key.isdecimal():
-            return self.person(int(key))
+            return self.user(int(key))
         return self.by_object_id(key) or self.by_upn(key) or self.by_mailbox(key)
 
     def filter_places(self) -> int:
         """How many places the listing by licence filter has; some of them may be empty."""
         return self.population.in_filter + len(self._gained())
 
-    def in_filter(self, start: int) -> Iterator[tuple[int, Person]]:
+    def in_filter(self, start: int) -> Iterator[tuple[int, SimulatedUser]]:
         """Users whom the licence filter lists, from a place on, each with the place after it."""
         gained = self._gained()
         within = self.population.in_filter
         for place in range(start, within + len(gained)):
-            person = self.person(self._filter_order[place] if place < within else gained[place - within])
-            if person is not None:
-                yield place + 1, person
+            user = self.user(self._filter_order[place] if place < within else gained[place - within])
+            if user is not None:
+                yield place + 1, user
 
-    def in_graph(self, start: int) -> Iterator[tuple[int, Person]]:
+    def in_graph(self, start: int) -> Iterator[tuple[int, SimulatedUser]]:
         """All users, from a place on."""
         return self._each(self._graph_order, start)
 
-    def in_exchange(self, start: int) -> Iterator[tuple[int, Person]]:
+    def in_exchange(self, start: int) -> Iterator[tuple[int, SimulatedUser]]:
         """All mailboxes of Exchange Online, from a place on."""
-        return ((after, person) for after, person in self._each(self._exchange_order, start) if person.in_exchange)
+        return ((after, user) for after, user in self._each(self._exchange_order, start) if user.in_exchange)
 
     def count_in_filter(self) -> int:
         """How many users the licence filter lists."""
@@ -126,11 +126,11 @@ class Tenant:
         before = self.changes.get(index, Change())
         self.changes[index] = dataclasses.replace(before, **changes)  # type: ignore[arg-type]  # checked by Change
 
-    def _each(self, order: ids.Shuffle, start: int) -> Iterator[tuple[int, Person]]:
+    def _each(self, order: ids.Shuffle, start: int) -> Iterator[tuple[int, SimulatedUser]]:
         for place in range(start, order.count):
-            person = self.person(order[place])
-            if person is not None:
-                yield place + 1, person
+            user = self.user(order[place])
+            if user is not None:
+                yield place + 1, user
 
     def _gained(self) -> list[int]:
         """Users outside the plan's filter who were given the Bookings plan since, in a stable order."""

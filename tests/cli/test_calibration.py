@@ -5,8 +5,8 @@ import json
 import pytest
 
 from local.simulator import Fault
-from local.simulator.mixes import EVERY
-from local.simulator.stories import Mailbox, MailboxPolicy, Page
+from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page
+from local.simulator.user_mixes import EVERY
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from local.simulator import Fault, MailboxPolicy
-from local.simulator.mixes import EVERY
 from local.simulator.policy import AGENT
-from local.simulator.stories import Mailbox, Page, Plan
+from local.simulator.user_kinds import Mailbox, Page, Plan
+from local.simulator.user_mixes import EVERY
 
 WIDTH, LONGEST_SCREEN = 100, 40
 WITH_A_PAGE = {"published", "noPublicTypes"}

@@ -15,8 +15,8 @@ from atlas.microsoft365.bookings_pages import MAX_RESPONSE_BYTES, PERSONAL_STAFF
 from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, trusted_authorities
 from atlas.microsoft365.failures import NotUnderstood, TenantFailure, Throttled, Unreachable
-from local.simulator import Fault, Mailbox, Page, Story
-from local.simulator.stories import OUTCOMES, Outcome
+from local.simulator import Fault, Mailbox, Page, UserKind
+from local.simulator.user_kinds import OUTCOMES, Outcome
 from tests.clients.serving import one_after_another, serving
 
 TENANT = "a7809c93-1111-4222-8333-944445555666"
@@ -43,7 +43,7 @@ async def outcome_of(request):
 
 
 async def test_every_row_of_the_table_is_what_comes_through_the_socket(start):
-    clients = await start(users=len(PAGES), mix={Story(page): 1.0 for page in PAGES})
+    clients = await start(users=len(PAGES), mix={UserKind(page): 1.0 for page in PAGES})
     users = clients.licensed()
 
     found = await asyncio.gather(
@@ -64,7 +64,7 @@ async def test_a_mailbox_that_nobody_has_has_no_page(start):
 
 
 async def test_the_meeting_types_that_are_told_are_the_public_ones(start):
-    clients = await start(users=1, mix={Story(Page.PUBLIC_AND_PRIVATE): 1.0})
+    clients = await start(users=1, mix={UserKind(Page.PUBLIC_AND_PRIVATE): 1.0})
     user = clients.licensed()[0]
 
     page = await clients.pages.get_page(UUID(user["expected"]["mailbox_guid"]))
@@ -85,7 +85,7 @@ async def test_the_meeting_types_that_are_told_are_the_public_ones(start):
     ],
 )
 async def test_what_is_not_understood_is_asked_once_more(start, page, asked):
-    clients = await start(users=1, mix={Story(page): 1.0})
+    clients = await start(users=1, mix={UserKind(page): 1.0})
 
     await outcome_of(clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])))
 
@@ -93,7 +93,7 @@ async def test_what_is_not_understood_is_asked_once_more(start, page, asked):
 
 
 async def test_an_answer_that_is_understood_the_second_time_is_the_answer(start):
-    clients = await start(users=1, mix={Story(Page.EMPTY): 1.0})
+    clients = await start(users=1, mix={UserKind(Page.EMPTY): 1.0})
     clients.tenant.add_fault(Fault("bookings.services", status=200, body="<html>a moment, please</html>"))
 
     assert await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])) == PageFound(())
@@ -110,14 +110,14 @@ async def test_an_answer_that_is_understood_the_second_time_is_the_answer(start)
     ],
 )
 async def test_what_passes_is_asked_again(start, fault):
-    clients = await start(users=1, mix={Story(Page.EMPTY): 1.0})
+    clients = await start(users=1, mix={UserKind(Page.EMPTY): 1.0})
     clients.tenant.add_fault(fault)
 
     assert await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])) == PageFound(())
 
 
 async def test_a_long_throttling_is_told_at_once_with_its_seconds(start):
-    clients = await start({"bookings": {"page_retry_after": "45"}}, users=1, mix={Story(Page.THROTTLED_429): 1.0})
+    clients = await start({"bookings": {"page_retry_after": "45"}}, users=1, mix={UserKind(Page.THROTTLED_429): 1.0})
 
     with pytest.raises(Throttled) as caught:
         await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"]))
@@ -128,7 +128,7 @@ async def test_a_long_throttling_is_told_at_once_with_its_seconds(start):
 
 async def test_a_page_that_takes_too_long_is_unreachable_and_not_asked_again(start, monkeypatch):
     monkeypatch.setattr("atlas.microsoft365.bookings_pages.SERVICES_TIMEOUT_SECONDS", 0.05)
-    clients = await start(users=1, mix={Story(Page.SLOW): 1.0})
+    clients = await start(users=1, mix={UserKind(Page.SLOW): 1.0})
 
     with pytest.raises(Unreachable, match="did not answer"):
         await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"]))
@@ -137,7 +137,7 @@ async def test_a_page_that_takes_too_long_is_unreachable_and_not_asked_again(sta
 
 
 async def test_free_times_are_asked_and_read_in_utc(start):
-    clients = await start(users=1, mix={Story(Page.PUBLIC_SEVERAL, Mailbox.NORMAL): 1.0})
+    clients = await start(users=1, mix={UserKind(Page.PUBLIC_SEVERAL, Mailbox.NORMAL): 1.0})
     guid = UUID(clients.licensed()[0]["expected"]["mailbox_guid"])
     page = await clients.pages.get_page(guid)
     assert isinstance(page, PageFound)
@@ -163,7 +163,7 @@ async def test_free_times_are_asked_and_read_in_utc(start):
     ],
 )
 async def test_a_question_for_free_times_that_fails_is_a_failure(start, status, failure):
-    clients = await start(users=1, mix={Story(Page.PUBLIC_ONE): 1.0})
+    clients = await start(users=1, mix={UserKind(Page.PUBLIC_ONE): 1.0})
     guid = UUID(clients.licensed()[0]["expected"]["mailbox_guid"])
     clients.tenant.add_fault(Fault("bookings.getStaffAvailability", status=status, times=None))
 

@@ -14,7 +14,7 @@ from atlas.microsoft365.exchange import FEW, Exchange, parse_mailboxes_page, par
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, Throttled, Unreachable
 from atlas.microsoft365.signed_calls import SignedApiClient
 from local.simulator import Fault
-from local.simulator.mixes import EVERY
+from local.simulator.user_mixes import EVERY
 from tests.clients.serving import serving
 from tests.clients.test_graph_client import TokenSource
 
@@ -52,7 +52,7 @@ async def test_every_mailbox_is_listed_over_anchored_pages(start):
     for user in clients.licensed():
         person = clients.tenant.user(user["id"])
         mailbox = mailboxes.get(user["id"], NoMailbox())
-        if not person.mailbox_answers:
+        if not person.has_mailbox:
             assert isinstance(mailbox, NoMailbox)
         else:
             assert isinstance(mailbox, Mailbox)
@@ -247,7 +247,7 @@ async def test_one_mailbox_is_told_whole_and_a_missing_one_is_known_to_be_missin
 
     for user, mailbox in zip(users, found, strict=True):
         person = clients.tenant.user(user["id"])
-        assert isinstance(mailbox, Mailbox) == person.mailbox_answers
+        assert isinstance(mailbox, Mailbox) == person.has_mailbox
         assert not isinstance(mailbox, Mailbox) or mailbox.guid == UUID(person.mailbox_guid)
 
 

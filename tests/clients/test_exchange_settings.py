@@ -14,7 +14,7 @@ from atlas.microsoft365.exchange_settings import parse_allowed_app_ids, parse_or
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused
 from atlas.microsoft365.signed_calls import SignedApiClient
 from local.simulator import Fault, MailboxPolicy
-from local.simulator.mixes import EVERY
+from local.simulator.user_mixes import EVERY
 from tests.clients.serving import serving
 from tests.clients.test_graph_client import TokenSource
 
@@ -40,7 +40,7 @@ async def test_the_policies_of_all_mailboxes_are_listed_over_pages_and_are_those
         page = await clients.exchange.get_policies_page(link, 20)
         scopes, link, pages = scopes | page.scopes, page.next_link, pages + 1
 
-    told = [user["id"] for user in clients.licensed() if clients.tenant.user(user["id"]).mailbox_answers]
+    told = [user["id"] for user in clients.licensed() if clients.tenant.user(user["id"]).has_mailbox]
     assert pages >= 3
     assert {user_id: scopes[user_id] for user_id in told} == {
         user_id: ACCESS[clients.tenant.user(user_id).policy] for user_id in told

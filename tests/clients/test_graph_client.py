@@ -15,7 +15,7 @@ from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, 
 from atlas.microsoft365.graph import BATCH_ROUNDS, Graph, parse_account, parse_batch, parse_mailbox, parse_users_page
 from atlas.microsoft365.signed_calls import SignedApiClient
 from local.simulator import Fault
-from local.simulator.mixes import EVERY
+from local.simulator.user_mixes import EVERY
 from tests.clients.serving import serving
 
 BASE = "https://graph.microsoft.com"
@@ -318,7 +318,7 @@ async def test_mailbox_guids_come_in_bulk_whatever_the_order_of_the_parts(start)
         mailbox = mailboxes[user["id"]]
         if truth.status == "noMailbox":
             assert mailbox == NoMailbox()
-        elif user["mailbox"] == "untold":
+        elif user["mailbox"] == "guidNotInGraph":
             assert isinstance(mailbox, Unknown)
             assert mailbox.reason is Reason.NOT_UNDERSTOOD
         else:

@@ -257,7 +257,7 @@ async def test_a_certificate_that_cannot_be_read_points_to_its_setting(start):
     broken = "\n".join(f"-----BEGIN {part}-----\nAAAA\n-----END {part}-----" for part in parts)
     clients = await start(users=1)
     kind = ClientCertificate(clients.tenant.principals.app.client_id, SecretStr(broken))
-    authority = clients.tenant.world.urls["entra"]
+    authority = clients.tenant.state.urls["entra"]
     sign_in = sign_in_with(
         kind, clients.tenant.tenant_id, authority, trusted_authorities(clients.tenant.authority_file)
     )
@@ -290,7 +290,7 @@ async def test_a_sign_in_service_whose_certificate_nobody_vouches_for_is_not_tru
     clients = await start(users=1)
     kind = ClientSecret(clients.tenant.principals.app.client_id, SimpleNamespace(get_secret_value=lambda: "s"))
     sign_in = sign_in_with(
-        kind, clients.tenant.tenant_id, clients.tenant.world.urls["entra"], trusted_authorities(None)
+        kind, clients.tenant.tenant_id, clients.tenant.state.urls["entra"], trusted_authorities(None)
     )
 
     with pytest.raises(Unreachable, match="sign-in service"):

@@ -37,7 +37,7 @@ from atlas.health.permissions import PERMISSIONS, Permission
 from atlas.scans.closing import NO_PAGE_SEEN
 from atlas.settings import Settings
 from local.simulator.options import Behaviour
-from local.simulator.stories import Plan
+from local.simulator.user_kinds import Plan
 
 SOURCES = [
     file

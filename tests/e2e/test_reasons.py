@@ -9,15 +9,15 @@ from atlas.domain.policy import Cause, Scope
 from local.azurite import Azurite
 from local.simulator import Fault, TenantPlan, running
 from local.simulator.policy import AGENT
-from local.simulator.stories import Mailbox, MailboxPolicy, Page, Plan, Story
+from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan, UserKind
 from tests.e2e.deployment import deployed, tenant_of
 
 PAGES = (Page.MISSING_404, Page.PUBLIC_ONE, Page.SIGN_IN_401)
 OTHER_MAILBOXES = (Mailbox.WITHOUT_CAPABILITY, Mailbox.EMPTY_GUID, Mailbox.NONE)
 MIX = dict.fromkeys(
     [
-        *(Story(page, policy=policy) for page in PAGES for policy in MailboxPolicy),
-        *(Story(mailbox=mailbox, policy=MailboxPolicy.BLOCKED) for mailbox in OTHER_MAILBOXES),
+        *(UserKind(page, policy=policy) for page in PAGES for policy in MailboxPolicy),
+        *(UserKind(mailbox=mailbox, policy=MailboxPolicy.BLOCKED) for mailbox in OTHER_MAILBOXES),
     ],
     1.0,
 )

@@ -26,7 +26,7 @@ from atlas.tables.scan_log import ScanLog
 from atlas.tables.status_rows import change_of
 from atlas.tables.store import StorageUnavailable
 from local.simulator import Behaviour, Fault, TenantPlan, running
-from local.simulator.mixes import EVERY, HEALTHY
+from local.simulator.user_mixes import EVERY, HEALTHY
 from orchestrators import names
 from tests.orchestrators.conftest import FLOWS
 from tests.orchestrators.fake_context import Engine
@@ -107,7 +107,7 @@ async def test_a_scan_finds_the_truth_about_everybody(tenant):
         assert row.status == expected["status"], user
         assert row.bookable == expected["bookable"], user
         assert row.mailbox_guid == expected["mailbox_guid"], user
-        assert (row.url or "").removeprefix(tenant.simulated.world.urls["bookings"]) == (expected["url_path"] or ""), (
+        assert (row.url or "").removeprefix(tenant.simulated.state.urls["bookings"]) == (expected["url_path"] or ""), (
             user
         )
         assert row.scan_id == scan.scan_id
@@ -196,8 +196,8 @@ async def test_bookings_that_breaks_makes_everybody_unknown_and_erases_nothing(t
 async def test_a_listing_that_leaves_somebody_out_marks_nobody_gone(tenant):
     await tenant.scan()
     user_id = next(iter(tenant.licensed()))
-    original = tenant.simulated.world.tenant.in_filter
-    tenant.simulated.world.tenant.in_filter = lambda start: (
+    original = tenant.simulated.state.tenant.in_filter
+    tenant.simulated.state.tenant.in_filter = lambda start: (
         one for one in original(start) if one[1].object_id != user_id
     )
 

@@ -7,15 +7,15 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from local.simulator import Fault, Page, Story
-from local.simulator.mixes import EVERY
-from local.simulator.stories import OUTCOMES, Outcome
+from local.simulator import Fault, Page, UserKind
+from local.simulator.user_kinds import OUTCOMES, Outcome
+from local.simulator.user_mixes import EVERY
 
 WEEK = ("2026-11-23T00:00:00", "2026-11-30T00:00:00")
 
 
 def a_page(page):
-    return {"users": 1, "mix": {Story(page): 1.0}}
+    return {"users": 1, "mix": {UserKind(page): 1.0}}
 
 
 async def test_a_page_with_public_types_lists_them(start):
@@ -177,7 +177,7 @@ async def test_a_page_can_have_public_types_and_nothing_free_all_week(start):
 
 
 async def test_every_other_public_page_has_free_time_in_any_seven_days(start):
-    client = await start(users=60, mix={Story(Page.PUBLIC_SEVERAL): 1.0})
+    client = await start(users=60, mix={UserKind(Page.PUBLIC_SEVERAL): 1.0})
 
     for index in range(60):
         first = f"2026-11-{19 + index % 10:02}T17:{index:02}:00"
@@ -300,17 +300,17 @@ async def test_the_other_questions_are_answered(start):
 async def test_the_answer_of_each_page_fits_the_outcome_it_is_expected_to_have(start):
     client = await start(users=len(EVERY), mix=EVERY)
 
-    for person in client.tenant.users(0, len(EVERY)):
-        if not person["expected"]["mailbox_guid"] or person["page"] == Page.DROPPED:
+    for user in client.tenant.users(0, len(EVERY)):
+        if not user["expected"]["mailbox_guid"] or user["page"] == Page.DROPPED:
             continue
-        reply = await client.http.get(client.page_url(person["index"]), follow_redirects=False)
+        reply = await client.http.get(client.page_url(user["index"]), follow_redirects=False)
         shows_types = reply.status_code == 200 and '"serviceId"' in reply.text and reply.text.endswith("}")
-        expects_types = OUTCOMES[person["page"]] is Outcome.PUBLIC or person["page"] in {
+        expects_types = OUTCOMES[user["page"]] is Outcome.PUBLIC or user["page"] in {
             Page.PRIVATE_ONLY,
             Page.HIDDEN_ONLY,
         }
-        if person["page"] != Page.REDIRECT_SAME_ORIGIN:
-            assert shows_types == expects_types, person["page"]
+        if user["page"] != Page.REDIRECT_SAME_ORIGIN:
+            assert shows_types == expects_types, user["page"]
 
 
 async def test_a_slow_reply_is_still_the_right_one(start):

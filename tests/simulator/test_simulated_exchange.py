@@ -3,8 +3,8 @@
 import pytest
 
 from local.simulator import ExchangeBehaviour, Fault, MailboxPolicy
-from local.simulator.mixes import EVERY
 from local.simulator.policy import AGENT
+from local.simulator.user_mixes import EVERY
 
 EMPTY = "00000000-0000-0000-0000-000000000000"
 UNLIMITED = {"ResultSize": "Unlimited"}
@@ -28,7 +28,7 @@ async def test_every_mailbox_is_listed_once_over_many_pages(start):
     rows = await listed(client)
 
     guids = [row["ExchangeGuid"] for row in rows if row["ExchangeGuid"] != EMPTY]
-    known = {person["expected"]["mailbox_guid"] for person in client.tenant.users(0, 60)} - {None}
+    known = {user["expected"]["mailbox_guid"] for user in client.tenant.users(0, 60)} - {None}
     assert len(guids) == len(set(guids))
     assert known <= set(guids)
 
@@ -198,11 +198,11 @@ async def test_mailbox_policies_are_told_by_get_casmailbox(start):
 
 async def test_one_mailbox_is_found_by_id_upn_address_and_guid(start):
     client = await start(users=20)
-    person = client.tenant.user(4)
+    user = client.tenant.user(4)
 
-    for identity in (person.object_id, person.upn, person.primary_smtp, person.mailbox_guid):
+    for identity in (user.object_id, user.upn, user.primary_smtp, user.mailbox_guid):
         rows = (await client.cmdlet("Get-Mailbox", {"Identity": identity})).json()["value"]
-        assert [row["ExchangeGuid"] for row in rows] == [person.mailbox_guid]
+        assert [row["ExchangeGuid"] for row in rows] == [user.mailbox_guid]
 
 
 async def test_an_unknown_mailbox_is_an_error_that_hides_its_reason(start):

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from local.simulator import Fault, Mailbox, Plan
-from local.simulator.mixes import EVERY
+from local.simulator.user_mixes import EVERY
 
 SELECT = "id,userPrincipalName,displayName,department,mail,accountEnabled,userType,assignedPlans"
 BOOKINGS_PLAN = "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2"
@@ -193,12 +193,12 @@ async def test_settings_hold_the_exchange_guid_in_varied_case(start):
 
 async def test_settings_tell_of_missing_mailboxes_and_sometimes_nothing(start):
     client = await start(users=len(EVERY), mix=EVERY)
-    people = {person["mailbox"]: person["id"] for person in client.tenant.users(0, len(EVERY))}
+    users = {user["mailbox"]: user["id"] for user in client.tenant.users(0, len(EVERY))}
 
-    replies = {kind: await client.graph(f"/users/{key}/settings/exchange") for kind, key in people.items()}
+    replies = {kind: await client.graph(f"/users/{key}/settings/exchange") for kind, key in users.items()}
 
     assert set(replies) == set(Mailbox)
-    assert "primaryMailboxId" not in replies[Mailbox.UNTOLD].json()
+    assert "primaryMailboxId" not in replies[Mailbox.GUID_NOT_IN_GRAPH].json()
     for kind in (Mailbox.NONE, Mailbox.ON_PREMISES, Mailbox.EMPTY_GUID):
         assert replies[kind].status_code == 404
         assert replies[kind].json()["error"]["code"] == "MailboxNotEnabledForRESTAPI"
@@ -206,7 +206,7 @@ async def test_settings_tell_of_missing_mailboxes_and_sometimes_nothing(start):
 
 async def test_a_batch_is_answered_in_another_order_and_part_by_part(start):
     client = await start(users=20)
-    ids = [person["id"] for person in client.tenant.users(0, 18)]
+    ids = [user["id"] for user in client.tenant.users(0, 18)]
     client.tenant.add_fault(Fault("graph.part.settings", status=429, retry_after="2.128"))
     client.tenant.add_fault(Fault("graph.part.settings", status=429))
     client.tenant.add_fault(Fault("graph.part.settings", status=504))

@@ -20,13 +20,13 @@ from typing import Any
 
 from aiohttp import web
 
-from local.simulator import expectations
+from local.simulator import expected_results
 from local.simulator.faults import Fault
 from local.simulator.options import UnknownOption
-from local.simulator.people import Person
-from local.simulator.stories import Mailbox, MailboxPolicy, Page, Plan
+from local.simulator.state import SimulatorState
 from local.simulator.tenant import Tenant
-from local.simulator.world import World
+from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan
+from local.simulator.users import SimulatedUser
 
 _MAX = 5000
 
@@ -42,17 +42,17 @@ class UnknownAction(ValueError):
 class Control:
     """Everything that can be done to a running tenant; the routes below and Python callers share it."""
 
-    def __init__(self, world: World, settings: Callable[[], Mapping[str, Mapping[str, str]]]) -> None:
-        self._world = world
+    def __init__(self, state: SimulatorState, settings: Callable[[], Mapping[str, Mapping[str, str]]]) -> None:
+        self._state = state
         self._settings = settings
 
     def expected(
-        self, person: Person, evidence: expectations.Evidence = expectations.EVERYTHING
-    ) -> expectations.Expected:
-        """What a scan that starts now must find for one person."""
-        now = self._world.tenant.person(person.index, self._world.clock()) or person
-        behaviour = self._world.behaviour
-        return expectations.expected(
+        self, user: SimulatedUser, evidence: expected_results.Evidence = expected_results.EVERYTHING
+    ) -> expected_results.Expected:
+        """What a scan that starts now must find for one user."""
+        now = self._state.tenant.user(user.index, self._state.clock()) or user
+        behaviour = self._state.behaviour
+        return expected_results.expected(
             now, behaviour.organization, evidence, hides_pages=behaviour.bookings.auth_hides_pages
         )
 
@@ -60,78 +60,80 @@ class Control:
         self,
         skip: int = 0,
         top: int = 100,
-        evidence: expectations.Evidence = expectations.EVERYTHING,
+        evidence: expected_results.Evidence = expected_results.EVERYTHING,
         *,
         licensed: bool = False,
     ) -> list[dict[str, Any]]:
         """Users by index, each with the truth about them; the deleted are left out."""
-        end = min(skip + top, self._world.tenant.population.in_graph)
-        people = (self._world.tenant.person(index) for index in range(skip, end))
-        return [self.shown(person, evidence) for person in people if person and (person.is_licensed or not licensed)]
+        end = min(skip + top, self._state.tenant.population.in_graph)
+        users = (self._state.tenant.user(index) for index in range(skip, end))
+        return [self.shown(user, evidence) for user in users if user and (user.is_licensed or not licensed)]
 
-    def user(self, key: str, evidence: expectations.Evidence = expectations.EVERYTHING) -> dict[str, Any]:
+    def user(self, key: str, evidence: expected_results.Evidence = expected_results.EVERYTHING) -> dict[str, Any]:
         """One user with the truth about them."""
         return self.shown(self.found(key), evidence)
 
-    def found(self, key: str) -> Person:
+    def found(self, key: str) -> SimulatedUser:
         """One user by index, object id, UPN or mailbox GUID."""
-        person = self._world.tenant.find(key)
-        if person is None:
+        user = self._state.tenant.find(key)
+        if user is None:
             raise UnknownUser(f"{key}: nobody")
-        return person
+        return user
 
-    def shown(self, person: Person, evidence: expectations.Evidence = expectations.EVERYTHING) -> dict[str, Any]:
-        """A person as plain values."""
-        expected = self.expected(person, evidence)
+    def shown(
+        self, user: SimulatedUser, evidence: expected_results.Evidence = expected_results.EVERYTHING
+    ) -> dict[str, Any]:
+        """A user as plain values."""
+        expected = self.expected(user, evidence)
         return {
-            "index": person.index,
-            "id": person.object_id,
-            "upn": person.upn,
-            "display_name": person.display_name,
-            "page": person.page,
-            "mailbox": person.mailbox,
-            "policy": person.policy,
-            "plan": person.plan,
+            "index": user.index,
+            "id": user.object_id,
+            "upn": user.upn,
+            "display_name": user.display_name,
+            "page": user.page,
+            "mailbox": user.mailbox,
+            "policy": user.policy,
+            "plan": user.plan,
             "expected": {**asdict(expected), "findings": list(expected.findings)},
         }
 
-    def expected_counts(self, evidence: expectations.Evidence = expectations.EVERYTHING) -> dict[str, int]:
+    def expected_counts(self, evidence: expected_results.Evidence = expected_results.EVERYTHING) -> dict[str, int]:
         """Licensed users by the status that a scan must find."""
-        tenant = self._world.tenant
-        licensed = (person for _, person in tenant.in_filter(0) if person.is_licensed)
-        return dict(Counter(self.expected(person, evidence).status for person in licensed))
+        tenant = self._state.tenant
+        licensed = (user for _, user in tenant.in_filter(0) if user.is_licensed)
+        return dict(Counter(self.expected(user, evidence).status for user in licensed))
 
     def change_user(self, key: str, action: str, **more: Any) -> dict[str, Any]:
         """Do something to a user; `restore` also finds the deleted, by index or object id."""
-        tenant = self._world.tenant
+        tenant = self._state.tenant
         if action == "restore":
             index = int(key) if key.isdecimal() else tenant.population.index_of_object(key)
             tenant.changes.pop(self.found(key).index if index is None else index, None)
             return self.user(key)
-        person = self.found(key)
-        self._act(tenant, person, action, more)
-        now = tenant.person(person.index)
-        return {"index": person.index, "deleted": True} if now is None else self.shown(now)
+        user = self.found(key)
+        self._act(tenant, user, action, more)
+        now = tenant.user(user.index)
+        return {"index": user.index, "deleted": True} if now is None else self.shown(now)
 
-    def _act(self, tenant: Tenant, person: Person, action: str, more: Mapping[str, Any]) -> None:
+    def _act(self, tenant: Tenant, user: SimulatedUser, action: str, more: Mapping[str, Any]) -> None:
         if action == "open_bookings":
-            after_seconds = more.get("after_seconds", self._world.behaviour.bookings.page_appears_after_seconds)
+            after_seconds = more.get("after_seconds", self._state.behaviour.bookings.page_appears_after_seconds)
             page = Page(more.get("page", Page.PUBLIC_SEVERAL))
-            tenant.change(person.index, page=page, page_appears_at=self._world.clock() + float(after_seconds))
+            tenant.change(user.index, page=page, page_appears_at=self._state.clock() + float(after_seconds))
         elif action == "recreate_mailbox":
-            generation = tenant.changes[person.index].mailbox_generation if person.index in tenant.changes else 0
-            tenant.change(person.index, mailbox_generation=generation + 1)
+            generation = tenant.changes[user.index].mailbox_generation if user.index in tenant.changes else 0
+            tenant.change(user.index, mailbox_generation=generation + 1)
         elif action in _SETTERS:
             field, kind = _SETTERS[action]
-            tenant.change(person.index, **{field: kind(more[field])}, **_AT_ONCE.get(field, {}))
+            tenant.change(user.index, **{field: kind(more[field])}, **_AT_ONCE.get(field, {}))
         elif action in _ACTIONS:
-            tenant.change(person.index, **_ACTIONS[action])
+            tenant.change(user.index, **_ACTIONS[action])
         else:
             raise UnknownAction(f"{action}: not one of {', '.join(sorted(ACTIONS))}")
 
     def add_fault(self, fault: Fault) -> None:
         """Let calls fail."""
-        self._world.faults.add(fault)
+        self._state.faults.add(fault)
 
     def routes(self) -> web.Application:
         """The same over HTTP."""
@@ -158,7 +160,7 @@ class Control:
         skip, top = int(request.query.get("skip", "0")), min(int(request.query.get("top", "100")), _MAX)
         is_licensed = request.query.get("licensed") == "true"
         found = self.users(skip, top, _evidence(request), licensed=is_licensed)
-        total = self._world.tenant.population.in_graph
+        total = self._state.tenant.population.in_graph
         return web.json_response({"value": found, "next_skip": skip + top if skip + top < total else None})
 
     async def _get_user(self, request: web.Request) -> web.Response:
@@ -169,28 +171,28 @@ class Control:
         return web.json_response(self.change_user(request.match_info["key"], asked.pop("action", ""), **asked))
 
     async def _get_behaviour(self, _: web.Request) -> web.Response:
-        return web.json_response(asdict(self._world.behaviour))
+        return web.json_response(asdict(self._state.behaviour))
 
     async def _patch_behaviour(self, request: web.Request) -> web.Response:
-        return web.json_response(asdict(self._world.behave(await request.json())))
+        return web.json_response(asdict(self._state.behave(await request.json())))
 
     async def _get_faults(self, _: web.Request) -> web.Response:
-        return web.json_response({"value": self._world.faults.waiting()})
+        return web.json_response({"value": self._state.faults.waiting()})
 
     async def _post_fault(self, request: web.Request) -> web.Response:
         self.add_fault(Fault(**await request.json()))
         return await self._get_faults(request)
 
     async def _delete_faults(self, request: web.Request) -> web.Response:
-        self._world.faults.clear()
+        self._state.faults.clear()
         return await self._get_faults(request)
 
     async def _get_metrics(self, _: web.Request) -> web.Response:
-        return web.json_response(self._world.metrics.to_dict())
+        return web.json_response(self._state.metrics.to_dict())
 
     async def _reset_metrics(self, _: web.Request) -> web.Response:
-        self._world.metrics.reset()
-        return web.json_response(self._world.metrics.to_dict())
+        self._state.metrics.reset()
+        return web.json_response(self._state.metrics.to_dict())
 
     async def _get_counts(self, request: web.Request) -> web.Response:
         return web.json_response(self.expected_counts(_evidence(request)))
@@ -218,9 +220,9 @@ _ACTIONS: dict[str, dict[str, Any]] = {
 ACTIONS = frozenset({*_ACTIONS, *_SETTERS, "open_bookings", "recreate_mailbox", "restore"})
 
 
-def _evidence(request: web.Request) -> expectations.Evidence:
+def _evidence(request: web.Request) -> expected_results.Evidence:
     names = {"exchange": "exchange", "mailboxPolicy": "mailbox_policy", "availability": "availability"}
-    return expectations.Evidence(**{field: request.query.get(name) != "false" for name, field in names.items()})
+    return expected_results.Evidence(**{field: request.query.get(name) != "false" for name, field in names.items()})
 
 
 @web.middleware

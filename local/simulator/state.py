@@ -14,7 +14,7 @@ from local.simulator.tenant import Tenant
 
 
 @dataclass
-class World:
+class SimulatorState:
     """One simulated Microsoft 365, shared by its services."""
 
     plan: TenantPlan

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from local.simulator import policy
 from local.simulator.meeting_types import public_count
 from local.simulator.options import Organization
-from local.simulator.people import Person
-from local.simulator.stories import OUTCOMES, UNLEARNED, Mailbox, Outcome, Page
+from local.simulator.user_kinds import OUTCOMES, UNDETERMINED, Mailbox, Outcome, Page
+from local.simulator.users import SimulatedUser
 
 _ANSWERED = {Outcome.PUBLIC, Outcome.NONE_PUBLIC}
 
@@ -56,55 +56,55 @@ def outcome_of(page: Page, organization: Organization, *, hides_pages: bool = Fa
 
 
 def expected(
-    person: Person, organization: Organization, evidence: Evidence = EVERYTHING, *, hides_pages: bool = False
+    user: SimulatedUser, organization: Organization, evidence: Evidence = EVERYTHING, *, hides_pages: bool = False
 ) -> Expected:
-    """The truth about one person."""
-    if not person.is_licensed:
+    """The truth about one user."""
+    if not user.is_licensed:
         return Expected("notLicensed")
-    verdict = _verdict(person, organization, evidence)
-    if not person.mailbox_answers:
+    verdict = _verdict(user, organization, evidence)
+    if not user.has_mailbox:
         return Expected(
             "noMailbox", policy_verdict="off" if _organization_blocks(organization, evidence) else "unknown"
         )
-    if person.mailbox is Mailbox.UNTOLD and not evidence.exchange:
+    if user.mailbox is Mailbox.GUID_NOT_IN_GRAPH and not evidence.exchange:
         return Expected("unknown", Outcome.NOT_UNDERSTOOD)
-    outcome = outcome_of(person.page, organization, hides_pages=hides_pages)
-    domain = _url_domain(person, evidence)
+    outcome = outcome_of(user.page, organization, hides_pages=hides_pages)
+    domain = _url_domain(user, evidence)
     has_url = outcome in _ANSWERED or outcome is Outcome.SIGN_IN
-    bare_guid = person.mailbox_guid.replace("-", "")
+    bare_guid = user.mailbox_guid.replace("-", "")
     return Expected(
-        status=_status(person, organization, evidence, outcome, verdict),
-        reason=outcome.value if outcome in UNLEARNED else None,
-        mailbox_guid=person.mailbox_guid,
+        status=_status(user, organization, evidence, outcome, verdict),
+        reason=outcome.value if outcome in UNDETERMINED else None,
+        mailbox_guid=user.mailbox_guid,
         domain=domain,
         url_path=f"/bookwithme/user/{bare_guid}@{domain}" if has_url else None,
-        bookable=_bookable(person, outcome, evidence),
-        public_types=_public_types(person.page, outcome),
+        bookable=_bookable(user, outcome, evidence),
+        public_types=_public_types(user.page, outcome),
         policy_verdict=verdict,
-        findings=_findings(person, organization, evidence, outcome, verdict),
+        findings=_findings(user, organization, evidence, outcome, verdict),
     )
 
 
-def _status(person: Person, organization: Organization, evidence: Evidence, outcome: Outcome, verdict: str) -> str:
-    if outcome in UNLEARNED:
+def _status(user: SimulatedUser, organization: Organization, evidence: Evidence, outcome: Outcome, verdict: str) -> str:
+    if outcome in UNDETERMINED:
         return "unknown"
     by_page = {Outcome.PUBLIC: "published", Outcome.NONE_PUBLIC: "noPublicTypes", Outcome.SIGN_IN: "signInRequired"}
     if outcome in by_page:
         return by_page[outcome]
     without_page = (
-        (evidence.exchange and not person.has_capability, "noCapability"),
+        (evidence.exchange and not user.has_capability, "noCapability"),
         (verdict == "off", "switchedOff"),
         (evidence.exchange and organization.bookings_auth_enabled, "signInRequired"),
     )
     return next((status for holds, status in without_page if holds), "notSetUp")
 
 
-def _verdict(person: Person, organization: Organization, evidence: Evidence) -> str:
+def _verdict(user: SimulatedUser, organization: Organization, evidence: Evidence) -> str:
     if not evidence.exchange:
         return "unknown"
     ours = policy.of_organization(organization)
     if evidence.mailbox_policy:
-        return policy.verdict(ours, policy.MAILBOX_SETTINGS[person.policy])
+        return policy.verdict(ours, policy.MAILBOX_SETTINGS[user.policy])
     return "off" if _organization_blocks(organization, evidence) else "unknown"
 
 
@@ -113,15 +113,15 @@ def _organization_blocks(organization: Organization, evidence: Evidence) -> bool
     return evidence.exchange and alone == "off"
 
 
-def _url_domain(person: Person, evidence: Evidence) -> str:
-    address = person.primary_smtp if evidence.exchange else person.mail or person.upn
+def _url_domain(user: SimulatedUser, evidence: Evidence) -> str:
+    address = user.primary_smtp if evidence.exchange else user.mail or user.upn
     return address.rpartition("@")[2].lower()
 
 
-def _bookable(person: Person, outcome: Outcome, evidence: Evidence) -> bool | None:
-    if outcome is not Outcome.PUBLIC or not evidence.availability or person.page is Page.AVAILABILITY_FAILS:
+def _bookable(user: SimulatedUser, outcome: Outcome, evidence: Evidence) -> bool | None:
+    if outcome is not Outcome.PUBLIC or not evidence.availability or user.page is Page.AVAILABILITY_FAILS:
         return None
-    return person.page is not Page.NOTHING_FREE
+    return user.page is not Page.NOTHING_FREE
 
 
 def _public_types(page: Page, outcome: Outcome) -> int | None:
@@ -129,15 +129,15 @@ def _public_types(page: Page, outcome: Outcome) -> int | None:
 
 
 def _findings(
-    person: Person, organization: Organization, evidence: Evidence, outcome: Outcome, verdict: str
+    user: SimulatedUser, organization: Organization, evidence: Evidence, outcome: Outcome, verdict: str
 ) -> tuple[str, ...]:
     answers = outcome in _ANSWERED
-    ours, theirs = policy.of_organization(organization), policy.MAILBOX_SETTINGS[person.policy]
+    ours, theirs = policy.of_organization(organization), policy.MAILBOX_SETTINGS[user.policy]
     reads_policies = evidence.exchange and evidence.mailbox_policy
     found = {
         "policyContradictsPage": verdict == "off" and (answers or outcome is Outcome.SIGN_IN),
         "policyConflict": reads_policies and policy.conflicts(ours, theirs),
-        "capabilityContradictsPage": evidence.exchange and answers and not person.has_capability,
-        "nothingBookable": _bookable(person, outcome, evidence) is False,
+        "capabilityContradictsPage": evidence.exchange and answers and not user.has_capability,
+        "nothingBookable": _bookable(user, outcome, evidence) is False,
     }
     return tuple(name for name, holds in found.items() if holds)

@@ -86,11 +86,11 @@ class Service(Protocol):
     def is_write(self, request: Request) -> bool:
         """Whether the request would change something in a tenant."""
 
-    def refuse_write(self, request: Request) -> Response:
+    def reject_write(self, request: Request) -> Response:
         """Answer to a request that would change something."""
 
-    def fail(self, fault: Fault, request: Request) -> Response:
+    def respond_with_fault(self, fault: Fault, request: Request) -> Response:
         """Answer in the service's own error format."""
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         """Answer as Microsoft would."""

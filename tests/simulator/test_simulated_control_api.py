@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from local.simulator import Page, Story
-from local.simulator.control import ACTIONS
+from local.simulator import Page, UserKind
+from local.simulator.control_api import ACTIONS
 
 
 async def post(client, key, **asked):
@@ -53,7 +53,7 @@ async def test_expected_counts_add_up_to_the_licensed_users(start):
     ],
 )
 async def test_a_user_can_be_changed_and_restored(start, page, action, more, status):
-    client = await start(users=1, mix={Story(page): 1.0})
+    client = await start(users=1, mix={UserKind(page): 1.0})
     before = client.tenant.users(0, 1)[0]
 
     changed = (await post(client, client.tenant.user(0).upn.replace("#", "%23"), action=action, **more)).json()
@@ -88,7 +88,7 @@ async def test_wrong_requests_are_told_what_is_known(start):
 
 
 async def test_behaviour_and_organisation_change_while_it_runs(start):
-    client = await start(users=1, mix={Story(Page.PUBLIC_ONE): 1.0})
+    client = await start(users=1, mix={UserKind(Page.PUBLIC_ONE): 1.0})
     change = {"organization": {"bookings_auth_enabled": True}, "exchange": {"role": None}}
 
     body = (await client.http.patch(f"{client.tenant.control_url}/control/behaviour", json=change)).json()
@@ -99,7 +99,7 @@ async def test_behaviour_and_organisation_change_while_it_runs(start):
 
 
 async def test_faults_are_added_shown_and_removed(start):
-    client = await start(users=1, mix={Story(Page.PUBLIC_ONE): 1.0})
+    client = await start(users=1, mix={UserKind(Page.PUBLIC_ONE): 1.0})
     url = f"{client.tenant.control_url}/control/faults"
 
     added = (await client.http.post(url, json={"target": "bookings", "status": 502, "times": 1})).json()
@@ -113,7 +113,7 @@ async def test_faults_are_added_shown_and_removed(start):
 
 
 async def test_metrics_count_and_can_be_reset(start):
-    client = await start(users=1, mix={Story(Page.PUBLIC_ONE): 1.0})
+    client = await start(users=1, mix={UserKind(Page.PUBLIC_ONE): 1.0})
     await client.services(0)
     await client.licensed()
 

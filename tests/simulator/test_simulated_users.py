@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import local.simulator
-from local.simulator import Evidence, MailboxPolicy, Organization, TenantPlan, expectations, ids
-from local.simulator.mixes import EVERY, MIXES, shares
+from local.simulator import Evidence, MailboxPolicy, Organization, TenantPlan, expected_results, ids
 from local.simulator.policy import AGENT, MAILBOX_SETTINGS, EwsSettings, conflicts, verdict
-from local.simulator.stories import UNLEARNED
 from local.simulator.tenant import Tenant
+from local.simulator.user_kinds import UNDETERMINED
+from local.simulator.user_mixes import EVERY, MIXES, shares
 
 STATUSES = {
     "published",
@@ -28,7 +28,7 @@ LARGE = Tenant(TenantPlan(users=50_000))
 
 
 def licensed(tenant):
-    return (person for _, person in tenant.in_filter(0) if person.is_licensed)
+    return (user for _, user in tenant.in_filter(0) if user.is_licensed)
 
 
 @given(st.integers(), st.integers(0, (1 << 40) - 1), st.integers(0, 1000))
@@ -48,11 +48,11 @@ def test_a_guid_of_somebody_else_leads_nowhere(guid):
 
 @given(st.integers(0, 50_000 - 1))
 def test_everybody_is_found_by_id_upn_and_mailbox(index):
-    person = LARGE.person(index)
+    user = LARGE.user(index)
 
-    assert LARGE.by_object_id(person.object_id) == person
-    assert LARGE.by_upn(person.upn.upper()) == person
-    assert not person.mailbox_answers or LARGE.by_mailbox(person.mailbox_guid.upper()) == person
+    assert LARGE.by_object_id(user.object_id) == user
+    assert LARGE.by_upn(user.upn.upper()) == user
+    assert not user.has_mailbox or LARGE.by_mailbox(user.mailbox_guid.upper()) == user
 
 
 @given(st.text())
@@ -71,21 +71,21 @@ def test_a_shuffle_holds_each_place_once(count, seed):
 
 @given(st.integers(0, 5000), st.sampled_from(sorted(MIXES)))
 def test_shares_add_up_and_leave_no_story_out_of_a_tenant_with_room(users, name):
-    stories, ends = shares(MIXES[name], users)
+    kinds, ends = shares(MIXES[name], users)
     counts = [end - before for before, end in zip((0, *ends), ends, strict=False)]
 
     assert ends[-1] == users
     assert min(counts) >= 0
-    assert users < 2 * len(stories) or min(counts) >= 1
+    assert users < 2 * len(kinds) or min(counts) >= 1
 
 
 def test_the_same_seed_gives_the_same_tenant_and_another_seed_another():
     first, again, other = (Tenant(TenantPlan(users=30, seed=seed)) for seed in (1, 1, 2))
 
-    people = [[tenant.person(index) for index in range(30)] for tenant in (first, again, other)]
+    users = [[tenant.user(index) for index in range(30)] for tenant in (first, again, other)]
 
-    assert people[0] == people[1]
-    assert people[0] != people[2]
+    assert users[0] == users[1]
+    assert users[0] != users[2]
     assert first.tenant_id == again.tenant_id != other.tenant_id
 
 
@@ -102,19 +102,19 @@ def test_listing_fifty_thousand_users_keeps_nothing():
 
 
 def test_names_and_ids_are_unique_in_a_large_tenant():
-    people = list(licensed(Tenant(TenantPlan(users=3000))))
+    users = list(licensed(Tenant(TenantPlan(users=3000))))
 
-    for facts in ([p.upn for p in people], [p.object_id for p in people], [p.mailbox_guid for p in people]):
+    for facts in ([p.upn for p in users], [p.object_id for p in users], [p.mailbox_guid for p in users]):
         assert len(set(facts)) == 3000
 
 
 def test_the_demo_tenant_shows_every_status_and_every_reason():
-    found = [expectations.expected(person, Organization()) for person in licensed(Tenant(TenantPlan()))]
+    found = [expected_results.expected(user, Organization()) for user in licensed(Tenant(TenantPlan()))]
 
     statuses = Counter(one.status for one in found)
     assert sum(statuses.values()) == 200
     assert set(statuses) == STATUSES
-    assert {one.reason for one in found} == {None, *UNLEARNED}
+    assert {one.reason for one in found} == {None, *UNDETERMINED}
     assert 0.4 < statuses["published"] / 200 < 0.5
     assert 0.3 < statuses["notSetUp"] / 200 < 0.4
 
@@ -123,7 +123,7 @@ def test_without_exchange_capability_and_policy_explain_nothing():
     tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
 
     found = {
-        expectations.expected(person, Organization(), Evidence(exchange=False)).status for person in licensed(tenant)
+        expected_results.expected(user, Organization(), Evidence(exchange=False)).status for user in licensed(tenant)
     }
 
     assert found == STATUSES - {"noCapability", "switchedOff"}
@@ -134,8 +134,8 @@ def test_without_mailbox_policies_only_the_organisation_switches_off():
     evidence = Evidence(mailbox_policy=False)
     blocking = Organization(ews_policy="EnforceBlockList", ews_block_list=(AGENT,))
 
-    open_org = {expectations.expected(person, Organization(), evidence).status for person in licensed(tenant)}
-    closed_org = {expectations.expected(person, blocking, evidence).status for person in licensed(tenant)}
+    open_org = {expected_results.expected(user, Organization(), evidence).status for user in licensed(tenant)}
+    closed_org = {expected_results.expected(user, blocking, evidence).status for user in licensed(tenant)}
 
     assert "switchedOff" not in open_org
     assert "switchedOff" in closed_org
@@ -149,8 +149,8 @@ def test_every_finding_can_be_expected():
     found = {
         finding
         for organization in (Organization(), blocking)
-        for person in licensed(tenant)
-        for finding in expectations.expected(person, organization).findings
+        for user in licensed(tenant)
+        for finding in expected_results.expected(user, organization).findings
     }
 
     assert found == {"policyContradictsPage", "policyConflict", "capabilityContradictsPage", "nothingBookable"}
@@ -198,20 +198,20 @@ def test_a_tenant_may_be_empty():
 
 def test_the_domain_of_a_url_depends_on_what_is_known():
     tenant = Tenant(TenantPlan(users=2000))
-    people = [person for person in licensed(tenant) if person.mailbox_answers and person.mail is None]
+    users = [user for user in licensed(tenant) if user.has_mailbox and user.mail is None]
 
-    found = [expectations.expected(person, Organization(), Evidence(exchange=False)).domain for person in people]
+    found = [expected_results.expected(user, Organization(), Evidence(exchange=False)).domain for user in users]
 
-    assert people
-    assert found == [person.upn.rpartition("@")[2] for person in people]
+    assert users
+    assert found == [user.upn.rpartition("@")[2] for user in users]
 
 
 def test_forced_sign_in_explains_missing_pages_and_never_gives_them_a_url():
     tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
     forced = Organization(bookings_auth_enabled=True)
 
-    found = [expectations.expected(person, forced) for person in licensed(tenant)]
-    hidden = [expectations.expected(person, forced, hides_pages=True) for person in licensed(tenant)]
+    found = [expected_results.expected(user, forced) for user in licensed(tenant)]
+    hidden = [expected_results.expected(user, forced, hides_pages=True) for user in licensed(tenant)]
 
     assert {one.status for one in found} == STATUSES - {"published", "noPublicTypes", "notSetUp"}
     assert {one.url_path is None for one in found if one.status == "signInRequired"} == {True, False}
@@ -219,9 +219,9 @@ def test_forced_sign_in_explains_missing_pages_and_never_gives_them_a_url():
 
 
 def test_a_url_has_the_bare_guid_and_the_domain_in_lower_case():
-    for person in licensed(Tenant(TenantPlan(users=100))):
-        found = expectations.expected(person, Organization())
+    for user in licensed(Tenant(TenantPlan(users=100))):
+        found = expected_results.expected(user, Organization())
         if found.url_path:
             assert found.url_path == found.url_path.lower()
-            assert found.url_path.startswith(f"/bookwithme/user/{person.mailbox_guid.replace('-', '')}@contoso")
+            assert found.url_path.startswith(f"/bookwithme/user/{user.mailbox_guid.replace('-', '')}@contoso")
             assert found.status in {"published", "noPublicTypes", "signInRequired"}

@@ -1,21 +1,21 @@
-"""The facts of one user as a pure function of seed and index: nothing about a person is stored."""
+"""The facts of one user as a pure function of seed and index: nothing about a user is stored."""
 
 import hashlib
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from local.simulator import ids, mixes, names
+from local.simulator import ids, names, user_mixes
 from local.simulator.options import TenantPlan
-from local.simulator.stories import (
+from local.simulator.user_kinds import (
     MAILBOXES_IN_EXCHANGE,
-    MAILBOXES_THAT_ANSWER,
+    MAILBOXES_WITH_GUID,
     USABLE_PLANS,
     Mailbox,
     MailboxPolicy,
     Page,
     Plan,
-    Story,
+    UserKind,
 )
 
 _NUMBER = re.compile(r"\d+")
@@ -23,12 +23,12 @@ _STALE_PLANS = (Plan.SUSPENDED, Plan.DELETED, Plan.LOCKED_OUT, Plan.UNINDEXED)
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SimulatedUser:
     """One user, or one mailbox without a user, as Microsoft's services know it."""
 
     index: int
-    luck: bytes
-    """Random bytes of this person's own, for quirks that nobody else needs to know of."""
+    random_bytes: bytes
+    """Random bytes of this user's own, for quirks that nobody else needs to know of."""
     object_id: str | None
     """None for a mailbox that only Exchange knows."""
     mailbox_guid: str
@@ -58,14 +58,14 @@ class Person:
         return self.mailbox in MAILBOXES_IN_EXCHANGE
 
     @property
-    def mailbox_answers(self) -> bool:
+    def has_mailbox(self) -> bool:
         """There is an Exchange Online mailbox with a GUID of its own."""
-        return self.mailbox in MAILBOXES_THAT_ANSWER
+        return self.mailbox in MAILBOXES_WITH_GUID
 
     @property
     def has_capability(self) -> bool:
         """`BPOS_S_BookingsAddOn` is among the mailbox's PersistedCapabilities."""
-        return self.mailbox in {Mailbox.NORMAL, Mailbox.UNTOLD}
+        return self.mailbox in {Mailbox.NORMAL, Mailbox.GUID_NOT_IN_GRAPH}
 
 
 class Population:
@@ -76,36 +76,36 @@ class Population:
         self.in_filter = plan.users + plan.stale_users
         self.in_graph = self.in_filter + plan.unlicensed_users
         self.total = self.in_graph + plan.exchange_only_mailboxes
-        self._stories, self._ends = mixes.shares(plan.mix, plan.users)
-        self._story_order = ids.Shuffle(plan.seed, "stories", plan.users)
-        self._luck_key = ids.key_of(plan.seed, "luck")
+        self._kinds, self._ends = user_mixes.shares(plan.mix, plan.users)
+        self._kind_order = ids.Shuffle(plan.seed, "kinds", plan.users)
+        self._random_key = ids.key_of(plan.seed, "random_bytes")
         self._object_key = ids.key_of(plan.seed, "object ids")
         self._mailbox_key = ids.key_of(plan.seed, "mailbox guids")
 
-    def person(self, index: int) -> Person:
-        """The person as constructed, before anything changed."""
-        luck = hashlib.blake2b(index.to_bytes(8), digest_size=32, key=self._luck_key).digest()
-        plan, story = self._plan_of(index, luck), self._story_of(index, luck)
-        kind, display_name, local = _called(index, luck)
-        upn, mail, primary_smtp, is_guest = _addresses(local, kind, luck)
-        return Person(
+    def user(self, index: int) -> SimulatedUser:
+        """The user as constructed, before anything changed."""
+        random_bytes = hashlib.blake2b(index.to_bytes(8), digest_size=32, key=self._random_key).digest()
+        plan, kind = self._plan_of(index, random_bytes), self._kind_of(index, random_bytes)
+        recipient_type, display_name, local = _named(index, random_bytes)
+        upn, mail, primary_smtp, is_guest = _addresses(local, recipient_type, random_bytes)
+        return SimulatedUser(
             index=index,
-            luck=luck,
+            random_bytes=random_bytes,
             object_id=ids.guid_of(self._object_key, index) if index < self.in_graph else None,
             mailbox_guid=self.mailbox_guid(index, 0),
             upn=upn,
             display_name=display_name,
-            department=names.DEPARTMENTS[luck[4] % len(names.DEPARTMENTS)],
-            mail=mail if is_guest or (story.mailbox in MAILBOXES_IN_EXCHANGE and luck[28] % 50 != 0) else None,
+            department=names.DEPARTMENTS[random_bytes[4] % len(names.DEPARTMENTS)],
+            mail=mail if is_guest or (kind.mailbox in MAILBOXES_IN_EXCHANGE and random_bytes[28] % 50 != 0) else None,
             primary_smtp=primary_smtp,
-            account_enabled=kind == "UserMailbox" and luck[5] % 17 != 0,
+            account_enabled=recipient_type == "UserMailbox" and random_bytes[5] % 17 != 0,
             user_type="Guest" if is_guest else "Member",
-            recipient_type=kind,
-            time_zone=names.TIME_ZONES[luck[6] % len(names.TIME_ZONES)],
+            recipient_type=recipient_type,
+            time_zone=names.TIME_ZONES[random_bytes[6] % len(names.TIME_ZONES)],
             plan=plan,
-            page=story.page,
-            mailbox=story.mailbox,
-            policy=story.policy,
+            page=kind.page,
+            mailbox=kind.mailbox,
+            policy=kind.policy,
         )
 
     def mailbox_guid(self, index: int, generation: int) -> str:
@@ -128,44 +128,44 @@ class Population:
         index = int(number.group()) if number and len(number.group()) < 12 else None
         return index if index is not None and index < self.total else None
 
-    def _plan_of(self, index: int, luck: bytes) -> Plan:
+    def _plan_of(self, index: int, random_bytes: bytes) -> Plan:
         if index < self.licensed:
-            return Plan.WARNING if luck[7] % 20 == 0 else Plan.ENABLED
+            return Plan.WARNING if random_bytes[7] % 20 == 0 else Plan.ENABLED
         if index < self.in_filter:
             return _STALE_PLANS[(index - self.licensed) % len(_STALE_PLANS)]
         return Plan.NONE
 
-    def _story_of(self, index: int, luck: bytes) -> Story:
+    def _kind_of(self, index: int, random_bytes: bytes) -> UserKind:
         if index < self.licensed:
-            return self._stories[bisect_right(self._ends, self._story_order[index])]
-        page = Page.PUBLIC_SEVERAL if luck[8] % 4 == 0 and index < self.in_filter else Page.MISSING_404
-        has_mailbox = luck[9] % 3 != 0 or index >= self.in_graph
-        return Story(page, Mailbox.WITHOUT_CAPABILITY if has_mailbox else Mailbox.NONE)
+            return self._kinds[bisect_right(self._ends, self._kind_order[index])]
+        page = Page.PUBLIC_SEVERAL if random_bytes[8] % 4 == 0 and index < self.in_filter else Page.MISSING_404
+        has_mailbox = random_bytes[9] % 3 != 0 or index >= self.in_graph
+        return UserKind(page, Mailbox.WITHOUT_CAPABILITY if has_mailbox else Mailbox.NONE)
 
 
-def _called(index: int, luck: bytes) -> tuple[str, str, str]:
+def _named(index: int, random_bytes: bytes) -> tuple[str, str, str]:
     """Recipient type, display name, and the local part of the address; its number leads back to the index."""
-    if luck[3] % 25 == 0:
-        team = names.TEAMS[luck[1] % len(names.TEAMS)]
+    if random_bytes[3] % 25 == 0:
+        team = names.TEAMS[random_bytes[1] % len(names.TEAMS)]
         return "SharedMailbox", f"{team} {index}", f"{names.plain(team)}{index}".replace("&", "")
-    if luck[3] % 60 == 1:
-        room = names.ROOMS[luck[1] % len(names.ROOMS)]
+    if random_bytes[3] % 60 == 1:
+        room = names.ROOMS[random_bytes[1] % len(names.ROOMS)]
         return "RoomMailbox", f"Room {room} {index}", f"room.{names.plain(room)}{index}"
-    first, last = luck[0] % len(names.FIRST), luck[1] % len(names.LAST)
+    first, last = random_bytes[0] % len(names.FIRST), random_bytes[1] % len(names.LAST)
     local = f"{names.FIRST_PLAIN[first]}.{names.LAST_PLAIN[last]}{index}"
-    if luck[2] % 50 == 0:
+    if random_bytes[2] % 50 == 0:
         local += "+bookings"
     return "UserMailbox", f"{names.FIRST[first]} {names.LAST[last]}", local
 
 
-def _addresses(local: str, kind: str, luck: bytes) -> tuple[str, str, str, bool]:
+def _addresses(local: str, recipient_type: str, random_bytes: bytes) -> tuple[str, str, str, bool]:
     """UPN, mail, primary SMTP address, and whether this is a guest."""
-    domain = names.DOMAINS[luck[10] % len(names.DOMAINS)]
-    if kind == "UserMailbox" and luck[11] % 40 == 0:
-        partner = names.PARTNERS[luck[12] % len(names.PARTNERS)]
+    domain = names.DOMAINS[random_bytes[10] % len(names.DOMAINS)]
+    if recipient_type == "UserMailbox" and random_bytes[11] % 40 == 0:
+        partner = names.PARTNERS[random_bytes[12] % len(names.PARTNERS)]
         guest = f"{local}_{partner}#EXT#@{names.INITIAL_DOMAIN}"
         return guest, f"{local}@{partner}", f"{local}@{domain}", True
-    smtp = f"{local.title()}@{domain.title()}" if luck[13] % 8 == 0 else f"{local}@{domain}"
-    if luck[14] % 6 == 0:
-        return f"{local}@{names.SIGN_IN_DOMAINS[luck[15] % len(names.SIGN_IN_DOMAINS)]}", smtp, smtp, False
+    smtp = f"{local.title()}@{domain.title()}" if random_bytes[13] % 8 == 0 else f"{local}@{domain}"
+    if random_bytes[14] % 6 == 0:
+        return f"{local}@{names.SIGN_IN_DOMAINS[random_bytes[15] % len(names.SIGN_IN_DOMAINS)]}", smtp, smtp, False
     return f"{local}@{domain}", smtp, smtp, False

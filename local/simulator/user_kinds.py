@@ -30,12 +30,14 @@ class Mailbox(StrEnum):
     ON_PREMISES = "onPremises"
     EMPTY_GUID = "emptyGuid"
     """Listed by Get-Mailbox with an all-zero ExchangeGuid."""
-    UNTOLD = "untold"
+    GUID_NOT_IN_GRAPH = "guidNotInGraph"
     """A normal mailbox, but Graph's settings/exchange leaves `primaryMailboxId` out."""
 
 
-MAILBOXES_IN_EXCHANGE = frozenset({Mailbox.NORMAL, Mailbox.WITHOUT_CAPABILITY, Mailbox.EMPTY_GUID, Mailbox.UNTOLD})
-MAILBOXES_THAT_ANSWER = MAILBOXES_IN_EXCHANGE - {Mailbox.EMPTY_GUID}
+MAILBOXES_IN_EXCHANGE = frozenset(
+    {Mailbox.NORMAL, Mailbox.WITHOUT_CAPABILITY, Mailbox.EMPTY_GUID, Mailbox.GUID_NOT_IN_GRAPH}
+)
+MAILBOXES_WITH_GUID = MAILBOXES_IN_EXCHANGE - {Mailbox.EMPTY_GUID}
 
 
 class MailboxPolicy(StrEnum):
@@ -48,7 +50,7 @@ class MailboxPolicy(StrEnum):
     NOT_ON_ALLOW_LIST = "notOnAllowList"
     ALLOWED_BY_WILDCARD = "allowedByWildcard"
     EWS_DISABLED = "ewsDisabled"
-    UNRECOGNIZED = "unheardOf"
+    UNRECOGNIZED = "unrecognized"
     """A policy value that no document names."""
 
 
@@ -137,11 +139,11 @@ OUTCOMES: dict[Page, Outcome] = {
 }
 """The table of docs/microsoft-365.md, section 5.6, by the way each page was made."""
 
-UNLEARNED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.REFUSED, Outcome.NOT_UNDERSTOOD})
+UNDETERMINED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.REFUSED, Outcome.NOT_UNDERSTOOD})
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class UserKind:
     """How one kind of licensed user came to be: mailbox, mailbox policy and page."""
 
     page: Page = Page.MISSING_404
