@@ -1,0 +1,85 @@
+"""What Microsoft Graph reports about a shared page: a booking business with its staff and services."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from atlas.domain.unknown import Unknown
+
+LIST_LIMITS = frozenset({500, 1000})
+"""A list of exactly so many businesses was cut off: Graph has a limit, and no link to the rest."""
+
+
+class StaffRole(StrEnum):
+    """The roles that rules refer to; Graph may return others."""
+
+    ADMINISTRATOR = "administrator"
+    SCHEDULER = "scheduler"
+    VIEWER = "viewer"
+    TEAM_MEMBER = "teamMember"
+    GUEST = "guest"
+    """A member of the organisation without a sign-in to the page."""
+    EXTERNAL_GUEST = "externalGuest"
+    """Somebody outside the organisation."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedBusiness:
+    """One item of the list, which has nothing else."""
+
+    business_id: str
+    """An address of the scheduling mailbox, as Graph writes it."""
+    display_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessList:
+    """The list of businesses, as far as Graph returns it."""
+
+    businesses: tuple[ListedBusiness, ...]
+    malformed: int = 0
+    """Items that could not be read."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether Graph cut the list off."""
+        return len(self.businesses) + self.malformed in LIST_LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """One booking business, requested individually."""
+
+    business_id: str
+    display_name: str | None = None
+    is_published: bool | None = None
+    public_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """A member of the staff of a page."""
+
+    display_name: str | None
+    email_address: str | None
+    role: str | None
+    """One of ``StaffRole``, or a value that Graph has added since."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookingService:
+    """What can be booked on a page."""
+
+    service_id: str
+    title: str
+    duration_minutes: int | None = None
+    hidden: bool | None = None
+    """Hidden from customers."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessDetails:
+    """A business with its staff and services; either may fail to be read without the other."""
+
+    business: Business
+    staff: tuple[StaffMember, ...] | Unknown
+    services: tuple[BookingService, ...] | Unknown

@@ -1,0 +1,39 @@
+"""What the audit log says about the creation of shared pages (operation ``New-SchedulingMailbox``)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+AUDIT_RETENTION = timedelta(days=180)
+"""How long the audit log keeps a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreationRecord:
+    """One record of the audit log."""
+
+    record_id: str
+    at: datetime
+    page_name: str
+    """``objectId``, or the parameter ``Name``: an alias, a display name or an address of the page."""
+    created_by: str
+    """The UPN of whoever created it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreationsPage:
+    """One page of the records of a query."""
+
+    records: tuple[CreationRecord, ...]
+    next_link: str | None
+    malformed: int = 0
+
+
+class QueryState(StrEnum):
+    """How far an audit query is."""
+
+    RUNNING = "running"
+    """``notStarted`` or ``running``."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """``failed`` or ``cancelled``."""
