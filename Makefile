@@ -98,10 +98,10 @@ clean: ## remove everything that make has put here
 $(UV):
 	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .local/uv uv==$(UV_VERSION)
 
-.venv/.ready: requirements-dev.txt local/azurite/requirements-node.txt pyproject.toml | $(UV)
+.venv/.ready: requirements-dev.txt local/azurite/requirements-node.txt pyproject.toml local/pyproject.toml | $(UV)
 	@$(UV) venv --quiet --allow-existing --python 3.13 .venv
 	@$(UV) pip sync --quiet --require-hashes requirements-dev.txt
-	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable . ./local
 	@$(HAS_NODE) || $(UV) pip install --quiet --require-hashes -r local/azurite/requirements-node.txt
 	@touch $@
 

@@ -1,72 +1,75 @@
-"""The demonstration: a simulated tenant, Azurite and the local host, one scan through the real flow, and its result."""
+"""The demo: starts a simulated tenant, Azurite and the local host, runs a full scan, and shows the result."""
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from atlas import wiring
-from atlas.cli.terminal import totals_table, users_table
 from atlas.domain.statuses import Status
-from atlas.domain.user_rows import UserRow
 from atlas.settings import Settings
 from local.azurite import AzuriteNotThere, azurite_tables
 from local.host.child import HostDidNotStart, host_child
 from local.run_host import CHECKOUT, UNSET
+from local.scan_result import Result
 from local.simulator import SimulatedTenant, TenantPlan, running
 
 LOG_FILE = CHECKOUT / ".local" / "demo.log"
+SETTINGS_FILE = CHECKOUT / ".local" / "demo.env"
+"""The settings that connect `atlas` to the simulated tenant, for a shell to read."""
 LATENCY = {"latency_ms": 20, "jitter_ms": 40}
-"""Enough to see a scan move."""
-MAX_LINES = 250
-WIDE = 340
-"""Columns of an output that is no terminal: enough for a whole page address."""
+"""Slow enough to watch a scan progress."""
 POLL_SECONDS = 0.3
+MAX_MISMATCHES = 20
 
 
 class DemoFailed(Exception):
-    """The demonstration cannot go on; the message says why."""
+    """The demo cannot continue; the message says why."""
 
 
-def main(*, users: int, once: bool, port: int) -> int:
-    """Run the demonstration; 0 if the scan completed and found every simulated user as it was made."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+def main(*, users: int, once: bool, port: int, show_all: bool) -> int:
+    """Run the demo; 0 if the scan completed and found every simulated user as it was created."""
+    console = Console(highlight=False)
     try:
-        return asyncio.run(_demo(console, users, port, once=once))
+        return asyncio.run(_demo(console, users, port, once=once, show_all=show_all))
     except (DemoFailed, AzuriteNotThere, HostDidNotStart) as failure:
-        console.print(f"The demo cannot go on: {failure}", style="red", markup=False)
+        console.print(f"The demo stopped: {failure}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         return 0
 
 
-async def _demo(console: Console, users: int, port: int, *, once: bool) -> int:
+async def _demo(console: Console, users: int, port: int, *, once: bool, show_all: bool) -> int:
+    _check_port(port)
     with tempfile.TemporaryDirectory(prefix="bookings-atlas-") as folder:
         LOG_FILE.parent.mkdir(exist_ok=True)
-        console.print(f"A simulated tenant with {users:,} licensed users, Azurite, and the local host …")
+        console.print(f"Starting a simulated tenant with {users:,} licensed users, Azurite and the local host …")
         async with running(TenantPlan(users=users), folder=Path(folder)) as tenant:
             tenant.behave(graph=LATENCY, exchange=LATENCY, bookings=LATENCY)
             with azurite_tables() as azurite:
                 settings = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string}
                 host = host_child(
-                    CHECKOUT, settings={**UNSET, **settings}, arguments=("--log-file", str(LOG_FILE)), port=_free(port)
+                    CHECKOUT, settings={**UNSET, **settings}, arguments=("--log-file", str(LOG_FILE)), port=port
                 )
-                with host as answering:
-                    async with httpx.AsyncClient(base_url=answering.url, timeout=60) as http:
+                with host as started:
+                    async with httpx.AsyncClient(base_url=started.url, timeout=60) as http:
                         scan = await _scan(console, http, users)
-                    succeeded = await _show(console, scan, settings, tenant)
+                    result = Result(show_all=show_all)
+                    succeeded = await _show(console, scan, settings, tenant, result)
                     if not once:
-                        await _stay(console, answering.url, tenant)
+                        await _stay(console, started.url, settings, result)
                     return 0 if succeeded else 1
 
 
@@ -78,67 +81,67 @@ async def _scan(console: Console, http: httpx.AsyncClient, users: int) -> Mappin
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
         bar = progress.add_task("listing mailboxes and users", total=users)
-        told = 0
+        printed = 0
         while True:
             scan: dict[str, Any] = (await http.get(address)).json()
             probed = scan["usersProbed"] or 0
-            progress.update(bar, completed=probed, description="asking pages" if probed else None)
+            progress.update(bar, completed=probed, description="checking pages" if probed else None)
             if scan["state"] not in {"pending", "running"}:
                 return scan
-            if not console.is_terminal and probed >= told + max(1, users // 10):
-                told = probed
-                console.print(f"  {probed:,} of {users:,} asked")
+            if not console.is_terminal and probed >= printed + max(1, users // 10):
+                printed = probed
+                console.print(f"  {probed:,} of {users:,} users checked")
             await asyncio.sleep(POLL_SECONDS)
 
 
 async def _show(
-    console: Console, scan: Mapping[str, Any], settings: Mapping[str, str], tenant: SimulatedTenant
+    console: Console, scan: Mapping[str, Any], settings: Mapping[str, str], tenant: SimulatedTenant, result: Result
 ) -> bool:
-    """Print what the tables hold; answers whether all of it is as the tenant was made."""
-    shown: list[UserRow] = []
-    wrong: list[str] = []
+    """Print what the tables contain; returns whether every user has the expected status."""
+    mismatches: list[str] = []
     count = 0
     async with wiring.open_resources(Settings.load(settings)) as opened:
-        async for kept in opened.resources.rows.iterate():
+        async for stored in opened.resources.rows.iterate():
             count += 1
-            expected = tenant.expected(kept.row.user.user_id)
-            if expected.status != kept.row.status:
-                wrong.append(f"{kept.row.user.upn}: {kept.row.status}, but made as {expected.status}")
-            if len(shown) < MAX_LINES:
-                shown.append(kept.row)
-    order = list(Status)
-    console.print(users_table(sorted(shown, key=lambda row: (order.index(row.status), row.user.upn))))
-    if count > len(shown):
-        console.print(f"… and {count - len(shown):,} more users.\n")
-    console.print(totals_table(scan["byStatus"] or {}))
-    for warning in (*scan["warnings"], *([scan["error"]] if scan["error"] else []), *wrong[:20]):
+            result.add(stored.row)
+            expected = tenant.expected(stored.row.user.user_id).status
+            if expected != stored.row.status:
+                mismatches.append(f"{stored.row.user.upn} is {stored.row.status}, but should be {expected}")
+    for part in result.parts(scan["byStatus"] or {}):
+        console.print(part, soft_wrap=isinstance(part, Text))
+    for warning in (*scan["warnings"], *([scan["error"]] if scan["error"] else []), *mismatches[:MAX_MISMATCHES]):
         console.print(f"! {warning}", style="red", markup=False)
-    took = datetime.fromisoformat(scan["finishedAt"]) - datetime.fromisoformat(scan["startedAt"])
-    succeeded = scan["state"] == "completed" and not wrong and count == scan["usersListed"]
-    console.print(
-        f"Scan {scan['id']}: {scan['state']} in {took.total_seconds():.1f} s. "
-        + ("Every simulated user has the status it was made with." if succeeded else f"{len(wrong)} are wrong.")
-    )
+    duration = datetime.fromisoformat(scan["finishedAt"]) - datetime.fromisoformat(scan["startedAt"])
+    console.print(f"Scan {scan['id']}: {scan['state']} in {duration.total_seconds():.1f} s.")
+    succeeded = scan["state"] == "completed" and not mismatches and count == scan["usersListed"]
+    if succeeded:
+        console.print("Every simulated user has the expected status.")
+    else:
+        console.print(f"{len(mismatches):,} users have an unexpected status; {count:,} rows were found.", style="red")
     return succeeded
 
 
-async def _stay(console: Console, url: str, tenant: SimulatedTenant) -> None:
-    """Say what to try, and stay until Ctrl-C."""
-    users = tenant.users(top=5000)
-    with_page = next((user for user in users if user["expected"]["status"] == "published"), users[0])
-    without = next((user for user in users if user["expected"]["status"] == "notSetUp"), users[0])
+async def _stay(console: Console, url: str, settings: Mapping[str, str], result: Result) -> None:
+    """Suggest what to try, and wait for Ctrl-C."""
+    _write_settings(settings)
+    page, no_page = result.first(Status.PUBLISHED), result.first(Status.SWITCHED_OFF) or result.first(Status.NOT_SET_UP)
+    suggestions = [
+        ("In a browser: a published page", page.url if page else None),
+        (
+            "In another terminal: connect `atlas` to the simulated tenant",
+            f"source {SETTINGS_FILE.relative_to(CHECKOUT)}",
+        ),
+        ("  why one user has no page", f".venv/bin/atlas user {quote(no_page.user.upn)}" if no_page else None),
+        ("  what the organisation allows", ".venv/bin/atlas policy"),
+        ("  whether all permissions are granted", ".venv/bin/atlas doctor"),
+    ]
+    console.print("\nTry next:\n", style="bold")
+    for title, command in suggestions:
+        if command:
+            console.print(f"{title}\n    {command}", soft_wrap=True, markup=False)
     console.print(
-        f"""
-Try next, in another terminal:
-
-  one user's page, from the table         curl '{url}/api/users/{with_page["upn"]}/bookings'
-  somebody without one, asked right now   curl '{url}/api/users/{without["upn"]}/bookings?fresh=true'
-    … who then opens Bookings             curl '{tenant.control_url}/control/users/{without["index"]}' -d '{{"action":"open_bookings"}}'
-    … and is asked again                  curl '{url}/api/users/{without["upn"]}/bookings?fresh=true'
-  another scan, and all scans             curl -X POST '{url}/api/scans'; curl '{url}/api/scans'
-  can it do its work?                     curl '{url}/api/health'
-
-The log is {LOG_FILE}. Stop with Ctrl-C.""",  # noqa: E501 - commands to copy
+        f"\nThe API is at {url}/api; see docs/api.md. All users: make demo ALL=1.\n"
+        f"Log: {LOG_FILE.relative_to(CHECKOUT)}. Press Ctrl-C to stop.",
         soft_wrap=True,
         markup=False,
     )
@@ -148,13 +151,17 @@ The log is {LOG_FILE}. Stop with Ctrl-C.""",  # noqa: E501 - commands to copy
     await stop.wait()
 
 
-def _free(port: int) -> int:
-    """This port, or a free one where it is taken."""
-    for candidate in (port, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", candidate))
-                taken: int = probe.getsockname()[1]
-                return taken
-    raise DemoFailed("there is no free port on 127.0.0.1")
+def _write_settings(settings: Mapping[str, str]) -> None:
+    lines = [f"export {name}={quote(value)}\n" for name, value in settings.items()]
+    SETTINGS_FILE.unlink(missing_ok=True)
+    with os.fdopen(os.open(SETTINGS_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.writelines(lines)
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return
+    raise DemoFailed(f"port {port} is in use. Free it, or choose another one: make demo PORT=7072 (0: any free port)")

@@ -53,10 +53,10 @@ def is_in(module, part):
     return module == part or module.startswith(f"{part}.")
 
 
-def imports_of(path, *, deep=True):
-    """Every module that a file imports; without ``deep`` only those it imports when it is imported itself."""
+def imports_of(path):
+    """Every module that a file imports, inside functions too."""
     tree = ast.parse(path.read_text())
-    for node in ast.walk(tree) if deep else tree.body:
+    for node in ast.walk(tree):
         match node:
             case ast.Import():
                 yield from (alias.name for alias in node.names)
@@ -85,8 +85,6 @@ def test_no_import_goes_back_up_a_layer(path):
     module = module_of(path)
     part = part_of(module)
     ours = [name for name in imports_of(path) if name.split(".")[0] in OURS]
-    if module == "atlas.cli.main":
-        ours = [name for name in ours if not is_in(name, "local")]
     if part is None:
         assert ours == [], f"{module} belongs to no package of the design"
         return
@@ -98,9 +96,7 @@ def test_no_import_goes_back_up_a_layer(path):
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
 def test_deployed_code_never_imports_local(path):
-    shallow = module_of(path) == "atlas.cli.main"
-
-    assert [name for name in imports_of(path, deep=not shallow) if is_in(name, "local")] == []
+    assert [name for name in imports_of(path) if is_in(name, "local")] == []
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if is_in(module_of(path), "atlas.domain")], ids=module_of)
@@ -123,7 +119,7 @@ def test_every_package_has_its_directions():
     modules = {module_of(path) for path in FILES}
 
     assert {"function_app", "orchestrators.scan_tenant", "atlas.domain.statuses", "api.scans"} <= modules
-    assert all(any(is_in(module, part) for module in modules) for part in MAY_IMPORT if part != "atlas.cli.main")
+    assert all(any(is_in(module, part) for module in modules) for part in MAY_IMPORT)
 
 
 def test_no_root_folder_shadows_a_package():

@@ -1,1 +1,1 @@
-"""The command line: one file per command, and what a terminal shows."""
+"""The command line: one file per command, each with the screen it shows."""

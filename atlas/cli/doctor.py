@@ -1,12 +1,15 @@
-"""``atlas doctor``: which rights are there, by calls that need them, and what each missing one costs."""
+"""``atlas doctor``: which permissions are granted, checked by calls that need them, and what each missing one costs."""
 
 from collections.abc import Mapping
+
+from rich.text import Text
 
 from atlas import wiring
 from atlas.cli.app_health import show_app_health
 from atlas.cli.calibration import calibrate_markers
-from atlas.cli.output import show
-from atlas.cli.screens import permissions_screen
+from atlas.cli.grants import how_to_grant
+from atlas.cli.screen import Screen, facts, new_table, plain, section, show
+from atlas.domain.unknown import Reason
 from atlas.health.checks import Check, check_permissions, check_shared_pages, check_tables
 from atlas.health.permissions import PERMISSIONS, Permission
 from atlas.settings import (
@@ -18,11 +21,11 @@ from atlas.settings import (
     SignInKind,
 )
 
-NOT_ASKED = Check(None, "no storage is set")
+NO_STORAGE = Check(None, "no storage is configured")
 
 
-async def examine(environment: Mapping[str, str], calibrate: tuple[str, str] | None, url: str | None) -> int:
-    """Show what is granted; 1 if something needed is missing, 2 for an address that is none."""
+async def run(environment: Mapping[str, str], calibrate: tuple[str, str] | None, url: str | None) -> int:
+    """Show the result of every check; 1 if something required fails."""
     if url:
         return await show_app_health(url, environment)
     settings = Settings.load(environment, needs_storage=False)
@@ -33,27 +36,59 @@ async def examine(environment: Mapping[str, str], calibrate: tuple[str, str] | N
         checks[Permission.TABLES] = await _tables(settings)
         if settings.shared_pages:
             checks[Permission.SHARED_PAGES] = await check_shared_pages(clients)
-    show(permissions_screen(checks, settings.tenant_id, _identity(settings.sign_in)))
-    return 1 if any(check.ok is False and not PERMISSIONS[need].is_optional for need, check in checks.items()) else 0
+    show(permissions_screen(checks, settings.tenant_id, _describe_sign_in(settings.sign_in)))
+    return 1 if any(check.ok is False and not PERMISSIONS[name].is_optional for name, check in checks.items()) else 0
 
 
-def _identity(sign_in: SignInKind) -> str:
+def _describe_sign_in(sign_in: SignInKind) -> str:
     match sign_in:
         case ManagedIdentity(client_id=None):
             return "the system-assigned managed identity"
         case ManagedIdentity(client_id=client_id):
             return f"the managed identity {client_id}"
         case ClientSecret(client_id=client_id):
-            return f"the app registration {client_id}, by a secret"
+            return f"the app registration {client_id}, with a secret"
         case ClientCertificate(client_id=client_id):
-            return f"the app registration {client_id}, by a certificate"
+            return f"the app registration {client_id}, with a certificate"
         case FederatedIdentity(client_id=client_id, identity_client_id=identity):
-            return f"the app registration {client_id}, by the managed identity {identity}"
+            return f"the app registration {client_id}, with the managed identity {identity}"
 
 
 async def _tables(settings: Settings) -> Check:
     if settings.storage is None:
-        return NOT_ASKED
+        return NO_STORAGE
     async with wiring.open_resources(settings) as opened:
         check, _ = await check_tables(opened.resources)
     return check
+
+
+def permissions_screen(checks: Mapping[Permission, Check], tenant_id: str, identity: str) -> Screen:
+    """Every check with its result and, for those that failed, what is lost and how to grant the permission."""
+    table = new_table("check", "result", "used to", "details")
+    for name, check in checks.items():
+        result, colour = _result(name, check)
+        table.add_row(plain(name), Text(result, style=colour), plain(PERMISSIONS[name].purpose), plain(check.detail))
+    screen: Screen = [facts({"tenant": tenant_id, "signed in as": identity}), table]
+    failed = [name for name, check in checks.items() if check.ok is False]
+    refused = [name for name in failed if checks[name].reason is Reason.REFUSED]
+    # Without a token every other call is refused too, which says nothing about the other permissions.
+    screen += how_to_grant("Missing", refused[:1] if Permission.SIGN_IN in refused else refused)
+    not_verified = [name for name in failed if name not in refused]
+    return screen + section(
+        "Try again later", *(f"{name} could not be verified: {checks[name].detail}." for name in not_verified)
+    )
+
+
+def _result(name: Permission, check: Check) -> tuple[str, str]:
+    permission = PERMISSIONS[name]
+    match check.ok, check.reason:
+        case True, _:
+            return "granted" if permission.is_grantable else "works", "green"
+        case None, _:
+            return "not checked", "dim"
+        case False, Reason.REFUSED if permission.is_optional:
+            return "not granted", "yellow"
+        case False, Reason.REFUSED:
+            return "missing" if permission.is_grantable else "refused", "red"
+        case _:
+            return "not verified", "yellow"

@@ -1,128 +1,104 @@
-"""The command line ``atlas``."""
+"""The command line ``atlas``: its commands and their arguments.
+
+A command's module is imported when the command runs, so that ``--help`` is quick.
+"""
 
 import asyncio
-import importlib
 import os
-from collections.abc import Mapping
-from pathlib import Path
-from types import ModuleType
+from importlib.metadata import entry_points, version
 from typing import Annotated
 
 import typer
 
-from atlas.cli import doctor as doctor_command
-from atlas.cli import policy as policy_command
-from atlas.cli import user as user_command
-from atlas.cli.output import INVALID_ARGUMENT, print_error
-from atlas.settings import InvalidSettings
+from atlas.cli.screen import invalid_settings_reported
+
+MORE_COMMANDS = "bookings_atlas.commands"
+"""The entry point group that adds commands: name and function. A source checkout adds demo, host and simulate."""
 
 app = typer.Typer(
     name="atlas",
-    help="Who in a Microsoft 365 tenant has a Personal Bookings page, and why somebody has none.",
+    help="Find the Personal Bookings page of every user in a Microsoft 365 tenant, or why there is none.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-Users = Annotated[int, typer.Option("--users", min=1, max=200_000, envvar="USERS", help="licensed users")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, envvar="PORT", help="0 takes a free one")]
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001 - typer passes the flag by position
+    if value:
+        typer.echo(f"bookings-atlas {version('bookings-atlas')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
 
 
 @app.command()
 def user(
-    who: Annotated[str, typer.Argument(metavar="UPN", help="UPN, object id, or the address of a personal page")],
+    who: Annotated[
+        str, typer.Argument(metavar="USER", help="UPN, object ID, URL of a personal page, or part of a name")
+    ],
 ) -> None:
-    """Ask now whether one user has a page, and if not, why and what would change it."""
-    raise typer.Exit(asyncio.run(user_command.show(who, _environment())))
+    """Check one user: is there a page and, if not, why not?
+
+    Shows what would change it. Exits with 1 if there is no page or no such user.
+    """
+    with invalid_settings_reported():
+        from atlas.cli import user as command
+        from atlas.cli.environment import read_environment
+
+        raise typer.Exit(asyncio.run(command.run(who, read_environment())))
 
 
 @app.command()
 def policy() -> None:
-    """Ask now whether the organisation allows personal bookings, and which setting decides."""
-    raise typer.Exit(asyncio.run(policy_command.show(_environment())))
+    """Check whether the organisation allows personal bookings.
+
+    Shows the setting that decides and how to change it. Exits with 1 unless the verdict is "on".
+    """
+    with invalid_settings_reported():
+        from atlas.cli import policy as command
+        from atlas.cli.environment import read_environment
+
+        raise typer.Exit(asyncio.run(command.run(read_environment())))
 
 
 @app.command()
 def doctor(
     calibrate: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="UPN UPN", help="show what the service answers for a user with a page and one without"),
+        typer.Option(metavar="USER USER", help="show what Bookings returns for a user with a page and for one without"),
     ] = None,
-    url: Annotated[str | None, typer.Option("--app", help="ask a deployed app how it is, by its address")] = None,
+    url: Annotated[
+        str | None, typer.Option("--app", metavar="URL", help="query the health of a deployed app instead")
+    ] = None,
 ) -> None:
-    """Prove each right of the app by a call that needs it: what is missing, what that costs, and what grants it."""
+    """Check the app's permissions, or a deployed app.
+
+    Shows what is lost without each missing permission and how to grant it. Exits with 1 if something is missing.
+    """
     if calibrate and url:
-        raise typer.BadParameter("either this or --calibrate", param_hint="--app")
-    raise typer.Exit(asyncio.run(doctor_command.examine(os.environ if url else _environment(), calibrate, url)))
+        raise typer.BadParameter("use either --app or --calibrate, not both", param_hint="--app")
+    with invalid_settings_reported():
+        from atlas.cli import doctor as command
+        from atlas.cli.environment import read_environment
+
+        raise typer.Exit(asyncio.run(command.run(os.environ if url else read_environment(), calibrate, url)))
 
 
-@app.command()
-def demo(
-    users: Users = 200,
-    once: Annotated[bool, typer.Option("--once", help="end after the scan")] = False,  # noqa: FBT002 - a flag
-    port: Port = 7071,
-) -> None:
-    """Scan a simulated tenant on this machine, and show what was found."""
-    raise typer.Exit(_local("local.demo").main(users=users, once=once, port=port))
-
-
-@app.command()
-def host(port: Port = 7071) -> None:
-    """Run the app on the local host, with the settings of the environment and of local.settings.json."""
-    raise typer.Exit(_local("local.run_host").main(port=port))
-
-
-@app.command()
-def simulate(
-    users: Users = 200,
-    seed: Annotated[int, typer.Option(help="another seed, another tenant")] = 1,
-    latency_ms: Annotated[float, typer.Option(min=0, help="added to every answer")] = 0,
-    jitter_ms: Annotated[float, typer.Option(min=0, help="up to so much more")] = 0,
-    throttle_above: Annotated[
-        int | None, typer.Option(min=1, help="Bookings calls at once above which it answers 429")
-    ] = None,
-    sign_in: Annotated[str, typer.Option(help="whose settings to print")] = "system_assigned",
-) -> None:
-    """Run the simulated tenant alone, and print the settings that lead to it."""
-    standalone = _local("local.simulator.standalone")
-    if sign_in not in standalone.SIGN_INS:
-        raise typer.BadParameter(f"should be one of {', '.join(standalone.SIGN_INS)}", param_hint="--sign-in")
-    options = standalone.Options(
-        users=users,
-        seed=seed,
-        latency_ms=latency_ms,
-        jitter_ms=jitter_ms,
-        throttle_above=throttle_above,
-        sign_in=sign_in,
-    )
-    asyncio.run(standalone.main(options, typer.echo))
+for more in sorted(entry_points(group=MORE_COMMANDS)):
+    app.command(more.name)(more.load())
 
 
 def main() -> None:
-    """Run the command line; the exit code is 2 for wrong arguments or settings."""
-    try:
-        app()
-    except InvalidSettings as wrong:
-        print_error(str(wrong))
-        raise SystemExit(INVALID_ARGUMENT) from None
-
-
-def _environment() -> Mapping[str, str]:
-    """The settings of the environment, and under them those of a source checkout's local.settings.json."""
-    try:
-        settings = importlib.import_module("local.host.settings")
-    except ModuleNotFoundError:
-        return os.environ
-    try:
-        return dict(settings.given_settings(Path(__file__).parents[1], os.environ))
-    except settings.UnusableSettings as fault:
-        raise InvalidSettings((str(fault),)) from None
-
-
-def _local(module: str) -> ModuleType:
-    """A part of what stands in for the clouds; it comes with a source checkout only."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as missing:
-        if not (missing.name or "").startswith("local"):
-            raise
-        raise typer.BadParameter("this command needs a source checkout of Bookings Atlas") from None
+    """Run the command line."""
+    app()

@@ -1,19 +1,70 @@
-"""``atlas policy``: what the organisation's settings say of personal bookings, asked now."""
+"""``atlas policy``: whether the organisation allows personal bookings, checked now."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.table import Table
 
 from atlas import wiring
-from atlas.cli import output
-from atlas.cli.screens import policy_screen
+from atlas.cli.screen import Screen, facts, new_table, plain, section, show
+from atlas.domain.advice import advice_for_organization
+from atlas.domain.bookings_settings import MEANINGS, format_setting
+from atlas.domain.owa_policies import Benchmark, OwaPolicy
 from atlas.domain.policy import Verdict
-from atlas.pages.organization_policy import get_organization_policy
+from atlas.pages.organization_policy import OrganizationPolicy, get_organization_policy
 from atlas.settings import Settings
 
+BENCHMARKS = {
+    Benchmark.PASS: "only selected users can create shared pages",
+    Benchmark.FAIL: "everyone can create shared pages",
+    Benchmark.UNKNOWN: "a required setting has no value or could not be read",
+}
 
-async def show(environment: Mapping[str, str]) -> int:
-    """Show the verdict, the settings and what changes them; 1 if the verdict is any other than ``on``."""
+
+async def run(environment: Mapping[str, str]) -> int:
+    """Show the verdict, the settings and what would change them; 1 unless the verdict is ``on``."""
     settings = Settings.load(environment, needs_storage=False)
     async with wiring.open_clients(settings) as (clients, _):
         policy = await get_organization_policy(clients)
-    output.show(policy_screen(policy))
+    show(policy_screen(policy))
     return 0 if policy.verdict.verdict is Verdict.ON else 1
+
+
+def policy_screen(policy: OrganizationPolicy) -> Screen:
+    """The organisation's verdict, its Bookings settings, and what would change the verdict."""
+    verdict, organization, app_ids = policy.verdict, policy.organization, policy.ews_allowed_app_ids
+    screen: Screen = [
+        facts(
+            {
+                "verdict": f"{verdict.verdict}: {verdict.reason}",
+                "setting": verdict.setting and f"{verdict.setting} is {format_setting(verdict.value)}",
+                "EwsAllowedAppIDs": _format_app_ids(app_ids),
+                "CIS 1.3.9": f"{policy.cis_1_3_9}: {BENCHMARKS[policy.cis_1_3_9]}",
+            }
+        )
+    ]
+    if organization:
+        screen.append(_settings_table(organization.bookings))
+    if policy.owa_policies is not None:
+        screen.append(_owa_table(policy.owa_policies))
+    screen += section("What would change it", advice_for_organization(verdict))
+    return screen + section("What Microsoft's documentation leaves open", *verdict.questions)
+
+
+def _format_app_ids(app_ids: tuple[str, ...] | None) -> str:
+    return "not known" if app_ids is None else ", ".join(app_ids) or "empty; does not affect the verdict"
+
+
+def _settings_table(settings: Mapping[str, Any]) -> Table:
+    table = new_table("setting", "value", "meaning")
+    for name, value in settings.items():
+        table.add_row(plain(name), plain(format_setting(value)), MEANINGS.get(name, ""))
+    return table
+
+
+def _owa_table(policies: Iterable[OwaPolicy]) -> Table:
+    table = new_table("OWA policy", "default", "can create shared pages", "in the domain")
+    for policy in policies:
+        default, creation = format_setting(policy.is_default), format_setting(policy.allows_creation)
+        table.add_row(plain(policy.identity), default, creation, plain(policy.domain or ""))
+    return table

@@ -1,34 +1,95 @@
-"""``atlas user``: one user's page, asked now; nothing is written."""
+"""``atlas user``: one user's page, checked now; nothing is stored."""
 
 from collections.abc import Mapping
 
 from atlas import wiring
-from atlas.cli import output
-from atlas.cli.screens import user_screen
+from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, print_error, section, show
+from atlas.cli.statuses import meaning_of
+from atlas.domain.advice import advice_for_user, commands_for_mailbox
+from atlas.domain.findings import Finding
+from atlas.domain.mailboxes import Mailbox
 from atlas.domain.page_urls import InvalidPageUrl
+from atlas.domain.policy import OpenQuestion, PolicyVerdict, Verdict
 from atlas.domain.statuses import Status
 from atlas.domain.user_references import InvalidUserReference, parse_user_reference
+from atlas.domain.user_rows import UserRow
 from atlas.microsoft365.failures import TenantFailure
-from atlas.pages.observation import NoSuchUser, inspect
+from atlas.pages.observation import Inspection, NoSuchUser, inspect
 from atlas.settings import Settings
 
 HAS_A_PAGE = frozenset({Status.PUBLISHED, Status.NO_PUBLIC_TYPES})
+FINDINGS = {
+    Finding.POLICY_CONTRADICTS_PAGE: "a policy turns personal bookings off, but there is a page",
+    Finding.POLICY_CONFLICT: "the organisation blocks personal bookings, but the mailbox's policy allows them",
+    Finding.CAPABILITY_CONTRADICTS_PAGE: "the page responds, but the mailbox lacks the Bookings capability",
+    Finding.NOTHING_BOOKABLE: "there are public meeting types, but nothing can be booked in the next 7 days",
+}
+BOOKABLE = {True: "yes, in the next 7 days", False: "nothing in the next 7 days", None: None}
 
 
-async def show(who: str, environment: Mapping[str, str]) -> int:
-    """Show one screen about this user; 1 if there is no page that answers, or no such user."""
+async def run(who: str, environment: Mapping[str, str]) -> int:
+    """Show the user; 1 if there is no page or no such user."""
     settings = Settings.load(environment, needs_storage=False)
     async with wiring.open_clients(settings) as (clients, _):
         try:
             inspection = await inspect(clients, parse_user_reference(who))
-        except (InvalidPageUrl, InvalidUserReference) as wrong:
-            output.print_error(f"{who!r} names nobody: {wrong}")
-            return output.INVALID_ARGUMENT
-        except NoSuchUser as nobody:
-            output.print_error(f"{who}: {nobody}.")
+        except (InvalidPageUrl, InvalidUserReference) as invalid:
+            print_error(f"{who!r} does not identify a user: {invalid}")
+            return INVALID_ARGUMENT
+        except NoSuchUser as missing:
+            print_error(f"{who}: {missing}.")
             return 1
         except TenantFailure as failure:
-            output.print_error(f"The directory could not be asked for {who}: {failure.unknown()}")
+            print_error(f"{who} could not be looked up: {failure.unknown()}")
             return 1
-    output.show(user_screen(inspection, settings.bookings_url))
+    show(user_screen(inspection, settings.bookings_url))
     return 0 if inspection.row.status in HAS_A_PAGE or inspection.row.url else 1
+
+
+def user_screen(inspection: Inspection, bookings_url: str) -> Screen:
+    """Whether the user has a page, why not if there is none, and what would change that."""
+    row, policy = inspection.row, inspection.evidence.policy if inspection.evidence else None
+    screen: Screen = [
+        facts(
+            {
+                "user": f"{row.user.display_name or ''} <{row.user.upn}>".strip(),
+                "status": f"{row.status}: {meaning_of(row)}",
+                "reason": row.reason,
+                "meeting types": ", ".join(meeting_type.title for meeting_type in row.meeting_types or ()) or None,
+                "bookable": BOOKABLE[row.bookable],
+                "policy": _policy_without_repetition(policy, row) if policy else None,
+                "findings": "; ".join(f"{finding}: {FINDINGS[finding]}" for finding in row.findings) or None,
+            }
+        )
+    ]
+    if row.url:  # outside the table, which would wrap it
+        screen += section("Page", row.url)
+    if advice := advice_for_user(row, bookings_url):
+        screen += section("What would change it", advice)
+    if commands := _commands_for_allowed_user(inspection):
+        screen += section("Turning it on and off", commands, "For the whole organisation, run: atlas policy")
+    return screen + section("What Microsoft's documentation leaves open", *_open_questions(policy, advice or ""))
+
+
+def _policy_without_repetition(policy: PolicyVerdict, row: UserRow) -> str:
+    return str(policy.verdict) if policy.reason == row.reason else f"{policy.verdict}: {policy.reason}"
+
+
+def _commands_for_allowed_user(inspection: Inspection) -> str | None:
+    """The commands for this mailbox if its settings are known and the advice does not include them already."""
+    mailbox = inspection.evidence and inspection.evidence.mailbox
+    if not isinstance(mailbox, Mailbox) or mailbox.ews is None or inspection.row.policy_verdict is not Verdict.ON:
+        return None
+    return commands_for_mailbox(inspection.row.user.upn, mailbox.ews)
+
+
+def _open_questions(policy: PolicyVerdict | None, advice: str) -> list[OpenQuestion]:
+    """The questions that matter for this user and that the advice does not mention already."""
+    if policy is None:
+        return []
+    return [
+        question
+        for question in policy.questions
+        if question not in advice
+        and (question is not OpenQuestion.END_OF_EWS or policy.verdict is Verdict.EWS_DISABLED)
+    ]

@@ -1,7 +1,7 @@
-"""What the Bookings service really answers for a page, for none, and for a mailbox that nobody has.
+"""Compares what Bookings returns for a user with a page, for a user without one, and for a mailbox that does not exist.
 
-Microsoft documents none of it (docs/microsoft-365.md, section 5.6), so an administrator compares once and sets
-NOT_SET_UP_MARKERS.
+Microsoft does not document these responses (docs/microsoft-365.md, section 5.6), so an administrator compares them
+once and sets NOT_SET_UP_MARKERS.
 """
 
 import re
@@ -15,83 +15,83 @@ from atlas.microsoft365.failures import TenantFailure
 from atlas.pages.observation import find_account
 from atlas.resources import TenantClients
 
-WORD = re.compile(rb"[A-Z][A-Za-z]{5,39}")
-"""What a name of an error looks like."""
-MAX_WORDS = 12
+ERROR_NAME = re.compile(rb"[A-Z][A-Za-z]{5,39}")
+"""Matches words that look like the name of an error."""
+MAX_CANDIDATES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One answer, and what it is taken for; ``problem`` says why there is none."""
+    """One response and how it is classified; ``problem`` says why there is no response."""
 
-    of: str
+    subject: str
     response: PageResponse | None = None
     meaning: PageEvidence | Redirected | None = None
     problem: str | None = None
 
     @property
-    def is_there(self) -> bool:
-        """Whether it is taken for a page."""
+    def is_page(self) -> bool:
+        """Whether the response is classified as a page."""
         return isinstance(self.meaning, PageFound | SignInRequired)
 
     @property
-    def is_none(self) -> bool:
-        """Whether it is taken for no page."""
+    def is_no_page(self) -> bool:
+        """Whether the response is classified as no page."""
         return isinstance(self.meaning, NoPage)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The three answers side by side."""
+    """The three responses side by side."""
 
-    known_page: Sample
-    known_without: Sample
-    nobody: Sample
+    with_page: Sample
+    without_page: Sample
+    nonexistent: Sample
 
     @property
-    def is_right(self) -> bool:
-        """Whether a page is taken for one, and no page for none."""
-        return self.known_page.is_there and self.known_without.is_none
+    def succeeded(self) -> bool:
+        """Whether a page is classified as a page, and no page as no page."""
+        return self.with_page.is_page and self.without_page.is_no_page
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """Words that may serve as marker: they stand in the answer for no page, and not in that of a page."""
-        there, without = self.known_page.response, self.known_without.response
-        if there is None or without is None or self.known_without.is_none or without.status != 500:
+        """Words that may serve as a marker: they occur in the response for no page and not in the one for a page."""
+        page, no_page = self.with_page.response, self.without_page.response
+        if page is None or no_page is None or self.without_page.is_no_page or no_page.status != 500:
             return ()
-        words = dict.fromkeys(word.decode() for word in WORD.findall(without.body))
-        return tuple(word for word in words if word.encode().lower() not in there.body.lower())[:MAX_WORDS]
+        words = dict.fromkeys(word.decode() for word in ERROR_NAME.findall(no_page.body))
+        return tuple(word for word in words if word.encode().lower() not in page.body.lower())[:MAX_CANDIDATES]
 
 
 async def calibrate(
-    clients: TenantClients, with_page: UserReference, without: UserReference, nobody: UUID
+    clients: TenantClients, with_page: UserReference, without_page: UserReference, nonexistent_mailbox: UUID
 ) -> Calibration:
-    """Ask once for each; a question that fails is a sample with its problem."""
+    """Send one request for each; a failure becomes a sample with its problem."""
     return Calibration(
-        await _sample_of(clients, "a user with a page", with_page),
-        await _sample_of(clients, "a user without one", without),
-        await _asked(clients, "a mailbox that nobody has", nobody),
+        await _get_user_sample(clients, "a user with a page", with_page),
+        await _get_user_sample(clients, "a user without a page", without_page),
+        await _get_sample(clients, "a mailbox that does not exist", nonexistent_mailbox),
     )
 
 
-async def _sample_of(clients: TenantClients, of: str, subject: UserReference) -> Sample:
+async def _get_user_sample(clients: TenantClients, subject: str, user: UserReference) -> Sample:
     try:
-        account = await find_account(clients, subject)
+        account = await find_account(clients, user)
         if account is None:
-            return Sample(of, problem="Microsoft Entra has no such user")
+            return Sample(subject, problem="Microsoft Entra has no such user")
         mailbox = await clients.directory.get_mailbox(account.user.user_id)
-    except InvalidUserReference as wrong:
-        return Sample(of, problem=str(wrong))
+    except InvalidUserReference as invalid:
+        return Sample(subject, problem=str(invalid))
     except TenantFailure as failure:
-        return Sample(of, problem=str(failure.unknown()))
+        return Sample(subject, problem=str(failure.unknown()))
     if not isinstance(mailbox, Mailbox):
-        return Sample(of, problem="the user has no mailbox in Exchange Online")
-    return await _asked(clients, of, mailbox.guid)
+        return Sample(subject, problem="the user has no mailbox in Exchange Online")
+    return await _get_sample(clients, subject, mailbox.guid)
 
 
-async def _asked(clients: TenantClients, of: str, mailbox_guid: UUID) -> Sample:
+async def _get_sample(clients: TenantClients, subject: str, mailbox_guid: UUID) -> Sample:
     try:
         response, meaning = await clients.pages.get_raw(mailbox_guid)
     except TenantFailure as failure:
-        return Sample(of, problem=str(failure.unknown()))
-    return Sample(of, response, meaning)
+        return Sample(subject, problem=str(failure.unknown()))
+    return Sample(subject, response, meaning)

@@ -1,4 +1,4 @@
-"""Checks whether the product can do its work: sign in, reach Graph, Exchange and Bookings, and its tables."""
+"""Checks whether the product can work: sign in, and reach Graph, Exchange, Bookings and its tables."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,28 +24,28 @@ class HealthStatus(StrEnum):
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
-    """The scan works, and knows less or is slower: Exchange does not tell, or a service throttles."""
+    """Scans run, but know less or are slower: Exchange is not available, or a service throttles."""
     UNHEALTHY = "unhealthy"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Whether one need is met; ``None``: not asked, by the settings."""
+    """Whether one check passed; ``None``: not checked, because the settings exclude it."""
 
     ok: bool | None
     detail: str
     reason: Reason | None = None
-    """Why it is not known to be met, of a service that was asked."""
+    """Why it failed, if a service was called."""
 
     @property
-    def is_passing(self) -> bool:
-        """Whether what is wrong passes by itself: a service that throttles, our own scan perhaps, is there."""
+    def is_throttled(self) -> bool:
+        """Whether the service only throttles, perhaps because of our own scan."""
         return self.reason is Reason.THROTTLED
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What was found, and when."""
+    """The result of all checks, and when they were made."""
 
     status: HealthStatus
     sign_in: Check
@@ -60,58 +60,58 @@ class Health:
 type Checks = dict[Permission, Check]
 
 
-async def check_health(resources: Resources, grants: TokenSource) -> Health:
-    """Ask every service a small question or two at once. Never raises for a service that fails."""
-    checks, (tables, last_scan) = await asyncio.gather(check_permissions(resources, grants), check_tables(resources))
+async def check_health(resources: Resources, tokens: TokenSource) -> Health:
+    """Send each service one or two small requests concurrently. Never raises for a service that fails."""
+    checks, (tables, last_scan) = await asyncio.gather(check_permissions(resources, tokens), check_tables(resources))
     exchange = _worst(checks[Permission.EXCHANGE_SETTINGS], checks[Permission.MAILBOXES])
     needed = (checks[Permission.SIGN_IN], checks[Permission.USERS], checks[Permission.BOOKINGS], tables)
-    if not all(check.ok or check.is_passing for check in needed):
+    if not all(check.ok or check.is_throttled for check in needed):
         status = HealthStatus.UNHEALTHY
     else:
-        told = (*needed, exchange)
-        status = HealthStatus.DEGRADED if any(check.ok is False for check in told) else HealthStatus.HEALTHY
-    sign_in, graph, bookings = (checks[need] for need in (Permission.SIGN_IN, Permission.USERS, Permission.BOOKINGS))
+        degraded = any(check.ok is False for check in (*needed, exchange))
+        status = HealthStatus.DEGRADED if degraded else HealthStatus.HEALTHY
+    sign_in, graph, bookings = (checks[name] for name in (Permission.SIGN_IN, Permission.USERS, Permission.BOOKINGS))
     return Health(status, sign_in, graph, exchange, bookings, tables, last_scan, resources.clock())
 
 
-async def check_permissions(clients: TenantClients, grants: TokenSource) -> Checks:
-    """Each right is proved by a call that needs it, never by what a token claims."""
-    questions: dict[Permission, Awaitable[Check]] = {
-        Permission.SIGN_IN: _checked(grants.token(GRAPH_SCOPE), "signs in"),
-        Permission.USERS: _checked(clients.directory.get_licensed_page(None, 1), "lists licensed users"),
-        Permission.EXCHANGE_SETTINGS: _exchange(
+async def check_permissions(clients: TenantClients, tokens: TokenSource) -> Checks:
+    """Verify each permission by a call that needs it, never by what a token claims."""
+    calls: dict[Permission, Awaitable[Check]] = {
+        Permission.SIGN_IN: _check(tokens.token(GRAPH_SCOPE), "signs in"),
+        Permission.USERS: _check(clients.directory.get_licensed_page(None, 1), "lists licensed users"),
+        Permission.EXCHANGE_SETTINGS: _check_exchange(
             clients, lambda exchange: exchange.get_organization(), "reads the organisation's settings"
         ),
-        Permission.MAILBOXES: _exchange(
+        Permission.MAILBOXES: _check_exchange(
             clients, lambda exchange: exchange.prove_mailboxes(), "reads mailboxes and their policies"
         ),
-        # Any answer that is understood will do, about a mailbox that nobody has.
-        Permission.BOOKINGS: _checked(clients.pages.get_page(NONEXISTENT_MAILBOX), "answers"),
+        # The mailbox does not exist: any response that is understood proves that the service can be reached.
+        Permission.BOOKINGS: _check(clients.pages.get_page(NONEXISTENT_MAILBOX), "responds"),
     }
-    answers = await asyncio.gather(*questions.values())
-    return dict(zip(questions, answers, strict=True))
+    results = await asyncio.gather(*calls.values())
+    return dict(zip(calls, results, strict=True))
 
 
 async def check_shared_pages(clients: TenantClients) -> Check:
-    """Whether shared pages may be listed, which this version does not do yet."""
-    return await _checked(clients.directory.prove_shared_pages(), "lists shared pages")
+    """Check whether shared pages can be listed, which this version does not do yet."""
+    return await _check(clients.directory.prove_shared_pages(), "lists shared pages")
 
 
-async def _exchange(clients: TenantClients, ask: Callable[[Mailboxes], Awaitable[object]], promise: str) -> Check:
+async def _check_exchange(clients: TenantClients, call: Callable[[Mailboxes], Awaitable[object]], detail: str) -> Check:
     if clients.mailboxes is None:
-        return Check(None, "not asked, by EXCHANGE_EVIDENCE")
-    return await _checked(ask(clients.mailboxes), promise)
+        return Check(None, "EXCHANGE_EVIDENCE is false")
+    return await _check(call(clients.mailboxes), detail)
 
 
 def _worst(first: Check, second: Check) -> Check:
-    """Of two checks of one service the one that fails; both promises where none does."""
+    """Of two checks of one service, the one that failed; if none did, both details."""
     if first.ok is False or second.ok is None:
         return first
     return second if second.ok is False else Check(first.ok, f"{first.detail}, {second.detail}")
 
 
 async def check_tables(resources: Resources) -> tuple[Check, Scan | None]:
-    """Whether the tables can be made and read, and the last scan that finished."""
+    """Check whether the tables can be created and read; also return the last finished scan."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             return Check(ok=True, detail="can be read"), await resources.scans.last_finished()
@@ -122,16 +122,16 @@ async def check_tables(resources: Resources) -> tuple[Check, Scan | None]:
         return Check(ok=False, detail=_too_slow(), reason=Reason.UNREACHABLE), None
 
 
-async def _checked(question: Awaitable[object], promise: str) -> Check:
+async def _check(call: Awaitable[object], detail: str) -> Check:
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-            await question
+            await call
     except TenantFailure as failure:
         return Check(ok=False, detail=str(failure), reason=failure.reason)
     except TimeoutError:
         return Check(ok=False, detail=_too_slow(), reason=Reason.UNREACHABLE)
-    return Check(ok=True, detail=promise)
+    return Check(ok=True, detail=detail)
 
 
 def _too_slow() -> str:
-    return f"did not answer within {CHECK_TIMEOUT_SECONDS} s"
+    return f"no response within {CHECK_TIMEOUT_SECONDS} s"

@@ -1,7 +1,7 @@
-"""What the product has to be allowed to do: what each right is for, what is lost without it, and how it is granted.
+"""What the product needs to work: what each permission is used for, what is lost without it, and how to grant it.
 
-Every permission only reads (docs/microsoft-365.md, section 7). Each tier works alone: users and pages; then Exchange,
-which gives the reasons; then shared pages.
+All permissions are read-only (docs/microsoft-365.md, section 7). Each tier works without the next: users and pages;
+then Exchange, which explains why there is no page; then shared pages.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ EXCHANGE_MANAGE_AS_APP = "dc50a0fb-09a3-484d-be87-e023b12c6440"
 
 
 class Permission(StrEnum):
-    """A need, by the name that people read."""
+    """A permission, or a service the product has to reach, by the name that is shown."""
 
     SIGN_IN = "sign in"
     USERS = "User.Read.All"
@@ -28,21 +28,22 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PermissionText:
-    """What a need is about."""
+    """What a permission is used for, what is lost without it, and how to grant it."""
 
-    serves: str
-    lost: str
+    purpose: str
+    """Completes "used to"."""
+    impact: str
     grant: str
-    is_right: bool = True
-    """Whether it is a right that somebody grants by its name."""
+    is_grantable: bool = True
+    """Whether an administrator grants it by this name."""
     is_optional: bool = False
 
 
 def _app_role(app_id: str, role_id: str, name: str, service: str) -> str:
     return (
-        "App registration: Entra admin centre, App registrations, the app, API permissions, Add a permission, "
-        f"{service}, Application permissions, {name}; then Grant admin consent.\n"
-        "Managed identity, in Microsoft Graph PowerShell, with $id the object (principal) id of the identity:\n"
+        "For an app registration: Entra admin centre > App registrations > the app > API permissions > Add a "
+        f"permission > {service} > Application permissions > {name}, then Grant admin consent.\n"
+        "For a managed identity, in Microsoft Graph PowerShell, with its object (principal) ID in $id:\n"
         f"    $service = (Get-MgServicePrincipal -Filter \"appId eq '{app_id}'\").Id\n"
         "    New-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $id -PrincipalId $id "
         f"-ResourceId $service -AppRoleId {role_id}"
@@ -51,50 +52,51 @@ def _app_role(app_id: str, role_id: str, name: str, service: str) -> str:
 
 EXCHANGE_ROLES = (
     _app_role(EXCHANGE_APP_ID, EXCHANGE_MANAGE_AS_APP, "Exchange.ManageAsApp", "Office 365 Exchange Online")
-    + "\nAnd both view-only roles, in Exchange Online PowerShell; they take up to some hours to work:\n"
-    "    New-ServicePrincipal -AppId <client id> -ObjectId <object id of the enterprise application>\n"
+    + "\nThen assign both view-only roles in Exchange Online PowerShell. They can take a few hours to take effect:\n"
+    "    New-ServicePrincipal -AppId <client ID> -ObjectId <object ID of the enterprise application>\n"
     "    New-RoleGroup 'Bookings Atlas View-Only' -Roles 'View-Only Recipients','View-Only Configuration'\n"
-    "    Add-RoleGroupMember 'Bookings Atlas View-Only' -Member <object id of the enterprise application>\n"
-    "infra/exchange/Grant-AtlasExchangeRights.ps1 does these steps. Or, wider: the Entra role Global Reader."
+    "    Add-RoleGroupMember 'Bookings Atlas View-Only' -Member <object ID of the enterprise application>\n"
+    "infra/exchange/Grant-AtlasExchangeRights.ps1 does the same. The Entra role Global Reader also works."
 )
 
 PERMISSIONS: dict[Permission, PermissionText] = {
     Permission.SIGN_IN: PermissionText(
-        "gets tokens from Microsoft Entra",
-        "nothing works",
-        "Look at the settings of the sign-in that the sentence names: secret, certificate or identity.",
-        is_right=False,
+        "get tokens from Microsoft Entra",
+        "Without it, nothing works.",
+        "Check the sign-in settings that the error names: secret, certificate or identity.",
+        is_grantable=False,
     ),
     Permission.USERS: PermissionText(
-        "lists licensed users, and gives the GUIDs of their mailboxes",
-        "nothing works: no scan, and no look-up of anybody new",
+        "list licensed users and find their mailbox GUIDs",
+        "Without it, nothing works: no scans, and no lookups of users without a row.",
         _app_role(GRAPH_APP_ID, USER_READ_ALL, "User.Read.All", "Microsoft Graph"),
     ),
     Permission.EXCHANGE_SETTINGS: PermissionText(
-        "reads the organisation's policy and BookingsAuthEnabled",
-        "every policy verdict is unknown, and switchedOff is told as notSetUp",
+        "read the organisation's policy and BookingsAuthEnabled",
+        "Without it, every policy verdict is unknown, and switchedOff is reported as notSetUp.",
         EXCHANGE_ROLES,
     ),
     Permission.MAILBOXES: PermissionText(
-        "lists mailboxes with capability, address and policy of their own",
-        "noCapability is told as notSetUp, and policies of mailboxes are unknown",
+        "list mailboxes with their capability, address and policy",
+        "Without it, noCapability is reported as notSetUp, and the policies of mailboxes are unknown.",
         EXCHANGE_ROLES,
     ),
     Permission.BOOKINGS: PermissionText(
-        "asks the pages as a visitor would",
-        "nothing can be told of any page",
-        "No right is needed: let the app reach BOOKINGS_URL over the network.",
-        is_right=False,
+        "request pages as an anonymous visitor",
+        "Without it, no page can be checked.",
+        "This needs no permission. Check that the app can reach BOOKINGS_URL over the network.",
+        is_grantable=False,
     ),
     Permission.TABLES: PermissionText(
-        "keeps the rows",
-        "no scan, and no answer from the row",
-        "Give the identity the role Storage Table Data Contributor on the storage account, and let the app reach it.",
-        is_right=False,
+        "store the results",
+        "Without it, there are no scans, and lookups always query Microsoft 365.",
+        "Grant the identity the role Storage Table Data Contributor on the storage account, and check that the app can "
+        "reach the account over the network.",
+        is_grantable=False,
     ),
     Permission.SHARED_PAGES: PermissionText(
-        "lists shared Bookings pages",
-        "nothing in this version, which keeps no inventory of shared pages yet",
+        "list shared Bookings pages",
+        "Without it, nothing is lost yet: this version has no inventory of shared pages.",
         _app_role(GRAPH_APP_ID, BOOKINGS_READ_ALL, "Bookings.Read.All", "Microsoft Graph"),
         is_optional=True,
     ),

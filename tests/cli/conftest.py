@@ -55,15 +55,15 @@ class Commands:
 
     async def user(self, who: str, **settings: str) -> Shown:
         """``atlas user``."""
-        return await self._shown(user_command.show(who, {**self._settings, **settings}))
+        return await self._shown(user_command.run(who, {**self._settings, **settings}))
 
     async def policy(self, **settings: str) -> Shown:
         """``atlas policy``."""
-        return await self._shown(policy_command.show({**self._settings, **settings}))
+        return await self._shown(policy_command.run({**self._settings, **settings}))
 
     async def doctor(self, calibrate: tuple[str, str] | None = None, app: str | None = None, **settings: str) -> Shown:
         """``atlas doctor``."""
-        return await self._shown(doctor_command.examine({**self._settings, **settings}, calibrate, app))
+        return await self._shown(doctor_command.run({**self._settings, **settings}, calibrate, app))
 
     async def _shown(self, command: Awaitable[int]) -> Shown:
         self._capture.readouterr()

@@ -13,7 +13,7 @@ from atlas.health.checks import Check, Health, HealthStatus
 from tests.clients.serving import serving
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-WELL = Check(ok=True, detail="answers")
+WELL = Check(ok=True, detail="responds")
 LAST = Scan("scan-1", ScanState.COMPLETED, "timer", NOW, finished_at=NOW)
 
 
@@ -29,7 +29,7 @@ def asked(capsys, monkeypatch):
 
     async def ask(answer, path=""):
         async with serving(lambda _: answer) as served:
-            code = await doctor_command.examine({}, None, served.url + path)
+            code = await doctor_command.run({}, None, served.url + path)
         said = capsys.readouterr()
         return code, said.out, said.err, served.paths
 
@@ -43,7 +43,7 @@ async def test_a_healthy_app_is_asked_once_and_exits_with_0(asked, path):
     assert (code, paths) == (0, ["/api/health"])
     assert "app        healthy" in out
     assert "completed, finished 2026-11-23T12:00:00Z" in out
-    assert "Without" not in out
+    assert "If this is missing" not in out
 
 
 @pytest.mark.parametrize(
@@ -52,19 +52,19 @@ async def test_a_healthy_app_is_asked_once_and_exits_with_0(asked, path):
         ("degraded", 200, "exchange", "every policy verdict is unknown"),
         ("unhealthy", 503, "graph", "df021288-bdef-4463-88db-98f22de89214"),
         ("unhealthy", 503, "tables", "Storage Table Data Contributor"),
-        ("unhealthy", 503, "sign_in", "settings of the sign-in"),
+        ("unhealthy", 503, "sign_in", "sign-in settings"),
         ("unhealthy", 503, "bookings", "BOOKINGS_URL"),
     ],
 )
 async def test_what_an_app_misses_is_told_with_what_grants_it(asked, status, http_status, check, told):
-    failing = Check(ok=False, detail="answered 403: a sentence that says why")
+    failing = Check(ok=False, detail="returned 403: a sentence that says why")
     answer = web.json_response(health(status, None, **{check: failing}), status=http_status)
 
     code, out, _, _ = await asked(answer)
 
     assert code == 1
     assert f"app        {status}" in out
-    assert "none has finished yet" in out
+    assert "no scan has finished yet" in out
     assert "fails" in out
     assert told in out
 
@@ -94,7 +94,7 @@ async def test_what_is_no_health_is_told_in_one_line(asked, answer):
     code, out, errors, _ = await asked(answer)
 
     assert (code, out) == (1, "")
-    assert "did not tell how " in errors
+    assert "did not return the app's health" in errors
     assert len(errors.splitlines()) == 1
 
 
@@ -115,10 +115,10 @@ async def test_an_app_moves_no_cursor(asked):
 
 
 async def test_nobody_at_the_address_is_told(capsys):
-    code = await doctor_command.examine({}, None, "http://127.0.0.1:9")
+    code = await doctor_command.run({}, None, "http://127.0.0.1:9")
 
     assert code == 1
-    assert "did not tell how " in capsys.readouterr().err
+    assert "did not return the app's health" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ async def test_nobody_at_the_address_is_told(capsys):
     ],
 )
 async def test_an_address_that_is_none_exits_with_2(capsys, address):
-    code = await doctor_command.examine({}, None, address)
+    code = await doctor_command.run({}, None, address)
 
     said = capsys.readouterr()
     assert (code, said.out) == (2, "")

@@ -23,8 +23,8 @@ async def test_answers_that_are_told_apart_leave_the_markers_as_they_are(command
     shown = await commands.doctor((upn(commands, Page.PUBLIC_ONE), upn(commands, page)))
 
     assert shown.code == 0
-    assert "taken for a page" in shown.text
-    assert shown.text.count("taken for no page") == 2
+    assert "read as a page" in shown.text
+    assert shown.text.count("read as no page") == 2
     assert "Leave NOT_SET_UP_MARKERS as it is: NotFound,NotProvisioned,NonExistent,NotEnabled" in shown.text
     assert commands.tenant.metrics()["writes"] == []
 
@@ -58,7 +58,7 @@ async def test_a_500_without_a_known_marker_shows_its_words_that_the_page_does_n
 
     assert shown.code == 1
     assert "NOT_SET_UP_MARKERS=NotHere,<word>" in shown.text
-    assert shown.text.splitlines()[-1].endswith("does not: ErrorCalendarUnheardOf")
+    assert shown.text.splitlines()[-1] == "Words that only this response contains: ErrorCalendarUnheardOf"
     assert {sign for sign in shown.text if not sign.isprintable()} == {"\n"}
 
 
@@ -84,8 +84,8 @@ async def test_who_cannot_be_asked_about_is_told_with_the_others(commands, who, 
     shown = await commands.doctor((who, upn(commands, Page.MISSING_404)))
 
     assert shown.code == 1
-    assert f"not asked: {told}" in shown.words or f"not asked: the user has {told}" in shown.words
-    assert shown.text.count("taken for no page") == 2
+    assert f"not requested: {told}" in shown.words or f"not requested: the user has {told}" in shown.words
+    assert shown.text.count("read as no page") == 2
 
 
 async def test_it_works_without_exchange(commands):

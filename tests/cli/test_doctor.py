@@ -5,13 +5,13 @@ import pytest
 from local.simulator import Fault, SimulatedTenant
 
 ALL_RIGHTS = {"sign_in": {"graph_roles": ("User.Read.All", "Bookings.Read.All")}}
-STATES = ("works", "granted", "missing", "refused", "not granted", "not proved", "not asked")
+STATES = ("works", "granted", "missing", "refused", "not granted", "not verified", "not checked")
 ENTRA_STEP = "Application permissions"
 
 
 def states(shown):
     """The state of each need in the table."""
-    rows = [line.split("  ") for line in shown.text.split("Without ")[0].splitlines() if line.startswith(" ")]
+    rows = [line.split("  ") for line in shown.text.split("Missing: ")[0].splitlines() if line.startswith(" ")]
     cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
     found = {}
     for row in cells:
@@ -26,9 +26,9 @@ async def test_with_every_right_all_needs_are_met_and_no_command_is_told(start):
     shown = await commands.doctor()
 
     assert shown.code == 0
-    assert set(states(shown).values()) == {"works", "granted", "not asked"}
-    assert "no storage is set" in shown.words
-    assert "Without" not in shown.text
+    assert set(states(shown).values()) == {"works", "granted", "not checked"}
+    assert "no storage is configured" in shown.words
+    assert "Missing" not in shown.text
     assert f"tenant {commands.tenant.tenant_id}" in shown.words
     assert "the system-assigned managed identity" in shown.words
     assert commands.tenant.metrics()["writes"] == []
@@ -52,13 +52,13 @@ async def test_with_every_right_all_needs_are_met_and_no_command_is_told(start):
         (
             {**ALL_RIGHTS, "exchange": {"role": "View-Only Configuration"}},
             ["Exchange: View-Only Recipients"],
-            ["noCapability is told as notSetUp"],
+            ["noCapability is reported as notSetUp"],
             ["New-RoleGroup", "'View-Only Recipients'"],
         ),
         (
             {**ALL_RIGHTS, "exchange": {"role": None}},
             ["Exchange: View-Only Configuration", "Exchange: View-Only Recipients"],
-            ["every policy verdict is unknown", "noCapability is told as notSetUp"],
+            ["every policy verdict is unknown", "noCapability is reported as notSetUp"],
             ["Add-RoleGroupMember", "New-ServicePrincipal -AppId"],
         ),
         (
@@ -77,13 +77,13 @@ async def test_each_right_that_is_missing_is_named_with_what_is_lost_and_what_gr
 
     shown = await commands.doctor()
 
-    below = shown.text.partition("Without ")[2]
+    below = shown.text.partition("Missing: ")[2]
     assert shown.code == 1
     heading = below.splitlines()[0]
     assert [need for need in missing if need not in heading] == []
     assert shown.words.count("missing") == len(missing)
     assert [words for words in (*lost, *commands_told) if words not in below] == []
-    assert shown.text.count("Without ") == 1
+    assert shown.text.count("Missing: ") == 1
 
 
 async def test_the_optional_right_is_missing_without_a_finding(start):
@@ -92,7 +92,7 @@ async def test_the_optional_right_is_missing_without_a_finding(start):
     assert shown.code == 0
     assert states(shown)["Bookings.Read.All"] == "not granted"
     assert "missing" not in shown.text
-    assert "Without Bookings.Read.All\nLost: nothing in this version" in shown.text
+    assert "Missing: Bookings.Read.All\nWithout it, nothing is lost yet" in shown.text
 
 
 async def test_what_the_settings_leave_out_is_not_asked_and_not_missed(start):
@@ -101,7 +101,7 @@ async def test_what_the_settings_leave_out_is_not_asked_and_not_missed(start):
     shown = await commands.doctor(EXCHANGE_EVIDENCE="false", SHARED_PAGES="false")
 
     assert shown.code == 0
-    assert states(shown)["Exchange: View-Only"] == "not asked"
+    assert states(shown)["Exchange: View-Only"] == "not checked"
     assert "EXCHANGE_EVIDENCE" in shown.text
     assert "Bookings.Read.All" not in shown.text
     assert "exchange" not in commands.tenant.metrics()["services"]
@@ -124,8 +124,8 @@ async def test_a_service_that_does_not_answer_proves_nothing_and_no_grant_is_tol
     shown = await commands.doctor()
 
     assert shown.code == 1
-    assert "not proved" in shown.text
-    assert f"Not proved: {need}." in shown.text
+    assert "not verified" in shown.text
+    assert f"{need} could not be verified: " in shown.text
     assert ENTRA_STEP not in shown.text
     assert "New-RoleGroup" not in shown.text
 
@@ -137,7 +137,7 @@ async def test_an_unreachable_page_service_that_refuses_is_told_with_its_setting
     shown = await commands.doctor()
 
     assert shown.code == 1
-    assert "Without Bookings pages" in shown.text
+    assert "Missing: Bookings pages" in shown.text
     assert "BOOKINGS_URL" in shown.text
 
 
@@ -147,8 +147,8 @@ async def test_who_cannot_sign_in_reads_which_setting_to_look_at_and_never_the_s
     shown = await commands.doctor(AZURE_CLIENT_SECRET="a-wrong-secret")
 
     assert shown.code == 1
-    assert "Without sign in" in shown.text
-    assert shown.text.count("Without ") == 1
+    assert "Missing: sign in" in shown.text
+    assert shown.text.count("Missing: ") == 1
     assert "AZURE_CLIENT_SECRET" in shown.words
     assert "a-wrong-secret" not in shown.text + shown.errors
 
@@ -156,9 +156,9 @@ async def test_who_cannot_sign_in_reads_which_setting_to_look_at_and_never_the_s
 @pytest.mark.parametrize(
     ("settings_of", "told"),
     [
-        (SimulatedTenant.settings_for_secret, "by a secret"),
-        (SimulatedTenant.settings_for_certificate, "by a certificate"),
-        (SimulatedTenant.settings_for_federated, "by the managed identity"),
+        (SimulatedTenant.settings_for_secret, "with a secret"),
+        (SimulatedTenant.settings_for_certificate, "with a certificate"),
+        (SimulatedTenant.settings_for_federated, "with the managed identity"),
         (SimulatedTenant.settings_for_user_assigned, "the managed identity"),
     ],
 )
@@ -186,6 +186,6 @@ async def test_tables_are_asked_where_storage_is_set(start, azurite):
 
     assert (there.code, "can be read" in there.text) == (0, True)
     assert away.code == 1
-    assert "Not proved: tables." in away.text or "Without tables" in away.text
+    assert "tables could not be verified: " in away.text or "Missing: tables" in away.text
     key = azurite.connection_string.partition("AccountKey=")[2].partition(";")[0]
     assert key not in there.text + away.text

@@ -142,7 +142,7 @@ async def test_nonsense_exits_with_2_before_anybody_is_asked(start, who):
     shown = await commands.user(who)
 
     assert (shown.code, shown.text) == (2, "")
-    assert "names nobody" in shown.errors
+    assert "does not identify a user" in shown.errors
     assert repr(who) in shown.errors
     assert commands.tenant.metrics()["services"] == {}
 
@@ -155,7 +155,7 @@ async def test_a_directory_that_does_not_answer_is_told_with_its_reason(start, s
     shown = await commands.user("somebody@contoso.com")
 
     assert (shown.code, shown.text) == (1, "")
-    assert f"could not be asked for somebody@contoso.com: {word}: " in shown.errors
+    assert f"somebody@contoso.com could not be looked up: {word}: " in shown.errors
 
 
 async def test_a_name_moves_no_cursor_and_hides_nothing(start):

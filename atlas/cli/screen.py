@@ -1,0 +1,72 @@
+"""The parts of a screen, how it is printed, and how errors are reported.
+
+A screen is a list of parts. Text is printed without wrapping, so that a command in it can be copied; tables wrap.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from atlas.domain.text import printable
+
+INVALID_ARGUMENT = 2
+"""The exit code for invalid arguments and settings."""
+
+type Screen = list[Table | Text]
+
+
+def show(screen: Screen) -> None:
+    """Print a screen to standard output."""
+    console = Console(highlight=False)
+    for part in screen:
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def print_error(sentence: str) -> None:
+    """Print an error to standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(printable(sentence), markup=False)
+
+
+@contextmanager
+def invalid_settings_reported() -> Iterator[None]:
+    """Report invalid settings in one message and exit with 2."""
+    from atlas.settings import InvalidSettings  # slow to import, and help needs no settings
+
+    try:
+        yield
+    except InvalidSettings as invalid:
+        print_error(str(invalid))
+        raise SystemExit(INVALID_ARGUMENT) from None
+
+
+def plain(text: str) -> Text:
+    """Text from a remote service, without markup or control characters."""
+    return Text(printable(text))
+
+
+def facts(values: Mapping[str, str | None]) -> Table:
+    """Names and values, one per line; values of ``None`` are left out."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in values.items():
+        if value:
+            table.add_row(name, plain(value.replace("\n", " ")))  # a value cannot forge a line of its own
+    return table
+
+
+def new_table(*columns: str) -> Table:
+    """An empty table with these column headers."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def section(title: str, *texts: str) -> Screen:
+    """A title with texts below it; nothing if there is no text."""
+    return [Text(f"\n{title}", style="bold"), *(plain(text) for text in texts)] if texts else []
