@@ -3,17 +3,20 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
 
 from local.azurite import Azurite
-from tests.e2e.deployment import UNSET
+from local.simulator.standalone import SIGN_INS
+from tests.e2e.deployment import ROOT, UNSET
 
 ATLAS = Path(sys.executable).with_name("atlas")
 TIMEOUT_SECONDS = 120
@@ -63,14 +66,71 @@ def exported(said: str) -> Mapping[str, str]:
     return dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", said, re.MULTILINE))
 
 
-def test_the_demonstration_shows_every_user_and_ends_with_success() -> None:
-    shown = run("demo", "--once", "--users", "60", "--port", "0")
+def test_the_demo_fits_80_columns_and_suggests_commands_that_work() -> None:
+    with started("demo", "--users", "60", "--port", "0", COLUMNS="80") as demo:
+        output = said_until(demo, "Press Ctrl-C")
+        commands = re.findall(r"^    (\.venv/bin/atlas .+)$", output, re.MULTILINE)
+        shown = [run_in_shell(f"source .local/demo.env && {command}") for command in commands]
 
-    assert shown.returncode == 0, shown.stdout + shown.stderr
-    assert "of 60 asked" in shown.stdout
-    assert "published" in shown.stdout
-    assert "/bookwithme/user/" in shown.stdout
-    assert "Every simulated user has the status it was made with." in shown.stdout
+    lines = output.splitlines()
+    addresses = [line.strip() for line in lines if "/bookwithme/user/" in line]
+    assert demo.returncode == 0
+    assert "of 60 users checked" in output
+    assert len(lines) < 120
+    assert addresses
+    assert all(re.fullmatch(r"http://127\.0\.0\.1:\d+/bookwithme/user/[0-9a-f]{32}@[\w.-]+", it) for it in addresses)
+    assert [line for line in lines if len(line) > 80 and "/bookwithme/user/" not in line] == []
+    assert re.search(r"^published, 3 of \d+$", output, re.MULTILINE)
+    assert "Every simulated user has the expected status." in output
+    assert len(shown) == 3
+    assert [(one.returncode in {0, 1}, one.stderr) for one in shown] == [(True, "")] * 3
+
+
+def run_in_shell(command: str) -> subprocess.CompletedProcess[str]:
+    """A command as a person pastes it, in a new shell."""
+    bash = ["/bin/bash", "-c", command]
+    return subprocess.run(bash, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+
+
+def test_the_demo_shows_every_user_on_request() -> None:
+    result = run("demo", "--once", "--all", "--users", "12", "--port", "0")
+
+    counts = re.findall(r"^\w+, (\d+) of (\d+)$", result.stdout, re.MULTILINE)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert all(shown == total for shown, total in counts)
+    assert sum(int(total) for _, total in counts) == 12
+
+
+def test_the_demo_reports_a_port_in_use() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = run("demo", "--once", "--users", "3", "--port", str(port))
+
+    assert refused.returncode == 1
+    assert f"port {port} is in use" in refused.stdout
+
+
+def test_help_is_shown_within_a_second() -> None:
+    """Of processor time, so that a busy machine does not fail it."""
+    command = [ATLAS, "--help"]
+    before = os.times().children_user
+    subprocess.run(command, capture_output=True, check=True)
+
+    assert os.times().children_user - before < 1
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_lists_the_choices(flag: str) -> None:
+    shown = run("simulate", flag)
+
+    assert shown.returncode == 0
+    assert "|".join(SIGN_INS) in "".join(shown.stdout.split())
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert run("--version").stdout == f"bookings-atlas {version('bookings-atlas')}\n"
 
 
 def test_the_host_scans_whatever_tenant_its_settings_name(azurite: Azurite) -> None:
