@@ -31,8 +31,8 @@ export PORT USERS
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 
-demo: $(READY) ## scan a simulated tenant and show the result (ONCE=1 ends after the scan, USERS=5000 sets its size)
-	@.venv/bin/atlas demo $(if $(ONCE),--once)
+demo: $(READY) ## scan a simulated tenant and show the result (ONCE=1 exits after the scan, ALL=1 shows all users, USERS=5000)
+	@.venv/bin/atlas demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(filter-out 0,$(ALL)),--all)
 
 host: $(READY) ## run the app on the local host (PORT=7071)
 	@.venv/bin/atlas host

@@ -140,7 +140,7 @@ async def _stay(console: Console, url: str, settings: Mapping[str, str], result:
         if command:
             console.print(f"{title}\n    {command}", soft_wrap=True, markup=False)
     console.print(
-        f"\nThe API is at {url}/api; see docs/api.md. All users: make demo ALL=1.\n"
+        f"\nAPI: {url}/api (docs/api.md). All users: make demo ALL=1.\n"
         f"Log: {LOG_FILE.relative_to(CHECKOUT)}. Press Ctrl-C to stop.",
         soft_wrap=True,
         markup=False,
