@@ -1,1 +1,1 @@
-"""The doors: HTTP routes and the timer, one file a resource."""
+"""The HTTP routes and the timer, one file per resource."""

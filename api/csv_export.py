@@ -1,4 +1,4 @@
-"""Rows as a CSV file that Excel opens rightly and safely: UTF-8 with BOM, RFC 4180, no cell that is a formula."""
+"""Rows as CSV that spreadsheets open correctly and safely: UTF-8 with BOM, RFC 4180, and no cell is a formula."""
 
 import codecs
 import csv
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable
 from datetime import datetime
 from typing import Any
 
-from api.shapes import moment_text
+from api.models.responses import moment_text
 from atlas.domain.user_rows import UserRow
 from atlas.tables.status_rows import to_entity
 
@@ -40,11 +40,11 @@ FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class TooManyRows(ValueError):
-    """The file would hold more rows than one answer should."""
+    """The result has more rows than one response may contain."""
 
 
-async def csv_file(rows: AsyncIterable[UserRow], tenant_id: str, most: int) -> bytes:
-    """The file, written row by row into one buffer. Raises ``TooManyRows`` beyond ``most``."""
+async def csv_file(rows: AsyncIterable[UserRow], tenant_id: str, max_rows: int) -> bytes:
+    """The file, written row by row into one buffer. Raises ``TooManyRows`` for more than ``max_rows``."""
     buffer = io.BytesIO()
     buffer.write(codecs.BOM_UTF8)
     text = io.TextIOWrapper(buffer, encoding="utf-8", newline="", write_through=True)
@@ -53,8 +53,8 @@ async def csv_file(rows: AsyncIterable[UserRow], tenant_id: str, most: int) -> b
     count = 0
     async for row in rows:
         count += 1
-        if count > most:
-            raise TooManyRows(f"the result holds more than {most:,} rows")
+        if count > max_rows:
+            raise TooManyRows(f"the result has more than {max_rows:,} rows")
         entity = to_entity(row, tenant_id)
         writer.writerow(
             (tenant_id, row.user.user_id, *(cell(entity.get(column)) for column in COLUMNS)),
@@ -63,13 +63,13 @@ async def csv_file(rows: AsyncIterable[UserRow], tenant_id: str, most: int) -> b
 
 
 def cell(value: Any) -> str:
-    """A value as a cell; an apostrophe keeps a spreadsheet from taking somebody's text for a formula."""
+    """A value as a cell; an apostrophe prevents a spreadsheet from running a text as a formula."""
     match value:
         case None:
             return ""
         case bool():
             return "true" if value else "false"
         case datetime():
-            return moment_text(value) or ""
+            return moment_text(value)
         case text:
             return f"'{text}" if str(text).startswith(FORMULA_PREFIXES) else str(text)

@@ -1,39 +1,30 @@
-"""Answers that routes share: JSON that is not kept, and lists with a link to what follows."""
+"""Responses that routes share: JSON that no cache stores, and the absolute URLs in it."""
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import azure.functions as func
 
-from api.queries import PLATFORM_PARAMETERS
+from api.models.parameters import PLATFORM_PARAMETERS
+from api.models.responses import Response
 
 GATEWAYS = (".azure-apihub.net", ".azure-apim.net")
 
 
-def json_response(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
-    """A JSON answer that no cache keeps: it may name people."""
+def json_response(document: Response, status: int = 200, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
+    """A JSON response that no cache stores: it may name people."""
     return func.HttpResponse(
-        json.dumps(document, ensure_ascii=False),
+        document.model_dump_json(by_alias=True),
         status_code=status,
         headers={"Cache-Control": "no-store", **(headers or {})},
         mimetype="application/json",
     )
 
 
-def list_response(
-    req: func.HttpRequest, value: Sequence[Any], continuation: str | None, carried_by: str = "continuation"
-) -> dict[str, Any]:
-    """A list of section 5.1; ``nextLink`` is this request with the continuation in the parameter that carries it."""
-    next_link = address_of(req, **{carried_by: continuation}) if continuation else None
-    return {"value": list(value), "continuation": continuation, "nextLink": next_link}
+def base_url(req: func.HttpRequest) -> str:
+    """Where the caller reaches the app: at its own host, or at a connector's gateway, which names itself in a header.
 
-
-def base_of(req: func.HttpRequest) -> str:
-    """Where the caller reaches the app: by its own host, or by the gateway of a connector, which says so in a header.
-
-    Only there can a flow that follows an address sign in. The header is believed only for Microsoft's gateways.
+    Only through the gateway is a flow signed in. The header is trusted only if it names one of Microsoft's gateways.
     """
     prefix = req.headers.get("x-ms-apim-referrer-prefix", "")
     gateway = urlsplit(prefix)
@@ -43,7 +34,12 @@ def base_of(req: func.HttpRequest) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def address_of(req: func.HttpRequest, **changed: str) -> str:
-    """The absolute address of this request with these parameters in its query; a function key is left out of it."""
-    stored = {name: value for name, value in req.params.items() if name.lower() not in PLATFORM_PARAMETERS}
-    return urlunsplit(urlsplit(req.url)._replace(query=urlencode(stored | changed), fragment=""))
+def url_with(req: func.HttpRequest, **changed: str) -> str:
+    """The absolute URL of this request with these query parameters, without a function key."""
+    given = {name: value for name, value in req.params.items() if name.lower() not in PLATFORM_PARAMETERS}
+    return urlunsplit(urlsplit(req.url)._replace(query=urlencode(given | changed), fragment=""))
+
+
+def next_link(req: func.HttpRequest, continuation: str | None, parameter: str = "continuation") -> str | None:
+    """The URL of the next page of a list, which this parameter continues; ``None`` at the end."""
+    return url_with(req, **{parameter: continuation}) if continuation else None

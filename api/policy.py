@@ -3,11 +3,11 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from api.access import AUTH_LEVEL, AppRole, allow
+from api.access import AUTH_LEVEL, AppRole, check_access
 from api.json_responses import json_response
+from api.models.parameters import NoQuery
+from api.models.policy import Policy
 from api.problems import returns_problems
-from api.queries import NoQuery
-from api.shapes import policy_shape
 from atlas import wiring
 from atlas.pages.organization_policy import get_organization_policy
 
@@ -17,8 +17,8 @@ blueprint = df.Blueprint()
 @blueprint.route("policy", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_policy(req: func.HttpRequest) -> func.HttpResponse:
-    """What the organisation's settings say of personal bookings, asked now; what Exchange does not tell is unknown."""
-    allow(req, AppRole.READ)
+    """What the organisation's settings mean for personal bookings; what Exchange does not return is unknown."""
+    check_access(req, AppRole.READ)
     resources = await wiring.resources()
     NoQuery.of(req)
-    return json_response(policy_shape(await get_organization_policy(resources)))
+    return json_response(Policy.of(await get_organization_policy(resources)))

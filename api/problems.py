@@ -1,6 +1,5 @@
-"""Errors as RFC 9457 problem documents: one table from what went wrong to what a caller is told."""
+"""Errors as RFC 9457 problem documents: one table from each failure to what the caller receives."""
 
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
+from api.models.problems import INTERNAL_ERROR, PROBLEMS, ProblemDocument, ProblemError
 from api.orchestrations import OrchestrationsUnavailable
 from atlas.domain.page_urls import InvalidPageUrl
 from atlas.domain.time_windows import InvalidTimeWindow
@@ -28,32 +28,35 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 30
 
 
-@dataclass(eq=False)  # not frozen: what passes an exception on may set its traceback
+@dataclass(eq=False)  # not frozen: re-raising an exception sets its traceback
 class Problem(Exception):
-    """What a caller is told: a code of docs/api.md, section "Problems", and a sentence."""
+    """What the caller receives: a code of ``PROBLEMS``, and a sentence."""
 
-    status: HTTPStatus
     code: str
     detail: str
     errors: tuple[tuple[str, str], ...] = ()
-    """Pairs of field and what would be right."""
+    """Pairs of a parameter and what a valid value is."""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> HTTPStatus:
+        """The HTTP status of the code."""
+        return PROBLEMS[self.code][0]
 
     @classmethod
     def of_field(cls, code: str, name: str, detail: str) -> Self:
-        """A 400 of this code about one field."""
-        return cls(HTTPStatus.BAD_REQUEST, code, f"{name} {detail}", ((name, detail),))
+        """A problem with one parameter."""
+        return cls(code, f"{name} {detail}", ((name, detail),))
 
 
 def invalid_parameter(name: str, detail: str) -> Problem:
-    """A 400 that names the field."""
+    """A 400 that names the parameter."""
     return invalid_parameters([(name, detail)])
 
 
 def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
-    """A 400 that names every wrong field with what would be right."""
-    told = "; ".join(f"{name} {detail}" for name, detail in errors)
-    return Problem(HTTPStatus.BAD_REQUEST, "invalidParameter", told, tuple(errors))
+    """A 400 that names every invalid parameter and what a valid value is."""
+    return Problem("invalidParameter", "; ".join(f"{name} {detail}" for name, detail in errors), tuple(errors))
 
 
 INVALID_FIELDS: Mapping[type[Exception], str] = {
@@ -62,11 +65,11 @@ INVALID_FIELDS: Mapping[type[Exception], str] = {
     AmbiguousTitle: "meetingType",
     UnknownTimeZone: "timeZone",
 }
-"""Which field is wrong where a rule of the product refuses a value."""
+"""Which parameter is invalid when a rule of the product rejects a value."""
 
 
 def problem_of(error: Exception) -> Problem | None:
-    """What a caller is told of a failure of the product; ``None`` for a bug."""
+    """The problem document for a failure of the product; ``None`` for a bug."""
     match error:
         case Problem():
             return error
@@ -83,13 +86,13 @@ def problem_of(error: Exception) -> Problem | None:
 def _own_problem(error: Exception) -> Problem | None:
     match error:
         case InvalidSettings(problems=problems):
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "notConfigured", " ".join(problems))
+            return Problem("notConfigured", " ".join(problems))
         case NoSuchUser():
-            return Problem(HTTPStatus.NOT_FOUND, "userNotFound", str(error))
+            return Problem("userNotFound", str(error))
         case ScanNotRunning():
-            return Problem(HTTPStatus.CONFLICT, "scanNotRunning", "the scan has ended; there is nothing to stop")
+            return Problem("scanNotRunning", "the scan has ended, so it cannot be cancelled")
         case StorageFailure() | OrchestrationsUnavailable():
-            return _unavailable("upstreamUnavailable", str(error))
+            return retry_later("upstreamUnavailable", str(error))
         case _:
             return None
 
@@ -97,56 +100,58 @@ def _own_problem(error: Exception) -> Problem | None:
 def _tenant_problem(failure: TenantFailure) -> Problem:
     match failure:
         case Throttled(wait_seconds=wait_seconds):
-            return _unavailable("upstreamThrottled", str(failure), wait_seconds)
-        case Unreachable():
-            return _unavailable("upstreamUnavailable", str(failure))
+            return retry_later("upstreamThrottled", str(failure), wait_seconds)
         case Refused():
-            return Problem(HTTPStatus.BAD_GATEWAY, "upstreamRefused", str(failure))
+            return Problem("upstreamRefused", str(failure))
         case NotUnderstood():
-            return Problem(HTTPStatus.BAD_GATEWAY, "upstreamNotUnderstood", str(failure))
-        case _:
-            return _unavailable("upstreamUnavailable", str(failure))
+            return Problem("upstreamNotUnderstood", str(failure))
+        case Unreachable() | _:
+            return retry_later("upstreamUnavailable", str(failure))
 
 
-def _unavailable(code: str, detail: str, wait_seconds: float | None = None) -> Problem:
+def retry_later(code: str, detail: str, wait_seconds: float | None = None) -> Problem:
+    """A problem with ``Retry-After``."""
     retry_after = str(max(1, round(RETRY_SECONDS if wait_seconds is None else wait_seconds)))
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, code, detail, headers={"Retry-After": retry_after})
+    return Problem(code, detail, headers={"Retry-After": retry_after})
 
 
-type Door = Callable[..., Awaitable[func.HttpResponse]]
+type Route = Callable[..., Awaitable[func.HttpResponse]]
 
 
-def returns_problems(door: Door) -> Door:
-    """A door whose failures are problem documents; what is nobody's fault but ours is logged and told as a 500."""
+def returns_problems(route: Route) -> Route:
+    """A route that turns failures into problem documents; a bug is logged and becomes a 500."""
 
-    @wraps(door)
-    async def answer(req: func.HttpRequest, **bindings: Any) -> func.HttpResponse:
+    @wraps(route)
+    async def respond(req: func.HttpRequest, **bindings: Any) -> func.HttpResponse:
         try:
-            return await door(req, **bindings)
+            return await route(req, **bindings)
         except Exception as error:
             problem = problem_of(error)
             if problem is None:
-                log.exception("the door %s failed", door.__name__)  # its path may name a person
-                problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "this is a defect; the log says more")
+                log.exception("the route %s failed", route.__name__)  # not its path, which may name a person
+                problem = Problem(INTERNAL_ERROR, "this is a defect of the app; its log says more")
             return problem_response(problem, urlsplit(req.url).path)
 
-    return answer
+    return respond
 
 
 def problem_response(problem: Problem, instance: str) -> func.HttpResponse:
-    """A problem as an HTTP answer."""
-    document: dict[str, Any] = {
-        "type": "about:blank",
-        "title": problem.status.phrase,
-        "status": int(problem.status),
-        "detail": problem.detail,
-        "instance": instance,
-        "code": problem.code,
-    }
-    if problem.errors:
-        document["errors"] = [{"field": name, "detail": detail} for name, detail in problem.errors]
+    """A problem as an HTTP response; ``errors`` is present only if there are any."""
+    document = ProblemDocument(
+        type="about:blank",
+        title=problem.status.phrase,
+        status=int(problem.status),
+        detail=problem.detail,
+        instance=instance,
+        code=problem.code,
+        **(
+            {"errors": [ProblemError(field=name, detail=text) for name, text in problem.errors]}
+            if problem.errors
+            else {}
+        ),
+    )
     return func.HttpResponse(
-        json.dumps(document, ensure_ascii=False),
+        document.model_dump_json(by_alias=True, exclude_unset=True),
         status_code=problem.status,
         headers={"Cache-Control": "no-store", **problem.headers},
         mimetype="application/problem+json",

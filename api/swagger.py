@@ -1,16 +1,16 @@
-"""The route of the description, from which callers and the connector learn every other route."""
+"""The route of the API's description, in which callers find every other route."""
 
+import json
 import os
 from urllib.parse import urlsplit
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from api.access import AUTH_LEVEL, AppRole, allow
-from api.json_responses import json_response
+from api.access import AUTH_LEVEL, AppRole, check_access
+from api.models.parameters import NoQuery
 from api.openapi.document import swagger_document
 from api.problems import returns_problems
-from api.queries import NoQuery
 from atlas import wiring
 from atlas.settings import api_access_of
 
@@ -20,9 +20,10 @@ blueprint = df.Blueprint()
 @blueprint.route("swagger.json", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_swagger(req: func.HttpRequest) -> func.HttpResponse:
-    """The OpenAPI 2.0 document, for callers who reach the app as this one did."""
-    allow(req, AppRole.READ)
+    """The OpenAPI 2.0 document, with the host by which the caller reached the app."""
+    check_access(req, AppRole.READ)
     NoQuery.of(req)
     await wiring.resources()
     address = urlsplit(req.url)
-    return json_response(swagger_document(address.netloc, address.scheme, api_access_of(os.environ)))
+    document = swagger_document(address.netloc, address.scheme, api_access_of(os.environ))
+    return func.HttpResponse(json.dumps(document), headers={"Cache-Control": "no-store"}, mimetype="application/json")

@@ -1,13 +1,12 @@
-"""The door behind all others: what no route answers is told as a problem too, and which methods a known path has."""
+"""The route behind all others, so that a request that matches none also gets a problem document."""
 
 import re
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import azure.durable_functions as df
 import azure.functions as func
 
-from api.access import AUTH_LEVEL, AppRole, allow
+from api.access import AUTH_LEVEL, AppRole, check_access
 from api.openapi.operations import OPERATIONS
 from api.problems import Problem, returns_problems
 
@@ -19,19 +18,17 @@ blueprint = df.Blueprint()
 @blueprint.route("{*path}", methods=ALL_METHODS, auth_level=AUTH_LEVEL)
 @returns_problems
 async def unknown_route(req: func.HttpRequest) -> func.HttpResponse:
-    """405 with the methods of a path that there is, else 404."""
-    allow(req, AppRole.READ)
+    """405 with the methods of a path that exists, else 404."""
+    check_access(req, AppRole.READ)
     methods = methods_of(urlsplit(req.url).path)
     if not methods:
-        raise Problem(HTTPStatus.NOT_FOUND, "routeNotFound", "there is no such route; /api/swagger.json lists them")
+        raise Problem("routeNotFound", "there is no such route; /api/swagger.json lists all routes")
     allowed = ", ".join(methods)
-    raise Problem(
-        HTTPStatus.METHOD_NOT_ALLOWED, "methodNotAllowed", f"this route knows {allowed}", headers={"Allow": allowed}
-    )
+    raise Problem("methodNotAllowed", f"this route supports {allowed}", headers={"Allow": allowed})
 
 
 def methods_of(path: str) -> list[str]:
-    """The methods that the routes of a path answer to; none for a path without a route."""
+    """The methods of a path; none for a path without a route."""
     return sorted(
         {operation.method.upper() for operation in OPERATIONS if _pattern(operation.path).fullmatch(path.rstrip("/"))}
     )

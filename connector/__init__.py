@@ -1,1 +1,1 @@
-"""The Power Automate custom connector, derived from the one description of the HTTP API."""
+"""The Power Automate custom connector, derived from the API's description."""

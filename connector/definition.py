@@ -1,32 +1,27 @@
-"""The connector's ``apiDefinition.swagger.json``: the routes that makers need, in the form that the designer wants."""
+"""The connector's ``apiDefinition.swagger.json``: the routes that makers need, as the designer requires them."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from api.openapi.document import DESCRIPTION, LICENSE, TITLE, VERSION, parameter_object, responses_of
+from api.openapi.document import DESCRIPTION, LICENSE, TITLE, VERSION, all_definitions, parameters_of, responses_of
 from api.openapi.operations import JSON, OPERATIONS, Operation
-from api.openapi.schemas import record, ref
-from api.openapi.shapes import LOOK_UP, SHAPES
+from api.openapi.schemas import Schema, definitions, reference, references
 from connector.fill import PLACEHOLDERS, SECURITY
 from connector.steps import STEPS, Step
 
 HOST = PLACEHOLDERS["host"]
 PREFIX = "/api"
-"""Part of every path, and the base path is ``/``: a policy's new path is then right whether it counts from the host
-or from the base path, of which Microsoft's examples show both."""
+"""Part of every path, with the base path ``/``: the new path of a policy is then correct whether it is relative to the
+host or to the base path; Microsoft's examples show both."""
 
 ROUTES: dict[str, Operation] = {operation.operation_id: operation for operation in OPERATIONS}
-WITHOUT_AVAILABILITY = {
-    name: member for name, member in LOOK_UP.items() if name not in {"availability", "availabilityProblem"}
-}
-DEFINITIONS: dict[str, Any] = {
-    **SHAPES,
-    "BookingPage": record(WITHOUT_AVAILABILITY, "Booking Page", "What is known about the booking page of one user."),
+DEFINITIONS: dict[str, Schema] = {
+    **all_definitions(),
+    **definitions(*(step.model for step in STEPS if step.model)),
 }
 
 
 def definition() -> dict[str, Any]:
-    """The whole document, with the placeholders of ``fill.py`` and sign-in by Microsoft Entra ID."""
+    """The complete document, with the placeholders of ``fill.py`` and sign-in with Microsoft Entra ID."""
     paths: dict[str, Any] = {}
     for step in STEPS:
         paths.setdefault(path_of(step), {})[ROUTES[step.route].method] = operation_of(step)
@@ -45,7 +40,7 @@ def definition() -> dict[str, Any]:
         "consumes": [JSON],
         "produces": [JSON],
         "paths": paths,
-        "definitions": {name: DEFINITIONS[name] for name in DEFINITIONS if name in _used_by(paths)},
+        "definitions": {name: DEFINITIONS[name] for name in sorted(_used_by(paths))},
         **SECURITY["entra"],
         "x-ms-connector-metadata": [
             {"propertyName": "Website", "propertyValue": f"https://{HOST}/"},
@@ -61,52 +56,40 @@ def path_of(step: Step) -> str:
 
 
 def operation_of(step: Step) -> dict[str, Any]:
-    """One action or trigger as the designer wants it."""
+    """One action or trigger as the designer requires it."""
     route = ROUTES[step.route]
-    known = {parameter.name: parameter for parameter in route.parameters}
+    known = parameters_of(route)
     return {
         "operationId": step.operation_id,
         "summary": step.summary,
         "description": step.description,
-        "parameters": [_laid_over(parameter_object(known[name]), laid) for name, laid in step.parameters.items()],
+        "parameters": [_overlaid(known[name], overlay) for name, overlay in step.parameters.items()],
         "responses": _responses(step, route),
         **step.extensions,
     }
 
 
-def _laid_over(parameter: dict[str, Any], overlay: Any) -> dict[str, Any]:
+def _overlaid(parameter: dict[str, Any], overlay: Any) -> dict[str, Any]:
     return {name: value for name, value in {**parameter, **overlay}.items() if value is not None}
 
 
 def _responses(step: Step, route: Operation) -> dict[str, Any]:
     responses = responses_of(route)
-    if step.shape:
-        responses["200"] = {**responses["200"], "schema": ref(step.shape)}
+    if step.model:
+        responses["200"] = {**responses["200"], "schema": reference(step.model)}
     if "200" not in responses:
-        # The platform follows the address in Location, and hands the flow what is answered there at the end.
-        responses["200"] = {"description": "The end of it.", "schema": responses["202"]["schema"]}
+        # The platform follows the URL in Location, and returns to the flow what it receives there in the end.
+        responses["200"] = {"description": "The ended scan.", "schema": responses["202"]["schema"]}
     return dict(sorted(responses.items()))
 
 
 def _used_by(part: Any) -> set[str]:
-    """The names of all shapes that are referred to, by the shapes referred to as well."""
+    """The names of all definitions that are referenced, directly or by another definition."""
     used: set[str] = set()
-    waiting = [*_refs(part)]
+    waiting = [*references(part)]
     while waiting:
         name = waiting.pop()
         if name not in used:
             used.add(name)
-            waiting.extend(_refs(DEFINITIONS[name]))
+            waiting.extend(references(DEFINITIONS[name]))
     return used
-
-
-def _refs(part: Any) -> Iterator[str]:
-    match part:
-        case {"$ref": str(target)}:
-            yield target.removeprefix("#/definitions/")
-        case dict():
-            for inner in part.values():
-                yield from _refs(inner)
-        case list():
-            for inner in part:
-                yield from _refs(inner)

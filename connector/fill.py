@@ -1,9 +1,9 @@
-"""Fills in where the app is and how makers sign in, and writes a folder that is ready to be imported.
+"""Fills in the host of the app and how makers sign in, and writes a folder that is ready to import.
 
     python connector/fill.py --host your-app.azurewebsites.net --sign-in entra \
         --tenant-id 11111111-2222-4333-8444-555555555555 --client-id 66666666-7777-4888-9999-000000000000 --out filled
 
-Needs nothing but Python 3.10.
+Requires only Python 3.10.
 """
 
 import argparse
@@ -35,7 +35,7 @@ SECURITY: dict[str, dict[str, Any]] = {
                 "flow": "accessCode",
                 "authorizationUrl": f"https://login.microsoftonline.com/{PLACEHOLDERS['tenant_id']}/oauth2/authorize",
                 "tokenUrl": f"https://login.microsoftonline.com/{PLACEHOLDERS['tenant_id']}/oauth2/token",
-                "scopes": {"user_impersonation": "Use the app as the person who signs in."},
+                "scopes": {"user_impersonation": "Use the app as the user who signs in."},
             }
         },
         "security": [{"oauth2_auth": ["user_impersonation"]}],
@@ -45,18 +45,18 @@ SECURITY: dict[str, dict[str, Any]] = {
         "security": [{"api_key": []}],
     },
 }
-"""What the definition says of each kind of sign-in."""
+"""The part of the definition that depends on the kind of sign-in."""
 
 HOST = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the folder; 2 and a message that names every wrong argument where it can not."""
+    """Write the folder; 2 and a message that names every invalid argument if that is not possible."""
     parser = _parser()
     given = parser.parse_args(arguments)
-    if wrong := [*_wrong(given)]:
-        parser.error("\n  ".join(["", *wrong]))
+    if invalid := _invalid(given):
+        parser.error("\n  ".join(["", *invalid]))
     out: Path = given.out
     out.mkdir(parents=True, exist_ok=True)
     values = {"host": given.host, "tenant_id": given.tenant_id, "client_id": given.client_id}
@@ -64,36 +64,38 @@ def main(arguments: list[str] | None = None) -> int:
     _write(out / DEFINITION, definition, values)
     _write(out / PROPERTIES, _read(FILES[given.sign_in]), values)
     shutil.copyfile(HERE / ICON, out / ICON)
-    sys.stdout.write(f"{out} holds {DEFINITION}, {PROPERTIES} and {ICON} for {given.host}.\n")
+    sys.stdout.write(f"{out} contains {DEFINITION}, {PROPERTIES} and {ICON} for {given.host}.\n")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fill.py", description="Write the connector for one deployed app.")
     parser.add_argument("--host", required=True, help="the host name of the app, as in your-app.azurewebsites.net")
-    parser.add_argument("--sign-in", required=True, choices=sorted(FILES), help="as API_ACCESS of the app is set")
-    parser.add_argument("--tenant-id", help="with entra: the tenant of the app registration, a GUID")
-    parser.add_argument("--client-id", help="with entra: the client id of the app registration, a GUID")
+    parser.add_argument(
+        "--sign-in", required=True, choices=sorted(FILES), help="the value of the app's setting API_ACCESS"
+    )
+    parser.add_argument("--tenant-id", help="with entra: the ID of the tenant, a GUID")
+    parser.add_argument("--client-id", help="with entra: the client ID of the app registration, a GUID")
     parser.add_argument("--out", required=True, type=Path, help="the folder to write")
     return parser
 
 
-def _wrong(given: argparse.Namespace) -> list[str]:
-    wrong = []
+def _invalid(given: argparse.Namespace) -> list[str]:
+    invalid = []
     if not HOST.fullmatch(given.host):
-        wrong.append(f"--host {given.host}: give the host name alone, as in {PLACEHOLDERS['host']}")
+        invalid.append(f"--host {given.host}: should be a host name only, such as {PLACEHOLDERS['host']}")
     if given.host.lower() == PLACEHOLDERS["host"]:
-        wrong.append(f"--host {given.host}: that is the placeholder; give the host name of your app")
+        invalid.append(f"--host {given.host}: is the placeholder; should be the host name of your app")
     for name, value in (("--tenant-id", given.tenant_id), ("--client-id", given.client_id)):
         if given.sign_in == "key" and value is not None:
-            wrong.append(f"{name}: belongs to --sign-in entra; with a function key leave it out")
+            invalid.append(f"{name}: applies only to --sign-in entra")
         elif given.sign_in == "entra" and not GUID.fullmatch(value or ""):
-            wrong.append(f"{name} {value or 'is missing'}: give the GUID that Microsoft Entra shows")
+            invalid.append(f"{name} {value or 'is missing'}: should be a GUID, as Microsoft Entra shows it")
     if given.out.exists() and not given.out.is_dir():
-        wrong.append(f"--out {given.out}: is a file; give a folder")
+        invalid.append(f"--out {given.out}: is a file, should be a folder")
     elif given.out.resolve() == HERE:
-        wrong.append(f"--out {given.out}: holds the files to fill in; give another folder")
-    return wrong
+        invalid.append(f"--out {given.out}: contains the files to fill in; should be another folder")
+    return invalid
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def _write(path: Path, document: dict[str, Any], values: dict[str, str | None]) 
 
 
 def as_text(document: dict[str, Any]) -> str:
-    """A document as the connector's files are written: indented by four spaces."""
+    """A document in the format of the connector's files, indented by four spaces."""
     return json.dumps(document, indent=4, ensure_ascii=False) + "\n"
 
 

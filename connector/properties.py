@@ -1,4 +1,4 @@
-"""The connector's property files, one for each kind of sign-in: a custom connector may not carry both."""
+"""The connector's property files, one for each kind of sign-in: a custom connector may not have both."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from connector.steps import STEPS
 
 BRAND_COLOUR = "#0b5c55"
 REDIRECT_URL = "https://global.consent.azure-apim.net/redirect"
-"""The one that every custom connector uses; the app registration has to know it."""
+"""The redirect URL of every custom connector; the app registration must list it."""
 
 CONNECTION_PARAMETERS: dict[str, dict[str, Any]] = {
     "entra": {
@@ -69,7 +69,7 @@ def properties(sign_in: str) -> dict[str, Any]:
 
 
 def routing() -> Iterator[dict[str, Any]]:
-    """A second action on one route has a path of its own, and is led to the route's."""
+    """A second action on one route has a path of its own, which is routed to the route's path."""
     for step in STEPS:
         if step.path:
             yield _policy(
@@ -82,7 +82,7 @@ def routing() -> Iterator[dict[str, Any]]:
 
 
 def paging() -> Iterator[dict[str, Any]]:
-    """The address of the next page is led through the connector, which alone may sign in."""
+    """The URL of the next page leads through the connector, because only there is the request signed in."""
     for step in STEPS:
         if pageable := step.extensions.get("x-ms-pageable"):
             yield _policy(
@@ -94,9 +94,9 @@ def paging() -> Iterator[dict[str, Any]]:
 
 
 def polling() -> Iterator[dict[str, Any]]:
-    """The platform keeps the cursor of the whole answer, which is there also where nothing is new, and sends it back.
+    """The platform stores the cursor of the response, which is present even if nothing is new, and sends it back.
 
-    Of ``x-ms-trigger-value`` alone users report that the platform sends nothing back (PowerPlatformConnectors, issue
+    With ``x-ms-trigger-value`` alone, users report that the platform sends nothing back (PowerPlatformConnectors, issue
     3181), so the policy states it as well.
     """
     for step in STEPS:

@@ -1,14 +1,15 @@
-"""What a maker finds in the designer: each action and trigger, the route it stands for, and what it changes of it."""
+"""What a maker finds in the designer: each action and trigger, the route it calls, and what it changes about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from api.openapi.operations import STORED_STATUSES
+from api.models.users import STORED_STATUS_LABELS, STORED_STATUSES, BookingPage
+from api.openapi.schemas import Model
 
 type Overlay = Mapping[str, Any]
 
-AS_IT_IS: Overlay = {}
+UNCHANGED: Overlay = {}
 IMPORTANT: Overlay = {"x-ms-visibility": "important"}
 ADVANCED: Overlay = {"x-ms-visibility": "advanced"}
 
@@ -19,15 +20,15 @@ class Step:
 
     operation_id: str
     route: str
-    """The operation of the description whose route it calls."""
+    """The operation ID of the route that it calls."""
     summary: str
     description: str
     parameters: Mapping[str, Overlay] = field(default_factory=dict)
-    """Those of the route's parameters that it has, each with what is laid over it; the others are left out."""
-    shape: str | None = None
-    """The shape of its answers with status 200, where that is not the route's."""
+    """The parameters of the route that it has, each with its changes; the others are left out."""
+    model: Model | None = None
+    """The model of its response with status 200, if that is not the route's."""
     path: str | None = None
-    """A path of its own, for a second action on one route; a policy leads it to the route's."""
+    """A path of its own, for a second action on one route; a policy routes it to the route's path."""
     extensions: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -36,23 +37,23 @@ STEPS: tuple[Step, ...] = (
         "GetBookingPage",
         "GetUserBookings",
         summary="Get booking page",
-        description="Gets the address of a colleague's booking page, or why there is none.",
+        description="Gets the URL of a colleague's booking page, or why there is none.",
         parameters={
-            "user": AS_IT_IS,
+            "user": UNCHANGED,
             "fresh": ADVANCED,
             "availability": {"x-ms-visibility": "internal", "required": True, "default": False},
         },
-        shape="BookingPage",
+        model=BookingPage,
         extensions=IMPORTANT,
     ),
     Step(
         "GetAvailability",
         "GetUserBookings",
         summary="Get availability",
-        description="Gets the times at which a colleague can be booked, with the address of the booking page.",
+        description="Gets the times when a colleague can be booked, with the URL of the booking page.",
         path="/users/{user}/bookings/availability",
         parameters={
-            "user": AS_IT_IS,
+            "user": UNCHANGED,
             "meetingType": {
                 "x-ms-dynamic-values": {
                     "operationId": "GetBookingPage",
@@ -62,9 +63,9 @@ STEPS: tuple[Step, ...] = (
                     "value-title": "title",
                 }
             },
-            "from": AS_IT_IS,
-            "to": AS_IT_IS,
-            "timeZone": AS_IT_IS,
+            "from": UNCHANGED,
+            "to": UNCHANGED,
+            "timeZone": UNCHANGED,
             "fresh": ADVANCED,
         },
         extensions=IMPORTANT,
@@ -73,20 +74,20 @@ STEPS: tuple[Step, ...] = (
         "ListPages",
         "ListUsers",
         summary="List pages",
-        description="Lists the booking pages of the tenant, with every licensed user who has none and why.",
+        description="Lists the booking pages of the tenant, and why each licensed user without a page has none.",
         parameters={
-            # A designer shows a list of choices for one text, and still takes several, separated by commas.
+            # The designer shows choices for a string only, and still accepts several values separated by commas.
             "status": {
                 "type": "string",
                 "collectionFormat": None,
                 "items": None,
-                "enum": list(STORED_STATUSES),
-                "description": "Only users in this status, or in several, separated by commas.",
+                "enum": [*map(str, STORED_STATUSES)],
+                **STORED_STATUS_LABELS,
             },
-            "domain": AS_IT_IS,
-            "enabled": AS_IT_IS,
-            "userType": AS_IT_IS,
-            "search": AS_IT_IS,
+            "domain": UNCHANGED,
+            "enabled": UNCHANGED,
+            "userType": UNCHANGED,
+            "search": UNCHANGED,
             "limit": ADVANCED,
         },
         extensions={"x-ms-pageable": {"nextLinkName": "nextLink"}},
@@ -95,21 +96,21 @@ STEPS: tuple[Step, ...] = (
         "StartScan",
         "StartScan",
         summary="Start scan",
-        description="Starts a scan of the whole tenant, or joins the one that runs, and waits for its end.",
+        description="Starts a scan of the whole tenant, or joins the one that is running, and waits until it ends.",
     ),
     Step(
         "GetScan",
         "GetScan",
         summary="Get scan",
-        description="Gets how far a scan is, or how it ended.",
-        # The platform asks so when it follows the Location of a scan that it has started.
-        parameters={"id": AS_IT_IS, "async": {"x-ms-visibility": "internal", "default": None}},
+        description="Gets how far a scan has progressed, or how it ended.",
+        # The platform sends this when it follows the Location of a scan that it has started.
+        parameters={"id": UNCHANGED, "async": {"x-ms-visibility": "internal", "default": None}},
     ),
     Step(
         "WhenPageChanges",
         "ListChanges",
         summary="When a page changes",
-        description="This operation triggers when a booking page is set up or withdrawn, or gets another address.",
+        description="This operation triggers when a booking page is set up or withdrawn, or its URL changes.",
         parameters={
             "since": {
                 "x-ms-visibility": "internal",
@@ -120,7 +121,7 @@ STEPS: tuple[Step, ...] = (
             **IMPORTANT,
             "x-ms-trigger": "batch",
             "x-ms-trigger-metadata": {"kind": "query", "mode": "polling"},
-            "x-ms-trigger-hint": "To see it work now, set up a booking page, then start a scan and wait for its end.",
+            "x-ms-trigger-hint": "To see it work now, set up a booking page, start a scan, and wait until it ends.",
         },
     ),
 )

@@ -1,4 +1,4 @@
-"""Holds real answers to the description of ``/api/swagger.json``: status, headers, media type, and the whole body."""
+"""Checks real responses against ``/api/swagger.json``: status, headers, media type, and the complete body."""
 
 import re
 from collections.abc import Mapping
@@ -9,17 +9,16 @@ from typing import Any
 import httpx
 from jsonschema import Draft4Validator
 
-from api.openapi.document import paths_of
+from api.openapi.document import all_definitions, paths_of
 from api.openapi.operations import JSON, OPERATIONS, PROBLEM_JSON, Operation, problems_of
-from api.openapi.shapes import SHAPES
 
 PREFIX = "/api"
 
 
-def assert_answer_is_described(method: str, path: str, response: httpx.Response) -> None:
-    """An answer to this method and path (as sent, with ``/api``) is one that the description tells of.
+def assert_response_is_described(method: str, path: str, response: httpx.Response) -> None:
+    """A response to this method and path (as sent, with ``/api``) is one of those described.
 
-    Shapes are closed here: a member that is not described is as wrong as one that is missing.
+    Objects are closed here: a member that is not described is as invalid as one that is missing.
     """
     on_path = [operation for operation in OPERATIONS if _pattern(operation.path).fullmatch(path)]
     operation = next((operation for operation in on_path if operation.method == method.lower()), None)
@@ -33,36 +32,37 @@ def assert_answer_is_described(method: str, path: str, response: httpx.Response)
         _assert_problem_is_described(operation, response, what)
         return
     status = str(response.status_code)
-    answers = {str(int(answer.status)): answer for answer in operation.answers}
-    assert status in answers, f"{status} is not described for {what}"
+    described = {str(int(returns.status)): returns for returns in operation.returns}
+    assert status in described, f"{status} is not described for {what}"
     assert _media_type(response) in operation.media_types, what
-    assert [name for name in answers[status].headers if name not in response.headers] == [], what
+    assert [name for name in described[status].headers if name not in response.headers] == [], what
     if _media_type(response) == JSON:
         assert_is_described(schema_of(operation, status), response.json(), what)
 
 
-async def hold_to_the_description(response: httpx.Response) -> None:
-    """The same as an event hook of an ``httpx.AsyncClient``; what is not under ``/api`` is not held to anything."""
+async def check_against_the_description(response: httpx.Response) -> None:
+    """The same as an event hook of an ``httpx.AsyncClient``; only responses under ``/api`` are checked."""
     path = response.request.url.raw_path.decode().partition("?")[0]
     if path.startswith(f"{PREFIX}/"):
         await response.aread()
-        assert_answer_is_described(response.request.method, path, response)
+        assert_response_is_described(response.request.method, path, response)
 
 
 def assert_is_described(
-    schema: dict[str, Any], document: Any, what: str, shapes: Mapping[str, dict[str, Any]] = SHAPES
+    schema: dict[str, Any], document: Any, what: str, definitions: Mapping[str, dict[str, Any]] | None = None
 ) -> None:
-    """A document has the shape of a schema of the description, or of one that has shapes of its own."""
-    whole = {**closed(schema), "definitions": {name: closed(shape) for name, shape in shapes.items()}}
+    """A document is valid by a schema of the description, or by one with definitions of its own."""
+    known = all_definitions() if definitions is None else definitions
+    complete = {**closed(schema), "definitions": {name: closed(definition) for name, definition in known.items()}}
     errors = [
         f"{error.json_path}: {error.message}"
-        for error in Draft4Validator(whole, format_checker=Draft4Validator.FORMAT_CHECKER).iter_errors(document)
+        for error in Draft4Validator(complete, format_checker=Draft4Validator.FORMAT_CHECKER).iter_errors(document)
     ]
     assert errors == [], what
 
 
 def schema_of(operation: Operation, status: str) -> dict[str, Any]:
-    """The schema of one answer, as the document says it."""
+    """The schema of one response in the document."""
     schema: dict[str, Any] = _paths()[operation.path][operation.method]["responses"][status]["schema"]
     return schema
 
@@ -86,7 +86,7 @@ def _assert_problem_is_described(operation: Operation, response: httpx.Response,
     problem = response.json()
     assert problem.get("code") in described, f"not described: {what}"
     assert problem["status"] == response.status_code, what
-    assert_is_described({"$ref": "#/definitions/Problem"}, problem, what)
+    assert_is_described({"$ref": "#/definitions/ProblemDocument"}, problem, what)
 
 
 def _media_type(response: httpx.Response) -> str:

@@ -1,1 +1,1 @@
-"""The one description of the HTTP API, from which ``/api/swagger.json`` and the connector are derived."""
+"""The models as OpenAPI 2.0, for ``/api/swagger.json`` and the connector."""

@@ -1,16 +1,17 @@
-"""The description as an OpenAPI 2.0 document."""
+"""The description of the API as an OpenAPI 2.0 document."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from api.openapi.operations import HEADERS, OPERATIONS, PROBLEM_JSON, Answer, Operation, Parameter, problems_of
-from api.openapi.schemas import Schema, ref
-from api.openapi.shapes import SHAPES
+from api.models.problems import ProblemDocument
+from api.openapi.operations import HEADERS, OPERATIONS, PROBLEM_JSON, Operation, Returns, problems_of
+from api.openapi.schemas import Model, Schema, definitions, parameters, reference
 
 TITLE = "Bookings Atlas"
 DESCRIPTION = (
-    "Finds the personal booking page of every licensed user of a tenant: its address, whether it is there, what can "
-    "be booked on it and when, and, where there is none, why not."
+    "Finds the personal booking page of every licensed user of a tenant: its URL, whether it exists, what can be "
+    "booked on it and when, and, if there is no page, why not."
 )
 VERSION = "1.0.0"
 LICENSE = {"name": "MIT"}
@@ -42,10 +43,19 @@ def swagger_document(host: str, scheme: str, api_access: str) -> dict[str, Any]:
         "schemes": [scheme],
         "produces": ["application/json"],
         "paths": paths_of(OPERATIONS),
-        "definitions": SHAPES,
+        "definitions": all_definitions(),
         "securityDefinitions": sign_in,
         "security": [{name: []} for name in sign_in],
     }
+
+
+@cache
+def all_definitions() -> dict[str, Schema]:
+    """The schema of everything that a route returns, by name."""
+    returned: list[Model] = [
+        returns.model for operation in OPERATIONS for returns in operation.returns if returns.model is not None
+    ]
+    return definitions(*dict.fromkeys(returned), ProblemDocument)
 
 
 def paths_of(operations: Iterable[Operation]) -> dict[str, Any]:
@@ -63,35 +73,40 @@ def operation_object(operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "description": operation.description,
         "produces": [*operation.media_types, PROBLEM_JSON],
-        "parameters": [parameter_object(parameter) for parameter in operation.parameters],
+        "parameters": [*parameters_of(operation).values()],
         "responses": responses_of(operation),
     }
     return {**described, "security": []} if operation.is_open else described
 
 
-def parameter_object(parameter: Parameter) -> dict[str, Any]:
-    """One parameter as OpenAPI 2.0 writes it."""
-    described = {"name": parameter.name, "in": parameter.place, **parameter.schema}
-    if parameter.place == "path":
+def parameters_of(operation: Operation) -> dict[str, Schema]:
+    """The parameters of an operation by name, as OpenAPI 2.0 writes them."""
+    in_path = {
         # Encoded twice, a slash or a number sign stays within its segment however often a gateway decodes it.
-        return {**described, "required": True, "x-ms-url-encoding": "double"}
-    return {**described, "required": False}
+        name: {"name": name, "in": "path", **schema, "required": True, "x-ms-url-encoding": "double"}
+        for name, (schema, _) in parameters(operation.path_parameters).items()
+    }
+    in_query = {
+        name: {"name": name, "in": "query", **schema, "required": required}
+        for name, (schema, required) in parameters(operation.query).items()
+    }
+    return {**in_path, **in_query}
 
 
 def responses_of(operation: Operation) -> dict[str, Any]:
-    """All answers by status; where a status has an answer of its own shape and problems, the shape is the answer's."""
+    """All responses by status; a status that has both a response of its own and problems shows its own."""
     problems = {
-        str(int(status)): {"description": " ".join(codes.values()), "schema": ref("Problem")}
+        str(int(status)): {"description": " ".join(codes.values()), "schema": reference(ProblemDocument)}
         for status, codes in problems_of(operation).items()
     }
-    answers = {str(int(answer.status)): response_object(answer) for answer in operation.answers}
-    return dict(sorted({**problems, **answers}.items()))
+    own = {str(int(returns.status)): response_object(returns) for returns in operation.returns}
+    return dict(sorted({**problems, **own}.items()))
 
 
-def response_object(answer: Answer) -> dict[str, Any]:
-    """One answer as OpenAPI 2.0 writes it."""
-    schema: Schema = ref(answer.shape) if answer.shape else {"type": "object"}
-    described: dict[str, Any] = {"description": answer.description, "schema": schema}
-    if answer.headers:
-        described["headers"] = {name: HEADERS[name] for name in answer.headers}
+def response_object(returns: Returns) -> dict[str, Any]:
+    """One response as OpenAPI 2.0 writes it."""
+    schema: Schema = reference(returns.model) if returns.model else {"type": "object"}
+    described: dict[str, Any] = {"description": returns.description, "schema": schema}
+    if returns.headers:
+        described["headers"] = {name: HEADERS[name] for name in returns.headers}
     return described

@@ -1,59 +1,95 @@
-"""The few words of JSON Schema that OpenAPI 2.0 knows, each with what the designer of a flow shows."""
+"""Pydantic models as OpenAPI 2.0 schemas, with what the designer of a flow shows.
 
-from collections.abc import Mapping
-from enum import StrEnum
+OpenAPI 2.0 has no ``null`` and no ``anyOf``: a member that may be ``null`` says ``x-nullable``. Objects are written
+where they are used, so that each can have its own title; only the items of lists are referenced by name.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
 type Schema = dict[str, Any]
-type Members = Mapping[str, Schema]
+type Model = type[BaseModel]
+
+REFERENCE = "#/definitions/"
+SUMMARY = "x-ms-summary"
 
 
-def text(title: str, description: str, **more: Any) -> Schema:
-    """A string."""
-    return {"type": "string", "x-ms-summary": title, "description": description, **more}
+def definitions(*models: Model) -> dict[str, Schema]:
+    """The schema of every model and of the items of their lists, by name."""
+    _, generated = models_json_schema(
+        [(model, "serialization") for model in models], ref_template=f"{REFERENCE}{{model}}"
+    )
+    known: Mapping[str, Schema] = generated["$defs"]
+    wanted = [model.__name__ for model in models]
+    found: dict[str, Schema] = {}
+    while wanted:
+        name = wanted.pop(0)
+        if name not in found:
+            found[name] = _converted(known[name], known)
+            wanted.extend(references(found[name]))
+    return dict(sorted(found.items()))
 
 
-def one_of(names: type[StrEnum], title: str, description: str, *without: StrEnum) -> Schema:
-    """One of the names of the domain."""
-    return text(title, description, enum=[str(name) for name in names if name not in without])
+def parameters(model: Model) -> dict[str, tuple[Schema, bool]]:
+    """The schema of every parameter of a model by its name, and whether it is required."""
+    schema = model.model_json_schema(mode="validation", ref_template=f"{REFERENCE}{{model}}")
+    known: Mapping[str, Schema] = schema.get("$defs", {})
+    required = schema.get("required", ())
+    found = {}
+    for name, member in schema.get("properties", {}).items():
+        converted = {key: value for key, value in _converted(member, known).items() if key != "x-nullable"}
+        found[name] = (_without_no_default(converted), name in required)
+    return found
 
 
-def moment(title: str, description: str) -> Schema:
-    """A point in time, RFC 3339."""
-    return text(title, description, format="date-time")
+def reference(model: Model) -> Schema:
+    """A model by its name."""
+    return {"$ref": f"{REFERENCE}{model.__name__}"}
 
 
-def number(title: str, description: str, **more: Any) -> Schema:
-    """A whole number."""
-    return {"type": "integer", "x-ms-summary": title, "description": description, **more}
+def references(part: Any) -> Iterator[str]:
+    """The names of all models that a part of a document references."""
+    match part:
+        case {"$ref": str(target)}:
+            yield target.removeprefix(REFERENCE)
+        case dict():
+            for inner in part.values():
+                yield from references(inner)
+        case list():
+            for inner in part:
+                yield from references(inner)
 
 
-def truth(title: str, description: str, **more: Any) -> Schema:
-    """True or false."""
-    return {"type": "boolean", "x-ms-summary": title, "description": description, **more}
+def _converted(schema: Schema, known: Mapping[str, Schema]) -> Schema:
+    match schema:
+        case {"anyOf": [inner, {"type": "null"}], **rest}:
+            return {**_converted(inner, known), **_converted(rest, known), "x-nullable": True}
+        case {"$ref": str(target), **rest}:
+            return {**_converted(known[target.removeprefix(REFERENCE)], known), **_converted(rest, known)}
+        case {"properties": dict(members), **rest}:
+            inner = {name: _converted(member, known) for name, member in members.items()}
+            return {**_converted(rest, known), "properties": inner}
+        case {"items": dict(items), **rest}:
+            return {**_converted(rest, known), "items": _item(items, known)}
+        case _:
+            return {_renamed(key): value for key, value in schema.items() if key != "additionalProperties" or value}
 
 
-def list_of(items: Schema, title: str, description: str) -> Schema:
-    """A list."""
-    return {"type": "array", "items": items, "x-ms-summary": title, "description": description}
+def _item(items: Schema, known: Mapping[str, Schema]) -> Schema:
+    """An object by its name; anything else, such as an enum, is written out without the title of its class."""
+    target = items.get("$ref", "").removeprefix(REFERENCE)
+    if target and "properties" in known[target]:
+        return {"$ref": f"{REFERENCE}{target}"}
+    converted = _converted(items, known)
+    return {key: value for key, value in converted.items() if key not in {SUMMARY, "description"}}
 
 
-def record(members: Members, title: str, description: str, optional: tuple[str, ...] = ()) -> Schema:
-    """An object that has all of these members, but for the optional ones."""
-    return {
-        "type": "object",
-        "x-ms-summary": title,
-        "description": description,
-        "required": [name for name in members if name not in optional],
-        "properties": dict(members),
-    }
+def _renamed(key: str) -> str:
+    return SUMMARY if key == "title" else key
 
 
-def nullable(schema: Schema) -> Schema:
-    """The same, or ``null``: what is not known is null, never left out. OpenAPI 2.0 itself has no word for it."""
-    return {**schema, "x-nullable": True}
-
-
-def ref(shape: str) -> Schema:
-    """A shape by its name."""
-    return {"$ref": f"#/definitions/{shape}"}
+def _without_no_default(schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if (key, value) != ("default", None)}

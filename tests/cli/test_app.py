@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from api.shapes import health_shape
+from api.models.health import Health
 from atlas.cli import doctor as doctor_command
 from atlas.domain.scans import Scan, ScanState
-from atlas.health.checks import Check, Health, HealthStatus
+from atlas.health.checks import Check, HealthStatus
+from atlas.health.checks import Health as HealthResult
 from tests.clients.serving import serving
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -19,7 +20,8 @@ LAST = Scan("scan-1", ScanState.COMPLETED, "timer", NOW, finished_at=NOW)
 
 def health(status, last=LAST, **checks):
     parts = {"sign_in": WELL, "graph": WELL, "exchange": WELL, "bookings": WELL, "tables": WELL, **checks}
-    return health_shape(Health(HealthStatus(status), **parts, last_scan=last, at=NOW), NOW)
+    result = HealthResult(HealthStatus(status), **parts, last_scan=last, at=NOW)
+    return Health.of(result, NOW).model_dump(mode="json", by_alias=True)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import httpx
 
-from tests.openapi_responses import assert_is_described, hold_to_the_description
+from tests.openapi_responses import assert_is_described, check_against_the_description
 
 GATEWAY = "https://europe-002.azure-apihub.net/apim/bookings-atlas/connection"
 CONNECTIONS: Mapping[str, Mapping[str, str]] = {
@@ -172,7 +172,7 @@ class Platform:
     async def _request(
         self, method: str, path: str, query: list[tuple[str, str]], headers: Mapping[str, str]
     ) -> httpx.Response:
-        hooks = {"response": [hold_to_the_description]}
+        hooks = {"response": [check_against_the_description]}
         async with httpx.AsyncClient(base_url=self.address, timeout=60, event_hooks=hooks) as http:
             told = {**headers, "X-MS-APIM-Referrer-Prefix": GATEWAY}
             answer = await http.request(method.upper(), path, params=query or None, headers=told)

@@ -1,4 +1,4 @@
-"""A filled folder holds one kind of sign-in and no placeholder; a wrong argument is named with what is right."""
+"""A filled folder has one kind of sign-in and no placeholder; an invalid argument is named with what is valid."""
 
 import json
 import subprocess
@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from connector import fill
-from connector.lint.files import read_connector
 
 HOST = "atlas-prod.azurewebsites.net"
 TENANT_ID = "11111111-2222-4333-8444-555555555555"
@@ -25,7 +24,7 @@ def filled(folder: Path, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("arguments", [ENTRA, KEY], ids=["entra", "key"])
-def test_a_filled_folder_is_whole_and_holds_no_placeholder(tmp_path: Path, arguments: list[str]) -> None:
+def test_a_filled_folder_is_complete_and_has_no_placeholder(tmp_path: Path, arguments: list[str]) -> None:
     files = filled(tmp_path / "new" / "folder", *arguments)
     folder = tmp_path / "new" / "folder"
 
@@ -35,33 +34,33 @@ def test_a_filled_folder_is_whole_and_holds_no_placeholder(tmp_path: Path, argum
     assert [placeholder for placeholder in fill.PLACEHOLDERS.values() if placeholder in text] == []
 
 
-def test_sign_in_by_entra_names_the_tenant_and_the_app_registration(tmp_path: Path) -> None:
+def test_entra_sign_in_names_tenant_and_registration(tmp_path: Path) -> None:
     files = filled(tmp_path, *ENTRA)
     token = files[fill.PROPERTIES]["properties"]["connectionParameters"]["token"]["oAuthSettings"]
-    (demanded,) = files[fill.DEFINITION]["securityDefinitions"].values()
+    (scheme,) = files[fill.DEFINITION]["securityDefinitions"].values()
 
     assert (token["identityProvider"], token["clientId"]) == ("aad", CLIENT_ID)
     assert token["customParameters"]["tenantId"]["value"] == TENANT_ID
     assert token["customParameters"]["resourceUri"]["value"] == f"api://{CLIENT_ID}"
-    assert TENANT_ID in demanded["tokenUrl"]
+    assert TENANT_ID in scheme["tokenUrl"]
 
 
-def test_sign_in_by_key_asks_for_a_secret_and_sends_it_in_its_header(tmp_path: Path) -> None:
+def test_key_sign_in_sends_a_secret_in_a_header(tmp_path: Path) -> None:
     files = filled(tmp_path, *KEY)
     (parameter,) = files[fill.PROPERTIES]["properties"]["connectionParameters"].items()
-    ((name, demanded),) = files[fill.DEFINITION]["securityDefinitions"].items()
+    ((name, scheme),) = files[fill.DEFINITION]["securityDefinitions"].items()
 
     assert (parameter[0], parameter[1]["type"]) == (name, "securestring")
-    assert demanded == {"type": "apiKey", "in": "header", "name": "x-functions-key"}
+    assert scheme == {"type": "apiKey", "in": "header", "name": "x-functions-key"}
 
 
-def test_filling_twice_gives_the_last(tmp_path: Path) -> None:
+def test_filling_again_replaces_the_folder(tmp_path: Path) -> None:
     filled(tmp_path, *ENTRA)
 
     assert "api_key" in filled(tmp_path, *KEY)[fill.DEFINITION]["securityDefinitions"]
 
 
-WRONG = [
+INVALID = [
     (["--host", f"https://{HOST}", *KEY], "--host"),
     (["--host", f"{HOST}/api", *KEY], "--host"),
     (["--host", "localhost", *KEY], "--host"),
@@ -78,8 +77,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "named"), WRONG)
-def test_a_wrong_argument_is_named_and_nothing_is_written(
+@pytest.mark.parametrize(("arguments", "named"), INVALID)
+def test_an_invalid_argument_is_named_and_nothing_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -90,28 +89,28 @@ def test_a_wrong_argument_is_named_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_every_wrong_argument_is_named_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_invalid_arguments_are_named_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         fill.main(["--host", "x", "--sign-in", "entra", "--out", str(tmp_path)])
 
-    told = capsys.readouterr().err
-    assert all(name in told for name in ("--host x", "--tenant-id is missing", "--client-id is missing"))
+    message = capsys.readouterr().err
+    assert all(name in message for name in ("--host x", "--tenant-id is missing", "--client-id is missing"))
 
 
 @pytest.mark.parametrize("kind", ["a file", "the folder itself"])
-def test_what_can_not_be_written_to_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+def test_an_unusable_output_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str) -> None:
     out = fill.HERE if kind == "the folder itself" else tmp_path / "file"
     (tmp_path / "file").write_text("mine")
-    before = read_connector()
+    before = {path: path.read_bytes() for path in fill.HERE.iterdir() if path.is_file()}
     with pytest.raises(SystemExit):
         fill.main(["--host", HOST, *KEY, "--out", str(out)])
 
     assert "--out" in capsys.readouterr().err.partition("error:")[2]
     assert (tmp_path / "file").read_text() == "mine"
-    assert read_connector() == before
+    assert {path: path.read_bytes() for path in fill.HERE.iterdir() if path.is_file()} == before
 
 
-def test_it_needs_nothing_but_python(tmp_path: Path) -> None:
+def test_it_needs_only_the_standard_library(tmp_path: Path) -> None:
     command = [sys.executable, "-I", "-S", str(fill.HERE / "fill.py"), "--host", HOST, *KEY, "--out", str(tmp_path)]
 
     assert subprocess.run(command, check=False, capture_output=True, cwd=tmp_path).returncode == 0

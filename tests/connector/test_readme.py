@@ -1,4 +1,4 @@
-"""The readme has the form of certification, and tells of every action and trigger as the designer does."""
+"""The readme has the sections that certification requires, and describes every action as the designer does."""
 
 import re
 import shlex
@@ -22,23 +22,23 @@ SECTIONS = [
 ]
 
 
-def test_it_has_the_sections_of_certification_in_their_order() -> None:
+def test_it_has_the_required_sections_in_order() -> None:
     assert re.findall(r"^# (.+)$", TEXT, re.MULTILINE) == ["Bookings Atlas"]
     assert re.findall(r"^## (.+)$", TEXT, re.MULTILINE) == SECTIONS
 
 
-def test_it_tells_of_every_action_and_trigger() -> None:
+def test_it_lists_every_action_and_trigger() -> None:
     assert re.findall(r"^### (.+)$", TEXT, re.MULTILINE) == [step.summary for step in STEPS]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.operation_id)
-def test_an_action_is_told_of_as_the_designer_does(step: Step) -> None:
+def test_an_action_has_the_description_of_the_designer(step: Step) -> None:
     section = TEXT.partition(f"### {step.summary}\n")[2].partition("\n#")[0]
 
     assert " ".join(section.split()).startswith(step.description)
 
 
-def test_its_commands_fill_in_the_connector(tmp_path: Path) -> None:
+def test_its_commands_work(tmp_path: Path) -> None:
     commands = re.findall(r"python connector/fill\.py ((?:[^\n]*\\\n)*[^\n]*)", TEXT)
     for number, command in enumerate(commands):
         arguments = shlex.split(command.replace("\\\n", " "))

@@ -14,7 +14,7 @@ from local.azurite import Azurite
 from local.host.child import HostChild, host_child
 from local.run_host import UNSET
 from local.simulator import MIXES, Evidence, SimulatedTenant, TenantPlan, running
-from tests.openapi_responses import hold_to_the_description
+from tests.openapi_responses import check_against_the_description
 
 ROOT = Path(__file__).parents[2]
 type Document = dict[str, Any]
@@ -81,6 +81,6 @@ async def deployed(
     """The product on the local host, with the tenant's settings and these on top."""
     given = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string, **settings}
     with host_child(ROOT, settings={**UNSET, **given}, arguments=arguments) as host:
-        described = {"response": [hold_to_the_description]}
+        described = {"response": [check_against_the_description]}
         async with httpx.AsyncClient(base_url=host.url, timeout=60, event_hooks=described) as http:
             yield Deployment(tenant, host, http, given)

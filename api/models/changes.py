@@ -1,0 +1,101 @@
+"""Changes of users' pages: what callers may request, and what they receive."""
+
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field
+
+from api.models.lists import DEFAULT_PAGE_SIZE, Page, PageSize
+from api.models.parameters import Expected, Query
+from api.models.responses import (
+    IMPORTANT,
+    INTERNAL,
+    DisplayName,
+    Moment,
+    Response,
+    ScanId,
+    UserId,
+    UserPrincipalName,
+    labelled,
+    labels_of,
+)
+from api.models.users import STATUS_LABELS
+from atlas.domain.changes import ChangeKind
+from atlas.domain.statuses import Status
+from atlas.pages.listing import ServedChange
+
+KIND_LABELS = labelled({**labels_of(ChangeKind), ChangeKind.URL_CHANGED: "URL changed"})
+
+
+class ChangesQuery(Query):
+    """Which changes to list."""
+
+    since: Annotated[str | None, Expected("the cursor of an earlier response")] = Field(
+        None,
+        title="Since",
+        description="The cursor of an earlier response, to request what changed after it. Without it: at most the "
+        "newest change, and the cursor to continue from.",
+    )
+    limit: PageSize = DEFAULT_PAGE_SIZE
+
+
+class Change(Response):
+    """One change of the booking page of one user."""
+
+    model_config = ConfigDict(title="Change")
+
+    cursor: str = Field(
+        title="Cursor",
+        description="The position of this change in the order of all changes.",
+        json_schema_extra={**INTERNAL},
+    )
+    at: Moment = Field(title="At", description="When the change was observed.")
+    kind: ChangeKind = Field(title="Kind", description="What changed.", json_schema_extra={**IMPORTANT, **KIND_LABELS})
+    user_id: UserId
+    user_principal_name: UserPrincipalName
+    display_name: DisplayName
+    from_status: Status | None = Field(
+        title="From Status",
+        description="The status before; empty for a new user.",
+        json_schema_extra={**STATUS_LABELS},
+    )
+    to_status: Status = Field(
+        title="To Status", description="The status now.", json_schema_extra={**IMPORTANT, **STATUS_LABELS}
+    )
+    url: str | None = Field(
+        title="Page URL",
+        description="The URL of the booking page now; empty if there is no page.",
+        json_schema_extra={**IMPORTANT},
+    )
+    previous_url: str | None = Field(title="Previous Page URL", description="The URL of the page before.")
+    scan_id: ScanId
+
+    @classmethod
+    def of(cls, served: ServedChange) -> Self:
+        """A change, with the cursor behind it."""
+        change = served.change
+        return cls(
+            cursor=served.cursor,
+            at=change.at,
+            kind=change.kind,
+            user_id=change.user_id,
+            user_principal_name=change.upn,
+            display_name=change.display_name,
+            from_status=change.from_status,
+            to_status=change.to_status,
+            url=change.url,
+            previous_url=change.previous_url,
+            scan_id=change.scan_id,
+        )
+
+
+class ChangeList(Page[Change]):
+    """Changes, oldest first."""
+
+    model_config = ConfigDict(title="Changes")
+
+    value: list[Change] = Field(title="Changes", description="The changes on this page of the list.")
+    cursor: str = Field(
+        title="Cursor",
+        description="The value of since that requests the changes after these.",
+        json_schema_extra={**INTERNAL},
+    )

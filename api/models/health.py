@@ -1,0 +1,90 @@
+"""The health of the app: what callers receive."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import ConfigDict, Field
+
+from api.models.responses import IMPORTANT, Moment, Response, labelled, labels_of
+from atlas.domain.scans import Scan as StoredScan
+from atlas.domain.scans import ScanState
+from atlas.health.checks import Check as CheckResult
+from atlas.health.checks import Health as HealthResult
+from atlas.health.checks import HealthStatus
+
+
+class Check(Response):
+    """One check of the app."""
+
+    model_config = ConfigDict(title="Check")
+
+    ok: bool | None = Field(title="OK", description="Whether the check passed; empty if the settings turn it off.")
+    detail: str = Field(title="Detail", description="What was found.")
+
+    @classmethod
+    def of(cls, check: CheckResult) -> Self:
+        """The outcome of a check."""
+        return cls(ok=check.ok, detail=check.detail)
+
+
+class Checks(Response):
+    """All checks of the app."""
+
+    model_config = ConfigDict(title="Checks")
+
+    sign_in: Check = Field(title="Sign In", description="Whether the app can sign in.")
+    graph: Check = Field(title="Graph", description="Whether Microsoft Graph responds.")
+    exchange: Check = Field(title="Exchange", description="Whether Exchange Online responds.")
+    bookings: Check = Field(title="Bookings", description="Whether the Bookings service responds.")
+    tables: Check = Field(title="Tables", description="Whether the tables can be read.")
+
+
+class LastScan(Response):
+    """The last scan that finished."""
+
+    model_config = ConfigDict(title="Last Scan")
+
+    id: str = Field(title="Scan ID", description="The ID of the scan.")
+    state: ScanState = Field(title="State", description="How the scan ended.")
+    finished_at: Moment | None = Field(title="Finished At", description="When the scan ended.")
+    age_seconds: int | None = Field(title="Age In Seconds", description="How many seconds ago that was.")
+
+    @classmethod
+    def of(cls, scan: StoredScan, now: datetime) -> Self:
+        """A finished scan, with its age."""
+        finished = scan.finished_at
+        return cls(
+            id=scan.scan_id,
+            state=scan.state,
+            finished_at=finished,
+            age_seconds=None if finished is None else round((now - finished).total_seconds()),
+        )
+
+
+class Health(Response):
+    """Whether the app can do its work."""
+
+    model_config = ConfigDict(title="Health")
+
+    status: HealthStatus = Field(
+        title="Status",
+        description="Whether the app can do its work.",
+        json_schema_extra={**IMPORTANT, **labelled(labels_of(HealthStatus))},
+    )
+    checks: Checks = Field(title="Checks", description="What the app depends on.")
+    last_scan: LastScan | None = Field(title="Last Scan", description="The last scan that finished.")
+
+    @classmethod
+    def of(cls, health: HealthResult, now: datetime) -> Self:
+        """The health of the app, as of ``now``."""
+        return cls(
+            status=health.status,
+            checks=Checks(
+                sign_in=Check.of(health.sign_in),
+                graph=Check.of(health.graph),
+                exchange=Check.of(health.exchange),
+                bookings=Check.of(health.bookings),
+                tables=Check.of(health.tables),
+            ),
+            last_scan=health.last_scan and LastScan.of(health.last_scan, now),
+        )

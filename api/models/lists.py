@@ -1,0 +1,38 @@
+"""One page of a list, for every resource."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from api.models.parameters import Digits
+from api.models.responses import INTERNAL, Response
+
+MAX_PAGE_SIZE = 1000
+DEFAULT_PAGE_SIZE = 100
+
+PageSize = Annotated[
+    int,
+    Field(
+        title="Page Size",
+        description=f"The maximum number of items, from 1 to {MAX_PAGE_SIZE}.",
+        ge=1,
+        le=MAX_PAGE_SIZE,
+    ),
+    Digits,
+]
+
+
+class Page[Item](Response):
+    """One page of a list."""
+
+    value: list[Item] = Field(title="Items", description="The items on this page of the list.")
+    continuation: str | None = Field(
+        title="Continuation",
+        description="The value of the parameter that requests the next page; empty at the end.",
+        json_schema_extra={**INTERNAL},
+    )
+    next_link: str | None = Field(
+        title="Next Link",
+        description="The absolute URL of the next page; empty at the end.",
+        json_schema_extra={**INTERNAL},
+    )

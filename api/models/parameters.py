@@ -1,0 +1,128 @@
+"""Base classes for the parameters of a route, which are all checked before the route does anything."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+import azure.functions as func
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from api.problems import Problem, invalid_parameters
+
+PLATFORM_PARAMETERS = frozenset({"code", "clientid"})
+"""Azure also accepts a function key in the query."""
+MAX_VALUE_LENGTH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a valid value is, for an error message: "should be …"."""
+
+    text: str
+
+
+def _flag(text: Any) -> bool:
+    try:
+        return {"true": True, "false": False}[str(text).lower()]
+    except KeyError:
+        raise ValueError from None
+
+
+def _digits(text: Any) -> int:
+    if not (str(text).isascii() and str(text).isdecimal() and len(str(text)) < 10):
+        raise ValueError
+    return int(text)
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text.strip()
+
+
+Flag = Annotated[bool, BeforeValidator(_flag), Expected("true or false")]
+"""``true`` or ``false``, in any case."""
+Digits = BeforeValidator(_digits)
+"""Makes an ``int`` accept decimal digits only; constraints come before it."""
+Text = Annotated[str, AfterValidator(_not_blank)]
+"""A text that is not blank; surrounding blanks are removed."""
+
+
+class Parameters(BaseModel):
+    """The parameters of one route that arrive in one place."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str]) -> Self:
+        """Raises ``Problem``, which names every invalid parameter and says what would be valid."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise cls._problem(error.errors()) from None
+
+    @classmethod
+    def _problem(cls, details: Iterable[ErrorDetails]) -> Problem:
+        return invalid_parameters([(str(detail["loc"][0]), cls._complaint(detail)) for detail in details])
+
+    @classmethod
+    def _complaint(cls, detail: ErrorDetails) -> str:
+        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
+        if detail["type"] == "extra_forbidden":
+            return f"is not a parameter of this route; it takes {', '.join(fields) or 'none'}"
+        return f"should be {expected(fields[str(detail['loc'][0])])}"
+
+
+class Query(Parameters):
+    """The query parameters of one route. An unknown name is an error, so that a misspelt one is noticed."""
+
+    @classmethod
+    def of(cls, req: func.HttpRequest) -> Self:
+        """The parameters of a request. Raises ``Problem``."""
+        given = {name: value for name, value in req.params.items() if name.lower() not in PLATFORM_PARAMETERS}
+        too_long = [
+            (name, f"should be at most {MAX_VALUE_LENGTH} characters")
+            for name, value in given.items()
+            if len(value) > MAX_VALUE_LENGTH
+        ]
+        if too_long:
+            raise invalid_parameters(too_long)
+        return cls.parse(given)
+
+
+class NoQuery(Query):
+    """A route without query parameters."""
+
+
+class Path(Parameters):
+    """The parameters in the path of one route."""
+
+    @classmethod
+    def of(cls, req: func.HttpRequest) -> Self:
+        """The parameters of a request. Raises ``Problem``."""
+        return cls.parse(req.route_params)
+
+
+class NoPath(Path):
+    """A route without parameters in its path."""
+
+
+def expected(field: FieldInfo) -> str:
+    """What a valid value of a parameter is: stated beside it, or else derived from its type."""
+    stated = next((mark.text for mark in field.metadata if isinstance(mark, Expected)), None)
+    if stated:
+        return stated
+    annotated: Any = Annotated[field.annotation, *field.metadata]
+    schema = TypeAdapter(annotated).json_schema()
+    match schema.get("anyOf", [schema])[0]:
+        case {"type": "integer", "minimum": least, "maximum": most}:
+            return f"a whole number from {least} to {most}"
+        case {"enum": [*choices]}:
+            return " or ".join(map(str, choices))
+        case {"type": "string", "maxLength": most}:
+            return f"at most {most} characters"
+        case _:
+            return "a text that is not blank"

@@ -1,0 +1,102 @@
+"""The organisation's policy: what callers receive."""
+
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field
+
+from api.models.responses import ADVANCED, IMPORTANT, Moment, Response, labelled, labels_of
+from atlas.domain.advice import advice_for_organization
+from atlas.domain.owa_policies import Benchmark
+from atlas.domain.owa_policies import OwaPolicy as StoredOwaPolicy
+from atlas.domain.policy import Verdict
+from atlas.pages.organization_policy import OrganizationPolicy
+
+
+class OwaPolicy(Response):
+    """One OWA mailbox policy."""
+
+    model_config = ConfigDict(title="OWA Policy")
+
+    identity: str = Field(title="Identity", description="The name of the OWA mailbox policy.")
+    is_default: bool | None = Field(title="Is Default", description="Whether it is the policy of new mailboxes.")
+    bookings_mailbox_creation_enabled: bool | None = Field(
+        title="Can Create Pages", description="Whether users with this policy can create shared Bookings pages."
+    )
+    bookings_mailbox_domain: str | None = Field(
+        title="Domain", description="The domain of the addresses of new shared pages."
+    )
+
+    @classmethod
+    def of(cls, policy: StoredOwaPolicy) -> Self:
+        """The OWA mailbox policy that Exchange returned."""
+        return cls(
+            identity=policy.identity,
+            is_default=policy.is_default,
+            bookings_mailbox_creation_enabled=policy.allows_creation,
+            bookings_mailbox_domain=policy.domain,
+        )
+
+
+class Policy(Response):
+    """What the organisation's settings mean for personal bookings."""
+
+    model_config = ConfigDict(title="Policy")
+
+    verdict: Verdict = Field(
+        title="Verdict",
+        description="Whether the organisation's settings allow personal bookings.",
+        json_schema_extra={**IMPORTANT, **labelled({**labels_of(Verdict), Verdict.EWS_DISABLED: "EWS disabled"})},
+    )
+    reason: str = Field(title="Reason", description="What decides, in words, and what is uncertain about it.")
+    setting: str | None = Field(
+        title="Setting", description="The setting that decides, as Exchange names it; empty if it is not known."
+    )
+    value: Any = Field(
+        title="Value",
+        description="The value of that setting, as Exchange returns it.",
+        json_schema_extra={"x-nullable": True},
+    )
+    fix: str = Field(
+        title="Fix",
+        description="What would change the verdict, in both directions: steps and PowerShell, one per line.",
+    )
+    ews_allowed_app_ids: list[str] | None = Field(
+        title="EWS Allowed App IDs",
+        description="EwsAllowedAppIDs, which concerns EWS itself and has no effect on the verdict.",
+        json_schema_extra={**ADVANCED},
+    )
+    bookings: dict[str, Any] | None = Field(
+        title="Bookings Settings",
+        description="Every setting whose name begins with Bookings, as Exchange returns it. None affects the verdict.",
+    )
+    owa_policies: list[OwaPolicy] | None = Field(
+        title="OWA Policies", description="Which users can create shared pages, by OWA mailbox policy."
+    )
+    cis139: Benchmark = Field(
+        title="CIS 1.3.9",
+        description="Whether the creation of shared pages is restricted to selected users: pass, fail or unknown.",
+    )
+    open_questions: list[str] = Field(
+        title="Open Questions",
+        description="What Microsoft's documentation leaves open about these settings.",
+        json_schema_extra={**ADVANCED},
+    )
+    checked_at: Moment = Field(title="Checked At", description="When Exchange was queried.")
+
+    @classmethod
+    def of(cls, policy: OrganizationPolicy) -> Self:
+        """The organisation's policy, with what would change it."""
+        organization, verdict, app_ids = policy.organization, policy.verdict, policy.ews_allowed_app_ids
+        return cls(
+            verdict=verdict.verdict,
+            reason=verdict.reason,
+            setting=verdict.setting,
+            value=verdict.value,
+            fix=advice_for_organization(verdict),
+            ews_allowed_app_ids=None if app_ids is None else list(app_ids),
+            bookings=organization and dict(organization.bookings),
+            owa_policies=None if policy.owa_policies is None else [*map(OwaPolicy.of, policy.owa_policies)],
+            cis139=policy.cis_1_3_9,
+            open_questions=[str(question) for question in verdict.questions],
+            checked_at=policy.at,
+        )

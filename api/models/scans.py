@@ -1,0 +1,93 @@
+"""Scans of the tenant: what callers may request, and what they receive."""
+
+from typing import Self
+
+from pydantic import ConfigDict, Field
+
+from api.models.lists import DEFAULT_PAGE_SIZE, Page, PageSize
+from api.models.parameters import Flag, Path, Query
+from api.models.responses import ADVANCED, IMPORTANT, Moment, Response, labelled, labels_of
+from atlas.domain.scans import Scan as StoredScan
+from atlas.domain.scans import ScanState
+
+STATE_LABELS = labelled(labels_of(ScanState))
+
+
+class ScanPath(Path):
+    """Which scan."""
+
+    id: str = Field(title="Scan ID", description="The ID of the scan.")
+
+
+class ScansQuery(Query):
+    """Which scans to list."""
+
+    limit: PageSize = DEFAULT_PAGE_SIZE
+
+
+class ScanQuery(Query):
+    """How to respond while the scan is running."""
+
+    is_asynchronous: Flag = Field(
+        default=False,
+        alias="async",
+        title="Asynchronous",
+        description="Whether to respond with 202 while the scan is running, and with 200 when it has ended.",
+    )
+
+
+class Scan(Response):
+    """One scan of the tenant."""
+
+    model_config = ConfigDict(title="Scan")
+
+    id: str = Field(title="Scan ID", description="The ID of the scan.")
+    state: ScanState = Field(
+        title="State",
+        description="How far the scan has progressed, or how it ended.",
+        json_schema_extra={**IMPORTANT, **STATE_LABELS},
+    )
+    trigger: str = Field(title="Started By", description="What started the scan: timer or http.")
+    started_at: Moment = Field(title="Started At", description="When the scan started.")
+    finished_at: Moment | None = Field(
+        title="Finished At", description="When the scan ended; empty while it is running."
+    )
+    users_listed: int | None = Field(title="Users Listed", description="The number of licensed users listed so far.")
+    users_probed: int | None = Field(title="Users Probed", description="The number of users checked so far.")
+    by_status: dict[str, int] | None = Field(title="By Status", description="The number of users with each status.")
+    throttled_waits: int | None = Field(
+        title="Throttled Waits",
+        description="How often a service made the scan wait.",
+        json_schema_extra={**ADVANCED},
+    )
+    estimated_end: Moment | None = Field(
+        title="Estimated End", description="When the scan will end at its current pace.", json_schema_extra={**ADVANCED}
+    )
+    warnings: list[str] = Field(title="Warnings", description="Sentences that an administrator should read.")
+    error: str | None = Field(title="Error", description="Why the scan failed.")
+
+    @classmethod
+    def of(cls, scan: StoredScan) -> Self:
+        """A scan of the log."""
+        return cls(
+            id=scan.scan_id,
+            state=scan.state,
+            trigger=scan.trigger,
+            started_at=scan.started_at,
+            finished_at=scan.finished_at,
+            users_listed=scan.users_listed,
+            users_probed=scan.users_probed,
+            by_status=None if scan.by_status is None else dict(scan.by_status),
+            throttled_waits=scan.throttled_waits,
+            estimated_end=scan.estimated_end,
+            warnings=list(scan.warnings),
+            error=scan.error,
+        )
+
+
+class ScanList(Page[Scan]):
+    """Recent scans, newest first."""
+
+    model_config = ConfigDict(title="Scans")
+
+    value: list[Scan] = Field(title="Scans", description="The scans on this page of the list.")

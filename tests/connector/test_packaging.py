@@ -1,0 +1,73 @@
+"""Sign-in, brand, contact and the form of the files.
+
+Sources: [V] learn.microsoft.com/connectors/custom-connectors/certification-swagger-validator-rules, [P]
+`.github/pull_request_template.md` and pull request 3473 of microsoft/PowerPlatformConnectors, [J] its JSON schema
+`schemas/paconn-apiProperties.schema.json`.
+"""
+
+import struct
+
+import pytest
+
+from connector.fill import DEFINITION, HERE, ICON
+from tests.connector.connector_files import DEFINED, PROPERTIES
+
+
+def test_property_files_differ_only_in_sign_in() -> None:
+    """A custom connector cannot have both kinds of sign-in [J], so there are two files."""
+    rest = [{key: value for key, value in one.items() if key != "connectionParameters"} for one in PROPERTIES.values()]
+
+    assert rest[0] == rest[1]
+
+
+@pytest.mark.parametrize("file", PROPERTIES)
+def test_a_property_file_has_one_kind_of_sign_in(file: str) -> None:
+    """[J]: custom connectors may not have ``connectionParameterSets``."""
+    kinds = [one["type"] for one in PROPERTIES[file]["connectionParameters"].values()]
+
+    assert len([kind for kind in kinds if kind in {"oauthSetting", "securestring"}]) == 1
+
+
+def test_the_brand_colour_is_ours() -> None:
+    """[P]: neither the platform's default nor white."""
+    (colour,) = {one["iconBrandColor"] for one in PROPERTIES.values()}
+
+    assert len(bytes.fromhex(colour.removeprefix("#"))) == 3
+    assert colour.lower() not in {"#007ee5", "#ffffff"}
+
+
+def test_the_metadata_is_complete() -> None:
+    """[V]: website, privacy policy and categories, and a contact."""
+    metadata = {entry["propertyName"]: entry["propertyValue"] for entry in DEFINED["x-ms-connector-metadata"]}
+
+    assert all(metadata[name] for name in ("Website", "Privacy policy", "Categories"))
+    assert DEFINED["info"]["contact"]["name"]
+
+
+def test_calls_are_encrypted_and_signed_in() -> None:
+    """[V]: https only, and one sign-in for all operations."""
+    assert DEFINED["schemes"] == ["https"]
+    assert len(DEFINED["securityDefinitions"]) == 1
+    assert DEFINED["security"]
+
+
+@pytest.mark.parametrize("file", [DEFINITION, *PROPERTIES])
+def test_files_are_indented_by_four_spaces(file: str) -> None:
+    """[P]."""
+    lines = (HERE / file).read_text(encoding="utf-8").splitlines()
+    indents = {len(line) - len(line.lstrip(" ")) for line in lines}
+
+    assert not any("\t" in line for line in lines)
+    assert min(indents - {0}) == 4
+    assert not any(indent % 4 for indent in indents)
+
+
+def test_the_icon_is_square_and_opaque() -> None:
+    """[P], pull request 3473: a PNG of 230 by 230 pixels, with 8 bits per colour and without transparency."""
+    icon = (HERE / ICON).read_bytes()
+    width, height, bit_depth, colour_type = struct.unpack(">IIBB", icon[16:26])
+
+    assert icon.startswith(b"\x89PNG\r\n\x1a\n")
+    assert (width, height) == (230, 230)
+    assert (bit_depth, colour_type) == (8, 2), "not true colour without an alpha channel"
+    assert b"tRNS" not in icon
