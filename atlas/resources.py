@@ -15,7 +15,7 @@ from atlas.domain.policy import EwsScope
 from atlas.domain.unknown import Unknown
 from atlas.microsoft365.exchange import MailboxesPage, PoliciesPage
 from atlas.microsoft365.exchange_settings import Organization
-from atlas.microsoft365.graph import Account, UsersPage
+from atlas.microsoft365.graph import Account, LicensedUsersPage
 from atlas.tables.census import Census
 from atlas.tables.changes import Changes
 from atlas.tables.scan_log import ScanLog
@@ -26,7 +26,7 @@ from atlas.tables.user_index import UserIndex
 class Directory(Protocol):
     """Knows the users and their licences, and the GUID of a mailbox."""
 
-    def get_licensed_page(self, link: str | None, page_size: int = ...) -> Awaitable[UsersPage]:
+    def get_licensed_page(self, link: str | None, page_size: int = ...) -> Awaitable[LicensedUsersPage]:
         """One page of the users with a Bookings plan."""
 
     def get_account(self, id_or_upn: str) -> Awaitable[Account | None]:

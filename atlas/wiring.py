@@ -116,14 +116,14 @@ def _silence_libraries() -> None:
     stamina.instrumentation.set_on_retry_hooks(())
 
 
-def _clients(settings: Settings, calls: ApiClient, sign_in: SignIn) -> TenantClients:
+def _clients(settings: Settings, client: ApiClient, sign_in: SignIn) -> TenantClients:
     tenant_id = settings.tenant_id
-    exchange = Exchange(SignedApiClient(calls, sign_in, EXCHANGE_SCOPE), settings.exchange_url, tenant_id)
+    exchange = Exchange(SignedApiClient(client, sign_in, EXCHANGE_SCOPE, settings.exchange_url), tenant_id)
     rules = PageRules(sign_in_hosts(settings.authority_host), settings.not_set_up_markers)
     return TenantClients(
-        directory=Graph(SignedApiClient(calls, sign_in, GRAPH_SCOPE), settings.graph_url),
+        directory=Graph(SignedApiClient(client, sign_in, GRAPH_SCOPE, settings.graph_url)),
         mailboxes=exchange if settings.exchange_evidence else None,
-        pages=BookingsPages(calls, settings.bookings_url, tenant_id, rules),
+        pages=BookingsPages(client, settings.bookings_url, tenant_id, rules),
         clock=_now,
         tenant_id=tenant_id,
         bookings_url=settings.bookings_url,

@@ -1,6 +1,5 @@
-"""What the Bookings service's answer to ``services`` means (docs/microsoft-365.md, section 5.6)."""
+"""What the Bookings service's response to ``services`` means (docs/microsoft-365.md, section 5.6)."""
 
-import json
 from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +9,14 @@ from urllib.parse import urljoin, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
+from atlas.domain.json_limits import InvalidJson, parse_json
+from atlas.domain.records import MalformedRecord, parse_records
 from atlas.domain.text import replace_lone_surrogates
 from atlas.domain.unknown import Reason, Unknown
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 ALWAYS_SIGN_IN_HOSTS = ("login.microsoftonline.com", "login.live.com")
-NOT_LEARNED = {403: Reason.REFUSED, 408: Reason.UNREACHABLE, 429: Reason.THROTTLED}
+UNDETERMINED = {403: Reason.REFUSED, 408: Reason.UNREACHABLE, 429: Reason.THROTTLED}
 
 MAX_MEETING_MINUTES = 366 * 24 * 60
 
@@ -24,14 +25,14 @@ _duration = TypeAdapter(timedelta)
 
 @dataclass(frozen=True, slots=True)
 class PageResponse:
-    """An HTTP answer of the Bookings service, as far as its meaning depends on it."""
+    """The parts of an HTTP response of the Bookings service that its meaning depends on."""
 
     status: int
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
     url: str
-    """The address that gave this answer."""
+    """The address that sent this response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,14 @@ class PublicType:
 
 @dataclass(frozen=True, slots=True)
 class PageFound:
-    """The page is there; ``public_types`` may be empty."""
+    """The page exists; ``public_types`` may be empty."""
 
     public_types: tuple[PublicType, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SignInRequired:
-    """The page wants its visitor to sign in."""
+    """The page requires its visitor to sign in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class NoPage:
 
 @dataclass(frozen=True, slots=True)
 class Redirected:
-    """The service redirects to another address of its own origin, which is asked next."""
+    """The service redirects to another address of its own origin, which is requested next."""
 
     url: str
 
@@ -75,20 +76,20 @@ type PageEvidence = PageFound | SignInRequired | NoPage | Unknown
 
 @dataclass(frozen=True, slots=True)
 class PageRules:
-    """What an administrator may set about reading answers: where one signs in, and the words of "no such page"."""
+    """How responses are interpreted: the sign-in hosts, and the words that mean "no such page"."""
 
     sign_in_hosts: tuple[str, ...]
-    """Host, with its port where it is not the scheme's own; lower case."""
+    """Host, with the port unless it is the scheme's default; lower case."""
     not_set_up_markers: tuple[str, ...]
 
 
 def sign_in_hosts(authority_url: str) -> tuple[str, ...]:
-    """The hosts that a redirect or a page may point to when sign-in is asked for."""
+    """The hosts that a redirect or a page points to if sign-in is required."""
     return (_host(authority_url), *ALWAYS_SIGN_IN_HOSTS)
 
 
 def classify(response: PageResponse, rules: PageRules) -> PageEvidence | Redirected:
-    """The meaning of one answer to ``services``. Never raises: what fits no row is ``notUnderstood``."""
+    """The meaning of one response to ``services``. Never raises: what fits no row of the table is ``notUnderstood``."""
     if response.status == 401 or _points_to_sign_in(response, rules):
         return SignInRequired()
     match response.status:
@@ -98,43 +99,44 @@ def classify(response: PageResponse, rules: PageRules) -> PageEvidence | Redirec
             return _classify_redirect(response)
         case 500 if _holds_marker(response.body, rules):
             return NoPage(500)
-        case status if status in NOT_LEARNED or status >= 500:
-            reason = NOT_LEARNED.get(status, Reason.UNREACHABLE)
-            return Unknown(reason, f"Bookings answered {status}")
+        case status if status in UNDETERMINED or status >= 500:
+            return Unknown(_reason(response), f"Bookings responded with {status}")
         case status if status >= 400:
             return NoPage(status)
         case status:
-            return _not_understood(f"status {status}")
+            return _not_understood(f"the status {status}")
 
 
 def _classify_services(response: PageResponse) -> PageEvidence:
     if _is_html(response):
         return _not_understood("a web page instead of JSON")
     try:
-        document = json.loads(response.body)
-    except (ValueError, RecursionError):
-        return _not_understood("broken JSON")
+        document = parse_json(response.body)
+    except InvalidJson as error:
+        return _not_understood(f"a body that is {error}")
     services = document.get("service") if isinstance(document, dict) else None
     if not isinstance(services, list):
         return _not_understood("JSON without a list `service`")
-    try:
-        return PageFound(tuple(_public_type(item) for item in services if _is_public(item)))
-    except (KeyError, TypeError, AttributeError) as error:
-        return _not_understood(f"a meeting type without {error}")
+    types = parse_records(services, _public_type)
+    public_types = tuple(public_type for public_type in types.valid if public_type)
+    if types.malformed and not public_types:  # the malformed one may be public
+        return _not_understood(f"a meeting type of which {types.malformed[0].problem}")
+    return PageFound(public_types)
 
 
-def _is_public(item: dict[str, Any]) -> bool:
+def _public_type(item: Any) -> PublicType | None:
+    """The meeting type; ``None`` if it is private or hidden. Raises ``MalformedRecord``."""
+    if not isinstance(item, dict):
+        raise MalformedRecord("the record is malformed")
     hidden = [item.get("isPrivate"), item.get("isHiddenFromCustomers")]
     if not all(flag is None or isinstance(flag, bool) for flag in hidden):
-        raise TypeError("isPrivate and isHiddenFromCustomers that are true or false")
-    return not any(hidden)
-
-
-def _public_type(item: dict[str, Any]) -> PublicType:
+        raise MalformedRecord("isPrivate or isHiddenFromCustomers is malformed")
+    if any(hidden):
+        return None
     online = item.get("isLocationOnline")
-    type_id = item["serviceId"]
+    type_id = item.get("serviceId")
     if not isinstance(type_id, str) or not type_id:
-        raise KeyError("serviceId")
+        raise MalformedRecord("serviceId is missing or malformed")
     return PublicType(
         type_id=replace_lone_surrogates(type_id),
         title=replace_lone_surrogates(str(item.get("title") or "")),
@@ -151,6 +153,11 @@ def _minutes(iso_duration: object) -> int | None:
     return minutes if 0 < minutes <= MAX_MEETING_MINUTES else None
 
 
+def _reason(response: PageResponse) -> Reason:
+    reason = UNDETERMINED.get(response.status, Reason.UNREACHABLE)
+    return Reason.THROTTLED if reason is Reason.UNREACHABLE and "retry-after" in response.headers else reason
+
+
 def _classify_redirect(response: PageResponse) -> Redirected | Unknown:
     target = _redirect_target(response)
     if not target or origin(target) != origin(response.url):
@@ -159,7 +166,7 @@ def _classify_redirect(response: PageResponse) -> Redirected | Unknown:
 
 
 def _redirect_target(response: PageResponse) -> str:
-    """Where a redirect leads; empty where it names no address."""
+    """Where a redirect leads; empty if it has no valid address."""
     location = response.headers.get("location", "")
     try:
         return urljoin(response.url, location) if location else ""
@@ -188,7 +195,7 @@ def _holds_marker(body: bytes, rules: PageRules) -> bool:
 
 
 def _not_understood(what: str) -> Unknown:
-    return Unknown(Reason.NOT_UNDERSTOOD, f"Bookings answered {what}")
+    return Unknown(Reason.NOT_UNDERSTOOD, f"Bookings sent {what}")
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

@@ -11,7 +11,8 @@ from atlas.domain.scans import Scan
 from atlas.domain.unknown import Reason
 from atlas.health.permissions import Permission
 from atlas.microsoft365.failures import TenantFailure
-from atlas.microsoft365.sign_in import GRAPH_SCOPE, TokenSource
+from atlas.microsoft365.sign_in import GRAPH_SCOPE
+from atlas.microsoft365.signed_calls import TokenSource
 from atlas.resources import Mailboxes, Resources, TenantClients
 from atlas.tables.store import StorageFailure, StorageUnavailable
 

@@ -1,1 +1,1 @@
-"""Asks the tenant: sign-in, and one module for each of its services over one way of making a call."""
+"""The clients of Microsoft 365: sign-in, and one module for each service, over one way of sending a request."""

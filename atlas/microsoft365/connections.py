@@ -10,7 +10,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 IDLE_SECONDS = 4
-"""Servers close idle connections, Azurite after 5 s; a connection closed by us first never fails a request."""
+"""Servers close idle connections, Azurite after 5 s. If we close them first, no request fails because of it."""
 MAX_CONNECTIONS = 64
 
 
@@ -29,7 +29,7 @@ def open_session(trust: ssl.SSLContext) -> aiohttp.ClientSession:
 
 
 def open_http(trust: ssl.SSLContext) -> httpx.AsyncClient:
-    """The client that every question to the tenant goes through. No cookies are kept; redirects are not followed."""
+    """The client for every request to Microsoft 365. It keeps no cookies and follows no redirects."""
     transport = AiohttpTransport(verify=trust, client=lambda: open_session(trust))
     return httpx.AsyncClient(
         transport=transport,

@@ -1,22 +1,25 @@
 """Exchange Online over ``InvokeCommand``: mailboxes in bulk, and the organisation's settings.
 
 Microsoft does not document this interface, which its own PowerShell module uses (docs/microsoft-365.md, section 3). So
-only this module depends on it.
+only this module depends on it. Exchange's own messages may name people and never leave this module.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from atlas.domain.mailboxes import BOOKINGS_CAPABILITY, NO_GUID, Mailbox, NoMailbox
+from atlas.domain.mailboxes import BOOKINGS_CAPABILITY, NO_GUID, Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.owa_policies import OwaPolicy
 from atlas.domain.policy import EwsScope
-from atlas.domain.text import replace_lone_surrogates
-from atlas.microsoft365.calls import ClassifyFailure, Request, Response, failure_of_status, link_on
+from atlas.domain.records import Malformed, Records, parse_records
+from atlas.domain.unknown import Reason, Unknown
+from atlas.microsoft365.calls import MEBIBYTE, ClassifyFailure, Request, Response, classify_status
+from atlas.microsoft365.exchange_listing import MAX_PAGE_SIZE, Cursor
 from atlas.microsoft365.exchange_settings import (
     EWS_FIELDS,
     OWA_FIELDS,
@@ -25,48 +28,62 @@ from atlas.microsoft365.exchange_settings import (
     parse_allowed_app_ids,
     parse_organization,
     parse_owa_policies,
-    parse_records,
-    rows_of,
+    records_of,
 )
-from atlas.microsoft365.failures import ListingExpired, NotUnderstood, TenantFailure, Unreachable
+from atlas.microsoft365.failures import (
+    ListingExpired,
+    NotUnderstood,
+    ResponseTooLarge,
+    TenantFailure,
+    TimedOut,
+    Unreachable,
+)
 from atlas.microsoft365.signed_calls import SignedApiClient
 
-PAGE_SIZE = 1000
 MAILBOX_FIELDS = "ExchangeGuid,ExternalDirectoryObjectId,PrimarySmtpAddress,RecipientTypeDetails,PersistedCapabilities"
 POLICY_FIELDS = f"ExternalDirectoryObjectId,{EWS_FIELDS}"
+PAGE_TIMEOUT_SECONDS = 60
+MAX_PAGE_BYTES = 16 * MEBIBYTE
+MAX_PAGE_ITEMS = 500_000
+CONCURRENT_REREADS = 2
+MAX_REREADS = 100
+"""Malformed records of one page that are requested individually; the others stay malformed."""
+MIN_RECORDS_TO_JUDGE = 10
+"""A page of fewer records says nothing about the page as a whole: neither that it is malformed, nor that no mailbox of
+it reports capabilities."""
 SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 ROLE = "the role Global Reader, or an Exchange role group with View-Only Recipients and View-Only Configuration"
 MISSING_PERMISSION = (
     "grant the application permission Exchange.ManageAsApp of Office 365 Exchange Online, and give its service "
     f"principal {ROLE}"
 )
-MISSING_ROLE = f"beside Exchange.ManageAsApp the service principal needs {ROLE}; a new role takes up to some hours"
+MISSING_ROLE = f"besides Exchange.ManageAsApp, the service principal needs {ROLE}; a new role takes up to a few hours"
 TRANSIENT_ERRORS = ("CmdletProxyNotAvailable", "ServerBusyException", "TransientException", "BackendCommunication")
 EXPIRED_PAGE = "pagination request"
 NOT_FOUND = "ManagementObjectNotFoundException"
-FEW = 10
-"""A page of fewer mailboxes than this may well hold none with a capability."""
 TRUNCATION_WARNINGS = ("resultsize", "more results")
-"""Words of the warnings that tell a listing is cut short; other warnings leave it complete."""
+"""Words of the warnings that report a truncated listing; other warnings leave it complete."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxesPage:
-    """One page of all mailboxes of the tenant, by the Entra object id of their users."""
+    """One page of all mailboxes of the tenant, by the object ID of their users."""
 
-    mailboxes: Mapping[str, Mailbox | NoMailbox]
+    mailboxes: Mapping[str, MailboxEvidence]
+    """``Unknown``: the record of the mailbox is malformed."""
     next_link: str | None
-    warnings: tuple[str, ...]
-    """What Exchange wants an operator to know; none of them says that the listing is cut."""
+    """Opaque: it leads to the next page if it is passed to the method that returned it."""
+    warnings: tuple[str, ...] = ()
+    """What an operator should know, in our own words."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoliciesPage:
-    """One page of the EWS settings of all mailboxes, by the Entra object id of their users."""
+    """One page of the EWS settings of all mailboxes, by the object ID of their users, without malformed records."""
 
     scopes: Mapping[str, EwsScope]
     next_link: str | None
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class _Mailbox(BaseModel):
@@ -77,174 +94,317 @@ class _Mailbox(BaseModel):
     recipient_type: str | None = Field(None, alias="RecipientTypeDetails")
     capabilities: tuple[str, ...] | None = Field(None, alias="PersistedCapabilities")
 
-    def as_evidence(self, *, tells_capabilities: bool) -> Mailbox | NoMailbox:
+    def as_evidence(self, *, capabilities_reported: bool) -> Mailbox | NoMailbox:
         if self.guid == NO_GUID:
             return NoMailbox(self.recipient_type)
         return Mailbox(
             guid=self.guid,
             primary_smtp_address=self.primary_smtp_address,
             recipient_type=self.recipient_type,
-            has_capability=BOOKINGS_CAPABILITY in (self.capabilities or ()) if tells_capabilities else None,
+            has_capability=BOOKINGS_CAPABILITY in (self.capabilities or ()) if capabilities_reported else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A cmdlet to run."""
+
+    cmdlet: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    select: str | None = None
+    """The properties to return, separated by commas; ``None``: all."""
 
 
 class Exchange:
-    """Asks Exchange Online in the name of the product. Every method raises ``TenantFailure``."""
+    """Exchange Online, with the app's own identity. Every method raises ``TenantFailure``."""
 
-    def __init__(self, calls: SignedApiClient, base_url: str, tenant_id: str) -> None:
-        self._calls = calls
-        self._base_url = base_url
+    def __init__(self, client: SignedApiClient, tenant_id: str) -> None:
+        self._client = client
         self._tenant_id = tenant_id
 
-    async def get_mailboxes_page(self, link: str | None, page_size: int = PAGE_SIZE) -> MailboxesPage:
-        """One page of all mailboxes: the first, or the one that ``link`` leads to.
+    async def get_mailboxes_page(self, link: str | None) -> MailboxesPage:
+        """The first page of all mailboxes, or the one that ``link`` leads to. It may be empty and not be the last.
 
-        Raises ``ListingExpired`` where the link is too old, and ``NotUnderstood`` where Exchange says that the listing
-        is cut short: a part of it is never taken for the whole.
+        A listing that cannot be continued starts again by itself. Raises ``NotUnderstood`` if Exchange says that the
+        listing is truncated.
         """
-        parameters = {"ResultSize": "Unlimited"}
-        response = await self._invoke("Get-Mailbox", parameters, MAILBOX_FIELDS, link, page_size)
-        return parse_mailboxes_page(response.json(), self._base_url)
+
+        async def parse(document: Any) -> ListedRecords[Mailbox | NoMailbox]:
+            listed = parse_mailboxes(document)
+            return await self._with_malformed_reread(listed, self.get_mailbox)
+
+        page, next_link = await self._read_page(Command("Get-Mailbox", select=MAILBOX_FIELDS), link, parse)
+        unknown = {user_id: Unknown(Reason.NOT_UNDERSTOOD, problem) for user_id, problem in page.malformed.items()}
+        return MailboxesPage({**page.records, **unknown}, next_link, page.warnings())
+
+    async def get_policies_page(self, link: str | None) -> PoliciesPage:
+        """One page of the EWS settings of all mailboxes, as ``get_mailboxes_page``."""
+
+        async def parse(document: Any) -> ListedRecords[EwsScope]:
+            listed = parse_policies(document)
+            return await self._with_malformed_reread(listed, self.get_policy)
+
+        page, next_link = await self._read_page(Command("Get-CASMailbox", select=POLICY_FIELDS), link, parse)
+        return PoliciesPage(page.records, next_link, page.warnings())
 
     async def get_mailbox(self, user_id: str) -> Mailbox | NoMailbox:
         """The mailbox of one user."""
-        response = await self._invoke(
-            "Get-Mailbox", {"Identity": user_id}, MAILBOX_FIELDS, failure_of=_unless_not_found
-        )
-        if response.status == 400:
-            return NoMailbox()
-        mailboxes = parse_mailboxes_page(response.json(), self._base_url).mailboxes
+        command = Command("Get-Mailbox", {"Identity": user_id}, MAILBOX_FIELDS)
+        mailboxes = await self._find(command, parse_mailboxes)
         return mailboxes.get(user_id, NoMailbox())
 
-    async def get_policies_page(self, link: str | None, page_size: int = PAGE_SIZE) -> PoliciesPage:
-        """One page of the EWS settings of all mailboxes. Raises as ``get_mailboxes_page`` does."""
-        parameters = {"ResultSize": "Unlimited"}
-        response = await self._invoke("Get-CASMailbox", parameters, POLICY_FIELDS, link, page_size)
-        return parse_policies_page(response.json(), self._base_url)
-
     async def get_policy(self, user_id: str) -> EwsScope | None:
-        """The EWS settings of one mailbox; ``None`` where there is no such mailbox."""
-        response = await self._invoke(
-            "Get-CASMailbox", {"Identity": user_id}, POLICY_FIELDS, failure_of=_unless_not_found
-        )
-        if response.status == 400:
-            return None
-        return parse_policies_page(response.json(), self._base_url).scopes.get(user_id)
+        """The EWS settings of one mailbox; ``None`` if there is no such mailbox."""
+        command = Command("Get-CASMailbox", {"Identity": user_id}, POLICY_FIELDS)
+        return (await self._find(command, parse_policies)).get(user_id)
 
     async def get_owner(self, mailbox_guid: UUID) -> str | None:
-        """The Entra object id of the user whose mailbox has this GUID; ``None`` where nobody's has."""
-        parameters = {"Identity": str(mailbox_guid)}
-        response = await self._invoke("Get-Mailbox", parameters, MAILBOX_FIELDS, failure_of=_unless_not_found)
-        if response.status == 400:
-            return None
-        mailboxes = parse_mailboxes_page(response.json(), self._base_url).mailboxes
-        owners = [
+        """The object ID of the user whose mailbox has this GUID; ``None`` if no user's has."""
+        command = Command("Get-Mailbox", {"Identity": str(mailbox_guid)}, MAILBOX_FIELDS)
+        mailboxes = await self._find(command, parse_mailboxes)
+        owners = (
             user_id
             for user_id, mailbox in mailboxes.items()
             if isinstance(mailbox, Mailbox) and mailbox.guid == mailbox_guid
-        ]
-        return owners[0] if owners else None
+        )
+        return next(owners, None)
 
     async def get_organization(self) -> Organization:
         """The settings of the organisation."""
-        return parse_organization((await self._invoke("Get-OrganizationConfig", {})).json())
+        return parse_organization((await self._run(Command("Get-OrganizationConfig"))).json())
 
     async def get_allowed_app_ids(self) -> tuple[str, ...] | None:
-        """``EwsAllowedAppIDs``, told only to those who ask for it; ``None`` where it is not told."""
-        parameters = {"RetrieveEwsOperationAccessPolicy": True}
-        return parse_allowed_app_ids((await self._invoke("Get-OrganizationConfig", parameters)).json())
-
-    async def prove_mailboxes(self) -> None:
-        """Ask for one mailbox and its EWS settings, whichever: that they may be read."""
-        for cmdlet, select in (("Get-Mailbox", "ExternalDirectoryObjectId"), ("Get-CASMailbox", "EwsEnabled")):
-            rows_of((await self._invoke(cmdlet, {"ResultSize": 1}, select)).json(), cmdlet)
+        """``EwsAllowedAppIDs``, which Exchange reports on request only; ``None`` if it does not."""
+        command = Command("Get-OrganizationConfig", {"RetrieveEwsOperationAccessPolicy": True})
+        return parse_allowed_app_ids((await self._run(command)).json())
 
     async def get_owa_policies(self) -> tuple[OwaPolicy, ...]:
-        """The OWA mailbox policies, as far as they bear on Bookings."""
-        return parse_owa_policies((await self._invoke("Get-OwaMailboxPolicy", {}, OWA_FIELDS)).json())
+        """What the OWA mailbox policies say about Bookings."""
+        return parse_owa_policies((await self._run(Command("Get-OwaMailboxPolicy", select=OWA_FIELDS))).json())
 
-    async def _invoke(
+    async def prove_mailboxes(self) -> None:
+        """Read any one mailbox and its EWS settings, to prove that they may be read."""
+        for cmdlet, select in (("Get-Mailbox", "ExternalDirectoryObjectId"), ("Get-CASMailbox", "EwsEnabled")):
+            records_of((await self._run(Command(cmdlet, {"ResultSize": 1}, select))).json(), cmdlet)
+
+    async def _read_page[Record](
+        self, command: Command, link: str | None, parse: Callable[[Any], Awaitable["ListedRecords[Record]"]]
+    ) -> tuple["ListedRecords[Record]", str | None]:
+        """The page that ``link`` leads to, and the link to the next.
+
+        If Exchange no longer continues the listing, or cannot deliver the page, the page is empty and the link leads to
+        a new start.
+        """
+        cursor = Cursor.parse(link)
+        try:
+            document = await self._send_page(command, cursor)
+            listed = await parse(document)
+            after = cursor.after(document.get("@odata.nextLink"), self._client.base_url)
+        except ListingExpired:
+            if cursor.periods:  # no link was followed
+                raise
+            listed, after = ListedRecords(), cursor.restarted()
+        except (TimedOut, ResponseTooLarge):
+            after = cursor.with_smaller_pages()
+            if after is None:
+                raise
+            listed = ListedRecords()
+        return listed, after.to_text() if after else None
+
+    async def _send_page(self, command: Command, cursor: Cursor) -> Any:
+        part = cursor.filter()
+        parameters = {"ResultSize": "Unlimited", **({"Filter": part} if part else {})}
+        command = Command(command.cmdlet, parameters, command.select)
+        return (await self._run(command, link=cursor.link, page_size=cursor.page_size)).json()
+
+    async def _find[Record](
+        self, command: Command, parse: Callable[[Any], "ListedRecords[Record]"]
+    ) -> Mapping[str, Record]:
+        """What a command finds that names one mailbox; nothing if there is no such mailbox."""
+        response = await self._run(command, _classify_unless_not_found)
+        if response.status == 400:
+            return {}
+        listed = parse(response.json())
+        if listed.malformed or listed.unidentified:
+            raise NotUnderstood(f"Exchange sent a malformed mailbox: {listed.problems()}")
+        return listed.records
+
+    async def _with_malformed_reread[Record](
+        self, listed: "ListedRecords[Record]", get: Callable[[str], Awaitable[Record | None]]
+    ) -> "ListedRecords[Record]":
+        """Requests the malformed records individually."""
+        free_places = asyncio.Semaphore(CONCURRENT_REREADS)
+
+        async def reread(user_id: str) -> Record | TenantFailure | None:
+            async with free_places:
+                try:
+                    return await get(user_id)
+                except TenantFailure as failure:
+                    return failure
+
+        user_ids = list(listed.malformed)[:MAX_REREADS]
+        found = dict(zip(user_ids, await asyncio.gather(*map(reread, user_ids)), strict=True))
+        failed = {user_id for user_id, record in found.items() if isinstance(record, TenantFailure)}
+        return ListedRecords(
+            records={
+                **listed.records,
+                **{
+                    user_id: record
+                    for user_id, record in found.items()
+                    if record is not None and not isinstance(record, TenantFailure)
+                },
+            },
+            malformed={
+                user_id: problem
+                for user_id, problem in listed.malformed.items()
+                if user_id in failed or user_id not in found
+            },
+            unidentified=listed.unidentified,
+            hidden_warnings=listed.hidden_warnings,
+        )
+
+    async def _run(
         self,
-        cmdlet: str,
-        parameters: Mapping[str, Any],
-        select: str | None = None,
+        command: Command,
+        classify_failure: ClassifyFailure | None = None,
+        *,
         link: str | None = None,
-        page_size: int = PAGE_SIZE,
-        failure_of: ClassifyFailure | None = None,
+        page_size: int = MAX_PAGE_SIZE,
     ) -> Response:
-        """Run a cmdlet. Each page is the same POST, with the same anchor: the cursor lives on one backend server."""
-        query = f"?{urlencode({'$select': select})}" if select else ""
-        first = f"{self._base_url}/adminapi/beta/{self._tenant_id}/InvokeCommand{query}"
-        headers = {
+        """Run a cmdlet. Every page is the same POST with the same anchor: the cursor belongs to one backend server."""
+        request = Request(
+            "POST",
+            link or self._url(command),
+            self._headers(command, page_size),
+            _body(command),
+            PAGE_TIMEOUT_SECONDS,
+            max_response_bytes=MAX_PAGE_BYTES,
+            max_items=MAX_PAGE_ITEMS,
+        )
+        return await self._client.send(request, classify_failure or _classify)
+
+    def _url(self, command: Command) -> str:
+        query = f"?{urlencode({'$select': command.select})}" if command.select else ""
+        return f"{self._client.base_url}/adminapi/beta/{self._tenant_id}/InvokeCommand{query}"
+
+    def _headers(self, command: Command, page_size: int) -> Mapping[str, str]:
+        return {
             "content-type": "application/json; charset=utf-8",
             "prefer": f"odata.maxpagesize={page_size}",
             "x-anchormailbox": f"APP:{SYSTEM_MAILBOX}@{self._tenant_id}",
-            "x-cmdletname": cmdlet,
+            "x-cmdletname": command.cmdlet,
             "x-responseformat": "json",
         }
-        body = {"CmdletInput": {"CmdletName": cmdlet, "Parameters": dict(parameters)}}
-        return await self._calls.send(Request("POST", link or first, headers, body), failure_of or _failure_of)
 
 
-def parse_mailboxes_page(json: Any, base_url: str) -> MailboxesPage:
-    """One page of ``Get-Mailbox``. Raises ``NotUnderstood`` for a page or a mailbox that lacks what we asked for."""
-    rows = rows_of(json, "mailboxes")
-    warnings = _whole(json)
-    mailboxes = parse_records(_Mailbox, rows, "a mailbox")
-    # A mailbox without capabilities may lack the list; a page on which every mailbox does was not told of any.
-    tells = len(mailboxes) < FEW or any(mailbox.capabilities is not None for mailbox in mailboxes)
-    return MailboxesPage(
-        mailboxes={
-            mailbox.user_id.lower(): mailbox.as_evidence(tells_capabilities=tells)
-            for mailbox in mailboxes
-            if mailbox.user_id
-        },
-        next_link=link_on(base_url, json.get("@odata.nextLink")),
-        warnings=warnings,
+@dataclass(frozen=True, slots=True)
+class ListedRecords[Record]:
+    """The records of one response, by the object ID of their users."""
+
+    records: Mapping[str, Record] = field(default_factory=dict)
+    malformed: Mapping[str, str] = field(default_factory=dict)
+    """What is wrong with each record that cannot be read."""
+    unidentified: tuple[str, ...] = ()
+    """What is wrong with records of which not even the user can be read."""
+    hidden_warnings: int = 0
+    """How many warnings Exchange added."""
+
+    def problems(self) -> str:
+        """What is wrong with the malformed records, each problem once."""
+        return ", ".join(sorted({*self.malformed.values(), *self.unidentified}))
+
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should know, in our own words."""
+        count = len(self.malformed) + len(self.unidentified)
+        sentences = (
+            (count, f"{count} mailbox records of Exchange are malformed ({self.problems()})."),
+            (
+                self.hidden_warnings,
+                f"Exchange added {self.hidden_warnings} warnings to a listing of mailboxes. They may name people, so "
+                "they are not shown here; the same cmdlet in Exchange Online PowerShell shows them.",
+            ),
+        )
+        return tuple(sentence for applies, sentence in sentences if applies)
+
+
+def parse_mailboxes(document: Any) -> ListedRecords[Mailbox | NoMailbox]:
+    """The records of ``Get-Mailbox``. Raises ``NotUnderstood`` if the response as a whole is malformed."""
+    records = _parse_listing(document, _Mailbox)
+    # A mailbox without capabilities may lack the list. If every mailbox of a long page does, Exchange left it out.
+    reported = len(records.valid) < MIN_RECORDS_TO_JUDGE or any(
+        mailbox.capabilities is not None for mailbox in records.valid
+    )
+    mailboxes = {
+        mailbox.user_id.lower(): mailbox.as_evidence(capabilities_reported=reported)
+        for mailbox in records.valid
+        if mailbox.user_id
+    }
+    return _listed(document, mailboxes, records.malformed)
+
+
+def parse_policies(document: Any) -> ListedRecords[EwsScope]:
+    """The records of ``Get-CASMailbox``, as ``parse_mailboxes``."""
+    records = _parse_listing(document, EwsSettings)
+    scopes = {
+        settings.user_id.lower(): settings.as_scope()
+        for settings in records.valid
+        if settings.user_id and settings.are_reported()
+    }
+    return _listed(document, scopes, records.malformed)
+
+
+def _parse_listing[Model: BaseModel](document: Any, model: type[Model]) -> Records[Any, Model]:
+    records = parse_records(records_of(document, "mailboxes"), model.model_validate)
+    if any(_reports_truncation(warning) for warning in _warnings_of(document)):
+        raise NotUnderstood("Exchange truncated a listing of mailboxes")
+    if not records.valid and len(records.malformed) >= MIN_RECORDS_TO_JUDGE:
+        raise NotUnderstood(f"Exchange sent a page of mailboxes of which {records.malformed[0].problem}")
+    return records
+
+
+def _listed[Record](
+    document: Any, records: Mapping[str, Record], malformed: Sequence[Malformed[Any]]
+) -> ListedRecords[Record]:
+    by_user = [(_user_id_of(record.raw), record.problem) for record in malformed]
+    return ListedRecords(
+        records=records,
+        malformed={user_id: problem for user_id, problem in by_user if user_id and user_id not in records},
+        unidentified=tuple(problem for user_id, problem in by_user if not user_id),
+        hidden_warnings=len(_warnings_of(document)),
     )
 
 
-def parse_policies_page(json: Any, base_url: str) -> PoliciesPage:
-    """One page of ``Get-CASMailbox``. Raises as ``parse_mailboxes_page`` does."""
-    mailboxes = parse_records(EwsSettings, rows_of(json, "EWS settings"), "a mailbox")
-    return PoliciesPage(
-        scopes={
-            mailbox.user_id.lower(): mailbox.as_scope() for mailbox in mailboxes if mailbox.user_id and mailbox.tells()
-        },
-        next_link=link_on(base_url, json.get("@odata.nextLink")),
-        warnings=_whole(json),
-    )
+def _user_id_of(raw: Any) -> str | None:
+    """The user of a malformed record. Exchange's ``Identity`` accepts many forms, so anything but a GUID is dropped."""
+    try:
+        return str(UUID(raw["ExternalDirectoryObjectId"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
-def _whole(json: Any) -> tuple[str, ...]:
-    """The warnings of a listing that is not cut short. Raises ``NotUnderstood`` for one that is."""
-    warnings = _warnings(json)
-    if cut := next((warning for warning in warnings if _reports_truncation(warning)), None):
-        raise NotUnderstood(f"Exchange cut a listing of mailboxes short: {cut[:200]}")
-    return warnings
-
-
-def _warnings(json: Any) -> tuple[str, ...]:
-    warnings = json.get("@adminapi.warnings") or []
-    return tuple(
-        replace_lone_surrogates(str(warning)) for warning in (warnings if isinstance(warnings, list) else [warnings])
-    )
+def _warnings_of(document: Any) -> list[str]:
+    warnings = document.get("@adminapi.warnings") or []
+    return [str(warning) for warning in (warnings if isinstance(warnings, list) else [warnings])]
 
 
 def _reports_truncation(warning: str) -> bool:
-    return any(sign in warning.lower() for sign in TRUNCATION_WARNINGS)
+    return any(words in warning.lower() for words in TRUNCATION_WARNINGS)
 
 
-def _failure_of(response: Response) -> TenantFailure | None:
+def _body(command: Command) -> dict[str, Any]:
+    return {"CmdletInput": {"CmdletName": command.cmdlet, "Parameters": dict(command.parameters)}}
+
+
+def _classify(response: Response) -> TenantFailure | None:
     text = response.body.decode("utf-8", "replace") if response.status == 400 else ""
-    if any(fault in text for fault in TRANSIENT_ERRORS):
-        return Unreachable("Exchange answered 400 with a fault that passes")
+    if any(error in text for error in TRANSIENT_ERRORS):
+        return Unreachable("Exchange responded with 400 and an error that passes")
     if EXPIRED_PAGE in text:
-        return ListingExpired("Exchange says that the listing of mailboxes is too old to go on with")
+        return ListingExpired("Exchange says that the listing of mailboxes is too old to continue")
     if response.status == 404:
-        return NotUnderstood("Exchange answered 404: it does not know the tenant of TENANT_ID")
-    return failure_of_status(response, MISSING_ROLE if response.status == 403 else MISSING_PERMISSION)
+        return NotUnderstood("Exchange responded with 404: it does not know the tenant of TENANT_ID")
+    return classify_status(response, MISSING_ROLE if response.status == 403 else MISSING_PERMISSION)
 
 
-def _unless_not_found(response: Response) -> TenantFailure | None:
-    return None if response.status == 400 and NOT_FOUND.encode() in response.body else _failure_of(response)
+def _classify_unless_not_found(response: Response) -> TenantFailure | None:
+    return None if response.status == 400 and NOT_FOUND.encode() in response.body else _classify(response)

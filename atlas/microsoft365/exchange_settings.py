@@ -1,4 +1,4 @@
-"""The settings that Exchange Online tells: of the organisation, of its OWA policies, of a mailbox's access to EWS.
+"""The settings that Exchange Online reports: of the organisation, of its OWA policies, of a mailbox's access to EWS.
 
 See docs/microsoft-365.md, sections 3.3, 4.1 and 4.4. A parser raises ``NotUnderstood`` for a response that lacks what
 it should have.
@@ -13,18 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atlas.domain.owa_policies import OwaPolicy
 from atlas.domain.policy import EwsScope, ews_scope
+from atlas.domain.records import problem_of
 from atlas.domain.text import sanitize_json
 from atlas.microsoft365.failures import NotUnderstood
 
 EWS_FIELDS = "EwsEnabled,EwsApplicationAccessPolicy,EwsAllowList,EwsBlockList"
 OWA_FIELDS = "Identity,Name,IsDefault,BookingsMailboxCreationEnabled,BookingsMailboxDomain"
 BOOKINGS_SETTINGS = "Bookings"
-"""What the names of the settings of Bookings begin with."""
+"""The prefix of every setting of Bookings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The settings of the organisation that bear on Bookings; ``None`` where Exchange tells no value."""
+    """The settings of the organisation that concern Bookings; ``None``: Exchange reports no value."""
 
     ews: EwsScope
     bookings_enabled: bool | None = None
@@ -34,7 +35,7 @@ class Organization:
 
 
 class EwsSettings(BaseModel):
-    """The EWS settings of one scope on the wire."""
+    """The EWS settings of one scope, as Exchange sends them."""
 
     model_config = ConfigDict(frozen=True)
     user_id: str | None = Field(None, alias="ExternalDirectoryObjectId")
@@ -43,8 +44,8 @@ class EwsSettings(BaseModel):
     allowed: tuple[str, ...] | None = Field(None, alias="EwsAllowList")
     blocked: tuple[str, ...] | None = Field(None, alias="EwsBlockList")
 
-    def tells(self) -> bool:
-        """Whether any of them is there, with or without a value."""
+    def are_reported(self) -> bool:
+        """Whether any of them is present, with or without a value."""
         return bool(self.model_fields_set - {"user_id"})
 
     def as_scope(self, changed_at: datetime | None = None) -> EwsScope:
@@ -54,7 +55,7 @@ class EwsSettings(BaseModel):
 
 class _Organization(EwsSettings):
     policy: str | None = Field(alias="EwsApplicationAccessPolicy")
-    """Has to be there, with or without a value: a record that tells nothing of it does not say that all are let in."""
+    """Required, with or without a value: a record without it does not say that everything is allowed."""
     bookings_enabled: bool | None = Field(None, alias="BookingsEnabled")
     bookings_auth_enabled: bool | None = Field(None, alias="BookingsAuthEnabled")
 
@@ -67,12 +68,12 @@ class _OwaPolicy(BaseModel):
     domain: str | None = Field(None, alias="BookingsMailboxDomain")
 
 
-def parse_organization(json: Any) -> Organization:
+def parse_organization(document: Any) -> Organization:
     """The one record of ``Get-OrganizationConfig``."""
-    rows = rows_of(json, "the organisation")
+    rows = records_of(document, "the organisation")
     if len(rows) != 1:
-        raise NotUnderstood(f"Exchange answered {len(rows)} organisations")
-    (organization,) = parse_records(_Organization, rows, "the organisation")
+        raise NotUnderstood(f"Exchange sent {len(rows)} organisations")
+    organization = _parse_all(_Organization, rows, "the organisation")[0]
     return Organization(
         ews=organization.as_scope(_changed_at(rows[0])),
         bookings_enabled=organization.bookings_enabled,
@@ -85,46 +86,45 @@ def parse_organization(json: Any) -> Organization:
     )
 
 
-def parse_allowed_app_ids(json: Any) -> tuple[str, ...] | None:
-    """``EwsAllowedAppIDs``, a list or a text with commas; ``None`` where it is neither."""
-    rows = rows_of(json, "the organisation")
-    told = rows[0].get("EwsAllowedAppIDs") if rows and isinstance(rows[0], dict) else None
-    ids = told.split(",") if isinstance(told, str) else told
+def parse_allowed_app_ids(document: Any) -> tuple[str, ...] | None:
+    """``EwsAllowedAppIDs``, a list or a text with commas; ``None`` if it is neither."""
+    rows = records_of(document, "the organisation")
+    value = rows[0].get("EwsAllowedAppIDs") if rows and isinstance(rows[0], dict) else None
+    ids = value.split(",") if isinstance(value, str) else value
     if not isinstance(ids, list) or not all(isinstance(app_id, str) for app_id in ids):
         return None
     return tuple(app_id.strip() for app_id in ids if app_id.strip())
 
 
-def parse_owa_policies(json: Any) -> tuple[OwaPolicy, ...]:
+def parse_owa_policies(document: Any) -> tuple[OwaPolicy, ...]:
     """The records of ``Get-OwaMailboxPolicy``."""
-    policies = parse_records(_OwaPolicy, rows_of(json, "OWA policies"), "an OWA policy")
+    policies = _parse_all(_OwaPolicy, records_of(document, "OWA policies"), "an OWA policy")
     return tuple(
         OwaPolicy(policy.identity, policy.is_default, policy.allows_creation, policy.domain) for policy in policies
     )
 
 
-def rows_of(json: Any, what: str) -> list[Any]:
-    """The records of an answer, with no half of a character in any text."""
-    rows = json.get("value") if isinstance(json, dict) else None
-    if not isinstance(rows, list):
-        raise NotUnderstood(f"Exchange answered {what} without a list `value`")
-    return [sanitize_json(row) for row in rows]
+def records_of(document: Any, what: str) -> list[Any]:
+    """The records of a response, without lone surrogates in any text. Raises ``NotUnderstood``."""
+    records = document.get("value") if isinstance(document, dict) else None
+    if not isinstance(records, list):
+        raise NotUnderstood(f"Exchange sent {what} without a list `value`")
+    return [sanitize_json(record) for record in records]
 
 
-def parse_records[Row: BaseModel](kind: type[Row], rows: list[Any], what: str) -> list[Row]:
-    """The records, each held to its model."""
+def _parse_all[Model: BaseModel](model: type[Model], records: list[Any], what: str) -> list[Model]:
+    """Records of which each one matters."""
     try:
-        return [kind.model_validate(row) for row in rows]
+        return [model.model_validate(record) for record in records]
     except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "properties"
-        raise NotUnderstood(f"Exchange answered {what} with a missing or odd {where}") from None
+        raise NotUnderstood(f"Exchange sent {what} of which {problem_of(error)}") from None
 
 
 def _changed_at(record: Mapping[str, Any]) -> datetime | None:
-    """When the record last changed. Exchange's objects tell it; no document promises it here, so it may be absent."""
-    told = record.get("WhenChangedUTC")
+    """When the record was last changed. Exchange's objects have this, but no document promises it here."""
+    value = record.get("WhenChangedUTC")
     try:
-        moment = datetime.fromisoformat(told) if isinstance(told, str) else None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment

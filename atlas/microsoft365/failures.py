@@ -1,20 +1,23 @@
-"""What can go wrong when the tenant is asked, sorted by what the caller does next.
+"""What can go wrong when a request is sent to Microsoft 365, sorted by what the caller does next.
 
 TenantFailure
-  Throttled         ask again after `wait_seconds`
-  Unreachable       ask again: 408, 5xx, no connection
-    TimedOut        as above, but not at once: the service was given its time
-  Refused           stop asking: 401, 403; the detail names the grant that is missing
-    SignInRefused   no token: the detail says which setting to look at
-  NotUnderstood     an answer that the contract does not know
-  ListingExpired    the link to the next page is too old: begin the listing again
+  Throttled           send it again after `wait_seconds`
+  Unreachable         send it again: 408, 5xx, no connection
+    TimedOut          as above, but not at once: the service had its time
+  Refused             do not send it again: 401, 403; the message names the permission that is missing
+    SignInRefused     no token: the message names the setting to check
+  NotUnderstood       a response that docs/microsoft-365.md does not describe
+    ResponseTooLarge  request fewer records
+  ListingExpired      the link to the next page is too old: start the listing again
+
+The message of a failure is a sentence of our own for the operator. It never quotes Exchange, whose texts name people.
 """
 
 from atlas.domain.unknown import Reason, Unknown
 
 
 class TenantFailure(Exception):
-    """A question to the tenant that was not answered; ``str`` is a sentence for the operator, without secrets."""
+    """A request to Microsoft 365 failed. ``str`` is a sentence for the operator, without secrets or personal data."""
 
     reason: Reason
 
@@ -24,43 +27,47 @@ class TenantFailure(Exception):
 
 
 class Throttled(TenantFailure):
-    """The service asks to be left alone for ``wait_seconds``."""
+    """The service limits our requests."""
 
     reason = Reason.THROTTLED
 
     def __init__(self, detail: str, wait_seconds: float | None = None) -> None:
         super().__init__(detail)
         self.wait_seconds = wait_seconds
-        """``None``: the service did not say how long."""
+        """How long to wait; ``None``: the service did not say."""
 
 
 class Unreachable(TenantFailure):
-    """The service could not be reached, or broke."""
+    """The service could not be reached, or had an error of its own."""
 
     reason = Reason.UNREACHABLE
 
 
 class TimedOut(Unreachable):
-    """The service did not answer in the time it was given."""
+    """The service did not respond in time."""
 
 
 class Refused(TenantFailure):
-    """The service does not let us ask this."""
+    """The service refuses the request."""
 
     reason = Reason.REFUSED
 
 
 class SignInRefused(Refused):
-    """The sign-in service gives no token for these credentials."""
+    """The sign-in service issues no token for these credentials."""
 
 
 class NotUnderstood(TenantFailure):
-    """An answer we do not understand."""
+    """The response could not be interpreted."""
 
     reason = Reason.NOT_UNDERSTOOD
 
 
+class ResponseTooLarge(NotUnderstood):
+    """The response exceeds the limit of its request."""
+
+
 class ListingExpired(TenantFailure):
-    """The link to the next page of a listing is not valid any more."""
+    """The link to the next page of a listing is no longer valid."""
 
     reason = Reason.UNREACHABLE

@@ -1,71 +1,73 @@
-"""Microsoft Graph: who is licensed for Bookings, and the GUID of a mailbox (docs/microsoft-365.md, section 2)."""
+"""Microsoft Graph: which users have a Bookings plan, and the GUID of a mailbox (docs/microsoft-365.md, section 2)."""
 
-import asyncio
-import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import batched
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atlas.domain.mailboxes import NO_GUID, Mailbox, MailboxEvidence, NoMailbox
+from atlas.domain.records import MalformedRecord, parse_records, problem_of
 from atlas.domain.text import replace_lone_surrogates
 from atlas.domain.unknown import Unknown
 from atlas.domain.users import BOOKINGS_PLAN_ID, LicensedUser, is_usable_state
-from atlas.microsoft365.calls import ClassifyFailure, Request, Response, failure_of_status, link_on, wait_before_retry
-from atlas.microsoft365.failures import ListingExpired, NotUnderstood, TenantFailure, Throttled
+from atlas.microsoft365.calls import MEBIBYTE, ClassifyFailure, Request, Response, classify_status, parse_next_link
+from atlas.microsoft365.failures import ListingExpired, NotUnderstood, ResponseTooLarge, TenantFailure
+from atlas.microsoft365.graph_batch import get_many
 from atlas.microsoft365.signed_calls import SignedApiClient
 
 PAGE_SIZE = 999
-BATCH_SIZE = 20
-CONCURRENT_BATCHES = 4
-DEFAULT_BATCH_WAIT_SECONDS = 1.0
-BATCH_ROUNDS = 3
-"""How often the parts of a batch that failed are asked for; Graph throttles each part on its own."""
+MIN_PAGE_SIZE = 50
+MAX_PAGE_BYTES = 32 * MEBIBYTE
+MAX_PAGE_ITEMS = 2_000_000
+MIN_RECORDS_TO_JUDGE = 10
+"""A page of at least so many records, none of which can be read, is malformed as a whole."""
 USER_FIELDS = "id,userPrincipalName,displayName,department,mail,accountEnabled,userType,assignedPlans"
 ADVANCED_QUERY = {"consistencylevel": "eventual"}
-MISSING_GRANT = "grant the application permission User.Read.All of Microsoft Graph"
-MISSING_BOOKINGS_GRANT = "grant the application permission Bookings.Read.All of Microsoft Graph"
+MISSING_PERMISSION = "grant the application permission User.Read.All of Microsoft Graph"
+MISSING_BOOKINGS_PERMISSION = "grant the application permission Bookings.Read.All of Microsoft Graph"
 MAILBOX_ID = re.compile(r"MBX:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[0-9a-f-]{36}", re.IGNORECASE)
+ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 NO_MAILBOX_CODES = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotHostedInExchangeOnline"})
 NO_USER_CODES = frozenset({"Request_ResourceNotFound", "ResourceNotFound"})
+EXPIRED_CODES = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenExpired"})
 MAX_STATE_LENGTH = 50
 STATES_BY_USE = ("enabled", "warning", "suspended", "lockedout", "deleted")
-EXPIRED_CODES = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenExpired"})
 
 
 @dataclass(frozen=True, slots=True)
-class UsersPage:
-    """One page of the listing of users with a Bookings plan; those whose plan does not work are left out."""
+class MalformedUser:
+    """A record of the listing that cannot be read."""
+
+    user_id: str | None
+    """``None``: not even the ID can be read."""
+    upn: str | None
+    problem: str
+    """Which property is missing or malformed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LicensedUsersPage:
+    """One page of the listing of users with a Bookings plan, without those whose plan cannot be used."""
 
     users: tuple[LicensedUser, ...]
     next_link: str | None
     total: int | None
-    """How many users the whole listing holds, plans that do not work included; told by the first page alone."""
+    """How many users the complete listing has, unusable plans included; only the first page reports it."""
+    malformed: tuple[MalformedUser, ...] = ()
 
 
-class _Plan(BaseModel):
-    """An assigned plan. Only the Bookings plan is read strictly: an odd other one is nobody's business here."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user who exists, licensed or not."""
 
-    model_config = ConfigDict(frozen=True)
-    plan_id: Any = Field(None, alias="servicePlanId")
-    status: Any = Field(None, alias="capabilityStatus")
-
-    @model_validator(mode="after")
-    def _bookings_plan_has_a_state(self) -> Self:
-        if self.is_of_bookings() and not isinstance(self.status, str):
-            raise ValueError("the Bookings plan has no capabilityStatus")
-        return self
-
-    def is_of_bookings(self) -> bool:
-        return str(self.plan_id).lower() == str(BOOKINGS_PLAN_ID)
-
-    def is_usable(self) -> bool:
-        return self.is_of_bookings() and is_usable_state(self.status)
+    user: LicensedUser
+    is_licensed: bool
+    plan_state: str | None = None
+    """The state of the user's Bookings plan, the best one if there are several; ``None``: no such plan."""
 
 
 class _User(BaseModel):
@@ -77,266 +79,239 @@ class _User(BaseModel):
     mail: str | None = None
     account_enabled: bool | None = Field(None, alias="accountEnabled")
     user_type: str | None = Field(None, alias="userType")
-    plans: tuple[_Plan, ...] = Field(alias="assignedPlans")
+    plans: tuple[Any, ...] = Field(alias="assignedPlans")
 
-    def is_licensed(self) -> bool:
-        return any(plan.is_usable() for plan in self.plans)
-
-    def plan_state(self) -> str | None:
-        states = sorted((str(plan.status) for plan in self.plans if plan.is_of_bookings()), key=_usefulness)
-        return replace_lone_surrogates(states[0])[:MAX_STATE_LENGTH] if states else None
-
-    def as_user(self) -> LicensedUser:
-        return LicensedUser(
-            user_id=str(self.user_id),
-            upn=replace_lone_surrogates(self.upn),
-            display_name=self.display_name and replace_lone_surrogates(self.display_name),
-            department=self.department and replace_lone_surrogates(self.department),
-            mail=self.mail and replace_lone_surrogates(self.mail),
-            account_enabled=self.account_enabled,
-            user_type=self.user_type and replace_lone_surrogates(self.user_type),
+    def as_account(self) -> Account:
+        """Raises ``MalformedRecord`` for an empty UPN, or if the plans do not say whether the user is licensed."""
+        if not self.upn:
+            raise MalformedRecord("userPrincipalName is malformed")
+        states = _bookings_plan_states(self.plans)
+        return Account(
+            LicensedUser(
+                user_id=str(self.user_id),
+                upn=replace_lone_surrogates(self.upn),
+                display_name=self.display_name and replace_lone_surrogates(self.display_name),
+                department=self.department and replace_lone_surrogates(self.department),
+                mail=self.mail and replace_lone_surrogates(self.mail),
+                account_enabled=self.account_enabled,
+                user_type=self.user_type and replace_lone_surrogates(self.user_type),
+            ),
+            is_licensed=any(map(is_usable_state, states)),
+            plan_state=replace_lone_surrogates(states[0])[:MAX_STATE_LENGTH] if states else None,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A user who exists, licensed or not."""
-
-    user: LicensedUser
-    is_licensed: bool
-    plan_state: str | None = None
-    """The state of the user's Bookings plan, the best where there are several; ``None``: none in any state."""
-
-
 class Graph:
-    """Asks Microsoft Graph v1.0. Every method raises ``TenantFailure`` where it says nothing else."""
+    """The directory, as Microsoft Graph v1.0 knows it. Methods raise ``TenantFailure`` unless they say otherwise."""
 
-    def __init__(self, calls: SignedApiClient, base_url: str) -> None:
-        self._calls = calls
-        self._base_url = base_url
+    def __init__(self, client: SignedApiClient) -> None:
+        self._client = client
+        self._page_size = PAGE_SIZE
 
-    async def get_licensed_page(self, link: str | None, page_size: int = PAGE_SIZE) -> UsersPage:
-        """One page of the listing: the first, or the one that ``link`` leads to. Users stand in it once.
+    async def get_licensed_page(self, link: str | None, page_size: int = PAGE_SIZE) -> LicensedUsersPage:
+        """The first page of the listing, or the one that ``link`` leads to. A user is on a page once.
 
-        Raises ``ListingExpired`` where the link is too old. A page may be empty and still have a next one.
+        A malformed record is requested once more on its own. A page that is too large is requested in smaller pages.
+        Raises ``ListingExpired`` if the listing has to start again. A page may be empty and not be the last.
         """
-        response = await self._get(link or self._first_link(page_size), _failure_of_listing, ADVANCED_QUERY)
-        return parse_users_page(response.json(), self._base_url)
+        page = await self._read_licensed_page(link, min(page_size, self._page_size))
+        return await self._with_malformed_users_reread(page) if page.malformed else page
 
     async def get_account(self, id_or_upn: str) -> Account | None:
-        """The user with this object id or UPN; ``None`` where the directory has none."""
-        url = f"{self._base_url}/v1.0/users/{quote(id_or_upn, safe='')}?{urlencode({'$select': USER_FIELDS})}"
-        response = await self._get(url, _failure_unless_404)
-        return _account_or_none(response)
+        """The user with this object ID or UPN; ``None`` if the directory has none."""
+        path = f"/users/{quote(id_or_upn, safe='')}?{urlencode({'$select': USER_FIELDS})}"
+        return _parse_account_or_none(await self._get(path, _classify_unless_404))
 
     async def get_accounts(self, user_ids: Sequence[str]) -> Mapping[str, Account | Unknown | None]:
-        """As ``get_account`` for many object ids; a question that fails is an ``Unknown`` of its own."""
+        """As ``get_account`` for many object IDs; a request that fails yields an ``Unknown``."""
         select = urlencode({"$select": USER_FIELDS})
-        replies = await self._get_many({user_id: f"/users/{user_id}?{select}" for user_id in user_ids})
-        return {user_id: _account_of(response) for user_id, response in replies.items()}
+        paths = {user_id: f"/users/{user_id}?{select}" for user_id in user_ids}
+        responses = await get_many(self._client, paths, _classify_unless_404)
+        return {user_id: _or_unknown(response, _parse_account_or_none) for user_id, response in responses.items()}
 
-    async def get_mailbox(self, user_id: str) -> MailboxEvidence:
-        """The mailbox of one user, as far as Graph knows it: its GUID. Raises where that was not learned."""
-        url = f"{self._base_url}/v1.0/users/{user_id}/settings/exchange"
-        return _mailbox_of(await self._get(url, _failure_unless_404))
+    async def get_mailbox(self, user_id: str) -> Mailbox | NoMailbox:
+        """The mailbox of one user, of which Graph knows the GUID only."""
+        return _parse_mailbox_or_none(await self._get(f"/users/{user_id}/settings/exchange", _classify_unless_404))
 
     async def get_mailboxes(self, user_ids: Sequence[str]) -> Mapping[str, MailboxEvidence]:
-        """As ``get_mailbox`` for many users; a question that fails is an ``Unknown`` of its own."""
-        replies = await self._get_many({user_id: f"/users/{user_id}/settings/exchange" for user_id in user_ids})
-        return {user_id: _learned_mailbox(response) for user_id, response in replies.items()}
+        """As ``get_mailbox`` for many users; a request that fails yields an ``Unknown``."""
+        paths = {user_id: f"/users/{user_id}/settings/exchange" for user_id in user_ids}
+        responses = await get_many(self._client, paths, _classify_unless_404)
+        return {user_id: _or_unknown(response, _parse_mailbox_or_none) for user_id, response in responses.items()}
 
     async def prove_shared_pages(self) -> None:
-        """Ask for shared Bookings pages, with or without any: that they may be listed."""
-        url = f"{self._base_url}/v1.0/solutions/bookingBusinesses"
-        response = await self._get(url, lambda response: failure_of_status(response, MISSING_BOOKINGS_GRANT))
-        try:
-            _items(response.json())
-        except (KeyError, TypeError) as error:
-            raise NotUnderstood(f"Microsoft Graph answered shared pages without {_what(error)}") from None
+        """List the shared Bookings pages, to prove that they may be listed."""
+        response = await self._get("/solutions/bookingBusinesses", _classify_bookings)
+        _records_of(response.json(), "shared pages")
 
-    def _first_link(self, page_size: int) -> str:
+    async def _read_licensed_page(self, link: str | None, page_size: int) -> LicensedUsersPage:
+        try:
+            return parse_users_page((await self._send_listing(link, page_size)).json(), self._client.base_url)
+        except ResponseTooLarge:
+            if page_size <= MIN_PAGE_SIZE:
+                raise
+            self._page_size = max(page_size // 2, MIN_PAGE_SIZE)
+        if link:  # a link is opaque: it cannot be changed to a smaller page
+            raise ListingExpired("a page of users was too large; the listing starts again with smaller pages")
+        return await self._read_licensed_page(None, self._page_size)
+
+    async def _send_listing(self, link: str | None, page_size: int) -> Response:
         query = {
             "$filter": f"assignedPlans/any(a:a/servicePlanId eq {BOOKINGS_PLAN_ID})",
             "$count": "true",
             "$top": str(page_size),
             "$select": USER_FIELDS,
         }
-        return f"{self._base_url}/v1.0/users?{urlencode(query, quote_via=quote)}"
+        url = link or f"{self._client.base_url}/v1.0/users?{urlencode(query, quote_via=quote)}"
+        request = Request("GET", url, ADVANCED_QUERY, max_response_bytes=MAX_PAGE_BYTES, max_items=MAX_PAGE_ITEMS)
+        return await self._client.send(request, _classify_listing)
 
-    async def _get(self, url: str, failure_of: ClassifyFailure, headers: Mapping[str, str] | None = None) -> Response:
-        return await self._calls.send(Request("GET", url, headers or {}), failure_of)
+    async def _with_malformed_users_reread(self, page: LicensedUsersPage) -> LicensedUsersPage:
+        accounts = await self.get_accounts([user.user_id for user in page.malformed if user.user_id])
+        reread = [accounts.get(user.user_id) for user in page.malformed if user.user_id]
+        users = {user.user_id: user for user in page.users} | {
+            account.user.user_id: account.user
+            for account in reread
+            if isinstance(account, Account) and account.is_licensed
+        }
+        malformed = tuple(
+            user
+            for user in page.malformed
+            if user.user_id is None or (isinstance(accounts[user.user_id], Unknown) and user.user_id not in users)
+        )
+        return replace(page, users=tuple(users.values()), malformed=malformed)
 
-    async def _get_many(self, urls: Mapping[str, str]) -> Mapping[str, Response | TenantFailure]:
-        """One answer or failure for each key, by ``$batch`` of 20 with a few batches under way at a time."""
-        gate = asyncio.Semaphore(CONCURRENT_BATCHES)
-
-        async def send(part: tuple[str, ...]) -> dict[str, Response | TenantFailure]:
-            async with gate:
-                return await self._batch({key: urls[key] for key in part})
-
-        answers = await asyncio.gather(*(send(part) for part in batched(urls, BATCH_SIZE, strict=False)))
-        return {key: answer for part in answers for key, answer in part.items()}
-
-    async def _batch(self, urls: dict[str, str]) -> dict[str, Response | TenantFailure]:
-        answers = await self._batch_once(urls)
-        for _ in range(BATCH_ROUNDS - 1):
-            again = {key: url for key, url in urls.items() if _is_worth_repeating(answers[key])}
-            if not again:
-                break
-            await asyncio.sleep(max(_wait_seconds(answers[key]) for key in again))
-            answers |= await self._batch_once(again)
-        return answers
-
-    async def _batch_once(self, urls: Mapping[str, str]) -> dict[str, Response | TenantFailure]:
-        body = {"requests": [{"id": key, "method": "GET", "url": url} for key, url in urls.items()]}
-        request = Request("POST", f"{self._base_url}/v1.0/$batch", {"content-type": "application/json"}, body)
-        try:
-            response = await self._calls.send(request, _failure_of)
-            parts = parse_batch(response.json(), self._base_url)
-        except TenantFailure as failure:
-            return dict.fromkeys(urls, failure)
-        missing = NotUnderstood("Microsoft Graph left a part of a batch unanswered")
-        return {key: _part_or_failure(parts[key]) if key in parts else missing for key in urls}
+    async def _get(self, path: str, classify_failure: ClassifyFailure) -> Response:
+        return await self._client.send(Request("GET", f"{self._client.base_url}/v1.0{path}"), classify_failure)
 
 
-def parse_users_page(json: Any, base_url: str) -> UsersPage:
-    """One page of ``GET /users``. Raises ``NotUnderstood`` for a page or a user that lacks what the contract gives."""
-    try:
-        users = [_User.model_validate(item) for item in _items(json)]
-        total = json.get("@odata.count")
-        link = json.get("@odata.nextLink")
-    except (KeyError, TypeError, AttributeError, ValidationError) as error:
-        raise NotUnderstood(f"Microsoft Graph answered a page of users without {_what(error)}") from None
-    licensed = {user.user_id: user.as_user() for user in users if user.is_licensed()}
-    return UsersPage(
+def parse_users_page(document: Any, base_url: str) -> LicensedUsersPage:
+    """One page of ``GET /users``. Raises ``NotUnderstood`` if the page as a whole is malformed."""
+    accounts = parse_records(_records_of(document, "users"), _parse_user)
+    if not accounts.valid and len(accounts.malformed) >= MIN_RECORDS_TO_JUDGE:
+        raise NotUnderstood(f"Microsoft Graph sent a page of users of which {accounts.malformed[0].problem}")
+    licensed = {account.user.user_id: account.user for account in accounts.valid if account.is_licensed}
+    total = document.get("@odata.count")
+    return LicensedUsersPage(
         users=tuple(licensed.values()),
-        next_link=link_on(base_url, link),
+        next_link=parse_next_link(base_url, document.get("@odata.nextLink")),
         total=total if isinstance(total, int) else None,
+        malformed=tuple(_malformed_user(record.raw, record.problem) for record in accounts.malformed),
     )
 
 
-def _items(json: Any) -> list[Any]:
-    items = json["value"]
-    if not isinstance(items, list):
-        raise TypeError("a list `value`")
-    return items
-
-
-def parse_account(json: Any) -> Account:
+def parse_account(document: Any) -> Account:
     """One user. Raises ``NotUnderstood``."""
     try:
-        user = _User.model_validate(json)
+        return _parse_user(document)
     except ValidationError as error:
-        raise NotUnderstood(f"Microsoft Graph answered a user without {_what(error)}") from None
-    return Account(user.as_user(), user.is_licensed(), user.plan_state())
+        raise NotUnderstood(f"Microsoft Graph sent a user of whom {problem_of(error)}") from None
+    except MalformedRecord as error:
+        raise NotUnderstood(f"Microsoft Graph sent a user of whom {error}") from None
 
 
-def parse_mailbox(json: Any) -> Mailbox | NoMailbox:
-    """The answer to ``settings/exchange``. Raises ``NotUnderstood`` where it holds no whole mailbox id."""
-    text = json.get("primaryMailboxId") if isinstance(json, dict) else None
-    found = MAILBOX_ID.fullmatch(text) if isinstance(text, str) else None
-    if not found:
-        raise NotUnderstood("Microsoft Graph answered no mailbox id of the form MBX:{GUID}@{tenant}")
-    guid = UUID(found[1])
+def parse_mailbox(document: Any) -> Mailbox | NoMailbox:
+    """The response to ``settings/exchange``. Raises ``NotUnderstood`` if it has no complete mailbox ID."""
+    text = document.get("primaryMailboxId") if isinstance(document, dict) else None
+    matched = MAILBOX_ID.fullmatch(text) if isinstance(text, str) else None
+    if not matched:
+        raise NotUnderstood("Microsoft Graph sent no mailbox ID of the form MBX:{GUID}@{tenant}")
+    guid = UUID(matched[1])
     return NoMailbox() if guid == NO_GUID else Mailbox(guid)
 
 
-def parse_batch(json: Any, base_url: str) -> dict[str, Response]:
-    """The parts of a ``$batch`` answer by their ids; they come in any order."""
-    try:
-        return {part["id"]: _reply_of(part, base_url) for part in json["responses"]}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise NotUnderstood(f"Microsoft Graph answered a batch without {_what(error)}") from None
+def _parse_user(document: Any) -> Account:
+    return _User.model_validate(document).as_account()
 
 
-def _reply_of(part: dict[str, Any], base_url: str) -> Response:
-    headers = {name.lower(): str(value) for name, value in (part.get("headers") or {}).items()}
-    status = part["status"]
-    if not isinstance(status, int):
-        raise TypeError("a number `status`")
-    return Response(status, headers, _json_bytes(part.get("body")), base_url)
+def _bookings_plan_states(plans: Sequence[Any]) -> list[str]:
+    """The states of the Bookings plan, the most useful first. A malformed plan of another product does not matter."""
+    ours = [plan for plan in plans if not isinstance(plan, dict) or _is_bookings_plan(plan)]
+    states = [plan["capabilityStatus"] for plan in ours if _has_state(plan)]
+    if len(states) < len(ours) and not any(map(is_usable_state, states)):
+        raise MalformedRecord("assignedPlans is malformed")
+    return sorted(states, key=_usefulness)
 
 
-def _json_bytes(value: Any) -> bytes:
-    return b"" if value is None else json.dumps(value).encode()
+def _is_bookings_plan(plan: Mapping[str, Any]) -> bool:
+    return str(plan.get("servicePlanId")).lower() == str(BOOKINGS_PLAN_ID)
 
 
-def _account_of(response: Response | TenantFailure) -> Account | Unknown | None:
-    if isinstance(response, TenantFailure):
-        return response.unknown()
-    try:
-        return _account_or_none(response)
-    except TenantFailure as failure:
-        return failure.unknown()
-
-
-def _account_or_none(response: Response) -> Account | None:
-    """The user; ``None`` only where Graph itself says that there is none. Raises ``NotUnderstood``."""
-    if response.status != 404:
-        return parse_account(response.json())
-    code = _error_code(response)
-    if code in NO_USER_CODES:
-        return None
-    raise NotUnderstood(f"Microsoft Graph answered 404 {code} to the question for a user")
-
-
-def _learned_mailbox(response: Response | TenantFailure) -> MailboxEvidence:
-    if isinstance(response, TenantFailure):
-        return response.unknown()
-    try:
-        return _mailbox_of(response)
-    except TenantFailure as failure:
-        return failure.unknown()
-
-
-def _mailbox_of(response: Response) -> MailboxEvidence:
-    if response.status != 404:
-        return parse_mailbox(response.json())
-    code = _error_code(response)
-    if code in NO_MAILBOX_CODES:
-        return NoMailbox()
-    raise NotUnderstood(f"Microsoft Graph answered 404 {code} to the question for a mailbox")
-
-
-def _part_or_failure(part: Response) -> Response | TenantFailure:
-    return _failure_unless_404(part) or part
-
-
-def _failure_of(response: Response) -> TenantFailure | None:
-    return failure_of_status(response, MISSING_GRANT)
-
-
-def _failure_unless_404(response: Response) -> TenantFailure | None:
-    return None if response.status == 404 else _failure_of(response)
-
-
-def _failure_of_listing(response: Response) -> TenantFailure | None:
-    if response.status == 400 and _error_code(response) in EXPIRED_CODES:
-        return ListingExpired("Microsoft Graph says that the listing of users is too old to go on with")
-    return _failure_of(response)
-
-
-def _error_code(response: Response) -> str:
-    try:
-        return str(response.json()["error"]["code"])
-    except (NotUnderstood, KeyError, TypeError):
-        return "without a code"
-
-
-def _is_worth_repeating(answer: Response | TenantFailure) -> bool:
-    return isinstance(answer, TenantFailure) and wait_before_retry(answer) is not False
-
-
-def _wait_seconds(answer: Response | TenantFailure) -> float:
-    wait_seconds = answer.wait_seconds if isinstance(answer, Throttled) else None
-    return DEFAULT_BATCH_WAIT_SECONDS if wait_seconds is None else wait_seconds
+def _has_state(plan: Any) -> bool:
+    return isinstance(plan, dict) and isinstance(plan.get("capabilityStatus"), str)
 
 
 def _usefulness(state: str) -> int:
     return STATES_BY_USE.index(state.lower()) if state.lower() in STATES_BY_USE else len(STATES_BY_USE)
 
 
-def _what(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        return ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors()}))
-    return str(error)
+def _malformed_user(raw: Any, problem: str) -> MalformedUser:
+    record = raw if isinstance(raw, dict) else {}
+    try:
+        user_id = str(UUID(record["id"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        user_id = None
+    upn = record.get("userPrincipalName")
+    return MalformedUser(user_id, replace_lone_surrogates(upn) if isinstance(upn, str) and upn else None, problem)
+
+
+def _records_of(document: Any, what: str) -> list[Any]:
+    records = document.get("value") if isinstance(document, dict) else None
+    if not isinstance(records, list):
+        raise NotUnderstood(f"Microsoft Graph sent {what} without a list `value`")
+    return records
+
+
+def _or_unknown[Result](response: Response | TenantFailure, parse: Callable[[Response], Result]) -> Result | Unknown:
+    if isinstance(response, TenantFailure):
+        return response.unknown()
+    try:
+        return parse(response)
+    except TenantFailure as failure:
+        return failure.unknown()
+
+
+def _parse_account_or_none(response: Response) -> Account | None:
+    """The user; ``None`` only if Graph itself says that there is none. Raises ``NotUnderstood``."""
+    if response.status != 404:
+        return parse_account(response.json())
+    code = _error_code(response)
+    if code in NO_USER_CODES:
+        return None
+    raise NotUnderstood(f"Microsoft Graph responded with 404 {code} to the request for a user")
+
+
+def _parse_mailbox_or_none(response: Response) -> Mailbox | NoMailbox:
+    if response.status != 404:
+        return parse_mailbox(response.json())
+    code = _error_code(response)
+    if code in NO_MAILBOX_CODES:
+        return NoMailbox()
+    raise NotUnderstood(f"Microsoft Graph responded with 404 {code} to the request for a mailbox")
+
+
+def _classify(response: Response) -> TenantFailure | None:
+    return classify_status(response, MISSING_PERMISSION)
+
+
+def _classify_bookings(response: Response) -> TenantFailure | None:
+    return classify_status(response, MISSING_BOOKINGS_PERMISSION)
+
+
+def _classify_unless_404(response: Response) -> TenantFailure | None:
+    return None if response.status == 404 else _classify(response)
+
+
+def _classify_listing(response: Response) -> TenantFailure | None:
+    if response.status == 400 and _error_code(response) in EXPIRED_CODES:
+        return ListingExpired("Microsoft Graph says that the listing of users is too old to continue")
+    return _classify(response)
+
+
+def _error_code(response: Response) -> str:
+    """The code of an error. It has the form of a name, so that it cannot quote anything."""
+    try:
+        code = response.json()["error"]["code"]
+    except (NotUnderstood, KeyError, TypeError):
+        return "without a code"
+    return code if isinstance(code, str) and ERROR_CODE.fullmatch(code) else "without a code"

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence
 from atlas.domain.scans import ScanState
+from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.exchange import MailboxesPage, PoliciesPage
 from atlas.microsoft365.failures import ListingExpired, TenantFailure, Throttled, Unreachable
+from atlas.microsoft365.graph import MalformedUser
 from atlas.resources import Mailboxes, Resources
 from atlas.scans.messages import Ews, MailboxesRequest, MailboxesResult, OrganizationResult, UsersRequest, UsersResult
 from atlas.scans.progress import limit_warnings
@@ -82,13 +84,15 @@ async def list_users(resources: Resources, request: UsersRequest) -> UsersResult
         page = await resources.directory.get_licensed_page(request.link)
         mailboxes = await _mailboxes_of(resources, request, page.users)
         users = [(user, mailboxes[user.user_id]) for user in page.users]
+        users += await _malformed_users(resources, page.malformed)
+        await _note_warnings(resources, request.scan_id, _warnings_about(page.malformed))
         await resources.census.add_users(request.scan_id, request.page, users)
     except ListingExpired as failure:
         return UsersResult(request.page, problem=str(failure), is_expired=True)
     except (TenantFailure, StorageFailure) as failure:
         wait_seconds = _wait_seconds(failure, is_last_attempt=request.is_last_attempt)
         return UsersResult(request.page, problem=str(failure), wait_seconds=wait_seconds)
-    return UsersResult(request.page, len(page.users), page.next_link, page.total)
+    return UsersResult(request.page, len(users), page.next_link, page.total)
 
 
 async def _note_running(resources: Resources, scan_id: str) -> bool:
@@ -103,11 +107,36 @@ async def _note_running(resources: Resources, scan_id: str) -> bool:
 
 
 async def _note_warnings(resources: Resources, scan_id: str, warnings: Sequence[str]) -> None:
-    """Put Exchange's own warnings into the scan's row; they may name a person, so they go no other way."""
+    """Add warnings to the scan's row."""
     scan = await resources.scans.get(scan_id) if warnings else None
     if scan:
-        told = limit_warnings([*scan.warnings, *(f"Exchange: {warning[:300]}" for warning in warnings)])
-        await resources.scans.save(replace(scan, warnings=tuple(told)))
+        limited = limit_warnings([*scan.warnings, *warnings])
+        await resources.scans.save(replace(scan, warnings=tuple(limited)))
+
+
+async def _malformed_users(
+    resources: Resources, malformed: Sequence[MalformedUser]
+) -> list[tuple[LicensedUser, MailboxEvidence]]:
+    """Users whose record cannot be read, as their rows know them: the rows are kept, with the status ``unknown``."""
+    users: list[tuple[LicensedUser, MailboxEvidence]] = []
+    for record in malformed:
+        stored = await resources.rows.get(record.user_id) if record.user_id else None
+        user = stored.row.user if stored else _identified(record)
+        if user:
+            problem = f"Microsoft Graph sent a record of this user of which {record.problem}"
+            users.append((user, Unknown(Reason.NOT_UNDERSTOOD, problem)))
+    return users
+
+
+def _identified(record: MalformedUser) -> LicensedUser | None:
+    return LicensedUser(record.user_id, record.upn) if record.user_id and record.upn else None
+
+
+def _warnings_about(malformed: Sequence[MalformedUser]) -> list[str]:
+    if not malformed:
+        return []
+    problems = ", ".join(sorted({record.problem for record in malformed}))
+    return [f"{len(malformed)} records of users in Microsoft Graph are malformed ({problems})."]
 
 
 async def _mailboxes_of(

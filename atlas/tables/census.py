@@ -21,7 +21,7 @@ class Census:
     def __init__(self, store: TableStore) -> None:
         self._store = store
 
-    async def add_mailboxes(self, scan_id: str, mailboxes: Mapping[str, Mailbox | NoMailbox]) -> None:
+    async def add_mailboxes(self, scan_id: str, mailboxes: Mapping[str, MailboxEvidence]) -> None:
         """Note the mailboxes of one page of Exchange's listing."""
         await self._store.upsert_all(
             BOOKINGS_CENSUS,
@@ -35,11 +35,10 @@ class Census:
             [_row(scan_id, mailbox_key(user_id), _ews_columns(scope)) for user_id, scope in scopes.items()],
         )
 
-    async def get_mailbox(self, scan_id: str, user_id: str) -> Mailbox | NoMailbox:
+    async def get_mailbox(self, scan_id: str, user_id: str) -> MailboxEvidence:
         """Point read. What a complete listing does not hold is known not to be there."""
         entity = await self._store.get(BOOKINGS_CENSUS, scan_id, mailbox_key(user_id))
-        evidence = _mailbox_of(entity) if entity else NoMailbox()
-        return NoMailbox() if isinstance(evidence, Unknown) else evidence
+        return _mailbox_of(entity) if entity else NoMailbox()
 
     async def add_users(self, scan_id: str, page: int, users: Sequence[tuple[LicensedUser, MailboxEvidence]]) -> None:
         """Note the licensed users of one page with their mailboxes, each at its place."""

@@ -5,7 +5,8 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from local.simulator import exchange_rows as rows
@@ -17,6 +18,7 @@ from local.simulator.tokens import Tokens
 from local.simulator.users import SimulatedUser
 
 _PATH = re.compile(r"/adminapi/beta/([^/]+)/InvokeCommand", re.IGNORECASE)
+_CREATED = re.compile(r"WhenCreatedUTC -ge '([^']+)' -and WhenCreatedUTC -lt '([^']+)'")
 _PAGE_SIZE = re.compile(r"odata\.maxpagesize=(\d+)", re.IGNORECASE)
 _READING_ROLES = frozenset(
     {"Global Reader", "Exchange Administrator", "Global Administrator", "View-Only Organization Management"}
@@ -140,25 +142,27 @@ class Exchange:
     ) -> Response:
         exchange = self._state.behaviour.exchange
         limit = _result_size(parameters)
-        if limit is None or not _is_filter_known(parameters):
+        matches = _filter_of(parameters)
+        if limit is None or matches is None:
             return self._problem("System.Management.Automation.ParameterBindingException", "A parameter is not valid.")
         asked = _PAGE_SIZE.search(request.headers.get("Prefer", ""))
         size = min(int(asked[1]) if asked else exchange.max_page_size, exchange.max_page_size, limit - given)
-        users, after = _take(self._matching(parameters, to_row, place), size, place)
+        users, after = _take(self._matching(parameters, to_row, matches, place), size, place)
         is_last = after is None
         is_cut = not is_last and given + len(users) >= limit
         warnings = [*(exchange.warnings if given == 0 else ()), *([_TRUNCATED] if is_cut else [])]
         token = None if is_last or is_cut else [after, given + len(users), self._state.clock(), fingerprint]
         return self._collection(request, [to_row(user) for user in users], warnings, token)
 
-    def _matching(self, parameters: dict[str, Any], to_row: Any, place: int) -> Iterator[tuple[int, SimulatedUser]]:
+    def _matching(
+        self, parameters: dict[str, Any], to_row: Any, matches: Callable[[SimulatedUser], bool], place: int
+    ) -> Iterator[tuple[int, SimulatedUser]]:
         kinds = parameters.get("RecipientTypeDetails")
         wanted = {kinds} if isinstance(kinds, str) else set(kinds or ())
-        needs_capability = "Filter" in parameters
         for after, user in self._state.tenant.in_exchange(place):
             is_wanted = not wanted or user.recipient_type in wanted
             has_row = to_row is rows.mailbox_row or user.has_mailbox
-            if is_wanted and has_row and (user.has_capability or not needs_capability):
+            if is_wanted and has_row and matches(user):
                 yield after, user
 
     def _one(self, request: Request, identity: str, to_row: Any) -> Response:
@@ -229,8 +233,17 @@ def _result_size(parameters: dict[str, Any]) -> int | None:
     return int(size) if str(size).isdecimal() and int(size) > 0 else None
 
 
-def _is_filter_known(parameters: dict[str, Any]) -> bool:
-    return parameters.get("Filter") in {None, f"PersistedCapabilities -eq '{rows.CAPABILITY}'"}
+def _filter_of(parameters: dict[str, Any]) -> Callable[[SimulatedUser], bool] | None:
+    """Whether a mailbox matches the filter; None for a filter that is not simulated."""
+    text = str(parameters.get("Filter", ""))
+    if not text:
+        return lambda _: True
+    if text == f"PersistedCapabilities -eq '{rows.CAPABILITY}'":
+        return lambda user: user.has_capability
+    if matched := _CREATED.fullmatch(text):
+        start, end = (datetime.strptime(found, "%m/%d/%Y %H:%M:%S").replace(tzinfo=UTC) for found in matched.groups())
+        return lambda user: start <= rows.created_at(user) < end
+    return None
 
 
 def _take(places: Iterator[tuple[int, SimulatedUser]], size: int, place: int) -> tuple[list[SimulatedUser], int | None]:

@@ -1,6 +1,7 @@
 """What Exchange's cmdlets return, property by property: docs/microsoft-365.md, sections 3.2, 3.3 and 4."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.simulator import policy
@@ -11,6 +12,8 @@ from local.simulator.users import SimulatedUser
 EMPTY_GUID = "00000000-0000-0000-0000-000000000000"
 CAPABILITY = "BPOS_S_BookingsAddOn"
 _ORGANIZATION_KEYS = 336
+_FIRST_CREATED = datetime(2020, 1, 21, 8, 7, 47, tzinfo=UTC)
+_MAX_AGE_SECONDS = 6 * 365 * 24 * 60 * 60
 
 
 def mailbox_row(user: SimulatedUser) -> dict[str, Any]:
@@ -24,13 +27,16 @@ def mailbox_row(user: SimulatedUser) -> dict[str, Any]:
         "Alias": user.upn.partition("@")[0],
         "RecipientTypeDetails": user.recipient_type,
         "PersistedCapabilities": _capabilities(user),
-        "WhenMailboxCreated": _created_at(user),
+        "WhenMailboxCreated": created_at(user).strftime("%Y-%m-%dT%H:%M:%S.0000000+00:00"),
+        "WhenCreatedUTC": created_at(user).strftime("%Y-%m-%dT%H:%M:%S.0000000Z"),
         "AccountDisabled": not user.account_enabled,
     }
 
 
-def _created_at(user: SimulatedUser) -> str:
-    return f"202{user.random_bytes[17] % 6}-0{user.random_bytes[18] % 9 + 1}-21T08:07:47.0000000+00:00"
+def created_at(user: SimulatedUser) -> datetime:
+    """When the mailbox was created."""
+    seconds = int.from_bytes(user.random_bytes[17:20]) % _MAX_AGE_SECONDS
+    return _FIRST_CREATED + timedelta(seconds=seconds)
 
 
 def _capabilities(user: SimulatedUser) -> list[str] | None:

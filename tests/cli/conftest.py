@@ -12,7 +12,7 @@ import stamina
 from atlas.cli import doctor as doctor_command
 from atlas.cli import policy as policy_command
 from atlas.cli import user as user_command
-from atlas.microsoft365.calls import ATTEMPTS
+from atlas.microsoft365.calls import MAX_REQUEST_ATTEMPTS
 from local.simulator import Behaviour, SimulatedTenant, TenantPlan, running
 
 WIDTH = 100
@@ -20,7 +20,7 @@ WIDTH = 100
 
 @pytest.fixture(autouse=True)
 def retries_without_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=ATTEMPTS):
+    with stamina.set_testing(True, attempts=MAX_REQUEST_ATTEMPTS):
         yield
 
 

@@ -12,7 +12,7 @@ import stamina
 
 from atlas.domain.pages import PageRules, sign_in_hosts
 from atlas.microsoft365.bookings_pages import BookingsPages
-from atlas.microsoft365.calls import ATTEMPTS, ApiClient
+from atlas.microsoft365.calls import MAX_REQUEST_ATTEMPTS, ApiClient
 from atlas.microsoft365.connections import open_http, open_session, trusted_authorities
 from atlas.microsoft365.exchange import Exchange
 from atlas.microsoft365.graph import Graph
@@ -28,23 +28,23 @@ STORAGE = "UseDevelopmentStorage=true"
 
 @pytest.fixture(autouse=True)
 def retries_without_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=ATTEMPTS):
+    with stamina.set_testing(True, attempts=MAX_REQUEST_ATTEMPTS):
         yield
 
 
 class Clients:
     """The clients of a simulated tenant."""
 
-    def __init__(self, tenant: SimulatedTenant, settings: Settings, calls: ApiClient, sign_in: SignIn) -> None:
+    def __init__(self, tenant: SimulatedTenant, settings: Settings, client: ApiClient, sign_in: SignIn) -> None:
         self.tenant = tenant
-        self.calls = calls
+        self.client = client
         self.sign_in = sign_in
-        self.graph = Graph(SignedApiClient(calls, sign_in, GRAPH_SCOPE), settings.graph_url)
+        self.graph = Graph(SignedApiClient(client, sign_in, GRAPH_SCOPE, settings.graph_url))
         self.exchange = Exchange(
-            SignedApiClient(calls, sign_in, EXCHANGE_SCOPE), settings.exchange_url, settings.tenant_id
+            SignedApiClient(client, sign_in, EXCHANGE_SCOPE, settings.exchange_url), settings.tenant_id
         )
         rules = PageRules(sign_in_hosts(settings.authority_host), settings.not_set_up_markers)
-        self.pages = BookingsPages(calls, settings.bookings_url, settings.tenant_id, rules)
+        self.pages = BookingsPages(client, settings.bookings_url, settings.tenant_id, rules)
 
     def asked(self, service: str, operation: str) -> int:
         """How often the tenant was asked this."""
@@ -74,9 +74,9 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
                 monkeypatch.setenv(name, environment[name])
             settings = Settings.load(environment)
             trust = trusted_authorities(settings.extra_certificates)
-            calls = ApiClient(await stack.enter_async_context(open_http(trust)))
+            client = ApiClient(await stack.enter_async_context(open_http(trust)))
             sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
-            return Clients(tenant, settings, calls, sign_in)
+            return Clients(tenant, settings, client, sign_in)
 
         yield started
 

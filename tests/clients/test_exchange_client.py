@@ -10,8 +10,9 @@ from aiohttp import web
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, trusted_authorities
-from atlas.microsoft365.exchange import FEW, Exchange, parse_mailboxes_page, parse_organization
-from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, Throttled, Unreachable
+from atlas.microsoft365.exchange import MIN_RECORDS_TO_JUDGE, Exchange, parse_mailboxes, parse_organization
+from atlas.microsoft365.exchange_listing import MAX_PAGE_SIZE, Cursor
+from atlas.microsoft365.failures import NotUnderstood, Refused, Throttled, Unreachable
 from atlas.microsoft365.signed_calls import SignedApiClient
 from local.simulator import Fault
 from local.simulator.user_mixes import EVERY
@@ -32,10 +33,14 @@ ROW = {
 NO_POLICY = {"EwsApplicationAccessPolicy": None}
 
 
-async def listed(clients, size=1000):
+def exchange_of(http, url):
+    return Exchange(SignedApiClient(ApiClient(http), TokenSource(), "scope", url), TENANT)
+
+
+async def listed(clients):
     mailboxes, link, pages = {}, None, 0
     while True:
-        page = await clients.exchange.get_mailboxes_page(link, size)
+        page = await clients.exchange.get_mailboxes_page(link)
         mailboxes |= page.mailboxes
         pages += 1
         link = page.next_link
@@ -44,9 +49,9 @@ async def listed(clients, size=1000):
 
 
 async def test_every_mailbox_is_listed_over_anchored_pages(start):
-    clients = await start(users=70, mix=EVERY, exchange_only=6)
+    clients = await start({"exchange": {"max_page_size": 20}}, users=70, mix=EVERY, exchange_only=6)
 
-    mailboxes, pages = await listed(clients, 20)
+    mailboxes, pages = await listed(clients)
 
     assert pages >= 4
     for user in clients.licensed():
@@ -64,22 +69,25 @@ async def test_every_mailbox_is_listed_over_anchored_pages(start):
     assert clients.tenant.metrics()["writes"] == []
 
 
-async def test_a_listing_that_is_cut_short_is_a_failure_and_not_a_short_listing(start):
+async def test_a_truncated_listing_is_a_failure(start):
     clients = await start(
         {"exchange": {"warnings": ("There are more results available than are displayed.",)}}, users=3
     )
 
-    with pytest.raises(NotUnderstood, match="cut"):
+    with pytest.raises(NotUnderstood, match="truncated"):
         await clients.exchange.get_mailboxes_page(None)
 
 
-async def test_other_warnings_pass_and_are_told(start):
+async def test_other_warnings_are_counted_and_not_quoted(start):
+    """Exchange's own texts name people."""
     warning = "The object Adele has been corrupted, and it's in an inconsistent state."
     clients = await start({"exchange": {"warnings": (warning,)}}, users=3)
 
     page = await clients.exchange.get_mailboxes_page(None)
 
-    assert page.warnings == (warning,)
+    (reported,) = page.warnings
+    assert "1 warning" in reported
+    assert "Adele" not in reported
     assert len(page.mailboxes) >= 1
 
 
@@ -91,9 +99,9 @@ async def test_other_warnings_pass_and_are_told(start):
         ["a corrupted object", "MORE RESULTS are available"],
     ],
 )
-def test_a_cut_is_told_by_its_words_however_they_come(warnings):
-    with pytest.raises(NotUnderstood, match="cut"):
-        parse_mailboxes_page({"value": [ROW], "@adminapi.warnings": warnings}, BASE)
+def test_truncation_is_recognised_by_its_words(warnings):
+    with pytest.raises(NotUnderstood, match="truncated"):
+        parse_mailboxes({"value": [ROW], "@adminapi.warnings": warnings})
 
 
 @pytest.mark.parametrize(
@@ -105,17 +113,32 @@ def test_a_cut_is_told_by_its_words_however_they_come(warnings):
         {"value": None},
         {"value": {}},
         {"value": ""},
-        {"value": [None]},
-        {"value": [{}]},
-        {"value": [{**ROW, "ExchangeGuid": None}]},
-        {"value": [{**ROW, "ExchangeGuid": "no GUID"}]},
-        {"value": [{**ROW, "PersistedCapabilities": "BPOS_S_BookingsAddOn"}]},
-        {"value": [], "@odata.nextLink": "https://elsewhere.example/x"},
+        {"value": [{**ROW, "ExchangeGuid": None}] * MIN_RECORDS_TO_JUDGE},
     ],
 )
-def test_a_page_that_lacks_what_was_asked_for_is_not_understood(document):
+def test_a_malformed_page_is_not_understood(document):
     with pytest.raises(NotUnderstood):
-        parse_mailboxes_page(document, BASE)
+        parse_mailboxes(document)
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (None, "the record is malformed"),
+        ({}, "ExchangeGuid is missing"),
+        ({**ROW, "ExchangeGuid": None}, "ExchangeGuid is malformed"),
+        ({**ROW, "ExchangeGuid": "no GUID"}, "ExchangeGuid is malformed"),
+        ({**ROW, "PersistedCapabilities": "BPOS_S_BookingsAddOn"}, "PersistedCapabilities is malformed"),
+    ],
+)
+def test_a_malformed_record_affects_only_itself(row, problem):
+    other = {**ROW, "ExternalDirectoryObjectId": str(UUID(int=7))}
+
+    listed = parse_mailboxes({"value": [row, other]})
+
+    assert set(listed.records) == {str(UUID(int=7))}
+    assert listed.problems() == problem
+    assert set(listed.malformed) == ({ROW["ExternalDirectoryObjectId"].lower()} if row else set())
 
 
 @pytest.mark.parametrize(
@@ -139,41 +162,35 @@ def test_a_page_that_lacks_what_was_asked_for_is_not_understood(document):
         ),
     ],
 )
-def test_a_mailbox_is_read_as_exchange_writes_it(changed, expected):
-    page = parse_mailboxes_page({"value": [{**ROW, **changed}]}, BASE)
+def test_mailboxes_are_parsed(changed, expected):
+    listed = parse_mailboxes({"value": [{**ROW, **changed}]})
 
-    assert page.mailboxes == {"6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0": expected}
+    assert listed.records == {"6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0": expected}
 
 
 @pytest.mark.parametrize("untold", [{"PersistedCapabilities": None}, {}])
-def test_a_page_of_which_no_mailbox_tells_capabilities_leaves_them_unknown(untold):
+def test_capabilities_missing_everywhere_are_unknown(untold):
     row = {name: value for name, value in ROW.items() if name != "PersistedCapabilities"} | untold
     rows = [
         {**row, "ExternalDirectoryObjectId": str(UUID(int=n)), "ExchangeGuid": str(UUID(int=n))} for n in range(1, 20)
     ]
 
-    silent = parse_mailboxes_page({"value": rows}, BASE).mailboxes
-    telling = parse_mailboxes_page({"value": [*rows, {**ROW, "PersistedCapabilities": []}]}, BASE).mailboxes
+    silent = parse_mailboxes({"value": rows}).records
+    telling = parse_mailboxes({"value": [*rows, {**ROW, "PersistedCapabilities": []}]}).records
 
-    few = parse_mailboxes_page({"value": rows[: FEW - 1]}, BASE).mailboxes
+    few = parse_mailboxes({"value": rows[: MIN_RECORDS_TO_JUDGE - 1]}).records
 
     assert {mailbox.has_capability for mailbox in silent.values()} == {None}
     assert {mailbox.has_capability for mailbox in few.values()} == {False}
     assert {mailbox.has_capability for mailbox in telling.values()} == {False}
 
 
-def test_half_a_character_in_a_warning_does_not_keep_the_scan_from_being_written():
-    page = parse_mailboxes_page({"value": [], "@adminapi.warnings": ["The object Ad\ud83d is corrupted."]}, BASE)
-
-    assert page.warnings == ("The object Ad? is corrupted.",)
-
-
-def test_a_mailbox_of_nobody_in_the_directory_is_left_out():
-    assert parse_mailboxes_page({"value": [{**ROW, "ExternalDirectoryObjectId": ""}]}, BASE).mailboxes == {}
+def test_a_mailbox_without_a_user_is_left_out():
+    assert parse_mailboxes({"value": [{**ROW, "ExternalDirectoryObjectId": ""}]}).records == {}
 
 
 @pytest.mark.parametrize("role", [None, "Security Reader"])
-async def test_a_403_of_nul_bytes_is_a_refusal_that_names_the_grant(start, role):
+async def test_a_403_of_nul_bytes_names_the_permission(start, role):
     clients = await start({"exchange": {"role": role}}, users=2)
 
     for request in (clients.exchange.get_mailboxes_page(None), clients.exchange.get_organization()):
@@ -181,7 +198,7 @@ async def test_a_403_of_nul_bytes_is_a_refusal_that_names_the_grant(start, role)
             await request
 
 
-async def test_a_token_without_the_app_role_is_a_refusal_that_names_the_grant(start):
+async def test_a_401_names_the_permission(start):
     clients = await start({"sign_in": {"exchange_roles": ()}}, users=2)
 
     with pytest.raises(Refused, match=r"Exchange\.ManageAsApp"):
@@ -189,7 +206,7 @@ async def test_a_token_without_the_app_role_is_a_refusal_that_names_the_grant(st
 
 
 @pytest.mark.parametrize("error", ["ServerBusyException", "CmdletProxyNotAvailableFailure", "TransientException"])
-async def test_a_400_that_passes_is_asked_again(start, error):
+async def test_a_transient_400_is_retried(start, error):
     clients = await start(users=2)
     clients.tenant.add_fault(Fault("exchange.Get-Mailbox", status=400, error=error, times=2))
 
@@ -199,7 +216,7 @@ async def test_a_400_that_passes_is_asked_again(start, error):
     assert clients.asked("exchange", "Get-Mailbox") == 3
 
 
-async def test_a_400_that_passes_but_does_not_is_unreachable(start):
+async def test_a_persistent_transient_400_is_unreachable(start):
     clients = await start(users=2)
     clients.tenant.add_fault(Fault("exchange.Get-Mailbox", status=400, error="ServerBusyException", times=None))
 
@@ -207,7 +224,7 @@ async def test_a_400_that_passes_but_does_not_is_unreachable(start):
         await clients.exchange.get_mailboxes_page(None)
 
 
-async def test_another_400_is_not_asked_again(start):
+async def test_another_400_is_not_retried(start):
     clients = await start(users=2)
     clients.tenant.add_fault(
         Fault("exchange.Get-Mailbox", status=400, error="ParameterTransformationException", times=None)
@@ -219,17 +236,33 @@ async def test_another_400_is_not_asked_again(start):
     assert clients.asked("exchange", "Get-Mailbox") == 1
 
 
-async def test_a_page_that_is_too_old_says_that_the_listing_has_to_begin_again(start):
-    clients = await start({"exchange": {"max_page_size": 3}}, users=9)
-    page = await clients.exchange.get_mailboxes_page(None)
-    clients.tenant.add_fault(Fault("exchange.Get-Mailbox.next", status=400, error="expiredPage"))
+@pytest.mark.parametrize("times", [1, None])
+async def test_an_expired_listing_starts_again_and_then_in_parts(start, times):
+    clients = await start({"exchange": {"max_page_size": 7}}, users=60)
+    clients.tenant.add_fault(Fault("exchange.Get-Mailbox.next", status=400, error="expiredPage", times=times))
 
-    with pytest.raises(ListingExpired):
-        await clients.exchange.get_mailboxes_page(page.next_link)
+    mailboxes, _ = await listed(clients)
+
+    expected = {user["id"] for user in clients.licensed() if clients.tenant.user(user["id"]).in_exchange}
+    assert expected <= set(mailboxes)
+
+
+async def test_a_timeout_makes_pages_smaller(start, monkeypatch):
+    clients = await start(users=5)
+    clients.tenant.add_fault(Fault("exchange.Get-Mailbox", status=200, delay_seconds=5))
+    monkeypatch.setattr("atlas.microsoft365.exchange.PAGE_TIMEOUT_SECONDS", 0.2)
+
+    first = await clients.exchange.get_mailboxes_page(None)
+    second = await clients.exchange.get_mailboxes_page(first.next_link)
+
+    assert first.mailboxes == {}
+    assert Cursor.parse(first.next_link).page_size == MAX_PAGE_SIZE // 2
+    assert second.mailboxes
+    assert second.next_link is None
 
 
 @pytest.mark.parametrize(("retry_after", "asked"), [("0", 3), ("120", 1)])
-async def test_throttling_is_waited_for_in_place_only_if_it_is_short(start, retry_after, asked):
+async def test_only_short_waits_are_waited_inline(start, retry_after, asked):
     clients = await start(users=2)
     clients.tenant.add_fault(Fault("exchange.Get-Mailbox", status=429, retry_after=retry_after, times=None))
 
@@ -239,7 +272,7 @@ async def test_throttling_is_waited_for_in_place_only_if_it_is_short(start, retr
     assert clients.asked("exchange", "Get-Mailbox") == asked
 
 
-async def test_one_mailbox_is_told_whole_and_a_missing_one_is_known_to_be_missing(start):
+async def test_single_mailboxes_are_read(start):
     clients = await start(users=60, mix=EVERY)
     users = clients.licensed()
 
@@ -252,14 +285,14 @@ async def test_one_mailbox_is_told_whole_and_a_missing_one_is_known_to_be_missin
 
 
 @pytest.mark.parametrize("forced", [True, False])
-async def test_the_organisation_says_whether_it_forces_sign_in(start, forced):
+async def test_the_organisation_reports_forced_sign_in(start, forced):
     clients = await start({"organization": {"bookings_auth_enabled": forced}}, users=1)
 
     assert (await clients.exchange.get_organization()).bookings_auth_enabled is forced
 
 
 @pytest.mark.parametrize("row", [{}, {"BookingsAuthEnabled": None}])
-def test_a_setting_that_is_not_told_is_not_known(row):
+def test_an_absent_setting_is_unknown(row):
     assert parse_organization({"value": [{**NO_POLICY, **row}]}).bookings_auth_enabled is None
 
 
@@ -274,7 +307,7 @@ def test_a_setting_that_is_not_told_is_not_known(row):
         {"value": [7]},
     ],
 )
-def test_an_organisation_that_is_not_one_is_not_understood(document):
+def test_a_malformed_organisation_is_not_understood(document):
     with pytest.raises(NotUnderstood):
         parse_organization(document)
 
@@ -288,7 +321,7 @@ async def test_each_page_is_the_same_post_with_the_same_anchor():
     base = []
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
         base.append(served.url)
-        exchange = Exchange(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url, TENANT)
+        exchange = exchange_of(http, served.url)
         page = await exchange.get_mailboxes_page(None)
         await exchange.get_mailboxes_page(page.next_link)
 

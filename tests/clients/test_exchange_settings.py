@@ -7,16 +7,14 @@ from aiohttp import web
 
 from atlas.domain.owa_policies import OwaPolicy
 from atlas.domain.policy import AGENT, Access, EwsScope
-from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, trusted_authorities
-from atlas.microsoft365.exchange import Exchange, parse_policies_page
+from atlas.microsoft365.exchange import parse_policies
 from atlas.microsoft365.exchange_settings import parse_allowed_app_ids, parse_organization, parse_owa_policies
-from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused
-from atlas.microsoft365.signed_calls import SignedApiClient
+from atlas.microsoft365.failures import NotUnderstood, Refused
 from local.simulator import Fault, MailboxPolicy
 from local.simulator.user_mixes import EVERY
 from tests.clients.serving import serving
-from tests.clients.test_graph_client import TokenSource
+from tests.clients.test_exchange_client import exchange_of
 
 BASE = "https://outlook.office365.com"
 TENANT = "a7809c93-1111-4222-8333-944445555666"
@@ -33,11 +31,11 @@ ACCESS = {
 }
 
 
-async def test_the_policies_of_all_mailboxes_are_listed_over_pages_and_are_those_of_one(start):
-    clients = await start(users=70, mix=EVERY)
+async def test_all_mailbox_policies_are_listed(start):
+    clients = await start({"exchange": {"max_page_size": 20}}, users=70, mix=EVERY)
     scopes, link, pages = {}, None, 0
     while pages == 0 or link:
-        page = await clients.exchange.get_policies_page(link, 20)
+        page = await clients.exchange.get_policies_page(link)
         scopes, link, pages = scopes | page.scopes, page.next_link, pages + 1
 
     told = [user["id"] for user in clients.licensed() if clients.tenant.user(user["id"]).has_mailbox]
@@ -55,15 +53,10 @@ async def test_a_user_without_a_mailbox_has_no_policy(start):
     assert await clients.exchange.get_policy("00000000-0000-4000-8000-000000000001") is None
 
 
-async def test_a_listing_of_policies_that_breaks_off_is_never_taken_for_the_whole(start):
-    clients = await start({"exchange": {"max_page_size": 3}}, users=9)
-    page = await clients.exchange.get_policies_page(None)
-    clients.tenant.add_fault(Fault("exchange.Get-CASMailbox.next", status=400, error="expiredPage"))
-    with pytest.raises(ListingExpired):
-        await clients.exchange.get_policies_page(page.next_link)
+async def test_a_truncated_listing_of_policies_is_a_failure(start):
+    clients = await start({"exchange": {"warnings": ("There are more results available.",)}}, users=9)
 
-    clients.tenant.behave(exchange={"warnings": ("There are more results available.",)})
-    with pytest.raises(NotUnderstood, match="cut"):
+    with pytest.raises(NotUnderstood, match="truncated"):
         await clients.exchange.get_policies_page(None)
 
 
@@ -78,9 +71,11 @@ async def test_a_listing_of_policies_that_breaks_off_is_never_taken_for_the_whol
         {"ExternalDirectoryObjectId": 7},
     ],
 )
-def test_odd_settings_of_a_mailbox_are_not_understood(row):
-    with pytest.raises(NotUnderstood):
-        parse_policies_page({"value": [row]}, BASE)
+def test_malformed_mailbox_settings_are_reported(row):
+    listed = parse_policies({"value": [row, {"ExternalDirectoryObjectId": USER_ID, "EwsEnabled": True}]})
+
+    assert listed.problems()
+    assert set(listed.records) == {USER_ID}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +96,7 @@ def test_odd_settings_of_a_mailbox_are_not_understood(row):
 def test_settings_without_a_value_may_be_null_or_absent(row, scope):
     rows = [{**row, "ExternalDirectoryObjectId": USER_ID.upper()}, {**row, "ExternalDirectoryObjectId": ""}]
 
-    assert parse_policies_page({"value": rows}, BASE).scopes == {USER_ID: scope}
+    assert parse_policies({"value": rows}).records == {USER_ID: scope}
     assert parse_organization({"value": [row]}).ews == scope
 
 
@@ -118,13 +113,13 @@ def test_settings_without_a_value_may_be_null_or_absent(row, scope):
         (None, None),
     ],
 )
-def test_when_the_organisation_was_changed_is_read_where_it_is_told(told, changed_at):
+def test_the_time_of_the_last_change_is_parsed(told, changed_at):
     row = {"EwsApplicationAccessPolicy": None, "WhenChangedUTC": told}
 
     assert parse_organization({"value": [row]}).ews.changed_at == changed_at
 
 
-def test_every_bookings_setting_is_kept_as_exchange_gives_it_and_no_type_noise():
+def test_every_bookings_setting_is_kept():
     odd = {"BookingsA@odata.type": "#X", "Other": 1, "EwsApplicationAccessPolicy": None}
     row = {"BookingsZ": None, "BookingsA": {"a": ["\ud83d", float("nan")]}, "BookingsEnabled": False}
 
@@ -136,7 +131,7 @@ def test_every_bookings_setting_is_kept_as_exchange_gives_it_and_no_type_noise()
 
 
 @pytest.mark.parametrize("document", [{}, [], {"value": None}, {"value": [{}]}, {"value": [{"Identity": 7}]}])
-def test_owa_policies_that_are_not_told_whole_are_not_understood(document):
+def test_malformed_owa_policies_are_not_understood(document):
     with pytest.raises(NotUnderstood):
         parse_owa_policies(document)
 
@@ -151,7 +146,7 @@ async def test_owa_policies_are_read(start):
 
 
 @pytest.mark.parametrize(("ids", "told"), [(("a", "b"), ("a", "b")), ((), ()), (None, None)])
-async def test_allowed_app_ids_are_asked_for_alone(start, ids, told):
+async def test_allowed_app_ids_are_requested_separately(start, ids, told):
     clients = await start({"organization": {"ews_allowed_app_ids": ids}}, users=1)
 
     assert await clients.exchange.get_allowed_app_ids() == told
@@ -175,11 +170,11 @@ def test_allowed_app_ids_are_a_list_or_a_text_with_commas(told, app_ids):
 
 
 @pytest.mark.parametrize("rows", [[], [{}], [7]])
-def test_allowed_app_ids_that_are_not_there_are_not_known(rows):
+def test_absent_app_ids_are_unknown(rows):
     assert parse_allowed_app_ids({"value": rows}) is None
 
 
-async def test_a_question_for_app_ids_that_exchange_does_not_know_is_a_failure_of_its_own(start):
+async def test_an_unsupported_app_id_request_fails_alone(start):
     clients = await start(users=1)
     clients.tenant.add_fault(Fault("exchange.Get-OrganizationConfig", status=400, error="ParameterBindingException"))
 
@@ -188,10 +183,10 @@ async def test_a_question_for_app_ids_that_exchange_does_not_know_is_a_failure_o
     assert (await clients.exchange.get_organization()).bookings_enabled is True
 
 
-def test_a_mailbox_of_which_no_setting_is_told_has_no_policy():
+def test_a_mailbox_without_settings_has_no_policy():
     rows = [{"ExternalDirectoryObjectId": USER_ID}, {"ExternalDirectoryObjectId": "other", "EwsEnabled": None}]
 
-    assert parse_policies_page({"value": rows}, BASE).scopes == {"other": EwsScope(Access.ALLOW)}
+    assert parse_policies({"value": rows}).records == {"other": EwsScope(Access.ALLOW)}
 
 
 @pytest.mark.parametrize(
@@ -203,7 +198,7 @@ def test_a_mailbox_of_which_no_setting_is_told_has_no_policy():
         ("Security Reader", set()),
     ],
 )
-async def test_each_role_reads_its_part_and_is_refused_the_rest(start, role, reads):
+async def test_each_role_reads_only_its_part(start, role, reads):
     clients = await start({"exchange": {"role": role}}, users=2)
     questions = {
         "mailboxes": lambda: clients.exchange.get_mailboxes_page(None),
@@ -221,8 +216,8 @@ async def test_each_role_reads_its_part_and_is_refused_the_rest(start, role, rea
                 await request()
 
 
-async def test_a_tenant_that_exchange_does_not_know_is_named_by_its_setting():
+async def test_an_unknown_tenant_is_named_by_its_setting():
     async with serving(lambda _: web.Response(status=404)) as served, open_http(trusted_authorities(None)) as http:
-        exchange = Exchange(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url, TENANT)
+        exchange = exchange_of(http, served.url)
         with pytest.raises(NotUnderstood, match="TENANT_ID"):
             await exchange.get_organization()

@@ -12,7 +12,14 @@ from atlas.domain.unknown import Reason, Unknown
 from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, trusted_authorities
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, Throttled, Unreachable
-from atlas.microsoft365.graph import BATCH_ROUNDS, Graph, parse_account, parse_batch, parse_mailbox, parse_users_page
+from atlas.microsoft365.graph import (
+    MIN_RECORDS_TO_JUDGE,
+    Graph,
+    parse_account,
+    parse_mailbox,
+    parse_users_page,
+)
+from atlas.microsoft365.graph_batch import MAX_BATCH_ATTEMPTS, parse_batch
 from atlas.microsoft365.signed_calls import SignedApiClient
 from local.simulator import Fault
 from local.simulator.user_mixes import EVERY
@@ -30,7 +37,25 @@ USER = {
 
 @pytest.fixture(autouse=True)
 def batches_without_waiting(monkeypatch):
-    monkeypatch.setattr("atlas.microsoft365.graph.DEFAULT_BATCH_WAIT_SECONDS", 0)
+    monkeypatch.setattr("atlas.microsoft365.graph_batch.DEFAULT_WAIT_SECONDS", 0)
+
+
+class TokenSource:
+    """Returns a token without any request."""
+
+    def __init__(self):
+        self.requested = 0
+
+    async def token(self, scope):
+        self.requested += 1
+        return "a-token"
+
+    def discard(self, scope, rejected):
+        raise AssertionError("nothing was rejected")
+
+
+def graph_of(http, url):
+    return Graph(SignedApiClient(ApiClient(http), TokenSource(), "scope", url))
 
 
 async def listed(clients, size=999):
@@ -43,7 +68,7 @@ async def listed(clients, size=999):
         link = page.next_link
 
 
-async def test_the_list_is_read_whole_over_pages_of_which_one_is_empty(start):
+async def test_all_pages_of_the_listing_are_read(start):
     clients = await start({"graph": {"max_page_size": 20, "duplicate_across_pages": True}}, users=70)
 
     pages = await listed(clients)
@@ -58,7 +83,7 @@ async def test_the_list_is_read_whole_over_pages_of_which_one_is_empty(start):
     assert len(pages) > 4
 
 
-async def test_only_users_whose_plan_works_are_listed(start):
+async def test_only_users_with_a_usable_plan_are_listed(start):
     clients = await start(users=40, stale=20)
 
     (page,) = await listed(clients)
@@ -68,14 +93,14 @@ async def test_only_users_whose_plan_works_are_listed(start):
     assert {user["plan"] for user in clients.licensed()} == {"Enabled", "Warning"}
 
 
-async def test_a_link_to_another_host_does_not_get_our_token(start):
+async def test_a_link_to_another_host_is_not_understood(start):
     clients = await start({"graph": {"max_page_size": 5, "foreign_next_link": True}}, users=20)
 
     with pytest.raises(NotUnderstood, match="another host"):
         await clients.graph.get_licensed_page(None)
 
 
-async def test_a_link_that_is_too_old_says_that_the_listing_has_to_begin_again(start):
+async def test_an_expired_link_ends_the_listing(start):
     clients = await start({"graph": {"max_page_size": 5}}, users=20)
     page = await clients.graph.get_licensed_page(None)
     clients.tenant.add_fault(Fault("graph.users.next", status=400, error="Directory_ExpiredPageToken"))
@@ -84,7 +109,7 @@ async def test_a_link_that_is_too_old_says_that_the_listing_has_to_begin_again(s
         await clients.graph.get_licensed_page(page.next_link)
 
 
-async def test_another_bad_request_is_not_taken_for_an_old_link(start):
+async def test_another_bad_request_is_not_an_expired_link(start):
     clients = await start(users=2)
     clients.tenant.add_fault(Fault("graph.users", status=400, error="Request_BadRequest"))
 
@@ -112,7 +137,7 @@ async def test_a_refusal_is_not_an_empty_tenant(start):
         (Fault("graph.users", status=200, body="<html>", times=None), NotUnderstood, 1),
     ],
 )
-async def test_what_passes_is_asked_again_and_what_does_not_is_told(start, fault, failure, asked):
+async def test_transient_failures_are_retried_and_others_raised(start, fault, failure, asked):
     clients = await start(users=4)
     clients.tenant.add_fault(fault)
 
@@ -125,7 +150,7 @@ async def test_what_passes_is_asked_again_and_what_does_not_is_told(start, fault
     assert clients.asked("graph", "users") == asked
 
 
-async def test_a_long_wait_is_left_to_the_flow_with_its_seconds(start):
+async def test_a_long_wait_is_returned_to_the_caller(start):
     clients = await start(users=1)
     clients.tenant.add_fault(Fault("graph.users", status=429, retry_after="61.5"))
 
@@ -146,20 +171,16 @@ async def test_a_long_wait_is_left_to_the_flow_with_its_seconds(start):
         {"value": ""},
         {"value": {}},
         {"value": {"a": 1}},
-        {"value": [None]},
-        {"value": [{}]},
-        {"value": [{**USER, "id": "no GUID"}]},
-        {"value": [{name: value for name, value in USER.items() if name != "userPrincipalName"}]},
-        {"value": [{name: value for name, value in USER.items() if name != "assignedPlans"}]},
+        {"value": [{}] * MIN_RECORDS_TO_JUDGE},
         {"value": [], "@odata.nextLink": 7},
     ],
 )
-def test_a_page_that_lacks_what_was_asked_for_is_not_understood(document):
+def test_a_malformed_page_is_not_understood(document):
     with pytest.raises(NotUnderstood):
         parse_users_page(document, BASE)
 
 
-def test_a_user_stands_once_on_a_page_under_a_lower_case_id():
+def test_a_user_is_listed_once_with_a_lower_case_id():
     page = parse_users_page({"value": [USER, USER]}, BASE)
 
     assert [user.user_id for user in page.users] == ["6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"]
@@ -178,11 +199,11 @@ def test_a_user_stands_once_on_a_page_under_a_lower_case_id():
         ("LockedOut", False),
     ],
 )
-def test_a_plan_counts_while_it_works(status, is_licensed):
+def test_a_plan_counts_while_it_is_usable(status, is_licensed):
     assert parse_account({**USER, "assignedPlans": [{**PLAN, "capabilityStatus": status}]}).is_licensed is is_licensed
 
 
-def test_of_two_entries_of_the_plan_one_that_works_is_enough():
+def test_one_usable_plan_entry_is_enough():
     plans = [{**PLAN, "capabilityStatus": "Deleted"}, {**PLAN, "servicePlanId": PLAN["servicePlanId"].upper()}]
 
     assert parse_account({**USER, "assignedPlans": plans}).is_licensed
@@ -198,7 +219,7 @@ def test_of_two_entries_of_the_plan_one_that_works_is_enough():
         {"servicePlanId": "c7df2760-2c81-4ef7-b578-5b5392b571df", "capabilityStatus": None},
     ],
 )
-def test_an_odd_plan_of_another_product_does_not_hide_its_user(odd):
+def test_a_malformed_plan_of_another_product_does_not_matter(odd):
     page = parse_users_page({"value": [{**USER, "assignedPlans": [odd, PLAN]}]}, BASE)
 
     assert len(page.users) == 1
@@ -215,7 +236,7 @@ def test_a_bookings_plan_without_a_state_is_not_understood(state):
             parse_account(user)
 
 
-def test_half_a_character_in_a_name_is_replaced():
+def test_lone_surrogates_in_names_are_replaced():
     names = ("userPrincipalName", "displayName", "department", "mail", "userType")
 
     user = parse_account({**USER, **dict.fromkeys(names, "Ad\ud83d")}).user
@@ -232,7 +253,7 @@ def not_found(code):
 
 
 @pytest.mark.parametrize("code", [*NO_USER, *OTHER_404S])
-async def test_only_graph_itself_says_that_a_user_is_not_there(code):
+async def test_only_graph_itself_can_deny_a_user(code):
     """A 404 of a proxy, a route or a mailbox would otherwise call everybody gone."""
 
     def answer(request):
@@ -241,7 +262,7 @@ async def test_only_graph_itself_says_that_a_user_is_not_there(code):
         return web.json_response(not_found(code), status=404)
 
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
-        graph = Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url)
+        graph = graph_of(http, served.url)
         many = await graph.get_accounts(["a"])
         if code in NO_USER:
             assert await graph.get_account("a") is None
@@ -254,30 +275,30 @@ async def test_only_graph_itself_says_that_a_user_is_not_there(code):
     assert many["a"].reason is Reason.NOT_UNDERSTOOD
 
 
-async def test_a_404_that_is_a_web_page_says_nothing_of_a_user():
+async def test_a_404_web_page_does_not_deny_a_user():
     async with (
         serving(lambda _: web.Response(status=404, text="<html>", content_type="text/html")) as served,
         open_http(trusted_authorities(None)) as http,
     ):
         with pytest.raises(NotUnderstood, match="without a code"):
-            await Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url).get_account("a")
+            await graph_of(http, served.url).get_account("a")
 
 
 @pytest.mark.parametrize("rest", ["\x00", "\ud83d", "x" * 70_000])
-async def test_a_link_that_leads_nowhere_is_not_understood(rest):
+async def test_an_invalid_link_is_not_understood(rest):
     def answer(_):
         return web.json_response({"value": [], "@odata.nextLink": f"{base[0]}/v1.0/users?$skiptoken={rest}"})
 
     base = []
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
         base.append(served.url)
-        graph = Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url)
+        graph = graph_of(http, served.url)
         page = await graph.get_licensed_page(None)
-        with pytest.raises(NotUnderstood, match="an address that is none"):
+        with pytest.raises(NotUnderstood, match="an invalid address"):
             await graph.get_licensed_page(page.next_link)
 
 
-async def test_one_account_is_found_by_id_and_by_upn_and_nobody_by_another(start):
+async def test_accounts_are_found_by_id_and_upn(start):
     clients = await start(users=40)
     odd = [user for user in clients.licensed() if set(user["upn"]) & set("#'+")]
 
@@ -291,7 +312,7 @@ async def test_one_account_is_found_by_id_and_by_upn_and_nobody_by_another(start
     assert await clients.graph.get_account("00000000-1111-4222-8333-444444444444") is None
 
 
-async def test_many_accounts_are_asked_for_in_bulk(start):
+async def test_many_accounts_are_requested_in_batches(start):
     clients = await start(users=45, stale=8)
     everybody = clients.tenant.users(top=60)
     deleted = clients.tenant.user(0).object_id
@@ -307,7 +328,7 @@ async def test_many_accounts_are_asked_for_in_bulk(start):
     assert clients.asked("graph", "batch") == -(-len(everybody) // 20)
 
 
-async def test_mailbox_guids_come_in_bulk_whatever_the_order_of_the_parts(start):
+async def test_mailbox_guids_are_requested_in_batches(start):
     clients = await start(users=65, mix=EVERY)
     users = clients.licensed()
 
@@ -325,7 +346,7 @@ async def test_mailbox_guids_come_in_bulk_whatever_the_order_of_the_parts(start)
             assert mailbox == Mailbox(UUID(truth.mailbox_guid))
 
 
-async def test_parts_of_a_batch_that_pass_are_asked_for_again_alone(start):
+async def test_only_failed_parts_are_retried(start):
     clients = await start(users=20)
     ids = [user["id"] for user in clients.licensed()]
     clients.tenant.add_fault(Fault("graph.part.settings", status=429, retry_after="0", times=5))
@@ -334,11 +355,11 @@ async def test_parts_of_a_batch_that_pass_are_asked_for_again_alone(start):
     mailboxes = await clients.graph.get_mailboxes(ids)
 
     assert not [mailbox for mailbox in mailboxes.values() if isinstance(mailbox, Unknown)]
-    assert clients.asked("graph", "batch") <= BATCH_ROUNDS
+    assert clients.asked("graph", "batch") <= MAX_BATCH_ATTEMPTS
     assert clients.asked("graph", "part.settings") == 20 + 9
 
 
-async def test_parts_that_never_pass_are_unknown_each_for_itself(start):
+async def test_each_failed_part_is_unknown_on_its_own(start):
     clients = await start(users=20)
     ids = [user["id"] for user in clients.licensed()]
     clients.tenant.add_fault(Fault("graph.part.settings", status=429, retry_after="0", times=None, probability=0.5))
@@ -351,7 +372,7 @@ async def test_parts_that_never_pass_are_unknown_each_for_itself(start):
     assert len(unknown) < 20
 
 
-async def test_a_part_that_is_to_wait_long_is_unknown_at_once(start):
+async def test_a_part_with_a_long_wait_is_unknown(start):
     clients = await start(users=3)
     clients.tenant.add_fault(Fault("graph.part.settings", status=429, retry_after="300", times=None))
 
@@ -361,7 +382,7 @@ async def test_a_part_that_is_to_wait_long_is_unknown_at_once(start):
     assert clients.asked("graph", "batch") == 1
 
 
-async def test_a_refusal_of_the_parts_names_the_grant(start):
+async def test_refused_parts_name_the_permission(start):
     clients = await start({"sign_in": {"graph_roles": ()}}, users=3)
 
     mailboxes = await clients.graph.get_mailboxes([user["id"] for user in clients.licensed()])
@@ -370,7 +391,7 @@ async def test_a_refusal_of_the_parts_names_the_grant(start):
     assert all("User.Read.All" in mailbox.detail for mailbox in mailboxes.values())
 
 
-async def test_a_user_who_is_not_there_has_no_mailbox_that_is_known(start):
+async def test_a_nonexistent_user_has_an_unknown_mailbox(start):
     clients = await start(users=1)
     nobody = "00000000-1111-4222-8333-444444444444"
 
@@ -390,12 +411,12 @@ async def test_a_user_who_is_not_there_has_no_mailbox_that_is_known(start):
         "MBX:zz643f21-7a2b-4c1d-9f3e-5b8a1c2d3e4f@x",
     ],
 )
-def test_a_mailbox_id_that_is_not_whole_is_not_understood(text):
+def test_an_incomplete_mailbox_id_is_not_understood(text):
     with pytest.raises(NotUnderstood):
         parse_mailbox({"primaryMailboxId": text})
 
 
-def test_a_mailbox_of_zeros_is_none():
+def test_an_all_zero_mailbox_is_no_mailbox():
     assert parse_mailbox({"primaryMailboxId": f"MBX:{UUID(int=0)}@{UUID(int=7)}"}) == NoMailbox()
 
 
@@ -405,43 +426,42 @@ def test_a_mailbox_of_zeros_is_none():
         {},
         [],
         {"responses": None},
-        {"responses": [None]},
-        {"responses": [{"id": "a"}]},
-        {"responses": [{"status": 200}]},
-        {"responses": [{"id": "a", "status": "soon"}]},
-        {"responses": [{"id": ["a"], "status": 200}]},
-        {"responses": [{"id": "a", "status": 200, "headers": ["x"]}]},
+        {"responses": "text"},
     ],
 )
-def test_a_batch_that_is_not_whole_is_not_understood(document):
+def test_a_malformed_batch_is_not_understood(document):
     with pytest.raises(NotUnderstood):
         parse_batch(document, BASE)
 
 
-class TokenSource:
-    """Gives a token without asking anybody."""
+MAILBOX_BODY = {"primaryMailboxId": "MBX:e0643f21-7a2b-4c1d-9f3e-5b8a1c2d3e4f@a7809c93-1111-4222-8333-944445555666"}
+MALFORMED_PARTS = [
+    None,
+    {"id": "a"},
+    {"status": 200},
+    {"id": "a", "status": "soon"},
+    {"id": ["a"], "status": 200},
+    {"id": "a", "status": 200, "headers": ["x"]},
+]
 
-    async def token(self, scope):
-        return "a-token"
 
-    def delete(self, scope, refused):
-        raise AssertionError("nothing was refused")
-
-
-async def test_a_part_that_is_missing_is_unknown_and_the_others_are_not():
-    def answer(_):
-        body = {"primaryMailboxId": "MBX:e0643f21-7a2b-4c1d-9f3e-5b8a1c2d3e4f@a7809c93-1111-4222-8333-944445555666"}
-        return web.json_response({"responses": [{"id": "b", "status": 200, "body": body}]})
+@pytest.mark.parametrize("part", MALFORMED_PARTS)
+@pytest.mark.parametrize("alone", [200, 404])
+async def test_a_malformed_part_is_requested_alone(part, alone):
+    def answer(request):
+        if request.path.endswith("$batch"):
+            return web.json_response({"responses": [part, {"id": "b", "status": 200, "body": MAILBOX_BODY}]})
+        return web.json_response(MAILBOX_BODY if alone == 200 else {}, status=alone)
 
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
-        graph = Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url)
-        mailboxes = await graph.get_mailboxes(["a", "b"])
+        mailboxes = await graph_of(http, served.url).get_mailboxes(["a", "b"])
 
-    assert isinstance(mailboxes["a"], Unknown)
+    assert isinstance(mailboxes["a"], Mailbox if alone == 200 else Unknown)
     assert mailboxes["b"] == Mailbox(UUID("e0643f21-7a2b-4c1d-9f3e-5b8a1c2d3e4f"))
+    assert [path.rpartition("/v1.0")[2] for path in served.paths] == ["/$batch", "/users/a/settings/exchange"]
 
 
-async def test_every_page_is_asked_for_with_the_header_that_its_filter_needs():
+async def test_every_page_is_requested_with_the_consistency_header():
     def answer(request):
         link = None if "skiptoken" in request.raw_path else f"{base[0]}/v1.0/users?$skiptoken=x"
         return web.json_response({"value": [USER], "@odata.nextLink": link})
@@ -449,7 +469,7 @@ async def test_every_page_is_asked_for_with_the_header_that_its_filter_needs():
     base = []
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
         base.append(served.url)
-        graph = Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url)
+        graph = graph_of(http, served.url)
         page = await graph.get_licensed_page(None)
         await graph.get_licensed_page(page.next_link)
 
@@ -458,13 +478,12 @@ async def test_every_page_is_asked_for_with_the_header_that_its_filter_needs():
     assert " " not in served.paths[0]
 
 
-async def test_a_batch_holds_twenty_parts_at_most():
+async def test_a_batch_has_at_most_twenty_parts():
     def answer(_):
-        return web.json_response({"responses": []})
+        parts = [{"id": str(n), "status": 200, "body": MAILBOX_BODY} for n in range(45)]
+        return web.json_response({"responses": parts})
 
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
-        await Graph(SignedApiClient(ApiClient(http), TokenSource(), "s"), served.url).get_mailboxes(
-            [str(n) for n in range(45)]
-        )
+        await graph_of(http, served.url).get_mailboxes([str(n) for n in range(45)])
 
     assert sorted(len(json.loads(body)["requests"]) for *_, body in served.asked) == [5, 20, 20]

@@ -26,12 +26,12 @@ def account(*plans):
         ([(PLAN, "SomethingNew")], "SomethingNew"),
     ],
 )
-def test_the_state_is_that_of_the_plan_of_bookings_alone(plans, state):
+def test_only_the_bookings_plan_has_a_state(plans, state):
     assert account(*plans).plan_state == state
     assert not account(*plans).is_licensed
 
 
-def test_a_state_that_nobody_has_heard_of_is_kept_short_and_whole():
+def test_an_unknown_state_is_kept_and_shortened():
     state = account((PLAN, "\ud83d" + "x" * 5000)).plan_state
 
     assert state is not None

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from atlas.microsoft365.connections import trusted_authorities
 from atlas.microsoft365.failures import Refused, SignInRefused, Throttled, Unreachable
-from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, PAUSE_SECONDS, SignIn, sign_in_with
+from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, RETRY_RENEWAL_AFTER_SECONDS, SignIn, sign_in_with
 from atlas.settings import ClientCertificate, ClientSecret, FederatedIdentity, ManagedIdentity
 from local.simulator import Fault, SimulatedTenant
 
@@ -45,7 +45,7 @@ async def test_an_app_of_another_tenant_signs_in_by_its_federated_identity(start
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_token_is_asked_for_once_when_many_need_one_at_once(start, way):
+async def test_concurrent_callers_share_one_token_request(start, way):
     clients = await start(users=1, settings_of=WAYS[way])
 
     tokens = await asyncio.gather(*(clients.sign_in.token(GRAPH_SCOPE) for _ in range(20)))
@@ -55,7 +55,7 @@ async def test_a_token_is_asked_for_once_when_many_need_one_at_once(start, way):
     assert clients.asked(service, "token") == 1
 
 
-async def test_a_token_is_asked_for_once_for_each_scope(start):
+async def test_each_scope_has_its_own_token(start):
     clients = await start(users=1, settings_of=SimulatedTenant.settings_for_secret)
 
     graph, exchange = await asyncio.gather(clients.sign_in.token(GRAPH_SCOPE), clients.sign_in.token(EXCHANGE_SCOPE))
@@ -88,7 +88,7 @@ def renewing():
     return now, asks, SignIn(asks, lambda: now.seconds)
 
 
-async def test_a_token_is_kept_until_shortly_before_it_runs_out(renewing):
+async def test_a_token_is_reused_until_shortly_before_it_expires(renewing):
     now, asks, sign_in = renewing
     first = await sign_in.token("s")
 
@@ -102,7 +102,7 @@ async def test_a_token_is_kept_until_shortly_before_it_runs_out(renewing):
     assert asks.given == 2
 
 
-async def test_a_token_that_lives_shortly_is_kept_for_half_its_life(renewing):
+async def test_a_short_lived_token_is_reused_for_half_its_lifetime(renewing):
     now, asks, sign_in = renewing
     asks.lifetime = 100
     await sign_in.token("s")
@@ -115,7 +115,7 @@ async def test_a_token_that_lives_shortly_is_kept_for_half_its_life(renewing):
 
 
 @pytest.mark.parametrize("failure", [Throttled("429", 30), Unreachable("503"), SignInRefused("AADSTS7000215")])
-async def test_while_the_old_token_lives_a_renewal_that_fails_is_no_failure(renewing, failure):
+async def test_a_failed_renewal_returns_the_old_token(renewing, failure):
     now, asks, sign_in = renewing
     await sign_in.token("s")
     asks.failure = failure
@@ -127,7 +127,7 @@ async def test_while_the_old_token_lives_a_renewal_that_fails_is_no_failure(rene
         await sign_in.token("s")
 
 
-async def test_a_renewal_that_failed_is_tried_again_after_a_pause_and_not_at_every_call(renewing):
+async def test_a_failed_renewal_is_retried_after_a_pause(renewing):
     now, asks, sign_in = renewing
     await sign_in.token("s")
     asks.failure = Unreachable("503")
@@ -136,7 +136,7 @@ async def test_a_renewal_that_failed_is_tried_again_after_a_pause_and_not_at_eve
     for _ in range(20):
         assert await sign_in.token("s") == "s-1"
     tried = asks.tried
-    now.seconds += PAUSE_SECONDS - 1
+    now.seconds += RETRY_RENEWAL_AFTER_SECONDS - 1
     await sign_in.token("s")
     assert asks.tried == tried == 2
     now.seconds += 2
@@ -145,7 +145,7 @@ async def test_a_renewal_that_failed_is_tried_again_after_a_pause_and_not_at_eve
     assert await sign_in.token("s") == "s-2"
 
 
-async def test_a_pause_does_not_outlive_the_old_token(renewing):
+async def test_the_pause_ends_with_the_old_token(renewing):
     now, asks, sign_in = renewing
     await sign_in.token("s")
     asks.failure = Unreachable("503")
@@ -158,21 +158,21 @@ async def test_a_pause_does_not_outlive_the_old_token(renewing):
     assert await sign_in.token("s") == "s-2"
 
 
-async def test_only_the_token_that_was_refused_is_thrown_away(renewing):
+async def test_only_the_rejected_token_is_discarded(renewing):
     _, asks, sign_in = renewing
     first = await sign_in.token("s")
 
-    sign_in.forget("s", "an older one")
-    sign_in.forget("other", first)
+    sign_in.discard("s", "an older one")
+    sign_in.discard("other", first)
     stored = await sign_in.token("s")
-    sign_in.forget("s", first)
+    sign_in.discard("s", first)
 
     assert stored == first
     assert await sign_in.token("s") == "s-2"
     assert asks.given == 2
 
 
-async def test_a_refused_token_is_asked_for_anew_once(start):
+async def test_a_rejected_token_is_replaced_once(start):
     clients = await start(users=2)
     clients.tenant.add_fault(Fault("graph.users", status=401))
 
@@ -182,7 +182,7 @@ async def test_a_refused_token_is_asked_for_anew_once(start):
     assert clients.asked("managed_identity", "token") == 2
 
 
-async def test_tokens_that_are_refused_again_are_a_refusal_and_no_loop(start):
+async def test_repeated_rejection_is_a_refusal(start):
     clients = await start(users=2)
     clients.tenant.add_fault(Fault("graph.users", status=401, times=None))
 
@@ -205,7 +205,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("setting", REFUSALS)
-async def test_a_refused_sign_in_says_which_settings_to_look_at(start, setting):
+async def test_a_refused_sign_in_names_the_settings(start, setting):
     _, behaviour, settings_of = REFUSALS[setting]
     clients = await start({"sign_in": behaviour}, users=1, settings_of=settings_of)
 
@@ -218,7 +218,7 @@ async def test_a_refused_sign_in_says_which_settings_to_look_at(start, setting):
     assert "Trace ID" not in str(caught.value)
 
 
-async def test_a_wrong_secret_is_not_told_back(start):
+async def test_a_wrong_secret_is_not_quoted(start):
     clients = await start(
         users=1, settings_of=lambda tenant: {**tenant.settings_for_secret(), "AZURE_CLIENT_SECRET": "hunter2~Zz"}
     )
@@ -229,7 +229,7 @@ async def test_a_wrong_secret_is_not_told_back(start):
     assert "hunter2" not in str(caught.value)
 
 
-async def test_an_unknown_tenant_points_to_the_tenant_id(start):
+async def test_an_unknown_tenant_names_its_setting(start):
     clients = await start(
         users=1,
         settings_of=lambda tenant: {
@@ -242,7 +242,7 @@ async def test_an_unknown_tenant_points_to_the_tenant_id(start):
         await clients.sign_in.token(GRAPH_SCOPE)
 
 
-async def test_an_unknown_identity_points_to_its_setting(start):
+async def test_an_unknown_identity_names_its_setting(start):
     unknown = "00000000-1111-4222-8333-444444444444"
     clients = await start(
         users=1, settings_of=lambda tenant: {**tenant.settings(), "MANAGED_IDENTITY_CLIENT_ID": unknown}
@@ -252,7 +252,7 @@ async def test_an_unknown_identity_points_to_its_setting(start):
         await clients.sign_in.token(GRAPH_SCOPE)
 
 
-async def test_a_certificate_that_cannot_be_read_points_to_its_setting(start):
+async def test_an_unreadable_certificate_names_its_setting(start):
     parts = ("PRIVATE KEY", "CERTIFICATE")
     broken = "\n".join(f"-----BEGIN {part}-----\nAAAA\n-----END {part}-----" for part in parts)
     clients = await start(users=1)
@@ -266,7 +266,7 @@ async def test_a_certificate_that_cannot_be_read_points_to_its_setting(start):
         await sign_in.token(GRAPH_SCOPE)
 
 
-async def test_a_busy_sign_in_service_is_throttling_and_no_refusal(start):
+async def test_a_busy_sign_in_service_is_throttling(start):
     clients = await start(users=1, settings_of=SimulatedTenant.settings_for_secret)
     clients.tenant.add_fault(Fault("entra.token", status=429, retry_after="12", times=None))
 
@@ -276,7 +276,7 @@ async def test_a_busy_sign_in_service_is_throttling_and_no_refusal(start):
     assert caught.value.wait_seconds == 12
 
 
-async def test_a_sign_in_service_that_breaks_once_gives_a_token_later(start):
+async def test_sign_in_recovers_from_one_failure(start):
     clients = await start(users=1, settings_of=SimulatedTenant.settings_for_secret)
     clients.tenant.add_fault(Fault("entra.token", status=503))
 
@@ -286,7 +286,7 @@ async def test_a_sign_in_service_that_breaks_once_gives_a_token_later(start):
     assert await clients.sign_in.token(GRAPH_SCOPE)
 
 
-async def test_a_sign_in_service_whose_certificate_nobody_vouches_for_is_not_trusted(start):
+async def test_an_untrusted_authority_is_rejected(start):
     clients = await start(users=1)
     kind = ClientSecret(clients.tenant.principals.app.client_id, SimpleNamespace(get_secret_value=lambda: "s"))
     sign_in = sign_in_with(
@@ -297,7 +297,7 @@ async def test_a_sign_in_service_whose_certificate_nobody_vouches_for_is_not_tru
         await sign_in.token(GRAPH_SCOPE)
 
 
-async def test_a_place_without_a_managed_identity_says_so(start, monkeypatch):
+async def test_a_missing_managed_identity_is_reported(start, monkeypatch):
     clients = await start(users=1)
     monkeypatch.setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:9/msi/token")
     sign_in = sign_in_with(ManagedIdentity(), clients.tenant.tenant_id, "https://unused.example", None)
@@ -310,7 +310,7 @@ async def test_a_place_without_a_managed_identity_says_so(start, monkeypatch):
 @pytest.mark.parametrize(
     ("status", "failure"), [(429, Throttled), (500, Unreachable), (503, Unreachable), (0, Unreachable)]
 )
-async def test_an_identity_endpoint_that_is_busy_or_broken_is_no_refusal(start, monkeypatch, status, failure):
+async def test_a_broken_identity_endpoint_is_not_a_refusal(start, monkeypatch, status, failure):
     monkeypatch.setattr("azure.core.pipeline.policies.RetryPolicy.sleep", lambda *_, **__: None)
     clients = await start(users=1)
     clients.tenant.add_fault(Fault("managed_identity.token", status=status, times=None))

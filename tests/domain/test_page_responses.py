@@ -42,12 +42,12 @@ def services(*items, **more):
     return reply(body=json.dumps({"service": list(items), **more}), headers=JSON)
 
 
-def not_learned(answer):
+def reason_of(answer):
     assert isinstance(answer, Unknown)
     return answer.reason
 
 
-def test_a_page_with_one_public_type_among_others_has_public_types():
+def test_a_page_with_one_public_type_is_public():
     answer = classify(
         services(
             {**PUBLIC, "isPrivate": True}, {**PUBLIC, "serviceId": "b2"}, {**PUBLIC, "isHiddenFromCustomers": True}
@@ -63,14 +63,14 @@ def test_a_page_with_one_public_type_among_others_has_public_types():
     "items",
     [(), ({**PUBLIC, "isPrivate": True},), ({**PUBLIC, "isHiddenFromCustomers": True}, {**PUBLIC, "isPrivate": True})],
 )
-def test_a_page_without_a_public_type_answers_all_the_same(items):
+def test_a_page_without_public_types_exists(items):
     assert classify(services(*items, count=len(items), nextSkipToken=""), RULES) == PageFound(())
 
 
 @pytest.mark.parametrize(
     "missing", ["title", "defaultDuration", "isLocationOnline", "isPrivate", "isHiddenFromCustomers"]
 )
-def test_a_meeting_type_may_lack_all_but_its_id(missing):
+def test_a_meeting_type_needs_only_an_id(missing):
     answer = classify(services({name: value for name, value in PUBLIC.items() if name != missing}), RULES)
 
     assert isinstance(answer, PageFound)
@@ -78,11 +78,11 @@ def test_a_meeting_type_may_lack_all_but_its_id(missing):
 
 
 @pytest.mark.parametrize("service_id", [None, "", 7, True, ["a1"], {"id": "a1"}])
-def test_a_meeting_type_that_cannot_be_named_is_not_understood(service_id):
-    assert not_learned(classify(services({**PUBLIC, "serviceId": service_id}), RULES)) is Reason.NOT_UNDERSTOOD
+def test_a_meeting_type_without_an_id_is_not_understood(service_id):
+    assert reason_of(classify(services({**PUBLIC, "serviceId": service_id}), RULES)) is Reason.NOT_UNDERSTOOD
 
 
-def test_half_a_character_of_a_title_that_was_cut_does_not_keep_the_row_from_being_written():
+def test_lone_surrogates_in_titles_are_replaced():
     answer = classify(reply(200, '{"service": [{"serviceId": "a\\ud83d", "title": "Call \\ud83d"}]}', JSON), RULES)
 
     assert isinstance(answer, PageFound)
@@ -91,14 +91,44 @@ def test_half_a_character_of_a_title_that_was_cut_does_not_keep_the_row_from_bei
 
 @pytest.mark.parametrize("name", ["isPrivate", "isHiddenFromCustomers"])
 @pytest.mark.parametrize("flag", ["false", "true", 0, 1, "", [], {}])
-def test_whether_a_meeting_type_is_public_is_true_or_false_and_nothing_like_it(name, flag):
-    answer = classify(services(PUBLIC, {**PUBLIC, "serviceId": "b2", name: flag}), RULES)
+def test_a_malformed_meeting_type_does_not_hide_a_public_one(name, flag):
+    malformed = {**PUBLIC, "serviceId": "b2", name: flag}
 
-    assert not_learned(answer) is Reason.NOT_UNDERSTOOD
+    page = classify(services(malformed, PUBLIC), RULES)
+
+    assert isinstance(page, PageFound)
+    assert [public_type.type_id for public_type in page.public_types] == ["a1"]
+    assert reason_of(classify(services(malformed), RULES)) is Reason.NOT_UNDERSTOOD
+    assert reason_of(classify(services(malformed, {**PUBLIC, "isPrivate": True}), RULES)) is Reason.NOT_UNDERSTOOD
+
+
+@pytest.mark.parametrize("item", [None, 7, "text", [], {}])
+def test_a_meeting_type_that_is_no_object_affects_only_itself(item):
+    assert isinstance(classify(services(item, PUBLIC), RULES), PageFound)
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+@pytest.mark.parametrize("retry_after", ["30", "2.128", "Sat, 21 Nov 2026 08:00:00 GMT", "soon"])
+def test_a_retry_after_means_throttling(status, retry_after):
+    answer = classify(reply(status, headers={"retry-after": retry_after}), RULES)
+
+    assert reason_of(answer) is Reason.THROTTLED
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_retry_after_does_not_hide_a_recognised_status(status):
+    assert not isinstance(classify(reply(status, headers={"retry-after": "30"}), RULES), Unknown)
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 3_000 + "]" * 3_000, '{"service":[' + "[],[]," * 100_000 + "[]]}", "[" * 1_000_000]
+)
+def test_a_hostile_document_is_not_understood(body):
+    assert reason_of(classify(reply(200, body, JSON), RULES)) is Reason.NOT_UNDERSTOOD
 
 
 @pytest.mark.parametrize("name", ["isPrivate", "isHiddenFromCustomers"])
-def test_a_flag_that_is_null_hides_nothing(name):
+def test_a_null_flag_hides_nothing(name):
     answer = classify(services({**PUBLIC, name: None}), RULES)
 
     assert isinstance(answer, PageFound)
@@ -115,7 +145,7 @@ def test_a_flag_that_is_null_hides_nothing(name):
         *((odd, None) for odd in (None, "half an hour", [], "PT0S", "PT20S", "-PT30M", "P367D", "P999999D")),
     ],
 )
-def test_a_duration_is_told_in_whole_minutes_or_not_at_all(duration, minutes):
+def test_durations_are_whole_minutes_or_unknown(duration, minutes):
     answer = classify(services({**PUBLIC, "defaultDuration": duration}), RULES)
 
     assert isinstance(answer, PageFound)
@@ -152,28 +182,28 @@ def test_a_duration_is_told_in_whole_minutes_or_not_at_all(duration, minutes):
         reply(200, b"\xef\xbb\xbf" + SIGN_IN_HTML.format("https://login.live.com").encode(), {}),
     ],
 )
-def test_whatever_points_to_a_sign_in_host_asks_for_sign_in(odd):
+def test_links_to_a_sign_in_host_mean_sign_in(odd):
     assert classify(odd, RULES) == SignInRequired()
 
 
-def test_sign_in_at_another_port_of_the_authority_is_another_host():
+def test_another_port_is_another_sign_in_host():
     answer = classify(reply(302, "", {"location": "https://127.0.0.1:9443/common"}), RULES)
 
-    assert not_learned(answer) is Reason.NOT_UNDERSTOOD
+    assert reason_of(answer) is Reason.NOT_UNDERSTOOD
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 405, 406, 409, 410, 418, 422, 451, 499])
-def test_other_client_errors_say_that_there_is_no_page(status):
+def test_other_client_errors_mean_no_page(status):
     assert classify(reply(status, "{}", JSON), RULES) == NoPage(status)
 
 
 @pytest.mark.parametrize("marker", ["MailboxNotFoundException", "mailboxnotprovisioned", "NONEXISTENT", "xNotEnabledx"])
-def test_a_500_with_a_marker_in_any_case_says_that_there_is_no_page(marker):
+def test_a_500_with_a_marker_means_no_page(marker):
     assert classify(reply(500, json.dumps({"message": marker}), JSON), RULES) == NoPage(500)
 
 
-def test_a_marker_counts_in_a_500_alone():
-    assert not_learned(classify(reply(502, "NotFound"), RULES)) is Reason.UNREACHABLE
+def test_a_marker_counts_only_in_a_500():
+    assert reason_of(classify(reply(502, "NotFound"), RULES)) is Reason.UNREACHABLE
 
 
 @pytest.mark.parametrize(
@@ -186,8 +216,8 @@ def test_a_marker_counts_in_a_500_alone():
         *((status, Reason.NOT_UNDERSTOOD) for status in (201, 202, 204, 206, 304)),
     ],
 )
-def test_what_says_nothing_of_the_page_is_not_learned(status, reason):
-    assert not_learned(classify(reply(status, "{}", JSON), RULES)) is reason
+def test_undetermined_responses_have_a_reason(status, reason):
+    assert reason_of(classify(reply(status, "{}", JSON), RULES)) is reason
 
 
 @pytest.mark.parametrize(
@@ -214,8 +244,8 @@ def test_what_says_nothing_of_the_page_is_not_learned(status, reason):
         reply(302, "", {"location": "http://[broken"}),
     ],
 )
-def test_an_answer_outside_the_table_is_not_understood(odd):
-    assert not_learned(classify(odd, RULES)) is Reason.NOT_UNDERSTOOD
+def test_a_response_outside_the_table_is_not_understood(odd):
+    assert reason_of(classify(odd, RULES)) is Reason.NOT_UNDERSTOOD
 
 
 @pytest.mark.parametrize(
@@ -226,7 +256,7 @@ def test_an_answer_outside_the_table_is_not_understood(odd):
         ("//outlook.office.com/moved", "https://outlook.office.com/moved"),
     ],
 )
-def test_a_redirect_to_the_same_origin_is_one_to_follow(location, target):
+def test_a_same_origin_redirect_is_followed(location, target):
     assert classify(reply(302, "", {"location": location}), RULES) == Redirected(target)
 
 
@@ -236,7 +266,7 @@ def test_a_redirect_to_the_same_origin_is_one_to_follow(location, target):
     content_type=st.sampled_from(["", "text/html", "application/json", "text/plain"]),
     location=st.one_of(st.text(max_size=50), st.sampled_from(["//", "http://[", "https://a:b", "https://x:99999/"])),
 )
-def test_no_answer_is_beyond_classification(status, body, content_type, location):
+def test_every_response_can_be_classified(status, body, content_type, location):
     answer = classify(reply(status, body, {"content-type": content_type, "location": location}), RULES)
 
     assert isinstance(answer, PageFound | SignInRequired | NoPage | Unknown | Redirected)
@@ -250,7 +280,7 @@ JSON_VALUES = st.recursive(
 
 
 @given(st.lists(st.one_of(JSON_VALUES, st.fixed_dictionaries(dict.fromkeys(PUBLIC, JSON_VALUES))), max_size=3))
-def test_no_list_of_meeting_types_is_beyond_classification(items):
+def test_every_list_of_meeting_types_can_be_classified(items):
     answer = classify(services(*items), RULES)
 
     assert isinstance(answer, PageFound | Unknown)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.microsoft365.calls import MAX_INLINE_WAIT_SECONDS, link_on, wait_before_retry, wait_seconds_of
+from atlas.microsoft365.calls import MAX_INLINE_WAIT_SECONDS, parse_next_link, parse_retry_after, wait_before_retry
 from atlas.microsoft365.failures import (
     ListingExpired,
     NotUnderstood,
@@ -36,27 +36,29 @@ DATE = "Sat, 21 Nov 2026 08:00:00 GMT"
         ("inf", None),
         ("1e400", None),
         ("soon", None),
+        ("99999999999", 86_400),
+        ("Sat, 21 Nov 2099 08:00:00 GMT", 86_400),
         ("Sat, 21 Nov 99999 08:00:00 GMT", None),
         ("Sat, 21 Nov 2026 08:00:00 +99999999999999", None),
     ],
 )
-def test_the_seconds_to_wait_are_read_in_every_form(text, seconds):
-    assert wait_seconds_of({"retry-after": text, "date": DATE}) == seconds
+def test_retry_after_is_parsed_in_every_form(text, seconds):
+    assert parse_retry_after({"retry-after": text, "date": DATE}) == seconds
 
 
-def test_no_header_is_no_wait():
-    assert wait_seconds_of({}) is None
+def test_no_header_means_no_wait():
+    assert parse_retry_after({}) is None
 
 
-def test_a_date_is_held_against_the_clock_of_the_service():
+def test_a_date_is_compared_with_the_services_clock():
     headers = {"retry-after": "Wed, 21 Nov 2001 08:00:07 GMT", "date": "Wed, 21 Nov 2001 08:00:00 GMT"}
 
-    assert wait_seconds_of(headers) == 7
+    assert parse_retry_after(headers) == 7
 
 
 @given(st.text(), st.text())
-def test_no_header_makes_it_raise(retry_after, date):
-    seconds = wait_seconds_of({"retry-after": retry_after, "date": date})
+def test_no_header_value_raises(retry_after, date):
+    seconds = parse_retry_after({"retry-after": retry_after, "date": date})
 
     assert seconds is None or 0 <= seconds < float("inf")
 
@@ -77,7 +79,7 @@ def test_no_header_makes_it_raise(retry_after, date):
         (ValueError("a bug"), False),
     ],
 )
-def test_what_passes_is_tried_again_and_a_long_wait_is_left_to_the_flow(failure, answer):
+def test_which_failures_are_retried_inline(failure, answer):
     waited = wait_before_retry(failure)
 
     assert (waited, type(waited)) == (answer, type(answer))
@@ -95,13 +97,13 @@ BASE = "https://graph.microsoft.com"
 
 
 @pytest.mark.parametrize("link", [None, ""])
-def test_a_page_without_a_link_is_the_last(link):
-    assert link_on(BASE, link) is None
+def test_no_link_means_the_last_page(link):
+    assert parse_next_link(BASE, link) is None
 
 
 @pytest.mark.parametrize("link", [f"{BASE}/v1.0/users?$skiptoken=a", "https://GRAPH.microsoft.com:443/x"])
-def test_a_link_on_the_same_host_is_followed(link):
-    assert link_on(BASE, link) == link
+def test_a_parse_next_link_the_same_host_is_followed(link):
+    assert parse_next_link(BASE, link) == link
 
 
 @pytest.mark.parametrize(
@@ -119,6 +121,6 @@ def test_a_link_on_the_same_host_is_followed(link):
         ["x"],
     ],
 )
-def test_a_link_that_would_give_our_token_away_is_not_followed(link):
+def test_a_link_to_another_origin_is_rejected(link):
     with pytest.raises(NotUnderstood, match="another host"):
-        link_on(BASE, link)
+        parse_next_link(BASE, link)

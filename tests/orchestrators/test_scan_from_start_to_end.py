@@ -18,7 +18,7 @@ from activities import (
 )
 from atlas import wiring
 from atlas.domain.scans import Scan, ScanState, new_scan_id
-from atlas.microsoft365.calls import ATTEMPTS
+from atlas.microsoft365.calls import MAX_REQUEST_ATTEMPTS
 from atlas.scans.progress import MAX_WARNINGS
 from atlas.tables.census import Census
 from atlas.tables.changes import BOOKINGS_CHANGES
@@ -88,7 +88,7 @@ async def tenant(azurite, tmp_path, monkeypatch, request):
     behaviour = Behaviour().with_changes(
         {"graph": {"max_page_size": 10}, "exchange": {"max_page_size": 15}, "bookings": {"page_retry_after": "0"}}
     )
-    with stamina.set_testing(True, attempts=ATTEMPTS):
+    with stamina.set_testing(True, attempts=MAX_REQUEST_ATTEMPTS):
         async with running(TenantPlan(behaviour=behaviour, **plan), folder=tmp_path) as simulated:
             for name, value in {**simulated.settings(), "AzureWebJobsStorage": azurite.connection_string}.items():
                 monkeypatch.setenv(name, value)

@@ -39,7 +39,7 @@ async def test_private_and_hidden_types_are_marked(start):
     assert flags == [(True, False), (False, False), (False, False), (False, True)]
 
 
-async def test_an_empty_page_answers_an_empty_list(start):
+async def test_an_empty_page_returns_an_empty_list(start):
     client = await start(**a_page(Page.EMPTY))
 
     assert (await client.services(0)).json() == {"service": [], "count": 0, "nextSkipToken": ""}
@@ -68,18 +68,18 @@ async def test_an_empty_page_answers_an_empty_list(start):
         (Page.REDIRECT_AWAY, 302),
     ],
 )
-async def test_a_page_of_each_kind_answers_with_its_code(start, page, status):
+async def test_each_kind_of_page_has_its_status_code(start, page, status):
     client = await start(**a_page(page))
 
     assert (await client.services(0)).status_code == status
 
 
-async def test_every_outcome_has_pages_and_every_page_an_outcome():
+async def test_every_page_has_an_outcome_and_vice_versa():
     assert set(OUTCOMES) == set(Page)
     assert set(OUTCOMES.values()) == set(Outcome)
 
 
-async def test_only_the_missing_page_with_a_marker_says_not_found_in_its_500(start):
+async def test_only_one_500_contains_a_marker(start):
     client = await start(**a_page(Page.MISSING_500_MARKER))
     marked = (await client.services(0)).text.lower()
     client.tenant.change_user(0, "set_page", page=Page.UNRECOGNISED_500)
@@ -90,7 +90,7 @@ async def test_only_the_missing_page_with_a_marker_says_not_found_in_its_500(sta
     assert not any(marker in unmarked for marker in markers)
 
 
-async def test_sign_in_is_at_the_tenants_authority_or_at_microsofts(start):
+async def test_sign_in_redirects_to_the_authority_or_microsoft(start):
     client = await start(**a_page(Page.SIGN_IN_REDIRECT))
     own = (await client.services(0)).headers["Location"]
     client.tenant.change_user(0, "set_page", page=Page.SIGN_IN_REDIRECT_PUBLIC)
@@ -100,7 +100,7 @@ async def test_sign_in_is_at_the_tenants_authority_or_at_microsofts(start):
     assert public.startswith("https://login.microsoftonline.com/")
 
 
-async def test_a_redirect_within_the_origin_leads_to_the_page(start):
+async def test_a_same_origin_redirect_leads_to_the_page(start):
     client = await start(**a_page(Page.REDIRECT_SAME_ORIGIN))
 
     reply = await client.http.get(client.page_url(0), follow_redirects=True)
@@ -109,7 +109,7 @@ async def test_a_redirect_within_the_origin_leads_to_the_page(start):
     assert reply.json()["count"] == 3
 
 
-async def test_a_dropped_connection_has_no_answer(start):
+async def test_a_dropped_connection_has_no_response(start):
     client = await start(**a_page(Page.DROPPED))
 
     with pytest.raises(httpx.TransportError):
@@ -117,7 +117,7 @@ async def test_a_dropped_connection_has_no_answer(start):
     assert client.tenant.metrics()["services"]["bookings"]["by_status"] == {"0": 1}
 
 
-async def test_an_unknown_mailbox_answers_as_a_missing_page(start):
+async def test_an_unknown_mailbox_has_no_page(start):
     client = await start(users=1)
     known = client.page_url(0)
     guid = client.tenant.user(0).mailbox_guid.replace("-", "")
@@ -138,7 +138,7 @@ async def test_the_path_may_be_in_any_case_and_encoded(start):
         assert (await client.http.get(form)).json()["count"] == 1
 
 
-async def test_a_working_week_has_free_and_busy_time_and_no_gaps(start):
+async def test_a_working_week_has_no_gaps(start):
     client = await start(**a_page(Page.PUBLIC_SEVERAL))
 
     items = (await client.availability(0, *WEEK)).json()["staffAvailabilityResponse"][0]["availabilityItems"]
@@ -152,7 +152,7 @@ async def test_a_working_week_has_free_and_busy_time_and_no_gaps(start):
     assert items[0]["startDateTime"]["timeZone"] == "(UTC) Coordinated Universal Time"
 
 
-async def test_the_same_question_has_the_same_answer_in_another_zone(start):
+async def test_availability_is_the_same_in_every_time_zone(start):
     client = await start(**a_page(Page.PUBLIC_SEVERAL))
 
     in_utc = (await client.availability(0, "2026-11-23T08:00:00", "2026-11-23T18:00:00")).json()
@@ -168,7 +168,7 @@ async def test_the_same_question_has_the_same_answer_in_another_zone(start):
     assert item["startDateTime"]["timeZone"].startswith("(UTC+01:00)")
 
 
-async def test_a_page_can_have_public_types_and_nothing_free_all_week(start):
+async def test_a_public_page_can_be_busy_all_week(start):
     client = await start(**a_page(Page.NOTHING_FREE))
 
     items = (await client.availability(0, *WEEK)).json()["staffAvailabilityResponse"][0]["availabilityItems"]
@@ -176,7 +176,7 @@ async def test_a_page_can_have_public_types_and_nothing_free_all_week(start):
     assert {item["status"] for item in items} == {"BOOKINGSAVAILABILITYSTATUS_BUSY"}
 
 
-async def test_every_other_public_page_has_free_time_in_any_seven_days(start):
+async def test_other_public_pages_have_free_time_every_week(start):
     client = await start(users=60, mix={UserKind(Page.PUBLIC_SEVERAL): 1.0})
 
     for index in range(60):
@@ -204,14 +204,14 @@ async def test_only_windows_zones_are_understood(start, zone):
     assert (await client.availability(0, *WEEK, zone)).status_code == 400
 
 
-async def test_availability_can_fail_on_a_page_that_answers(start):
+async def test_availability_can_fail_on_a_working_page(start):
     client = await start(**a_page(Page.AVAILABILITY_FAILS))
 
     assert (await client.services(0)).status_code == 200
     assert (await client.availability(0, *WEEK)).status_code == 500
 
 
-async def test_forced_sign_in_turns_pages_away_and_is_told_by_the_settings(start):
+async def test_forced_sign_in_applies_to_every_page(start):
     client = await start({"organization": {"bookings_auth_enabled": True}}, **a_page(Page.PUBLIC_ONE))
 
     settings = (await client.http.get(client.page_url(0, "bookingsSettings"))).json()
@@ -222,7 +222,7 @@ async def test_forced_sign_in_turns_pages_away_and_is_told_by_the_settings(start
     assert (await client.services(0)).status_code == 404
 
 
-async def test_a_page_appears_some_time_after_its_owner_opened_bookings(start, clock):
+async def test_a_new_page_appears_after_some_time(start, clock):
     client = await start(**a_page(Page.MISSING_404))
     client.tenant.change_user(0, "open_bookings", after_seconds=180)
 
@@ -233,7 +233,7 @@ async def test_a_page_appears_some_time_after_its_owner_opened_bookings(start, c
     assert (before, after) == ((404, "notSetUp"), (200, "published"))
 
 
-async def test_a_mailbox_made_anew_answers_at_its_new_guid_only(start):
+async def test_a_recreated_mailbox_has_a_new_guid(start):
     client = await start(**a_page(Page.PUBLIC_ONE))
     old = client.page_url(0)
     client.tenant.change_user(0, "recreate_mailbox")
@@ -242,7 +242,7 @@ async def test_a_mailbox_made_anew_answers_at_its_new_guid_only(start):
     assert (await client.services(0)).status_code == 200
 
 
-async def test_more_calls_at_once_than_allowed_are_throttled(start):
+async def test_too_many_concurrent_requests_are_throttled(start):
     client = await start({"bookings": {"max_in_flight": 2, "latency_ms": 200, "retry_after": "7"}}, users=1)
 
     replies = await asyncio.gather(*(client.services(0) for _ in range(6)))
@@ -254,7 +254,7 @@ async def test_more_calls_at_once_than_allowed_are_throttled(start):
 
 
 @pytest.mark.parametrize(("method", "what"), [("POST", "appointments"), ("DELETE", "appointments"), ("PATCH", "")])
-async def test_an_appointment_is_never_made_and_the_attempt_is_remembered(start, method, what):
+async def test_appointments_are_rejected_and_recorded(start, method, what):
     client = await start(**a_page(Page.PUBLIC_ONE))
 
     reply = await client.http.request(method, client.page_url(0, what), json={})
@@ -263,7 +263,7 @@ async def test_an_appointment_is_never_made_and_the_attempt_is_remembered(start,
     assert len(client.tenant.metrics()["writes"]) == 1
 
 
-async def test_faults_hit_the_calls_they_are_aimed_at(start):
+async def test_faults_affect_the_requests_they_target(start):
     client = await start(**a_page(Page.PUBLIC_ONE))
     client.tenant.add_fault(Fault("bookings.services", status=503, skip=1, times=2))
     client.tenant.add_fault(Fault("bookings.getStaffAvailability", status=0))
@@ -275,7 +275,7 @@ async def test_faults_hit_the_calls_they_are_aimed_at(start):
         await client.availability(0, *WEEK)
 
 
-async def test_faults_by_probability_come_from_the_seed(start):
+async def test_random_faults_are_reproducible(start):
     async def codes():
         client = await start(**a_page(Page.PUBLIC_ONE))
         client.tenant.add_fault(Fault("bookings", status=502, probability=0.5, times=None))
@@ -287,7 +287,7 @@ async def test_faults_by_probability_come_from_the_seed(start):
     assert set(first) == {200, 502}
 
 
-async def test_the_other_questions_are_answered(start):
+async def test_the_other_requests_work(start):
     client = await start(**a_page(Page.PUBLIC_ONE))
 
     business = (await client.http.get(client.page_url(0, ""))).json()
@@ -297,7 +297,7 @@ async def test_the_other_questions_are_answered(start):
     assert staff["staffMembers"][0]["id"] == "1c1c7887-e0fc-479b-ac7d-6983d0f026ff"
 
 
-async def test_the_answer_of_each_page_fits_the_outcome_it_is_expected_to_have(start):
+async def test_each_page_matches_its_expected_outcome(start):
     client = await start(users=len(EVERY), mix=EVERY)
 
     for user in client.tenant.users(0, len(EVERY)):
@@ -313,7 +313,7 @@ async def test_the_answer_of_each_page_fits_the_outcome_it_is_expected_to_have(s
             assert shows_types == expects_types, user["page"]
 
 
-async def test_a_slow_reply_is_still_the_right_one(start):
+async def test_a_slow_response_is_correct(start):
     client = await start(**a_page(Page.SLOW))
     client.tenant.behave(bookings={"slow_seconds": 0.01})
     client.tenant.add_fault(Fault("bookings.services", status=200, delay_seconds=0.01))
@@ -321,7 +321,7 @@ async def test_a_slow_reply_is_still_the_right_one(start):
     assert [(await client.services(0)).json()["count"] for _ in range(2)] == [3, 3]
 
 
-async def test_a_fault_may_bring_its_own_body(start):
+async def test_a_fault_can_have_its_own_body(start):
     client = await start(**a_page(Page.PUBLIC_ONE))
     client.tenant.add_fault(Fault("bookings.services", status=200, body="<html>once</html>"))
 

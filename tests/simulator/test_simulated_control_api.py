@@ -17,7 +17,7 @@ async def post(client, key, **asked):
     return await client.http.post(f"{client.tenant.control_url}/control/users/{key}", json=asked)
 
 
-async def test_users_are_shown_with_what_a_scan_must_find(start):
+async def test_users_are_listed_with_their_expected_result(start):
     client = await start(users=30)
 
     body = (await client.http.get(f"{client.tenant.control_url}/control/users?skip=10&top=5")).json()
@@ -28,7 +28,7 @@ async def test_users_are_shown_with_what_a_scan_must_find(start):
     assert body["value"][0]["id"] == client.tenant.user(10).object_id
 
 
-async def test_expected_counts_add_up_to_the_licensed_users(start):
+async def test_expected_counts_cover_all_licensed_users(start):
     client = await start(users=200)
 
     counts = (await client.http.get(f"{client.tenant.control_url}/control/expected-counts")).json()
@@ -64,7 +64,7 @@ async def test_a_user_can_be_changed_and_restored(start, page, action, more, sta
     assert restored == before
 
 
-async def test_a_deleted_user_is_nobody_until_restored(start):
+async def test_a_deleted_user_can_be_restored(start):
     client = await start(users=3)
     key = client.tenant.user(1).object_id
 
@@ -74,7 +74,7 @@ async def test_a_deleted_user_is_nobody_until_restored(start):
     assert client.tenant.user(key).index == 1
 
 
-async def test_wrong_requests_are_told_what_is_known(start):
+async def test_invalid_requests_list_the_valid_values(start):
     client = await start(users=1)
     base = client.tenant.control_url
 
@@ -87,7 +87,7 @@ async def test_wrong_requests_are_told_what_is_known(start):
     assert (await post(client, "nobody", action="delete")).status_code == 404
 
 
-async def test_behaviour_and_organisation_change_while_it_runs(start):
+async def test_behaviour_can_change_at_run_time(start):
     client = await start(users=1, mix={UserKind(Page.PUBLIC_ONE): 1.0})
     change = {"organization": {"bookings_auth_enabled": True}, "exchange": {"role": None}}
 
@@ -98,7 +98,7 @@ async def test_behaviour_and_organisation_change_while_it_runs(start):
     assert (await client.cmdlet("Get-OrganizationConfig")).status_code == 403
 
 
-async def test_faults_are_added_shown_and_removed(start):
+async def test_faults_can_be_added_listed_and_removed(start):
     client = await start(users=1, mix={UserKind(Page.PUBLIC_ONE): 1.0})
     url = f"{client.tenant.control_url}/control/faults"
 
@@ -127,7 +127,7 @@ async def test_metrics_count_and_can_be_reset(start):
     assert client.tenant.metrics()["requests_to_microsoft_365"] == 0
 
 
-async def test_settings_are_told_for_each_way_to_sign_in(start):
+async def test_settings_cover_every_way_to_sign_in(start):
     client = await start(users=1)
 
     settings = (await client.http.get(f"{client.tenant.control_url}/control/settings")).json()
@@ -139,7 +139,7 @@ async def test_settings_are_told_for_each_way_to_sign_in(start):
     assert "MANAGED_IDENTITY_CLIENT_ID" in settings["user_assigned"]
 
 
-async def test_it_runs_alone_prints_settings_and_ends_on_a_signal():
+async def test_standalone_prints_settings_and_stops_on_a_signal():
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "local.simulator", "--users", "7", "--sign-in", "secret"),
         stdout=asyncio.subprocess.PIPE,

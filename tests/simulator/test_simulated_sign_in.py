@@ -128,7 +128,7 @@ async def test_msal_signs_in_with_a_managed_identity_as_federated_credential(sta
     assert claims_of(result["access_token"])["appid"] == settings["AZURE_CLIENT_ID"]
 
 
-async def test_msal_tells_of_a_wrong_secret(start):
+async def test_msal_reports_a_wrong_secret(start):
     client = await start(users=1)
 
     result = await with_msal(client, "wrong")
@@ -171,7 +171,7 @@ async def test_azure_identity_signs_in_as_a_managed_identity(start, monkeypatch,
 
 
 @pytest.mark.parametrize(("algorithm", "thumbprint"), [("PS256", "sha256"), ("RS256", "sha1")])
-async def test_both_forms_of_certificate_assertion_are_good(start, algorithm, thumbprint):
+async def test_both_forms_of_certificate_assertion_are_accepted(start, algorithm, thumbprint):
     client = await start(users=1)
 
     reply = await sign_in(client, client_assertion=assertion(client, algorithm=algorithm, thumbprint=thumbprint))
@@ -188,7 +188,7 @@ async def test_both_forms_of_certificate_assertion_are_good(start, algorithm, th
         ({"iss": "https://elsewhere"}, 50012),
     ],
 )
-async def test_a_wrong_assertion_is_refused(start, changes, code):
+async def test_an_invalid_assertion_is_rejected(start, changes, code):
     client = await start(users=1)
 
     reply = await sign_in(client, client_assertion=assertion(client, **changes))
@@ -196,7 +196,7 @@ async def test_a_wrong_assertion_is_refused(start, changes, code):
     assert (reply.status_code, reply.json()["error_codes"]) == (401, [code])
 
 
-async def test_an_assertion_with_a_broken_signature_or_another_key_is_refused(start):
+async def test_an_assertion_of_another_key_is_rejected(start):
     client = await start(users=1)
     head, claims, signature = assertion(client).split(".")
     forged = ".".join([head, claims, signature[:100][::-1] + signature[100:]])
@@ -232,7 +232,7 @@ async def test_each_refusal_has_its_code(start, form, status, error, code):
     assert "Trace ID" in body["error_description"]
 
 
-async def test_an_expired_secret_and_a_missing_consent_are_refused(start):
+async def test_expired_secrets_and_missing_consent_are_rejected(start):
     expired = await sign_in(await start({"sign_in": {"secret_expired": True}}, users=1))
     unconsented = await sign_in(await start({"sign_in": {"consented": False}}, users=1))
 
@@ -240,7 +240,7 @@ async def test_an_expired_secret_and_a_missing_consent_are_refused(start):
     assert (unconsented.status_code, unconsented.json()["error_codes"]) == (401, [7000229])
 
 
-async def test_a_federated_assertion_must_be_the_trusted_identitys(start):
+async def test_a_federated_assertion_needs_the_trusted_identity(start):
     client = await start(users=1)
     client_id = client.tenant.settings_for_federated()["FEDERATED_IDENTITY_CLIENT_ID"]
     good = await client.token("api://AzureADTokenExchange", client_id=client_id)
@@ -257,7 +257,7 @@ async def test_a_federated_assertion_must_be_the_trusted_identitys(start):
     assert await code(good, federated_credential=False) == [70021]
 
 
-async def test_a_registration_of_another_tenant_signs_in_and_its_identity_does_not(start):
+async def test_an_identity_cannot_sign_in_to_another_tenant(start):
     client = await start(users=1, home_tenant_id=OTHER_TENANT)
     client_id = client.tenant.settings_for_federated()["FEDERATED_IDENTITY_CLIENT_ID"]
     token = await client.token("api://AzureADTokenExchange", client_id=client_id)
@@ -269,7 +269,7 @@ async def test_a_registration_of_another_tenant_signs_in_and_its_identity_does_n
     assert (await client.graph("/users")).status_code == 401
 
 
-async def test_a_token_is_issued_without_roles_and_may_be_short_lived(start):
+async def test_a_token_may_lack_roles_and_be_short_lived(start):
     client = await start({"sign_in": {"graph_roles": [], "token_seconds": 5}}, users=1)
 
     body = (await sign_in(client)).json()
@@ -288,7 +288,7 @@ async def test_sign_in_can_be_throttled(start):
     assert reply.json()["error"] == "temporarily_unavailable"
 
 
-async def test_discovery_names_the_endpoints(start):
+async def test_the_discovery_document_names_the_endpoints(start):
     client = await start(users=1)
     tenant_id = client.tenant.tenant_id
 
@@ -302,7 +302,7 @@ async def test_discovery_names_the_endpoints(start):
     assert {"issuer", "authorization_endpoint"} <= set(document)
 
 
-async def test_the_identity_endpoint_wants_its_header_a_resource_and_a_known_identity(start):
+async def test_the_identity_endpoint_validates_its_request(start):
     client = await start(users=1)
 
     no_header = await client.http.get(client.settings["IDENTITY_ENDPOINT"])
