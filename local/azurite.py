@@ -1,13 +1,14 @@
 """Azurite's table service as a child, so that tests, the demo and the local host have a Table Storage of their own."""
 
 import importlib.util
+import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ _END_WITH_STDIN = (
 )
 _START_TIMEOUT_SECONDS = 30.0
 
-ACCOUNT = "devstoreaccount1"
+DEFAULT_ACCOUNT = "devstoreaccount1"
 # Microsoft publishes this key for every emulator; it opens nothing else.
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
@@ -35,28 +36,32 @@ class AzuriteNotThere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Azurite:
-    """A table service that runs."""
+    """One storage account of a running table service."""
 
     port: int
     pid: int
+    account: str = DEFAULT_ACCOUNT
 
     @property
     def endpoint(self) -> str:
-        """Where its tables are."""
-        return f"http://127.0.0.1:{self.port}/{ACCOUNT}"
+        """The URL of the account's tables."""
+        return f"http://127.0.0.1:{self.port}/{self.account}"
 
     @property
     def connection_string(self) -> str:
-        """What clients of its tables are given."""
-        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};TableEndpoint={self.endpoint};"
+        """The connection string that opens the account."""
+        account = f"AccountName={self.account};AccountKey={KEY}"
+        return f"DefaultEndpointsProtocol=http;{account};TableEndpoint={self.endpoint};"
 
 
 @contextmanager
-def azurite_tables(location: Path | None = None, *, port: int = 0) -> Iterator[Azurite]:
+def azurite_tables(
+    location: Path | None = None, *, port: int = 0, accounts: Sequence[str] = (DEFAULT_ACCOUNT,)
+) -> Iterator[Azurite]:
     """Run Azurite's table service until the block ends: in memory, or with its files in a folder.
 
-    Port 0 takes a free one. It also ends when this process does, even by SIGKILL.
-    Raises AzuriteNotThere when Node or Azurite is missing or it does not start.
+    It serves these storage accounts, which share nothing; yields the first. Port 0 takes a free one. Azurite also ends
+    when this process does, even by SIGKILL. Raises AzuriteNotThere when Node or Azurite is missing or does not start.
     """
     if port and _answers(port):
         raise AzuriteNotThere(f"Azurite cannot have port {port}: something else listens on it.")
@@ -66,6 +71,7 @@ def azurite_tables(location: Path | None = None, *, port: int = 0) -> Iterator[A
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen(  # noqa: S603 - our own arguments
             command,
+            env={**os.environ, "AZURITE_ACCOUNTS": ";".join(f"{account}:{KEY}" for account in accounts)},
             stdin=subprocess.PIPE,  # never written to: its end is what ends the child
             stdout=said,
             stderr=subprocess.STDOUT,
@@ -73,7 +79,7 @@ def azurite_tables(location: Path | None = None, *, port: int = 0) -> Iterator[A
         )
         try:
             _wait_until_it_answers(child, taken, said)
-            yield Azurite(taken, child.pid)
+            yield Azurite(taken, child.pid, accounts[0])
         finally:
             _stop(child)
 

@@ -11,8 +11,8 @@ import pytest
 from api.access import AppRole, check_role
 from api.openapi.operations import OPERATIONS
 from api.problems import Problem
-from local.host.child import host_child
 from tests.e2e.deployment import ROOT, UNSET
+from tests.forked import forked_host
 
 EASY_AUTH = {"WEBSITE_AUTH_ENABLED": "True"}
 ROLES = {
@@ -37,14 +37,14 @@ def principal(*roles: str, role_type: str = "roles") -> str:
 @pytest.fixture(scope="module")
 def with_easy_auth() -> Iterator[str]:
     """The app where Easy Auth is on; it has no settings, so that a caller who is let in is answered 503."""
-    with host_child(ROOT, settings={**UNSET, "API_ACCESS": "entra", **EASY_AUTH}) as host:
+    with forked_host(ROOT, settings={**UNSET, "API_ACCESS": "entra", **EASY_AUTH}) as host:
         yield host.url
 
 
 @pytest.fixture(scope="module")
 def without_easy_auth() -> Iterator[str]:
     """The same app where the platform does not say that Easy Auth is on."""
-    with host_child(ROOT, settings={**UNSET, "API_ACCESS": "entra", "WEBSITE_AUTH_ENABLED": ""}) as host:
+    with forked_host(ROOT, settings={**UNSET, "API_ACCESS": "entra", "WEBSITE_AUTH_ENABLED": ""}) as host:
         yield host.url
 
 

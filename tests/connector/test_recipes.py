@@ -17,13 +17,13 @@ import pytest
 from api.access import EASY_AUTH_IS_ON, PRINCIPAL_HEADER, AppRole
 from connector.steps import STEPS
 from local.azurite import Azurite
-from local.host.child import host_child
 from local.simulator import SimulatedTenant
 from tests.connector.recipes import BLANK, DOCUMENT, Document, Request, recipe, requests_by_chapter, roles
 from tests.connector.simulated_platform import GATEWAY, Platform, Polling
 from tests.connector.test_simulated_platform import connected
 from tests.connector.workflow_expressions import Run, evaluated, rendered
 from tests.e2e.deployment import ROOT, UNSET, Deployment, deployed, tenant_of
+from tests.forked import forked_host
 
 SIGNATURE = recipe("A booking page in a signature")
 MAIL = recipe("Mail everybody who has no page")
@@ -267,7 +267,7 @@ async def test_a_scan_is_followed_to_its_end_through_the_gateway(tmp_path: Path,
 def with_easy_auth() -> Iterator[str]:
     """The app behind Easy Auth, without settings: whoever is let in is answered 503."""
     settings = {**UNSET, "API_ACCESS": "entra", EASY_AUTH_IS_ON: "True"}
-    with host_child(ROOT, settings=settings) as host:
+    with forked_host(ROOT, settings=settings) as host:
         yield host.url
 
 

@@ -11,9 +11,10 @@ import httpx
 from azure.data.tables.aio import TableServiceClient
 
 from local.azurite import Azurite
-from local.host.child import HostChild, host_child
+from local.host.child import HostChild
 from local.run_host import UNSET
 from local.simulator import MIXES, Evidence, SimulatedTenant, TenantPlan, running
+from tests.forked import forked_host
 from tests.openapi_responses import check_against_the_description
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,10 @@ class Deployment:
         async with service, service.get_table_client(table) as client:
             return {row["RowKey"]: dict(row) async for row in client.list_entities()}
 
+    def somebody(self, status: str) -> Document:
+        """A licensed user for whom a scan must find this status."""
+        return next(user for user in self.tenant.users(top=5000) if user["expected"]["status"] == status)
+
     def expected(self, **evidence: bool) -> dict[str, Any]:
         """What the tenant was made to be found as: by object id, of everybody with a usable plan."""
         told = Evidence(**evidence)
@@ -67,10 +72,21 @@ class Deployment:
         return {user["id"]: user["expected"] for user in everybody}
 
 
+def statuses(rows: Mapping[str, Document]) -> dict[str, str]:
+    """The status of each row."""
+    return {user_id: row["Status"] for user_id, row in rows.items()}
+
+
+def expected_statuses(truths: Mapping[str, Document]) -> dict[str, str]:
+    """The status that each row must have."""
+    return {user_id: truth["status"] for user_id, truth in truths.items()}
+
+
 @asynccontextmanager
 async def tenant_of(folder: Path, users: int = 40, mix: str = "healthy", **plan: Any) -> AsyncIterator[SimulatedTenant]:
-    """A simulated tenant."""
+    """A simulated tenant. Pages that are always throttled ask for short waits."""
     async with running(TenantPlan(users=users, mix=MIXES[mix], **plan), folder=folder) as tenant:
+        tenant.behave(bookings={"page_retry_after": "0.05"})
         yield tenant
 
 
@@ -80,7 +96,7 @@ async def deployed(
 ) -> AsyncIterator[Deployment]:
     """The product on the local host, with the tenant's settings and these on top."""
     given = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string, **settings}
-    with host_child(ROOT, settings={**UNSET, **given}, arguments=arguments) as host:
+    with forked_host(ROOT, settings={**UNSET, **given}, arguments=arguments) as host:
         described = {"response": [check_against_the_description]}
         async with httpx.AsyncClient(base_url=host.url, timeout=60, event_hooks=described) as http:
             yield Deployment(tenant, host, http, given)

@@ -17,6 +17,7 @@ import pytest
 from local.azurite import Azurite
 from local.simulator.standalone import SIGN_INS
 from tests.e2e.deployment import ROOT, UNSET
+from tests.forked import forked_atlas
 
 ATLAS = Path(sys.executable).with_name("atlas")
 TIMEOUT_SECONDS = 120
@@ -171,7 +172,7 @@ def test_the_host_brings_its_own_storage_where_none_is_named() -> None:
     ],
 )
 def test_a_wrong_setting_keeps_the_host_from_starting_and_is_named(settings: dict[str, str], named: str) -> None:
-    refused = run("host", **settings)
+    refused = forked_atlas("host", settings={**UNSET, **settings})
 
     assert refused.returncode == 2
     assert named in refused.stderr
@@ -179,6 +180,15 @@ def test_a_wrong_setting_keeps_the_host_from_starting_and_is_named(settings: dic
 
 
 def test_wrong_arguments_exit_with_2() -> None:
-    assert run("simulate", "--sign-in", "nonsense").returncode == 2
-    assert run("demo", "--users", "0").returncode == 2
-    assert run("nonsense").returncode == 2
+    assert forked_atlas("simulate", "--sign-in", "nonsense").returncode == 2
+    assert forked_atlas("demo", "--users", "0").returncode == 2
+    assert forked_atlas("nonsense").returncode == 2
+
+
+@pytest.mark.parametrize("users", ["1"])
+def test_the_demonstration_stays_up_however_small_its_tenant(users: str) -> None:
+    with started("demo", "--users", users, "--port", "0") as demo:
+        said = said_until(demo, "Stop with Ctrl-C")
+
+    assert "/bookings" in said
+    assert demo.returncode == 0

@@ -115,7 +115,6 @@ async def test_a_meeting_type_is_chosen_by_id_by_title_and_by_a_pasted_link(tmp_
 
 async def test_pages_that_tell_nothing_say_why(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=120, mix="default") as tenant, deployed(tenant, azurite) as product:
-        tenant.behave(bookings={"page_retry_after": "0.05"})
         await product.scan()
         users = tenant.users(top=500)
         told = {}

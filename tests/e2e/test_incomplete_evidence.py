@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from local.azurite import Azurite
-from local.simulator import Fault
-from tests.e2e.deployment import deployed, tenant_of
+from local.simulator import Fault, MailboxPolicy
+from tests.e2e.deployment import deployed, expected_statuses, statuses, tenant_of
 
 
 @pytest.mark.parametrize(
@@ -18,15 +18,13 @@ async def test_without_exchange_rights_guids_come_from_graph_with_one_warning(
     tmp_path: Path, azurite: Azurite, refusal: dict[str, dict[str, object]]
 ) -> None:
     async with tenant_of(tmp_path, users=40, mix="default") as tenant, deployed(tenant, azurite) as product:
-        tenant.behave(**refusal, bookings={"page_retry_after": "0.05"})
+        tenant.behave(**refusal)
         scan = await product.scan()
         rows, log = await product.rows(), product.host.log()
         expected = product.expected(exchange=False)
 
     assert scan["state"] == "completed"
-    assert {user_id: row["Status"] for user_id, row in rows.items()} == {
-        user_id: truth["status"] for user_id, truth in expected.items()
-    }
+    assert statuses(rows) == expected_statuses(expected)
     assert len(scan["warnings"]) == 1
     assert "Exchange.ManageAsApp" in scan["warnings"][0]
     assert "Global Reader" in scan["warnings"][0]
@@ -43,9 +41,7 @@ async def test_a_mailbox_listing_that_breaks_off_is_dropped_whole(tmp_path: Path
     assert scan["state"] == "completed"
     assert len(scan["warnings"]) == 1
     assert "mailbox GUIDs come from Microsoft Graph" in scan["warnings"][0]
-    assert {user_id: row["Status"] for user_id, row in rows.items()} == {
-        user_id: truth["status"] for user_id, truth in expected.items()
-    }
+    assert statuses(rows) == expected_statuses(expected)
 
 
 async def test_a_mailbox_listing_that_expires_once_begins_again(tmp_path: Path, azurite: Azurite) -> None:
@@ -56,9 +52,7 @@ async def test_a_mailbox_listing_that_expires_once_begins_again(tmp_path: Path, 
         rows, expected = await product.rows(), product.expected()
 
     assert scan["warnings"] == []
-    assert {user_id: row["Status"] for user_id, row in rows.items()} == {
-        user_id: truth["status"] for user_id, truth in expected.items()
-    }
+    assert statuses(rows) == expected_statuses(expected)
 
 
 @pytest.mark.parametrize("hides_pages", [False, True])
@@ -141,4 +135,32 @@ async def test_an_unknown_keeps_what_was_known_and_is_no_change(tmp_path: Path, 
         assert during[user_id].get("Url") == before[user_id].get("Url")
         assert during[user_id].get("MeetingTypes") == before[user_id].get("MeetingTypes")
         assert after[user_id]["Status"] == before[user_id]["Status"]
+    assert changes == {}
+
+
+async def test_exchange_that_refuses_after_it_told_changes_nobody(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=20) as tenant:
+        tenant.behave(organization={"bookings_auth_enabled": True}, bookings={"auth_hides_pages": True})
+        without_page = [user["index"] for user in tenant.users() if user["expected"]["status"] == "signInRequired"]
+        tenant.change_user(without_page[0], "set_policy", policy=MailboxPolicy.BLOCKED)
+        async with deployed(tenant, azurite) as product:
+            await product.scan()
+            before = statuses(await product.rows())
+            told = {status: user_id for user_id, status in before.items()}
+            found: list[dict[str, str]] = []
+            for cmdlet in ("Get-OrganizationConfig", "Get-Mailbox", "Get-CASMailbox"):
+                tenant.add_fault(Fault(f"exchange.{cmdlet}", status=403, times=None))
+                scan = await product.scan()
+                for status in ("noCapability", "switchedOff", "signInRequired"):
+                    fresh = (await product.lookup(told[status], fresh="true", availability="false")).json()
+                    assert (fresh["status"], fresh["source"], cmdlet) == (status, "live", cmdlet)
+                silence = [warning for warning in scan["warnings"] if not warning.startswith("BookingsAuthEnabled")]
+                assert len(silence) == 1
+                assert "notSetUp" not in scan["byStatus"]
+                found.append(statuses(await product.rows()))
+                tenant.clear_faults()
+            changes = await product.rows("BookingsChanges")
+
+    assert set(told) == {"noCapability", "switchedOff", "signInRequired"}
+    assert found == [before] * 3
     assert changes == {}

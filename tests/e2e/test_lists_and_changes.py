@@ -3,12 +3,14 @@
 import asyncio
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from local.azurite import Azurite
+from local.simulator import Fault
 from tests.e2e.deployment import Deployment, deployed, tenant_of
 
 
@@ -57,7 +59,6 @@ async def test_paging_while_a_scan_writes_gives_everybody_once(tmp_path: Path, a
 
 async def test_filters_let_pass_what_they_say(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=120, mix="default") as tenant, deployed(tenant, azurite) as product:
-        tenant.behave(bookings={"page_retry_after": "0.05"})
         await product.scan()
         gone = next(user for user in tenant.users(top=120) if user["expected"]["status"] == "published")
         tenant.change_user(gone["index"], "lose_licence")
@@ -191,3 +192,19 @@ async def test_unknown_routes_and_methods_are_problems_too(tmp_path: Path, azuri
     assert wrong_method.headers["Allow"] == "GET, POST"
     assert deleting.status_code == 405
     assert deleting.json()["code"] == "methodNotAllowed"
+
+
+async def test_a_name_that_was_cut_in_a_character_is_listed_and_exported(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=3) as tenant, deployed(tenant, azurite) as product:
+        user = product.somebody("published")
+        plan = {"servicePlanId": "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2", "capabilityStatus": "Enabled"}
+        cut = {"id": user["id"], "userPrincipalName": user["upn"], "displayName": "Ad\ud83d", "assignedPlans": [plan]}
+        tenant.add_fault(Fault("graph.users", status=200, body=json.dumps({"value": [cut]}), times=None))
+        scan = await product.scan()
+        listed = await product.http.get("/api/users")
+        exported = await product.http.get("/api/users", params={"format": "csv"})
+
+    assert scan["state"] == "completed"
+    assert [one["displayName"] for one in listed.json()["value"]] == ["Ad?"]
+    (row,) = csv.DictReader(io.StringIO(exported.text.removeprefix("\ufeff")))
+    assert row["DisplayName"] == "Ad?"

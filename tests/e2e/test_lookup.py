@@ -1,24 +1,17 @@
 """One user's page on demand: from the row, or live by the same path as a scan."""
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from local.azurite import Azurite
 from local.simulator import Fault
-from tests.e2e.deployment import Deployment, deployed, tenant_of
+from tests.e2e.deployment import deployed, tenant_of
 
 LOOK_UP_MEMBERS = {
     "userId, userPrincipalName, displayName, department, accountEnabled, userType, recipientType, primarySmtpAddress",
     "mailboxGuid, status, reason, url, anonymousUrl, meetingTypes, bookable, policyVerdict, policyReason, findings",
     "lastKnownStatus, lastKnownAt, checkedAt, changedAt, scanId, fix, source, availability, availabilityProblem",
 }
-
-
-def somebody(product: Deployment, status: str) -> dict[str, Any]:
-    """A licensed user whom a scan must find in this status."""
-    users = product.tenant.users(top=5000)
-    return next(user for user in users if user["expected"]["status"] == status)
 
 
 def percent_encoded(text: str) -> str:
@@ -29,7 +22,7 @@ def percent_encoded(text: str) -> str:
 async def test_the_row_answers_by_upn_in_any_case_object_id_and_pasted_url(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        user = somebody(product, "published")
+        user = product.somebody("published")
         row = (await product.rows())[user["id"]]
         asked_before = tenant.metrics()
         answers = [
@@ -69,7 +62,7 @@ async def test_names_with_odd_characters_are_found(tmp_path: Path, azurite: Azur
 async def test_fresh_asks_microsoft_365_and_writes_the_row_without_a_scan_id(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        user = somebody(product, "notSetUp")
+        user = product.somebody("notSetUp")
         before = (await product.rows())[user["id"]]
         tenant.change_user(user["index"], "open_bookings")
         stale = await product.lookup(user["upn"])
@@ -87,7 +80,7 @@ async def test_fresh_asks_microsoft_365_and_writes_the_row_without_a_scan_id(tmp
 
 async def test_a_user_whom_no_scan_has_seen_is_asked_for(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
-        user = somebody(product, "published")
+        user = product.somebody("published")
         first = await product.lookup(user["upn"])
         second = await product.lookup(user["id"])
 
@@ -101,7 +94,7 @@ async def test_who_has_no_plan_is_not_licensed_and_who_does_not_exist_is_not_fou
     tmp_path: Path, azurite: Azurite
 ) -> None:
     async with tenant_of(tmp_path, users=10) as tenant, deployed(tenant, azurite) as product:
-        user = somebody(product, "notLicensed")
+        user = product.somebody("notLicensed")
         without_plan = await product.lookup(user["upn"])
         nobody = await product.lookup("nobody@contoso.com")
         nobodys_id = await product.lookup("00000000-0000-4000-8000-000000000001", fresh="true")
@@ -116,7 +109,7 @@ async def test_who_has_no_plan_is_not_licensed_and_who_does_not_exist_is_not_fou
 async def test_a_row_whose_user_lost_the_plan_becomes_gone(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        user = somebody(product, "published")
+        user = product.somebody("published")
         tenant.change_user(user["index"], "lose_licence")
         answer = await product.lookup(user["upn"], fresh="true")
         again = await product.lookup(user["upn"], fresh="true")
@@ -132,7 +125,7 @@ async def test_a_directory_that_cannot_be_asked_leaves_a_user_with_a_row_answere
 ) -> None:
     async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        user = somebody(product, "published")
+        user = product.somebody("published")
         tenant.add_fault(Fault("graph", status=503, times=None))
         with_row = await product.lookup(user["upn"], fresh="true")
         without_row = await product.lookup("somebody.new@contoso.com")
@@ -143,25 +136,30 @@ async def test_a_directory_that_cannot_be_asked_leaves_a_user_with_a_row_answere
     assert without_row.json()["code"] == "upstreamUnavailable"
 
 
-async def test_health_tells_what_works_and_how_old_the_last_scan_is(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=5) as tenant, deployed(tenant, azurite) as product:
-        tenant.behave(exchange={"role": None})
+async def test_a_user_who_is_gone_stays_gone_while_the_directory_is_away(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=10) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        answer = await product.http.get("/api/health")
-        asked_before = tenant.metrics()["services"]
-        again = await product.http.get("/api/health")
-        asked_after = tenant.metrics()["services"]
+        user = product.somebody("published")
+        tenant.change_user(user["index"], "lose_licence")
+        gone = await product.lookup(user["upn"], fresh="true")
+        tenant.add_fault(Fault("graph", status=403, times=None))
+        away = await product.lookup(user["upn"], fresh="true")
+        row, changes = (await product.rows())[user["id"]], await product.rows("BookingsChanges")
 
-    health = answer.json()
-    assert answer.status_code == 200
-    assert health["status"] == "degraded"
-    assert {name for name, check in health["checks"].items() if check["ok"]} == {
-        "signIn",
-        "graph",
-        "bookings",
-        "tables",
-    }
-    assert "Exchange.ManageAsApp" in health["checks"]["exchange"]["detail"]
-    assert health["lastScan"]["state"] == "completed"
-    assert again.json()["status"] == "degraded"
-    assert asked_after == asked_before
+    assert gone.json()["status"] == away.json()["status"] == row["Status"] == "gone"
+    assert away.json()["source"] == "row"
+    assert [change["Kind"] for change in changes.values()] == ["gone"]
+
+
+async def test_a_404_that_is_not_of_graph_itself_makes_nobody_gone(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=10) as tenant, deployed(tenant, azurite) as product:
+        await product.scan()
+        user = product.somebody("published")
+        tenant.add_fault(Fault("graph.user", status=404, error="UnknownError", times=None))
+        with_row = await product.lookup(user["upn"], fresh="true")
+        without_row = await product.lookup("somebody.new@contoso.com")
+        row = (await product.rows())[user["id"]]
+
+    assert with_row.json()["status"] == row["Status"] == "published"
+    assert without_row.status_code == 502
+    assert without_row.json()["code"] == "upstreamNotUnderstood"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from local.azurite import Azurite
 from local.simulator import Fault
 from local.simulator.policy import AGENT
-from tests.e2e.deployment import deployed, tenant_of
-from tests.e2e.test_command_line import run
+from tests.e2e.deployment import UNSET, deployed, tenant_of
+from tests.forked import forked_atlas
 
 FREE = {
     "ews_policy": None,
@@ -57,6 +58,12 @@ FAULTS: tuple[tuple[Fault, dict[str, Any], str], ...] = (
     (Fault("exchange.Get-OrganizationConfig", status=429, times=None, retry_after="60"), {}, "throttled"),
     (Fault("exchange.Get-OrganizationConfig", status=200, times=None, body="{}"), {}, "notUnderstood"),
 )
+
+
+async def atlas(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, on a wide terminal."""
+    given = {**UNSET, "COLUMNS": "200", **settings}
+    return await asyncio.to_thread(forked_atlas, *arguments, settings=given)
 
 
 async def test_the_organisations_policy_is_told_in_every_state(tmp_path: Path, azurite: Azurite) -> None:
@@ -109,7 +116,7 @@ async def test_an_app_without_exchange_still_answers_and_says_how_it_is(
     async with tenant_of(tmp_path, users=2) as tenant, deployed(tenant, azurite, **settings) as product:
         tenant.behave(exchange={"role": role})
         policy = (await product.http.get("/api/policy")).json()
-        shown = await asyncio.to_thread(run, "doctor", "--app", product.host.url)
+        shown = await atlas("doctor", "--app", product.host.url)
         asked = tenant.metrics()["services"]
 
     assert (policy["verdict"], policy["cis139"], policy["bookings"]) == ("unknown", "unknown", None)
@@ -136,10 +143,8 @@ async def test_the_commands_are_those_of_the_contract(tmp_path: Path, azurite: A
             ("doctor", "--calibrate", user["upn"]): 2,
             ("doctor", "--calibrate", "a@b.c", "d@e.f", "--app", "https://atlas.example"): 2,
         }
-        shown = [await asyncio.to_thread(run, *arguments, **settings) for arguments in questions]
-        unset = [
-            await asyncio.to_thread(run, *arguments) for arguments in (("policy",), ("user", "a@b.c"), ("doctor",))
-        ]
+        shown = [await atlas(*arguments, **settings) for arguments in questions]
+        unset = [await atlas(*arguments) for arguments in (("policy",), ("user", "a@b.c"), ("doctor",))]
 
     assert [one.returncode for one in shown] == list(questions.values())
     assert "published: " in shown[0].stdout

@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 
 from local.azurite import Azurite
-from tests.e2e.deployment import deployed, tenant_of
+from tests.e2e.deployment import deployed, expected_statuses, statuses, tenant_of
 
+INSTANCES = "/runtime/webhooks/durabletask/instances"
 SLOW = {"latency_ms": 60}
 
 
@@ -103,9 +104,7 @@ async def test_a_host_killed_in_mid_scan_loses_and_doubles_nothing(tmp_path: Pat
     assert 0 < len(before) < 60
     assert scan["id"] != lost
     assert scan["state"] == "completed"
-    assert {user_id: row["Status"] for user_id, row in rows.items()} == {
-        user_id: truth["status"] for user_id, truth in product.expected().items()
-    }
+    assert statuses(rows) == expected_statuses(product.expected())
     assert changes == {}
     assert lost_scan["state"] == "failed"
     assert "host" in lost_scan["error"]
@@ -150,3 +149,17 @@ async def test_wrong_settings_answer_503_on_every_route_and_are_named(tmp_path: 
         assert answer.status_code == 503
         assert answer.json()["code"] == "notConfigured"
         assert "TENANT_ID" in answer.json()["detail"]
+
+
+async def test_a_scan_stopped_after_many_pages_stops_every_flow(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(graph={"max_page_size": 4})
+        scan_id = (await product.http.post("/api/scans")).json()["id"]
+        await product.probed(scan_id, 41)  # continued as new after ten pages
+        tenant.behave(bookings={"latency_ms": 2000})
+        stopped = await product.http.delete(f"/api/scans/{scan_id}")
+        orchestrations = (await product.http.get(INSTANCES, params={"instanceIdPrefix": scan_id})).json()
+
+    assert stopped.json()["state"] == "cancelled"
+    assert len(orchestrations) > 40
+    assert {flow["runtimeStatus"] for flow in orchestrations} <= {"Completed", "Terminated"}

@@ -23,7 +23,7 @@ def azure() -> Azure:
 
 @pytest.fixture
 def host_alone(tmp_path: Path) -> Path:
-    """The local host's code alone; at its end it writes which modules it loaded, and from where."""
+    """The local host without the checkout; when it ends, it writes which modules it loaded, and from where."""
     shutil.copytree(ROOT / "local" / "host", tmp_path / "host" / "local" / "host")
     shutil.copy(Path(__file__).with_name("write_modules.py"), tmp_path / "host" / "sitecustomize.py")
     return tmp_path / "host"

@@ -14,7 +14,6 @@ from atlas.domain.events import hashed_user
 from local.azurite import Azurite
 from local.simulator import Evidence
 from orchestrators import names
-from tests.e2e.conftest import azurite  # noqa: F401 - the fixture
 from tests.e2e.deployment import deployed, tenant_of
 
 INSTRUMENTATION_KEY = "0a1b2c3d-0000-4000-8000-00000000cafe"
@@ -82,7 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def test_a_scan_tells_an_event_a_probe_and_one_of_itself_in_one_trace_without_a_person(
-    azurite: Azurite,  # noqa: F811 - the fixture
+    azurite: Azurite,
     folder: Path,
 ) -> None:
     with ingestion() as (taken, connection):
@@ -110,7 +109,7 @@ async def test_a_scan_tells_an_event_a_probe_and_one_of_itself_in_one_trace_with
     assert taken.paths == {"/v2.1/track"}
 
 
-async def test_a_warning_of_the_app_is_sent_beside_its_events(azurite: Azurite, folder: Path) -> None:  # noqa: F811
+async def test_a_warning_of_the_app_is_sent_beside_its_events(azurite: Azurite, folder: Path) -> None:
     with ingestion() as (taken, connection):
         async with (
             tenant_of(folder, users=2) as tenant,
