@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -24,7 +25,7 @@ TIMEOUT_SECONDS = 120
 
 
 def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """The command's exit code and what it said."""
+    """The command's exit code and output."""
     return subprocess.run(
         [ATLAS, *arguments],
         env={**os.environ, **UNSET, "COLUMNS": "200", **settings},
@@ -37,7 +38,7 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
-    """The command while it runs; ended as Ctrl-C ends it."""
+    """The command while it runs; stopped as Ctrl-C stops it."""
     with subprocess.Popen(
         [ATLAS, *arguments],
         env={**os.environ, **UNSET, **settings},
@@ -45,31 +46,34 @@ def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]
         stderr=subprocess.STDOUT,
         text=True,
     ) as child:
+        deadline = threading.Timer(TIMEOUT_SECONDS, child.kill)
+        deadline.start()
         try:
             yield child
         finally:
+            deadline.cancel()
             child.send_signal(signal.SIGINT)
             child.wait(TIMEOUT_SECONDS)
 
 
-def said_until(child: subprocess.Popen[str], sign: str) -> str:
-    """What a command has said up to the line that holds this."""
-    said = ""
+def output_until(child: subprocess.Popen[str], text: str) -> str:
+    """The command's output up to the line that contains this text."""
+    output = ""
     for line in child.stdout or ():
-        said += line
-        if sign in line:
-            return said
-    raise AssertionError(f"ended without saying {sign!r}:\n{said}")
+        output += line
+        if text in line:
+            return output
+    raise AssertionError(f"the command ended without printing {text!r}:\n{output}")
 
 
-def exported(said: str) -> Mapping[str, str]:
+def exported(output: str) -> Mapping[str, str]:
     """The settings that `atlas simulate` printed."""
-    return dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", said, re.MULTILINE))
+    return dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", output, re.MULTILINE))
 
 
 def test_the_demo_fits_80_columns_and_suggests_commands_that_work() -> None:
     with started("demo", "--users", "60", "--port", "0", COLUMNS="80") as demo:
-        output = said_until(demo, "Press Ctrl-C")
+        output = output_until(demo, "Press Ctrl-C")
         commands = re.findall(r"^    (\.venv/bin/atlas .+)$", output, re.MULTILINE)
         shown = [run_in_shell(f"source .local/demo.env && {command}") for command in commands]
 
@@ -136,10 +140,10 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_the_host_scans_whatever_tenant_its_settings_name(azurite: Azurite) -> None:
     with started("simulate", "--users", "12", "--sign-in", "certificate") as simulation:
-        settings = exported(said_until(simulation, "stop with Ctrl-C"))
+        settings = exported(output_until(simulation, "stop with Ctrl-C"))
         storage = {"AzureWebJobsStorage": azurite.connection_string}
         with started("host", "--port", "0", **settings, **storage) as host:
-            url = re.search(r"http://127\.0\.0\.1:\d+", said_until(host, "/api/health"))
+            url = re.search(r"http://127\.0\.0\.1:\d+", output_until(host, "/api/health"))
             assert url
             with httpx.Client(base_url=url[0], timeout=60) as http:
                 scan = http.post("/api/scans").json()
@@ -153,9 +157,9 @@ def test_the_host_scans_whatever_tenant_its_settings_name(azurite: Azurite) -> N
 
 def test_the_host_brings_its_own_storage_where_none_is_named() -> None:
     with started("simulate", "--users", "3") as simulation:
-        settings = exported(said_until(simulation, "stop with Ctrl-C"))
+        settings = exported(output_until(simulation, "stop with Ctrl-C"))
         with started("host", "--port", "0", **settings) as host:
-            url = re.search(r"http://127\.0\.0\.1:\d+", said_until(host, "/api/health"))
+            url = re.search(r"http://127\.0\.0\.1:\d+", output_until(host, "/api/health"))
             assert url
             health = httpx.get(f"{url[0]}/api/health", timeout=60)
 
@@ -185,10 +189,9 @@ def test_wrong_arguments_exit_with_2() -> None:
     assert forked_atlas("nonsense").returncode == 2
 
 
-@pytest.mark.parametrize("users", ["1"])
-def test_the_demonstration_stays_up_however_small_its_tenant(users: str) -> None:
-    with started("demo", "--users", users, "--port", "0") as demo:
-        said = said_until(demo, "Stop with Ctrl-C")
+def test_the_demo_stays_up_with_a_single_user() -> None:
+    with started("demo", "--users", "1", "--port", "0") as demo:
+        output = output_until(demo, "Press Ctrl-C")
 
-    assert "/bookings" in said
+    assert "/bookings" in output or "atlas user" in output
     assert demo.returncode == 0
