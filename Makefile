@@ -62,14 +62,17 @@ infra: .venv/.ready $(CHECKOV) $(KUSTO) ## check the Bicep files: security and q
 bicep-types: .local/bicep-check/.ready
 	@$(call node,node .local/bicep-check/check.mjs infra)
 
-# The parameter files read the environment that azd provides.
+# The variables that the parameter file requires. Findings are warnings for operators, and errors here.
 bicep-build: export AZURE_ENV_NAME := check
 bicep-build: export AZURE_LOCATION := westeurope
 bicep-build: export ATLAS_TENANT_ID := 72f988bf-86f1-41af-91ab-2d7cd011db47
 bicep-build:
-	@for file in infra/main.bicep infra/entra/main.bicep; do bicep lint $$file; bicep build $$file --stdout >/dev/null; done
-	@for file in infra/*.bicepparam; do bicep build-params $$file --stdout >/dev/null; done
-	@echo "bicep: lint, build and parameters passed"
+	@for size in small medium large; do ATLAS_SIZE=$$size bicep build-params infra/main.bicepparam --stdout >/dev/null; done
+	@for file in infra/main.bicep infra/entra/main.bicep; do \
+		bicep build $$file --stdout >/dev/null; \
+		! { bicep lint $$file 2>&1 | tee /dev/stderr | grep -qE ': (Warning|Error)'; } || exit 1; \
+	done
+	@echo "bicep: no findings"
 
 format: .venv/.ready ## format the code and apply lint fixes
 	$(PYTHON) -m ruff format .
@@ -78,8 +81,8 @@ format: .venv/.ready ## format the code and apply lint fixes
 bench: $(READY) ## measure speed and cost, as a table and as bench.json (QUICK=1: a tenth of it)
 	@$(PYTHON) -m benchmarks
 
-package: .venv/.ready ## build the deployment package in .local/package (BACKEND=storage or dts, DEPENDENCIES=1 includes them)
-	@$(PYTHON) infra/package.py --backend $(BACKEND) $(if $(DEPENDENCIES),--dependencies)
+package: .venv/.ready ## build the deployment package in .local/package (BACKEND=storage or dts, REMOTE=1 omits dependencies)
+	@$(PYTHON) infra/package.py --backend $(BACKEND) $(if $(REMOTE),--remote-build)
 
 locks: $(UV) ## recompile the lock files from pyproject.toml
 	$(LOCK) -o requirements.txt

@@ -1,24 +1,24 @@
-// Bookings Atlas in one resource group: the app, its identity and storage, and what watches it.
-// Rights in Entra and Microsoft 365 are not Azure's to give: entra/main.bicep and docs/operate.md do that.
+// Bookings Atlas in one resource group: the app, its identity, its storage and its monitoring.
+// Permissions in Entra and Microsoft 365 are granted by hooks and scripts: see docs/identity.md.
 targetScope = 'subscription'
 
-import { ApiAccess, DurableBackend, InstanceMemory, SignIn, StorageSku } from 'modules/types.bicep'
+import { ApiAccess, DurableBackend, SignIn, Size, StorageSku } from 'modules/types.bicep'
 
-@description('Name of the environment, as azd knows it.')
+@description('Name of the azd environment.')
 @minLength(1)
 @maxLength(58)
 param environmentName string
 
-@description('Azure region of every resource. It has to offer Flex Consumption with Python 3.13.')
+@description('Azure region of every resource. It must offer Flex Consumption with Python 3.13.')
 param location string
 
-@description('Resource group that is made; empty: named after the environment.')
+@description('Name of the resource group that is created; empty: rg- and the name of the environment.')
 param resourceGroupName string = ''
 
-@description('Who answers for this deployment; a tag of every resource.')
+@description('Who is responsible for this deployment; a tag of every resource.')
 param owner string = 'not named'
 
-@description('The tenant that is scanned.')
+@description('Tenant to scan.')
 @minLength(36)
 @maxLength(36)
 param tenantId string
@@ -32,83 +32,100 @@ param signIn SignIn = {
 @description('Who may call the routes.')
 param apiAccess ApiAccess = 'key'
 
-@description('Client id of the API\'s app registration, which entra/main.bicep makes; needed where apiAccess is entra.')
+@description('Client ID of the API, which entra/main.bicep registers; required if apiAccess is entra.')
 param apiClientId string = ''
 
-@description('Client ids of the only applications that may call; none named: every one that has an app role.')
+@description('Client IDs of the only applications that may call; empty: every application with an app role.')
 param apiAllowedApplications string[] = []
 
-@description('Where Durable Functions keeps its flows.')
+@description('Where Durable Functions stores its orchestrations.')
 param durableBackend DurableBackend = 'storage'
 
-@description('Memory of an instance, in MB.')
-param instanceMemoryMB InstanceMemory = 2048
+@description('Size of the tenant. It sets the defaults of probeConcurrency, logRetentionDays and dailyCapGB, and the instances.')
+param size Size = 'small'
 
-@description('The most instances there may be. PROBE_CONCURRENCY, not this, limits the calls to Bookings.')
-@minValue(1)
-@maxValue(1000)
-param maximumInstanceCount int = 40
-
-@description('Instances that wait for flows all day; 0: a scan begins with a cold start.')
+@description('Number of instances always ready for orchestrations. Microsoft advises one; it costs about 21 USD a month with 2 GB. 0: a scan starts with a cold start, which Azure limits to 30 seconds.')
 @minValue(0)
 @maxValue(20)
-param alwaysReadyDurable int = 0
+param alwaysReadyDurable int = 1
 
-@description('Redundancy of the storage account. Once it is made, a deployment cannot take it into zones or out of them.')
+@description('Redundancy of the storage account. A later deployment cannot move the account into zones or out of them.')
 param storageSku StorageSku = 'Standard_LRS'
 
 @description('SCAN_SCHEDULE: when a scan starts, six fields in UTC.')
 param scanSchedule string = '0 0 3 * * *'
 
-@description('PROBE_CONCURRENCY: calls to Bookings in flight at once.')
-@minValue(1)
+@description('PROBE_CONCURRENCY: number of concurrent calls to Bookings; 0: by size.')
+@minValue(0)
 @maxValue(64)
-param probeConcurrency int = 4
+param probeConcurrency int = 0
 
-@description('PROBE_AVAILABILITY: whether a scan asks each page if anything can be booked.')
+@description('PROBE_AVAILABILITY: whether a scan checks that each page has something to book.')
 param probeAvailability bool = true
 
-@description('EXCHANGE_EVIDENCE: whether Exchange is asked.')
+@description('EXCHANGE_EVIDENCE: whether Exchange is called.')
 param exchangeEvidence bool = true
 
 @description('SHARED_PAGES: whether there is an inventory of shared pages.')
 param sharedPages bool = true
 
-@description('NOT_SET_UP_MARKERS, as `atlas doctor --calibrate` prints them; empty: the app\'s own.')
+@description('MAX_FULL_ACCESS: a shared page with more holders of full access than this is a finding.')
+@minValue(1)
+param maxFullAccess int = 5
+
+@description('EXCLUDE_USERS: UPNs, object IDs or group:{object ID}, separated by commas, of users who are never queried.')
+param excludeUsers string = ''
+
+@description('LIVE_LOOKUPS_PER_MINUTE: number of live lookups allowed per caller.')
+@minValue(1)
+param liveLookupsPerMinute int = 120
+
+@description('LIVE_REUSE_SECONDS: how long a live answer may be reused; 0: never.')
+@minValue(0)
+param liveReuseSeconds int = 60
+
+@description('NOT_SET_UP_RECHECK_DAYS: how often a user without a page is probed; 0: in every scan.')
+@minValue(0)
+param notSetUpRecheckDays int = 0
+
+@description('NOT_SET_UP_MARKERS, as printed by `atlas doctor --calibrate`; empty: the default of the app.')
 param notSetUpMarkers string = ''
 
-@description('HISTORY_DAYS: how long scans, changes, finished flows and gone rows are kept.')
+@description('HISTORY_DAYS: how long scans, changes, finished orchestrations and gone rows are kept.')
 @minValue(1)
 @maxValue(3650)
 param historyDays int = 30
 
-@description('Whether storage and vault are reached by private endpoints only. The routes of the app stay public.')
+@description('Whether storage, vault and scheduler are reachable through private endpoints only. The routes of the app stay public.')
 param privateNetworking bool = false
 
-@description('Who gets a mail when an alert fires.')
+@description('Email addresses that receive the alerts.')
 param alertEmails string[] = []
 
-@description('How long logs are kept.')
-@minValue(30)
+@description('Number of days for which logs are kept; 0: by size.')
+@minValue(0)
 @maxValue(730)
-param logRetentionDays int = 30
+param logRetentionDays int = 0
 
-@description('How many GB of logs a day are taken in; the rest of the day\'s are lost, and an alert says so.')
-@minValue(1)
+@description('Maximum amount of logs ingested in a day, in GB. The rest of the day is lost, and an alert reports it. 0: by size.')
+@minValue(0)
 @maxValue(1000)
-param dailyCapGB int = 1
+param dailyCapGB int = 0
 
-@description('Alert when no scan has finished for this many hours; 0: no such alert, for a schedule that is rarer.')
+@description('Resource ID of the rule that masks request URLs, which an earlier deployment returned; empty: the first deployment.')
+param knownMaskRuleId string = ''
+
+@description('Alert when no scan has finished for this many hours; 0: no such alert, for a schedule with longer gaps.')
 @minValue(0)
 @maxValue(47)
 param alertHoursWithoutScan int = 26
 
-@description('Alert when the last scan could not learn about more than this share of users.')
+@description('Alert when more than this percentage of users is unknown after the last scan.')
 @minValue(0)
 @maxValue(100)
 param alertUnknownPercent int = 5
 
-@description('Alert when Bookings held up more than this share of the last scan\'s probes.')
+@description('Alert when Bookings throttled more than this percentage of the last scan\'s probes.')
 @minValue(0)
 @maxValue(100)
 param alertThrottledPercent int = 10
@@ -118,17 +135,38 @@ param alertThrottledPercent int = 10
 @maxValue(1000)
 param alertFailuresPerHour int = 10
 
-@description('Whether the resource group is locked against deletion. A lock stops `azd down` too.')
-param deleteLock bool = false
-
-// The same names for the same environment, and others for any other.
+// The same environment in the same region always has the same names.
 var token = uniqueString(subscription().id, environmentName, location)
 var tags = {
   'azd-env-name': environmentName
   application: 'bookings-atlas'
   owner: owner
 }
-var signsInByCertificate = signIn.kind == 'certificateRegistration'
+var sizes = {
+  small: {
+    instanceMemoryMB: 2048
+    maximumInstanceCount: 40
+    probeConcurrency: 4
+    logRetentionDays: 30
+    dailyCapGB: 1
+  }
+  medium: {
+    instanceMemoryMB: 2048
+    maximumInstanceCount: 40
+    probeConcurrency: 8
+    logRetentionDays: 90
+    dailyCapGB: 5
+  }
+  large: {
+    instanceMemoryMB: 4096
+    maximumInstanceCount: 100
+    probeConcurrency: 16
+    logRetentionDays: 90
+    dailyCapGB: 20
+  }
+}
+var usesCertificate = signIn.kind == 'certificateRegistration'
+var usesScheduler = durableBackend == 'dts'
 var thresholds = {
   hoursWithoutScan: alertHoursWithoutScan
   unknownPercent: alertUnknownPercent
@@ -136,16 +174,18 @@ var thresholds = {
   failuresPerHour: alertFailuresPerHour
 }
 
-var readsAnotherTenant = signIn.kind == 'managedIdentity' && toLower(tenantId) != toLower(tenant().tenantId)
-var signsInAsNobody = signIn.kind != 'managedIdentity' && empty(signIn.clientId)
-var lacksTheApi = apiAccess == 'entra' && empty(apiClientId)
+var identityCannotReadTenant = signIn.kind == 'managedIdentity' && toLower(tenantId) != toLower(tenant().tenantId)
+var registrationIsMissing = signIn.kind != 'managedIdentity' && empty(signIn.clientId)
+var apiIsMissing = apiAccess == 'entra' && empty(apiClientId)
+var retentionIsTooShort = logRetentionDays > 0 && logRetentionDays < 30
 var faults = concat(
-  readsAnotherTenant ? ['A managed identity gets tokens of its own tenant alone: to scan another, sign in as a registration (ATLAS_SIGN_IN).'] : [],
-  signsInAsNobody ? ['Which registration does the app sign in as (ATLAS_SIGN_IN_CLIENT_ID)?'] : [],
-  lacksTheApi ? ['Which registration has the API (ATLAS_API_CLIENT_ID)?'] : []
+  identityCannotReadTenant ? ['A managed identity can read only its own tenant. To scan another one, sign in as an app registration (ATLAS_SIGN_IN).'] : [],
+  registrationIsMissing ? ['Set the client ID of the app registration that the app signs in as (ATLAS_SIGN_IN_CLIENT_ID).'] : [],
+  apiIsMissing ? ['Set the client ID of the API (ATLAS_API_CLIENT_ID).'] : [],
+  retentionIsTooShort ? ['Logs are kept for 30 days at least (ATLAS_LOG_RETENTION_DAYS).'] : []
 )
 
-// Everything is in this group, so what could not work ends here, before anything is made.
+// Every resource is in this group, so an invalid combination of parameters fails before anything is created.
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: empty(resourceGroupName) ? 'rg-${environmentName}' : resourceGroupName
   location: location
@@ -166,11 +206,12 @@ module observability 'modules/observability.bicep' = {
   params: {
     workspaceName: 'log-atlas-${token}'
     applicationInsightsName: 'appi-atlas-${token}'
-    transformationName: 'dcr-atlas-${token}'
+    maskRuleName: 'dcr-atlas-${token}'
+    knownMaskRuleId: knownMaskRuleId
     location: location
     tags: tags
-    retentionDays: logRetentionDays
-    dailyCapGB: dailyCapGB
+    retentionDays: logRetentionDays > 0 ? logRetentionDays : sizes[size].logRetentionDays
+    dailyCapGB: dailyCapGB > 0 ? dailyCapGB : sizes[size].dailyCapGB
     principalId: identity.outputs.identity.principalId
   }
 }
@@ -198,7 +239,7 @@ module storage 'modules/storage.bicep' = {
   }
 }
 
-module vault 'modules/vault.bicep' = if (signsInByCertificate) {
+module vault 'modules/vault.bicep' = if (usesCertificate) {
   scope: group
   params: {
     name: 'kv-atlas-${token}'
@@ -218,16 +259,18 @@ module privateEndpoints 'modules/private-endpoints.bicep' = if (privateNetworkin
     networkId: network!.outputs.id
     subnetId: network!.outputs.endpointsSubnetId
     storageAccountId: storage.outputs.id
-    vaultId: signsInByCertificate ? vault!.outputs.id : ''
+    vaultId: usesCertificate ? vault!.outputs.id : ''
+    schedulerId: usesScheduler ? durable!.outputs.id : ''
   }
 }
 
-module durable 'modules/durable.bicep' = if (durableBackend == 'dts') {
+module durable 'modules/durable.bicep' = if (usesScheduler) {
   scope: group
   params: {
     name: 'dts-atlas-${token}'
     location: location
     tags: tags
+    privateNetworking: privateNetworking
     principalId: identity.outputs.identity.principalId
   }
 }
@@ -243,16 +286,15 @@ module app 'modules/function-app.bicep' = {
     storageAccountName: storage.outputs.name
     packagesContainerName: storage.outputs.packagesContainerName
     applicationInsightsName: observability.outputs.applicationInsightsName
-    workspaceId: observability.outputs.workspaceId
     subnetId: privateNetworking ? network!.outputs.appSubnetId : ''
-    vaultName: signsInByCertificate ? vault!.outputs.name : ''
-    schedulerEndpoint: durableBackend == 'dts' ? durable!.outputs.endpoint : ''
-    schedulerHubName: durableBackend == 'dts' ? durable!.outputs.hubName : ''
+    vaultName: usesCertificate ? vault!.outputs.name : ''
+    schedulerEndpoint: usesScheduler ? durable!.outputs.endpoint : ''
+    schedulerHubName: usesScheduler ? durable!.outputs.hubName : ''
     apiClientId: apiClientId
     apiAllowedApplications: apiAllowedApplications
     scale: {
-      instanceMemoryMB: instanceMemoryMB
-      maximumInstanceCount: maximumInstanceCount
+      instanceMemoryMB: sizes[size].instanceMemoryMB
+      maximumInstanceCount: sizes[size].maximumInstanceCount
       alwaysReadyDurable: alwaysReadyDurable
     }
     settings: {
@@ -260,15 +302,20 @@ module app 'modules/function-app.bicep' = {
       signIn: signIn
       apiAccess: apiAccess
       scanSchedule: scanSchedule
-      probeConcurrency: probeConcurrency
+      probeConcurrency: probeConcurrency > 0 ? probeConcurrency : sizes[size].probeConcurrency
       probeAvailability: probeAvailability
       exchangeEvidence: exchangeEvidence
       sharedPages: sharedPages
+      maxFullAccess: maxFullAccess
+      excludeUsers: excludeUsers
+      liveLookupsPerMinute: liveLookupsPerMinute
+      liveReuseSeconds: liveReuseSeconds
+      notSetUpRecheckDays: notSetUpRecheckDays
       notSetUpMarkers: notSetUpMarkers
       historyDays: historyDays
     }
   }
-  // A host that starts before it can reach its storage does not start again by itself.
+  // A host that starts before it can reach its storage does not restart by itself.
   dependsOn: [
     privateEndpoints
   ]
@@ -297,11 +344,7 @@ module workbook 'modules/workbook.bicep' = {
   }
 }
 
-module lock 'modules/lock.bicep' = if (deleteLock) {
-  scope: group
-}
-
-@description('Resource group of everything.')
+@description('Name of the resource group.')
 output RESOURCE_GROUP string = group.name
 
 @description('Name of the function app.')
@@ -310,16 +353,16 @@ output FUNCTION_APP_NAME string = app.outputs.name
 @description('Host name of the function app.')
 output FUNCTION_APP_HOSTNAME string = app.outputs.hostname
 
-@description('Address of the function app.')
+@description('URL of the function app.')
 output FUNCTION_APP_URL string = 'https://${app.outputs.hostname}'
 
-@description('Name of the identity that the app runs as.')
+@description('Name of the identity of the app.')
 output IDENTITY_NAME string = identity.outputs.name
 
-@description('Client id of that identity.')
+@description('Client ID of that identity.')
 output IDENTITY_CLIENT_ID string = identity.outputs.identity.clientId
 
-@description('Object id of that identity\'s service principal.')
+@description('Object ID of that identity.')
 output IDENTITY_PRINCIPAL_ID string = identity.outputs.identity.principalId
 
 @description('Name of the storage account.')
@@ -328,11 +371,14 @@ output STORAGE_ACCOUNT_NAME string = storage.outputs.name
 @description('Name of the Log Analytics workspace.')
 output LOG_ANALYTICS_WORKSPACE_NAME string = observability.outputs.workspaceName
 
+@description('Resource ID of the rule that masks request URLs. Later deployments take it as knownMaskRuleId.')
+output MASK_RULE_ID string = observability.outputs.maskRuleId
+
 @description('Name of the Application Insights component.')
 output APPLICATION_INSIGHTS_NAME string = observability.outputs.applicationInsightsName
 
-@description('Name of the key vault; empty where none is needed.')
-output KEY_VAULT_NAME string = signsInByCertificate ? vault!.outputs.name : ''
+@description('Name of the key vault; empty: there is none.')
+output KEY_VAULT_NAME string = usesCertificate ? vault!.outputs.name : ''
 
-@description('Where Durable Functions keeps its flows: the package needs the host file that goes with it.')
+@description('Where Durable Functions stores its orchestrations. `make package BACKEND=…` takes the same value.')
 output DURABLE_BACKEND string = durableBackend

@@ -1,4 +1,4 @@
-"""Builds what is deployed: the files that .funcignore lets through, with the host.json of the chosen back end."""
+"""Builds the deployment package: the files that .funcignore admits, the host.json of the back end, the dependencies."""
 
 import argparse
 import shutil
@@ -11,42 +11,42 @@ from pathspec import GitIgnoreSpec
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 HOST_FILES = {"storage": "host.json", "dts": "host.dts.json"}
-"""The host.json of each back end of Durable Functions: Azure Storage, or the Durable Task Scheduler."""
+"""The host.json for each back end of Durable Functions: Azure Storage, or the Durable Task Scheduler."""
 DEPENDENCIES = Path(".python_packages", "lib", "site-packages")
-"""Where the Functions worker looks for what was not installed by Azure."""
+"""Where the Functions worker looks for packages that Azure did not install."""
 PLATFORM = "x86_64-manylinux_2_28"
-"""What Flex Consumption runs, as uv calls it."""
+"""The platform of Flex Consumption, in uv's terms."""
 
 
 def main() -> None:
-    """Build the package and say how large it is."""
+    """Build the package and print its size."""
     parser = argparse.ArgumentParser(prog="make package", description=__doc__)
     parser.add_argument("--backend", choices=HOST_FILES, default="storage", help="of Durable Functions")
-    parser.add_argument("--dependencies", action="store_true", help="put in what Azure would install")
+    parser.add_argument("--remote-build", action="store_true", help="leave the dependencies to Azure's build")
     parser.add_argument("--folder", type=Path, default=CHECKOUT / ".local" / "package", help="emptied first")
-    asked = parser.parse_args()
-    files = build(asked.folder, asked.backend)
-    if asked.dependencies:
-        files += add_dependencies(asked.folder)
-    archive = Path(shutil.make_archive(str(asked.folder), "zip", asked.folder))
-    size, packed = sum(file.stat().st_size for file in files), archive.stat().st_size
+    options = parser.parse_args()
+    files = build(options.folder, options.backend)
+    if not options.remote_build:
+        files += add_dependencies(options.folder)
+    archive = Path(shutil.make_archive(str(options.folder), "zip", options.folder))
+    size, zipped = sum(file.stat().st_size for file in files), archive.stat().st_size
     sys.stdout.write(
-        f"{asked.folder}: {len(files)} files, {size / 1024:.0f} KiB, {packed / 1024:.0f} KiB as {archive.name}, "
-        f"for the back end {asked.backend}{', with its dependencies' if asked.dependencies else ''}\n"
+        f"{options.folder}: {len(files)} files, {size / 1024:.0f} KiB, {zipped / 1024:.0f} KiB as {archive.name}, "
+        f"for the back end {options.backend}, {'without' if options.remote_build else 'with'} dependencies\n"
     )
 
 
 def build(folder: Path, backend: str = "storage", *, checkout: Path = CHECKOUT) -> list[Path]:
-    """Empty the folder and fill it with what is deployed; the files that are now in it."""
+    """Empty the folder, copy the app's files into it and return them."""
     spec = GitIgnoreSpec.from_lines((checkout / ".funcignore").read_text(encoding="utf-8").splitlines())
-    sources = {file: file for file in _let_through(checkout, spec)}
+    sources = {file: file for file in _admitted(checkout, spec)}
     sources["host.json"] = HOST_FILES[backend]
     shutil.rmtree(folder, ignore_errors=True)
-    return [_copied(checkout / source, folder / name) for name, source in sorted(sources.items())]
+    return [_copy(checkout / source, folder / name) for name, source in sorted(sources.items())]
 
 
 def add_dependencies(folder: Path, *, checkout: Path = CHECKOUT) -> list[Path]:
-    """Put the locked packages into the package, for Linux whatever this machine is; the files that came with it."""
+    """Install the locked dependencies into the package, always for Linux, and return their files."""
     target = folder / DEPENDENCIES
     command: list[str | Path] = [checkout / ".local" / "uv" / "bin" / "uv", "--quiet", "pip", "install"]
     command += ["--python", sys.executable, "--target", target]
@@ -58,16 +58,16 @@ def add_dependencies(folder: Path, *, checkout: Path = CHECKOUT) -> list[Path]:
     return sorted(path for path in target.rglob("*") if path.is_file())
 
 
-def _let_through(checkout: Path, spec: GitIgnoreSpec) -> Iterator[str]:
-    # As git does, an ignored folder is not entered: nothing below it can be let through.
+def _admitted(checkout: Path, spec: GitIgnoreSpec) -> Iterator[str]:
+    # Like git, it does not enter an ignored folder: no pattern can admit a file below one.
     for folder, folders, files in checkout.walk():
-        place = folder.relative_to(checkout)
-        folders[:] = [name for name in folders if not spec.match_file(f"{(place / name).as_posix()}/")]
-        names = ((place / name).as_posix() for name in files)
+        relative = folder.relative_to(checkout)
+        folders[:] = [name for name in folders if not spec.match_file(f"{(relative / name).as_posix()}/")]
+        names = ((relative / name).as_posix() for name in files)
         yield from (name for name in names if not spec.match_file(name))
 
 
-def _copied(source: Path, target: Path) -> Path:
+def _copy(source: Path, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copyfile(source, target))
 

@@ -56,7 +56,7 @@ EXCHANGE_ROLES = (
     "    New-ServicePrincipal -AppId <client ID> -ObjectId <object ID of the enterprise application>\n"
     "    New-RoleGroup 'Bookings Atlas View-Only' -Roles 'View-Only Recipients','View-Only Configuration'\n"
     "    Add-RoleGroupMember 'Bookings Atlas View-Only' -Member <object ID of the enterprise application>\n"
-    "infra/exchange/Grant-AtlasExchangeRights.ps1 does the same. The Entra role Global Reader also works."
+    "infra/exchange/Grant-AtlasExchangeRole.ps1 does the same. The Entra role Global Reader also works."
 )
 
 PERMISSIONS: dict[Permission, PermissionText] = {

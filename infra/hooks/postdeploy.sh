@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# After the code: asks the app what it lacks. Missing rights do not stop azd: somebody else may have to grant them.
-source "$(dirname "$0")/common.sh"
+# After the code: checks which permissions the app lacks. Missing ones do not stop azd: someone else may have to grant them.
+source "$(dirname "$0")/environment.sh"
 
-TRIES=18
-for _ in $(seq "$TRIES"); do # the first start installs nothing any more, but may take a minute
+ATTEMPTS=18
+for _ in $(seq "$ATTEMPTS"); do # the first start may take a minute
   if curl --silent --max-time 60 "$FUNCTION_APP_URL/api/health" | grep -q '^ *{'; then
     break
   fi
@@ -13,20 +13,19 @@ done
 code=0
 .venv/bin/atlas doctor --app "$FUNCTION_APP_URL" || code=$?
 case $code in
-  0) say 'Nothing is missing. Rights in Exchange that were granted just now may need some hours all the same.' ;;
+  0) say 'Nothing is missing. A role in Exchange that was granted just now may still take some hours to work.' ;;
   1)
-    left='api entra exchange'
-    say '' 'Something is missing yet. What can still be to grant:'
-    if [ -n "$(find "$(rights_left)" -mmin -60 2>/dev/null)" ]; then # this run of azd has tried
-      left=$(cat "$(rights_left)")
+    missing='entra exchange'
+    say '' 'Something is still missing. To grant what may be missing:'
+    if [ -n "$(find "$(missing_permissions)" -mmin -60 2>/dev/null)" ]; then # from this run of azd
+      missing=$(cat "$(missing_permissions)")
     fi
     # shellcheck disable=SC2086 # several words
-    bash infra/hooks/permissions.sh $left
-    case $left in
-      *api*) ;;
-      *) say '' 'What was granted in Entra just now needs some minutes until it works.' ;;
-    esac
-    say '' "Ask again with: .venv/bin/atlas doctor --app $FUNCTION_APP_URL"
+    bash infra/hooks/permissions.sh $missing
+    if [ "$missing" = exchange ]; then
+      say '' 'Permissions that were granted in Entra just now take some minutes to work.'
+    fi
+    say '' "To check again, run: .venv/bin/atlas doctor --app $FUNCTION_APP_URL"
     ;;
   *) exit "$code" ;;
 esac

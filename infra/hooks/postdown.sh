@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# After everything in Azure is gone: tells what is left elsewhere, as predown.sh noted it.
-source "$(dirname "$0")/common.sh"
+# After everything in Azure is deleted: prints what remains elsewhere, as predown.sh wrote it down.
+source "$(dirname "$0")/environment.sh"
 
-left=".local/left-$AZURE_ENV_NAME.txt"
-if [ -f "$left" ]; then
-  cat "$left"
+remaining=".local/remaining-$AZURE_ENV_NAME.txt"
+if [ -f "$remaining" ]; then
+  cat "$remaining"
 fi

@@ -1,44 +1,44 @@
 #!/usr/bin/env bash
-# Before everything in Azure goes: stops at a lock, and notes what will be left elsewhere while the ids are known.
-source "$(dirname "$0")/common.sh"
+# Before everything in Azure is deleted: writes down what remains elsewhere, while the IDs are known, for postdown.sh.
+source "$(dirname "$0")/environment.sh"
 
-if [ "${ATLAS_DELETE_LOCK:-false}" = true ]; then
-  say 'The resource group is locked. Remove the lock first:' \
-    "  az lock delete --name keep --resource-group ${RESOURCE_GROUP:-<resource group>}" \
-    '  azd env set ATLAS_DELETE_LOCK false' >&2
-  exit 1
-fi
-
-client=${IDENTITY_CLIENT_ID:-<client id>}
-object=${IDENTITY_PRINCIPAL_ID:-<object id>}
+client=${IDENTITY_CLIENT_ID:-<client ID>}
+object=${IDENTITY_PRINCIPAL_ID:-<object ID>}
 if [ "$ATLAS_SIGN_IN" != managedIdentity ]; then
-  client=${ATLAS_SIGN_IN_CLIENT_ID:-<client id>}
-  object='<object id of the enterprise application>'
+  client=${ATLAS_SIGN_IN_CLIENT_ID:-<client ID>}
+  object='<object ID of the enterprise application>'
 fi
-if [ -n "${ATLAS_API_CLIENT_ID:-}" ]; then
-  api_object=$(az ad app show --id "$ATLAS_API_CLIENT_ID" --query id --output tsv) || api_object=
-  api_object=${api_object:-<its object id, which az ad app show --id $ATLAS_API_CLIENT_ID --query id tells before>}
-fi
+
+# The commands that delete a registration for good: its client ID.
+delete_registration() {
+  local object_id
+  object_id=$(az ad app show --id "$1" --query id --output tsv) || object_id=
+  say "  az ad app delete --id $1" \
+    "  az rest --method DELETE --url https://graph.microsoft.com/v1.0/directory/deletedItems/${object_id:-<object ID of the registration $1>}"
+}
+
 mkdir -p .local
 {
-  say 'What is not in Azure is still there. To remove it as well:' '' \
+  say 'Some things outside Azure remain. To remove them as well:' '' \
     'In Exchange Online, in PowerShell, if the script was run there:' \
     '  Connect-ExchangeOnline' \
-    "  infra/exchange/Grant-AtlasExchangeRights.ps1 -AppId $client -ObjectId $object -Remove"
+    "  infra/exchange/Grant-AtlasExchangeRole.ps1 -AppId $client -ObjectId $object -Remove"
   if [ -n "${ATLAS_API_CLIENT_ID:-}" ]; then
-    say '' 'In Entra, the registration of the API. Entra keeps it and its unique name for 30 days: until the second command' \
-      'has run, the same environment cannot register it again:' \
-      "  az ad app delete --id $ATLAS_API_CLIENT_ID" \
-      "  az rest --method DELETE --url https://graph.microsoft.com/v1.0/directory/deletedItems/$api_object" \
-      "  azd env set ATLAS_API_CLIENT_ID ''"
+    say '' 'In Entra, the registrations of the API and the connector. Entra keeps a deleted registration and its unique name' \
+      'for 30 days; until it is deleted there too, this environment cannot be registered again:'
+    delete_registration "$ATLAS_API_CLIENT_ID"
+    if [ -n "${ATLAS_CONNECTOR_CLIENT_ID:-}" ]; then
+      delete_registration "$ATLAS_CONNECTOR_CLIENT_ID"
+    fi
+    say "  azd env set ATLAS_API_CLIENT_ID ''" "  azd env set ATLAS_CONNECTOR_CLIENT_ID ''"
   fi
   if [ "$ATLAS_SIGN_IN" != managedIdentity ]; then
-    say '' 'In Entra, the registration that the app signed in as, if nothing else does:' "  az ad app delete --id $client"
+    say '' 'In Entra, the app registration that the app signed in as, unless something else uses it:' "  az ad app delete --id $client"
   fi
   if [ "$ATLAS_SIGN_IN" = certificateRegistration ]; then
-    say '' 'The key vault is protected from purging: Azure removes it by itself after 90 days. To deploy again before, see' \
-      'docs/operate.md, "Taking it away".'
+    say '' 'The key vault has purge protection: Azure removes it after 90 days. To deploy again before then, see' \
+      '"Removing it" in docs/operate.md.'
   fi
-  say '' 'The permissions of the managed identity went with it.'
-} >".local/left-$AZURE_ENV_NAME.txt"
-say 'Deletes the resource group with all rows and logs. With --purge nothing of it is kept for a while.'
+  say '' 'The permissions of the managed identity were deleted with it.'
+} >".local/remaining-$AZURE_ENV_NAME.txt"
+say 'This deletes the resource group with all rows and logs. With --purge, Azure keeps no copies for recovery.'

@@ -1,7 +1,7 @@
-// What is watched from outside the app, and who hears of it. The queries are files of their own in ../queries.
+// The alerts, and who receives them. The queries are in ../queries.
 import { AlertThresholds, Tags } from 'types.bicep'
 
-@description('What makes names of this deployment its own.')
+@description('Suffix of names, unique to this deployment.')
 param token string
 
 @description('Azure region.')
@@ -10,29 +10,29 @@ param location string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('Id of the workspace that the queries read.')
+@description('Resource ID of the workspace that the queries read.')
 param workspaceId string
 
-@description('Id of the Application Insights component of the availability test.')
+@description('Resource ID of the Application Insights component of the availability test.')
 param applicationInsightsId string
 
-@description('Who gets a mail.')
+@description('Email addresses that receive the alerts.')
 param emails string[]
 
-@description('Address of the open health route.')
+@description('URL of the health route.')
 param healthUrl string
 
-@description('From where on an alert fires.')
+@description('Limits above which the alerts fire.')
 param thresholds AlertThresholds
 
-// Each query answers with rows when there is something to tell, and reads its limit as `threshold`.
+// A query returns rows if its alert should fire. It reads its limit as `threshold`.
 var rules = [
   {
     name: 'no-scan'
     enabled: thresholds.hoursWithoutScan > 0
     title: 'No scan has finished'
-    // Asked of the logs, not of the app: its timer may have stopped while its routes go on.
-    says: 'No scan has finished for ${thresholds.hoursWithoutScan} hours. docs/operate.md#alert-no-scan says what to do.'
+    // Reads the logs instead of calling the app: the timer may have stopped while the routes still respond.
+    description: 'No scan has finished for ${thresholds.hoursWithoutScan} hours. docs/runbook.md#alert-no-scan describes what to do.'
     severity: 1
     every: 'PT1H'
     over: 'P2D'
@@ -43,7 +43,7 @@ var rules = [
     name: 'scan-failed'
     enabled: true
     title: 'The last scan failed'
-    says: 'The last scan ended as failed. docs/operate.md#alert-scan-failed says what to do.'
+    description: 'The last scan ended as failed. docs/runbook.md#alert-scan-failed describes what to do.'
     severity: 2
     every: 'PT15M'
     over: 'P2D'
@@ -53,8 +53,8 @@ var rules = [
   {
     name: 'unknown'
     enabled: true
-    title: 'The last scan could not learn enough'
-    says: 'More than ${thresholds.unknownPercent} percent of the users are unknown after the last scan. docs/operate.md#alert-unknown says what to do.'
+    title: 'Too many users are unknown'
+    description: 'More than ${thresholds.unknownPercent} percent of the users are unknown after the last scan. docs/runbook.md#alert-unknown describes what to do.'
     severity: 2
     every: 'PT1H'
     over: 'P2D'
@@ -64,8 +64,8 @@ var rules = [
   {
     name: 'throttled'
     enabled: true
-    title: 'Bookings slows the scan down'
-    says: 'Bookings held up more than ${thresholds.throttledPercent} percent of the last scan\'s probes. docs/operate.md#alert-throttled says what to do.'
+    title: 'Bookings throttles the scan'
+    description: 'Bookings throttled more than ${thresholds.throttledPercent} percent of the last scan\'s probes. docs/runbook.md#alert-throttled describes what to do.'
     severity: 3
     every: 'PT1H'
     over: 'P2D'
@@ -75,8 +75,8 @@ var rules = [
   {
     name: 'failures'
     enabled: true
-    title: 'Functions fail'
-    says: 'More than ${thresholds.failuresPerHour} steps, functions or requests failed within an hour. docs/operate.md#alert-failures says what to do.'
+    title: 'Functions are failing'
+    description: 'More than ${thresholds.failuresPerHour} steps, functions or requests failed within an hour. docs/runbook.md#alert-failures describes what to do.'
     severity: 2
     every: 'PT15M'
     over: 'PT1H'
@@ -87,7 +87,7 @@ var rules = [
     name: 'daily-cap'
     enabled: true
     title: 'Logs are being lost'
-    says: 'The workspace reached its daily cap: no log is taken in until it is reset, so other alerts see nothing. docs/operate.md#alert-daily-cap says what to do.'
+    description: 'The workspace reached its daily cap and ingests no more logs until the cap resets, so the other alerts cannot fire. docs/runbook.md#alert-daily-cap describes what to do.'
     severity: 2
     every: 'PT1H'
     over: 'P1D'
@@ -96,10 +96,10 @@ var rules = [
   }
 ]
 
-// Three places four times an hour are enough for a route that a person seldom calls, and cost little.
-var testPlaces = ['emea-nl-ams-azr', 'us-va-ash-azr', 'apac-sg-sin-azr']
+// Three locations, four times an hour each: enough for a route that is seldom called, and inexpensive.
+var testLocations = ['emea-nl-ams-azr', 'us-va-ash-azr', 'apac-sg-sin-azr']
 
-resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
+resource recipients 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: 'ag-atlas-${token}'
   location: 'global'
   tags: tags
@@ -124,7 +124,7 @@ resource queryRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
     kind: 'LogAlert'
     properties: {
       displayName: 'Bookings Atlas: ${rule.title}'
-      description: rule.says
+      description: rule.description
       severity: rule.severity
       enabled: rule.enabled
       scopes: [
@@ -147,11 +147,11 @@ resource queryRules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
         ]
       }
       autoMitigate: true
-      // On the first day the workspace may not know a table yet.
+      // On the first day a table may not exist in the workspace yet.
       skipQueryValidation: true
       actions: {
         actionGroups: [
-          people.id
+          recipients.id
         ]
       }
     }
@@ -170,12 +170,12 @@ resource healthTest 'Microsoft.Insights/webtests@2022-06-15' = {
     Kind: 'standard'
     Enabled: true
     Frequency: 900
-    // A cold start is no outage.
+    // A cold start is not an outage.
     Timeout: 120
     RetryEnabled: true
     Locations: [
-      for place in testPlaces: {
-        Id: place
+      for testLocation in testLocations: {
+        Id: testLocation
       }
     ]
     Request: {
@@ -196,7 +196,7 @@ resource unavailable 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'The health route does not answer 200, from two places or more. docs/operate.md#alert-availability says what to do.'
+    description: 'The health route does not return 200 when called from two or more locations. docs/runbook.md#alert-availability describes what to do.'
     severity: 1
     enabled: true
     scopes: [
@@ -214,7 +214,7 @@ resource unavailable 'Microsoft.Insights/metricAlerts@2018-03-01' = {
     autoMitigate: true
     actions: [
       {
-        actionGroupId: people.id
+        actionGroupId: recipients.id
       }
     ]
   }

@@ -1,4 +1,4 @@
-// The Durable Task Scheduler, where flows are kept in it and not in the storage account.
+// The Durable Task Scheduler, which stores orchestrations instead of the storage account.
 import { Tags } from 'types.bicep'
 
 @description('Name of the scheduler.')
@@ -12,33 +12,37 @@ param location string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('Object id of the identity of the app.')
+@description('Whether the scheduler is reachable through a private endpoint only.')
+param privateNetworking bool
+
+@description('Object ID of the app\'s identity.')
 param principalId string
 
 var durableTaskDataContributor = '0ad04412-c4d5-4796-b79c-f76d14c8d402'
 var hubName = loadJsonContent('../../host.dts.json').extensions.durableTask.hubName
 
-resource scheduler 'Microsoft.DurableTask/schedulers@2025-11-01' = {
+// Private endpoints exist from API version 2026-02-01 on.
+resource scheduler 'Microsoft.DurableTask/schedulers@2026-02-01' = {
   name: name
   location: location
   tags: tags
   properties: {
-    // Required, and an empty list lets nobody in. Flex Consumption has no fixed address: identity is the gate.
-    ipAllowlist: [
-      '0.0.0.0/0'
-    ]
+    publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    // Required; an empty list admits no address. A Flex Consumption app without a network has no fixed address, so there
+    // the identity alone controls access.
+    ipAllowlist: privateNetworking ? [] : ['0.0.0.0/0']
     sku: {
       name: 'Consumption'
     }
   }
 }
 
-resource hub 'Microsoft.DurableTask/schedulers/taskHubs@2025-11-01' = {
+resource hub 'Microsoft.DurableTask/schedulers/taskHubs@2026-02-01' = {
   parent: scheduler
   name: hubName
 }
 
-resource grant 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource roleAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(hub.id, principalId, durableTaskDataContributor)
   scope: hub
   properties: {
@@ -48,7 +52,10 @@ resource grant 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-@description('Address of the scheduler.')
+@description('Resource ID of the scheduler.')
+output id string = scheduler.id
+
+@description('Endpoint of the scheduler.')
 output endpoint string = scheduler.properties.endpoint
 
 @description('Name of the task hub.')

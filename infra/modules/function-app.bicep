@@ -1,4 +1,4 @@
-// The function app on Flex Consumption: its settings, who may call it, and no way in besides.
+// The function app on Flex Consumption: its settings, and who may call it.
 import { AtlasSettings, Identity, Scale, Tags } from 'types.bicep'
 
 @description('Name of the function app.')
@@ -13,49 +13,51 @@ param location string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('The identity that the app runs as.')
+@description('Identity of the app.')
 param identity Identity
 
 @description('Name of the storage account.')
 param storageAccountName string
 
-@description('Container of the deployed package.')
+@description('Blob container of the deployed package.')
 param packagesContainerName string
 
 @description('Name of the Application Insights component.')
 param applicationInsightsName string
 
-@description('Id of the workspace that takes the logs.')
-param workspaceId string
-
-@description('Subnet that the app goes out through; empty where there is none.')
+@description('Resource ID of the subnet for outgoing connections; empty: there is none.')
 param subnetId string
 
-@description('Key vault of the certificate; empty where there is none.')
+@description('Name of the key vault with the certificate; empty: there is none.')
 param vaultName string
 
-@description('Address of the Durable Task Scheduler; empty where flows are kept in the storage account.')
+@description('Endpoint of the Durable Task Scheduler; empty: orchestrations are stored in the storage account.')
 param schedulerEndpoint string
 
-@description('Task hub of that scheduler.')
+@description('Name of the scheduler\'s task hub.')
 param schedulerHubName string
 
-@description('Client id of the API\'s app registration.')
+@description('Client ID of the API; empty: callers use function keys.')
 param apiClientId string
 
-@description('Client ids of the only applications that may call; none named: every one that has an app role.')
+@description('Client IDs of the only applications that may call; empty: every application with an app role.')
 param apiAllowedApplications string[]
 
-@description('How many instances of which size.')
+@description('Memory and number of the instances.')
 param scale Scale
 
-@description('What the app is told in its settings.')
+@description('Settings of the app.')
 param settings AtlasSettings
 
-// Easy Auth takes the identity in place of a client secret when the secret's setting has this name.
-var credentialSetting = 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
 var certificateName = 'bookings-atlas'
-var byToken = settings.apiAccess == 'entra'
+var usesTokens = settings.apiAccess == 'entra'
+
+// The default strategy ends running functions; this one lets them finish. Effective from the second deployment on.
+var rollingUpdate = {
+  siteUpdateStrategy: {
+    type: 'RollingUpdate'
+  }
+}
 
 var signInSettings = {
   managedIdentity: {
@@ -70,7 +72,26 @@ var signInSettings = {
     AZURE_CLIENT_CERTIFICATE: '@Microsoft.KeyVault(VaultName=${vaultName};SecretName=${certificateName})'
   }
 }
-var accessSettings = byToken ? { OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identity.clientId } : {}
+// Routes that Easy Auth leaves open: they answer anonymous callers with nothing about the tenant or its users.
+var openPaths = ['/api/health']
+var tokenValidation = {
+  azureActiveDirectory: {
+    enabled: true
+    registration: {
+      openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+      clientId: apiClientId
+    }
+    validation: {
+      allowedAudiences: [
+        apiClientId
+        'api://${apiClientId}'
+      ]
+      defaultAuthorizationPolicy: {
+        allowedApplications: apiAllowedApplications
+      }
+    }
+  }
+}
 var durableSettings = empty(schedulerEndpoint) ? {} : {
   DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${schedulerEndpoint};Authentication=ManagedIdentity;ClientID=${identity.clientId};TaskHub=${schedulerHubName}'
 }
@@ -81,6 +102,11 @@ var atlasSettings = {
   PROBE_AVAILABILITY: toLower(string(settings.probeAvailability))
   EXCHANGE_EVIDENCE: toLower(string(settings.exchangeEvidence))
   SHARED_PAGES: toLower(string(settings.sharedPages))
+  MAX_FULL_ACCESS: string(settings.maxFullAccess)
+  EXCLUDE_USERS: settings.excludeUsers
+  LIVE_LOOKUPS_PER_MINUTE: string(settings.liveLookupsPerMinute)
+  LIVE_REUSE_SECONDS: string(settings.liveReuseSeconds)
+  NOT_SET_UP_RECHECK_DAYS: string(settings.notSetUpRecheckDays)
   NOT_SET_UP_MARKERS: settings.notSetUpMarkers
   HISTORY_DAYS: string(settings.historyDays)
   API_ACCESS: settings.apiAccess
@@ -91,7 +117,7 @@ var platformSettings = {
   AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob
   AzureWebJobsStorage__queueServiceUri: storage.properties.primaryEndpoints.queue
   AzureWebJobsStorage__tableServiceUri: storage.properties.primaryEndpoints.table
-  // The worker joins its traces to those of the host, which then forwards no log of it: the app sends its own.
+  // The worker continues the host's traces. The host then no longer forwards the worker's logs: the app sends them itself.
   PYTHON_ENABLE_OPENTELEMETRY: 'true'
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.clientId};Authorization=AAD'
@@ -119,10 +145,10 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   }
 }
 
-resource app 'Microsoft.Web/sites@2024-11-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
-  // azd finds the app to deploy to by this tag.
+  // azd finds the app by this tag.
   tags: union(tags, { 'azd-service-name': 'atlas' })
   kind: 'functionapp,linux'
   identity: {
@@ -162,9 +188,9 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
           }
         ]
       }
+      ...rollingUpdate
     }
-    // Flex Consumption refuses most of siteConfig, ftpsState too (error 51021). It offers no FTP; the policies below
-    // close the credentials that FTP and web deployment would take.
+    // Flex Consumption rejects most properties of siteConfig, ftpsState among them (error 51021). It offers no FTP.
     siteConfig: {
       http20Enabled: true
       minTlsVersion: '1.2'
@@ -173,36 +199,36 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   }
 }
 
-resource noBasicSignIn 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [
-  for way in ['ftp', 'scm']: {
-    parent: app
-    name: way
-    properties: {
-      allow: false
-    }
+// Deployments use tokens of Entra. Azure requires the location, which its published type lacks (bicep-types-az issue 1504).
+resource noBasicPublishing 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: app
+  name: 'scm'
+  #disable-next-line BCP187
+  location: location
+  properties: {
+    allow: false
   }
-]
+}
 
 resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(platformSettings, atlasSettings, signInSettings[settings.signIn.kind], accessSettings, durableSettings)
+  properties: union(platformSettings, atlasSettings, signInSettings[settings.signIn.kind], durableSettings)
 }
 
-// Written for function keys as well, switched off: so that a change back from tokens takes effect.
+// Written with function keys as well, switched off, so that a change from tokens back to keys takes effect.
+// Easy Auth only validates tokens that callers bring, so it needs no client secret.
 resource easyAuth 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: app
   name: 'authsettingsV2'
   properties: {
     platform: {
-      enabled: byToken
+      enabled: usesTokens
     }
     globalValidation: {
-      requireAuthentication: byToken
+      requireAuthentication: usesTokens
       unauthenticatedClientAction: 'Return401'
-      excludedPaths: [
-        '/api/health'
-      ]
+      excludedPaths: openPaths
     }
     httpSettings: {
       requireHttps: true
@@ -212,43 +238,11 @@ resource easyAuth 'Microsoft.Web/sites/config@2024-11-01' = {
         enabled: false
       }
     }
-    identityProviders: {
-      azureActiveDirectory: {
-        enabled: byToken
-        registration: {
-          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
-          clientId: apiClientId
-          clientSecretSettingName: credentialSetting
-        }
-        validation: {
-          allowedAudiences: [
-            'api://${apiClientId}'
-          ]
-          defaultAuthorizationPolicy: {
-            allowedApplications: apiAllowedApplications
-          }
-        }
-      }
-    }
+    identityProviders: usesTokens ? tokenValidation : {}
   }
   dependsOn: [
     appSettings
   ]
-}
-
-// Who was refused a token's way in. What the host says is in Application Insights, and Azure keeps the platform's figures.
-resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (byToken) {
-  name: 'to-workspace'
-  scope: app
-  properties: {
-    workspaceId: workspaceId
-    logs: [
-      {
-        category: 'AppServiceAuthenticationLogs'
-        enabled: true
-      }
-    ]
-  }
 }
 
 @description('Name of the function app.')

@@ -1,4 +1,4 @@
-// The one identity of the app: it opens the storage, signs in to Microsoft 365 and sends telemetry.
+// The managed identity of the app: it accesses storage, signs in to Microsoft 365 and sends telemetry.
 import { Identity, Tags } from 'types.bicep'
 
 @description('Name of the identity.')
@@ -19,7 +19,7 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 @description('Name of the identity.')
 output name string = identity.name
 
-@description('The identity, as other modules need it.')
+@description('The identity, in the form that other modules take.')
 output identity Identity = {
   id: identity.id
   clientId: identity.properties.clientId

@@ -1,4 +1,4 @@
-// A network of the app's own: one subnet that it goes out through, one for the private endpoints.
+// The app's virtual network: one subnet for its outgoing connections, one for the private endpoints.
 import { Tags } from 'types.bicep'
 
 @description('Name of the virtual network.')
@@ -15,10 +15,10 @@ resource rules 'Microsoft.Network/networkSecurityGroups@2024-07-01' = {
   location: location
   tags: tags
   properties: {
-    // Nothing of ours listens on these subnets but the private endpoints, and those inside the network.
+    // Only the private endpoints listen on these subnets, for callers inside the network.
     securityRules: [
       {
-        name: 'nothing-from-the-internet'
+        name: 'deny-internet-inbound'
         properties: {
           priority: 100
           direction: 'Inbound'
@@ -54,7 +54,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-07-01' = {
           }
           delegations: [
             {
-              // What Flex Consumption asks for.
+              // Required by Flex Consumption.
               name: 'flex'
               properties: {
                 serviceName: 'Microsoft.App/environments'
@@ -84,11 +84,11 @@ resource network 'Microsoft.Network/virtualNetworks@2024-07-01' = {
   }
 }
 
-@description('Id of the network.')
+@description('Resource ID of the network.')
 output id string = network.id
 
-@description('Subnet that the app goes out through.')
+@description('Resource ID of the subnet for the app\'s outgoing connections.')
 output appSubnetId string = network::appSubnet.id
 
-@description('Subnet of the private endpoints.')
+@description('Resource ID of the subnet of the private endpoints.')
 output endpointsSubnetId string = network::endpointsSubnet.id

@@ -1,4 +1,4 @@
-// Where logs go, how long they stay, how many are taken in a day, and that they name nobody.
+// Where logs are stored and for how long, and the mask that removes names and keys from request URLs first.
 import { Tags } from 'types.bicep'
 
 @description('Name of the Log Analytics workspace.')
@@ -7,8 +7,11 @@ param workspaceName string
 @description('Name of the Application Insights component.')
 param applicationInsightsName string
 
-@description('Name of the rule that masks who was looked up.')
-param transformationName string
+@description('Name of the data collection rule that masks request URLs.')
+param maskRuleName string
+
+@description('Resource ID of that rule, from the second deployment on; empty: it does not exist yet.')
+param knownMaskRuleId string
 
 @description('Azure region.')
 param location string
@@ -16,17 +19,19 @@ param location string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('How long logs are kept, in days.')
+@description('Number of days for which logs are kept.')
 param retentionDays int
 
-@description('How many GB of logs a day are taken in.')
+@description('Maximum amount of logs ingested in a day, in GB.')
 param dailyCapGB int
 
-@description('Object id of the identity that sends telemetry.')
+@description('Object ID of the identity that sends telemetry.')
 param principalId string
 
 var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 
+// The rule refers to the workspace and the workspace to the rule. On the first deployment the workspace is therefore
+// written twice. A workspace written without its rule loses it, so later deployments pass the ID of the rule at once.
 module workspace 'workspace.bicep' = {
   params: {
     name: workspaceName
@@ -34,13 +39,12 @@ module workspace 'workspace.bicep' = {
     tags: tags
     retentionDays: retentionDays
     dailyCapGB: dailyCapGB
+    maskRuleId: knownMaskRuleId
   }
 }
 
-// The host tells the address of each request, and an address may name the user who was looked up. What comes after
-// `/users/` is masked before it is kept, and what comes after `?` is dropped.
-resource transformation 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
-  name: transformationName
+resource maskRule 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
+  name: maskRuleName
   location: location
   tags: tags
   kind: 'WorkspaceTransforms'
@@ -61,21 +65,21 @@ resource transformation 'Microsoft.Insights/dataCollectionRules@2023-03-11' = {
         destinations: [
           'workspace'
         ]
-        // Azure Monitor takes it on one line.
-        transformKql: replace(loadTextContent('without-people.kql'), '\n', ' ')
+        // Azure Monitor accepts the query on one line only.
+        transformKql: replace(loadTextContent('mask-requests.kql'), '\n', ' ')
       }
     ]
   }
 }
 
-module workspaceOfTransformed 'workspace.bicep' = {
+module workspaceWithMask 'workspace.bicep' = if (empty(knownMaskRuleId)) {
   params: {
     name: workspace.outputs.name
     location: location
     tags: tags
     retentionDays: retentionDays
     dailyCapGB: dailyCapGB
-    transformationId: transformation.id
+    maskRuleId: maskRule.id
   }
 }
 
@@ -86,13 +90,16 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   kind: 'web'
   properties: {
     Application_Type: 'web'
-    WorkspaceResourceId: workspaceOfTransformed.outputs.id
-    // Telemetry comes from an identity, so the connection string opens nothing.
+    WorkspaceResourceId: workspace.outputs.id
+    // Only identities send telemetry, so the connection string is not a secret.
     DisableLocalAuth: true
   }
+  dependsOn: [
+    workspaceWithMask
+  ]
 }
 
-resource grant 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource roleAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(applicationInsights.id, principalId, monitoringMetricsPublisher)
   scope: applicationInsights
   properties: {
@@ -102,14 +109,17 @@ resource grant 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-@description('Id of the workspace.')
-output workspaceId string = workspaceOfTransformed.outputs.id
+@description('Resource ID of the workspace.')
+output workspaceId string = workspace.outputs.id
 
 @description('Name of the workspace.')
-output workspaceName string = workspaceOfTransformed.outputs.name
+output workspaceName string = workspace.outputs.name
 
-@description('Id of the component.')
+@description('Resource ID of the rule that masks request URLs.')
+output maskRuleId string = maskRule.id
+
+@description('Resource ID of the Application Insights component.')
 output applicationInsightsId string = applicationInsights.id
 
-@description('Name of the component.')
+@description('Name of the Application Insights component.')
 output applicationInsightsName string = applicationInsights.name

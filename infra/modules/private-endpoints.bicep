@@ -1,4 +1,4 @@
-// Brings storage and vault into the network, under the names that the app uses anyway.
+// Private endpoints and DNS zones, so that the app reaches storage, vault and scheduler under their usual names.
 import { Tags } from 'types.bicep'
 
 @description('Azure region.')
@@ -7,31 +7,41 @@ param location string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('Id of the network that resolves the names.')
+@description('Resource ID of the network that resolves the names.')
 param networkId string
 
-@description('Id of the subnet of the endpoints.')
+@description('Resource ID of the subnet of the endpoints.')
 param subnetId string
 
-@description('Id of the storage account.')
+@description('Resource ID of the storage account.')
 param storageAccountId string
 
-@description('Id of the key vault; empty where there is none.')
+@description('Resource ID of the key vault; empty: there is none.')
 param vaultId string
 
-var ofStorage = [
+@description('Resource ID of the Durable Task Scheduler; empty: there is none.')
+param schedulerId string
+
+var storageTargets = [
   for service in ['blob', 'queue', 'table']: {
     resourceId: storageAccountId
     service: service
     zone: 'privatelink.${service}.${environment().suffixes.storage}'
   }
 ]
-var ofVault = {
-  resourceId: vaultId
-  service: 'vault'
-  zone: 'privatelink.vaultcore.azure.net'
-}
-var targets = empty(vaultId) ? ofStorage : concat(ofStorage, [ofVault])
+var otherTargets = [
+  {
+    resourceId: vaultId
+    service: 'vault'
+    zone: 'privatelink.vaultcore.azure.net'
+  }
+  {
+    resourceId: schedulerId
+    service: 'scheduler'
+    zone: 'privatelink.durabletask.io'
+  }
+]
+var targets = concat(storageTargets, filter(otherTargets, target => !empty(target.resourceId)))
 
 resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
   for target in targets: {

@@ -1,4 +1,4 @@
-// One account for the host, the flows, the rows and the package, entered by identity alone.
+// One account for the host, orchestrations, rows and the package. It accepts identities only, no keys.
 import { DurableBackend, StorageSku, Tags } from 'types.bicep'
 
 @description('Name of the storage account.')
@@ -15,25 +15,25 @@ param tags Tags
 @description('Redundancy of the account.')
 param sku StorageSku
 
-@description('Whether the account is reached by private endpoints only.')
+@description('Whether the account is reachable through private endpoints only.')
 param privateNetworking bool
 
-@description('Where Durable Functions keeps its flows; in the account, the identity needs its queues.')
+@description('Where Durable Functions stores its orchestrations. With storage, the identity needs access to queues.')
 param durableBackend DurableBackend
 
-@description('Object id of the identity of the app.')
+@description('Object ID of the app\'s identity.')
 param principalId string
 
-@description('Id of the workspace that takes the logs.')
+@description('Resource ID of the workspace for logs.')
 param workspaceId string
 
-// The host keeps locks and makes containers (owner of blobs), the rows and the flows are tables.
-var rolesOfTheHost = {
+// The host creates containers and locks blobs, so it owns blobs; rows and orchestrations are in tables.
+var hostRoles = {
   blobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
   tableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 }
-var rolesOfFlows = durableBackend == 'storage' ? { queueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88' } : {}
-var daysToRestore = 14
+var durableRoles = durableBackend == 'storage' ? { queueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88' } : {}
+var softDeleteDays = 14
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: name
@@ -53,7 +53,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
     supportsHttpsTrafficOnly: true
     publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
     networkAcls: {
-      // Without a virtual network the app has no address of its own to let in; identity is the gate.
+      // Without a virtual network the app has no fixed address, so the identity alone controls access.
       defaultAction: privateNetworking ? 'Deny' : 'Allow'
       bypass: 'AzureServices'
     }
@@ -66,11 +66,11 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
   properties: {
     deleteRetentionPolicy: {
       enabled: true
-      days: daysToRestore
+      days: softDeleteDays
     }
     containerDeleteRetentionPolicy: {
       enabled: true
-      days: daysToRestore
+      days: softDeleteDays
     }
   }
 }
@@ -93,8 +93,8 @@ resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' = {
   name: 'default'
 }
 
-resource grants 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in items(union(rolesOfTheHost, rolesOfFlows)): {
+resource roleAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in items(union(hostRoles, durableRoles)): {
     name: guid(account.id, principalId, role.value)
     scope: account
     properties: {
@@ -105,8 +105,8 @@ resource grants 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   }
 ]
 
-// Of blobs, what was deleted, for that can be taken back. Reads and writes are the host's own, thousands an hour. Tables
-// and queues have no log: all their callers are the one identity of the app, and keys of rows hold names of people.
+// Only deletions of blobs, which can be undone. Reads and writes are the host's own, thousands an hour. Tables and queues
+// have no log: their only caller is the app's identity, and row keys would name people.
 resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: blobs
@@ -121,11 +121,11 @@ resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-@description('Id of the account.')
+@description('Resource ID of the account.')
 output id string = account.id
 
 @description('Name of the account.')
 output name string = account.name
 
-@description('Container of the deployed package.')
+@description('Blob container of the deployed package.')
 output packagesContainerName string = packages.name

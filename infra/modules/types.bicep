@@ -1,27 +1,27 @@
-// The types that the modules share.
+// Types that the modules share.
 
 @export()
-@description('How the app signs in to Microsoft 365: as the managed identity itself, or as an app registration whose credential is that identity, or a certificate in the key vault.')
+@description('How the app signs in to Microsoft 365: as its managed identity, or as an app registration that trusts the identity or has a certificate in the key vault.')
 type SignInKind = 'managedIdentity' | 'federatedRegistration' | 'certificateRegistration'
 
 @export()
 @description('The sign-in to Microsoft 365.')
 type SignIn = {
   kind: SignInKind
-  // client id of the app registration; empty for the managed identity
+  // client ID of the app registration; empty for the managed identity
   clientId: string
 }
 
 @export()
-@description('Who may call the routes: who has a function key, or who has a token with an app role.')
+@description('Who may call the routes: callers with a function key, or callers with a token and an app role.')
 type ApiAccess = 'key' | 'entra'
 
 @export()
-@description('Where Durable Functions keeps its flows: in the storage account, or in a Durable Task Scheduler.')
+@description('Where Durable Functions stores its orchestrations: in the storage account, or in a Durable Task Scheduler.')
 type DurableBackend = 'storage' | 'dts'
 
 @export()
-@description('Kinds of storage accounts that Flex Consumption takes.')
+@description('Redundancies of a storage account that Flex Consumption supports.')
 type StorageSku = 'Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZRS'
 
 @export()
@@ -29,7 +29,11 @@ type StorageSku = 'Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_G
 type InstanceMemory = 512 | 2048 | 4096
 
 @export()
-@description('Tags of every resource. azd finds the environment by the first.')
+@description('Size of the tenant: up to 1,000, 10,000 or 100,000 licensed users.')
+type Size = 'small' | 'medium' | 'large'
+
+@export()
+@description('Tags of every resource. azd finds its environment by the first one.')
 type Tags = {
   'azd-env-name': string
   application: string
@@ -45,7 +49,7 @@ type Identity = {
 }
 
 @export()
-@description('How many instances there may be, of which size, and how many of them wait for flows all day.')
+@description('Memory and number of the instances, and how many are always ready for orchestrations.')
 type Scale = {
   instanceMemoryMB: InstanceMemory
   maximumInstanceCount: int
@@ -53,7 +57,7 @@ type Scale = {
 }
 
 @export()
-@description('What the app is told in its settings. docs/settings.md says what each means.')
+@description('Settings of the app, as described in docs/settings.md.')
 type AtlasSettings = {
   tenantId: string
   signIn: SignIn
@@ -63,12 +67,17 @@ type AtlasSettings = {
   probeAvailability: bool
   exchangeEvidence: bool
   sharedPages: bool
+  maxFullAccess: int
+  excludeUsers: string
+  liveLookupsPerMinute: int
+  liveReuseSeconds: int
+  notSetUpRecheckDays: int
   notSetUpMarkers: string
   historyDays: int
 }
 
 @export()
-@description('From where on an alert fires.')
+@description('Limits above which the alerts fire.')
 type AlertThresholds = {
   hoursWithoutScan: int
   unknownPercent: int

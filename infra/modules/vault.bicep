@@ -1,4 +1,4 @@
-// Holds the certificate, where the app signs in to Microsoft 365 with one. docs/operate.md says how it gets there.
+// Stores the certificate with which the app signs in to Microsoft 365. docs/identity.md describes how to upload it.
 import { Tags } from 'types.bicep'
 
 @description('Name of the key vault.')
@@ -12,13 +12,13 @@ param location string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('Whether the vault is reached by a private endpoint only.')
+@description('Whether the vault is reachable through a private endpoint only.')
 param privateNetworking bool
 
-@description('Object id of the identity that reads the certificate.')
+@description('Object ID of the identity that reads the certificate.')
 param principalId string
 
-@description('Id of the workspace that takes the logs.')
+@description('Resource ID of the workspace for logs.')
 param workspaceId string
 
 var keyVaultSecretsUser = '4633458b-17de-408a-b874-0445c86b69e6'
@@ -45,7 +45,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   }
 }
 
-resource grant 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource roleAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(vault.id, principalId, keyVaultSecretsUser)
   scope: vault
   properties: {
@@ -69,7 +69,7 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
-@description('Id of the vault.')
+@description('Resource ID of the vault.')
 output id string = vault.id
 
 @description('Name of the vault.')

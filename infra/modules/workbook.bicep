@@ -1,4 +1,4 @@
-// The page that shows how scans go.
+// The workbook that shows the course of scans.
 import { Tags } from 'types.bicep'
 
 @description('Azure region.')
@@ -7,11 +7,11 @@ param location string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('Id of the workspace that the workbook reads.')
+@description('Resource ID of the workspace that the workbook reads.')
 param workspaceId string
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
-  // A workbook's name has to be a GUID.
+  // The name of a workbook must be a GUID.
   name: guid(workspaceId, 'workbook')
   location: location
   tags: tags

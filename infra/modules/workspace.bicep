@@ -1,4 +1,5 @@
-// The workspace that takes the logs. It is declared twice, by one module: what it makes of its logs needs it to be there.
+// The Log Analytics workspace. observability.bicep runs this module twice on the first deployment, because the mask needs
+// the workspace to exist.
 import { Tags } from 'types.bicep'
 
 @description('Name of the workspace.')
@@ -10,14 +11,14 @@ param location string
 @description('Tags of every resource.')
 param tags Tags
 
-@description('How long logs are kept, in days.')
+@description('Number of days for which logs are kept.')
 param retentionDays int
 
-@description('How many GB of logs a day are taken in.')
+@description('Maximum amount of logs ingested in a day, in GB.')
 param dailyCapGB int
 
-@description('Id of the rule that logs go through before they are kept; empty as long as there is none.')
-param transformationId string = ''
+@description('Resource ID of the data collection rule that masks request URLs; empty: there is none yet.')
+param maskRuleId string
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
   name: name
@@ -34,11 +35,11 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
     features: {
       disableLocalAuth: true
     }
-    defaultDataCollectionRuleResourceId: empty(transformationId) ? null : transformationId
+    defaultDataCollectionRuleResourceId: empty(maskRuleId) ? null : maskRuleId
   }
 }
 
-@description('Id of the workspace.')
+@description('Resource ID of the workspace.')
 output id string = workspace.id
 
 @description('Name of the workspace.')

@@ -1,4 +1,4 @@
-"""A fresh checkout with the hooks for each test."""
+"""A new checkout with the hooks for each test."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What azure.yaml names is there, and the scripts that it runs are sound."""
+"""azure.yaml and the scripts that it runs."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deployment.hooks import HOOKS, ROOT, SCRIPTS
+from tests.deployment.hooks import HOOKS, ROOT, SCRIPTS, SOURCED
 
 
 @pytest.fixture
@@ -17,78 +17,84 @@ def azure_yaml() -> dict[str, Any]:
     return yaml.safe_load((ROOT / "azure.yaml").read_text())
 
 
-def test_every_file_that_azure_yaml_names_is_there(azure_yaml: dict[str, Any]) -> None:
+def test_every_file_in_azure_yaml_exists(azure_yaml: dict[str, Any]) -> None:
     infra = azure_yaml["infra"]
     scripts = {hook["run"] for hook in azure_yaml["hooks"].values()}
 
     assert (ROOT / infra["path"] / f"{infra['module']}.bicepparam").exists()
     assert [script for script in scripts if not (ROOT / script).stat().st_mode & 0o100] == []
-    assert {ROOT / script for script in scripts} == set(SCRIPTS) - {HOOKS / "common.sh", HOOKS / "permissions.sh"}
+    assert {ROOT / script for script in scripts} == set(SCRIPTS) - SOURCED - {HOOKS / "permissions.sh"}
 
 
-def test_the_service_is_what_make_package_builds_for_the_app_with_its_tag(azure_yaml: dict[str, Any]) -> None:
+def test_azd_deploys_the_package_without_a_remote_build(azure_yaml: dict[str, Any]) -> None:
     [(name, service)] = azure_yaml["services"].items()
 
-    assert service == {"host": "function", "language": "python", "project": ".local/package", "remoteBuild": True}
+    assert service == {"host": "function", "language": "python", "project": ".local/package", "remoteBuild": False}
     assert f"'azd-service-name': '{name}'" in (ROOT / "infra" / "modules" / "function-app.bicep").read_text()
     assert '".local" / "package"' in (ROOT / "infra" / "package.py").read_text()
 
 
-def test_every_hook_is_one_of_azd_and_shows_what_it_says(azure_yaml: dict[str, Any]) -> None:
+def test_every_hook_exists_in_azd_and_shows_its_output(azure_yaml: dict[str, Any]) -> None:
     commands = ("provision", "package", "deploy", "down")
 
     assert azure_yaml["hooks"].keys() <= {f"{when}{command}" for when in ("pre", "post") for command in commands}
-    silent = {"prepackage", "predeploy"}
-    assert {name for name, hook in azure_yaml["hooks"].items() if not hook.get("interactive")} == silent
+    assert [name for name, hook in azure_yaml["hooks"].items() if not hook.get("interactive")] == ["prepackage"]
 
 
-def test_the_package_is_built_before_azd_takes_it_in_each_way(azure_yaml: dict[str, Any]) -> None:
-    assert azure_yaml["hooks"]["prepackage"] == azure_yaml["hooks"]["predeploy"]
+def test_both_ways_to_deploy_build_the_package(azure_yaml: dict[str, Any]) -> None:
+    """`azd deploy` alone runs no prepackage hook."""
+    assert azure_yaml["hooks"]["prepackage"]["run"] == "infra/hooks/package.sh"
+    assert "bash infra/hooks/package.sh" in (ROOT / azure_yaml["hooks"]["predeploy"]["run"]).read_text()
 
 
-def test_an_azd_that_reads_the_parameters_before_the_hook_is_refused(azure_yaml: dict[str, Any]) -> None:
-    assert azure_yaml["requiredVersions"] == {"azd": ">= 1.18.0"}
+def test_an_azd_that_ignores_remote_build_is_rejected(azure_yaml: dict[str, Any]) -> None:
+    assert azure_yaml["requiredVersions"] == {"azd": ">= 1.23.5"}
 
 
-def test_a_checkout_on_windows_has_scripts_that_bash_reads() -> None:
+def test_scripts_keep_unix_line_endings_on_windows() -> None:
     rules = dict(line.split(" ", 1) for line in (ROOT / ".gitattributes").read_text().splitlines() if line[0] != "#")
 
     assert rules["*.sh"] == rules["*.ps1"] == "text eol=lf"
 
 
-def test_the_scripts_are_sound() -> None:
+def test_shellcheck_reports_nothing() -> None:
     shellcheck = Path(sys.executable).with_name("shellcheck")
-    told = subprocess.run(
+    result = subprocess.run(
         [shellcheck, "--external-sources", "--source-path=SCRIPTDIR", *SCRIPTS, ROOT / ".ci" / "run"],
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert told.stdout == ""
-    assert told.returncode == 0, told.stderr
+    assert result.stdout == ""
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
-def test_every_variable_of_a_script_is_set_somewhere(script: Path) -> None:
-    """One that azd does not know would be empty, and nobody would notice."""
+def test_every_variable_of_a_script_exists(script: Path) -> None:
+    """azd would pass an unknown variable as empty."""
     deployment = "".join(file.read_text() for file in (ROOT / "infra").glob("*.bicep*"))
-    known = set(re.findall(r"\w+", deployment)) | {"ATLAS_READ_SHARED_BOOKINGS", "AZURE_SUBSCRIPTION_ID"}
+    known = set(re.findall(r"\w+", deployment)) | {
+        "ATLAS_CONNECTOR_CLIENT_ID",
+        "ATLAS_CONNECTOR_REDIRECT_URIS",
+        "ATLAS_READ_SHARED_BOOKINGS",
+        "AZURE_SUBSCRIPTION_ID",
+    }
 
-    used = set(re.findall(r"\$\{?((?:ATLAS|AZURE|IDENTITY|FUNCTION|RESOURCE)_\w+)", script.read_text()))
+    used = set(re.findall(r"\$\{?((?:ATLAS|AZURE|IDENTITY|FUNCTION|RESOURCE|STORAGE)_\w+)", script.read_text()))
     assert used <= known
 
 
-def test_the_entra_deployment_gets_parameters_that_it_has_and_has_one_output() -> None:
+def test_the_registrations_get_existing_parameters_and_outputs() -> None:
     template = (ROOT / "infra" / "entra" / "main.bicep").read_text()
-    given = {
-        name
-        for script in (*SCRIPTS, ROOT / "docs" / "operate.md")
-        for name in re.findall(
-            r"\b(\w+)=\S+", " ".join(re.findall(r"--parameters ((?:\S+=\S+ (?:\\\n +)?)+)", script.read_text()))
-        )
-    }
+    calls = [
+        text
+        for file in (*SCRIPTS, ROOT / "docs" / "operate.md")
+        for text in re.findall(r"--template-file infra/entra/main\.bicep.*?--query [^\n]+", file.read_text(), re.DOTALL)
+    ]
+    parameters = {name for call in calls for name in re.findall(r"[ \n](\w+)=", call)}
+    outputs = {name for call in calls for name in re.findall(r"(\w+)\.value", call)}
 
-    assert len(given) > 3
-    assert given <= set(re.findall(r"^param (\w+)", template, re.MULTILINE))
-    assert re.findall(r"^output (\w+)", template, re.MULTILINE) == ["API_CLIENT_ID"]
+    assert len(calls) == 3
+    assert parameters == set(re.findall(r"^param (\w+)", template, re.MULTILINE))
+    assert outputs == set(re.findall(r"^output (\w+)", template, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The workflow of CI runs the one command that developers run, with no more rights than it needs."""
+"""The CI workflow runs the same command as developers, with minimal permissions."""
 
 import re
 from pathlib import Path
@@ -23,13 +23,13 @@ def steps(workflow: dict[Any, Any]) -> list[dict[str, Any]]:
 
 
 def test_it_runs_for_every_change(workflow: dict[Any, Any]) -> None:
-    events = workflow[True]  # YAML 1.1 reads the word `on` so
+    events = workflow[True]  # YAML 1.1 parses `on` as true
 
     assert events.keys() == {"push", "pull_request"}
     assert events["push"] == {"branches": ["main"]}
 
 
-def test_it_may_only_read_and_ends(workflow: dict[Any, Any]) -> None:
+def test_it_may_only_read_and_has_a_time_limit(workflow: dict[Any, Any]) -> None:
     [job] = workflow["jobs"].values()
 
     assert workflow["permissions"] == {"contents": "read"}
@@ -39,12 +39,12 @@ def test_it_may_only_read_and_ends(workflow: dict[Any, Any]) -> None:
     assert "secrets." not in FILE.read_text()
 
 
-def test_it_ends_with_what_developers_run(steps: list[dict[str, Any]]) -> None:
+def test_it_runs_what_developers_run(steps: list[dict[str, Any]]) -> None:
     assert steps[-1]["run"] == "make check"
     assert re.search(r"^check:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-def test_the_bicep_compiler_is_on_the_path_by_then(steps: list[dict[str, Any]]) -> None:
+def test_the_bicep_compiler_is_on_the_path(steps: list[dict[str, Any]]) -> None:
     runs = [step.get("run", "") for step in steps]
     installs = next(index for index, run in enumerate(runs) if "az bicep install" in run)
 
@@ -52,14 +52,14 @@ def test_the_bicep_compiler_is_on_the_path_by_then(steps: list[dict[str, Any]]) 
     assert runs[installs + 1] == "bicep --version"
 
 
-def test_it_has_the_pythons_and_nodes_that_the_product_names(steps: list[dict[str, Any]]) -> None:
+def test_it_has_the_product_s_python_and_node(steps: list[dict[str, Any]]) -> None:
     uses = {step["uses"].split("@")[0]: step.get("with", {}) for step in steps if "uses" in step}
 
     assert (ROOT / uses["actions/setup-python"]["python-version-file"]).read_text().strip() == "3.13"
     assert uses["actions/setup-node"]["node-version"] == 20
 
 
-def test_every_action_is_microsofts_or_githubs_and_pinned_by_commit() -> None:
+def test_every_action_is_pinned_by_commit() -> None:
     used = re.findall(r"uses: (.+)", FILE.read_text())
 
     assert used

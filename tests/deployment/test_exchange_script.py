@@ -1,4 +1,4 @@
-"""The script that grants what Exchange asks for: valid PowerShell, careful, and at one with the operator's guide."""
+"""The script that grants the role in Exchange: valid PowerShell, safe to repeat, and documented."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "infra" / "exchange" / "Grant-AtlasExchangeRights.ps1"
-RUNBOOK = ROOT / "docs" / "operate.md"
+SCRIPT = ROOT / "infra" / "exchange" / "Grant-AtlasExchangeRole.ps1"
+GUIDE = ROOT / "docs" / "identity.md"
 ROLES = {"View-Only Recipients", "View-Only Configuration"}
 """The least that reads mailboxes and settings (docs/microsoft-365.md, section 3.4)."""
 CHANGES = re.compile(r"^(Add|Remove|New|Set|Enable|Disable)-\w+$")
@@ -42,8 +42,8 @@ def commands(tree: Node) -> Iterator[tuple[str, Node]]:
         yield text(next(each(command, "command_name"))), command
 
 
-def asks_first(command: Node) -> bool:
-    """Whether the command is in a branch that ShouldProcess lets through."""
+def is_confirmed(command: Node) -> bool:
+    """Whether the command runs only after ShouldProcess."""
     node: Node | None = command
     while node := node.parent:
         if node.type in {"if_statement", "elseif_clause"}:
@@ -53,15 +53,15 @@ def asks_first(command: Node) -> bool:
     return False
 
 
-def test_it_is_powershell(tree: Node) -> None:
+def test_the_script_is_valid_powershell(tree: Node) -> None:
     assert not tree.has_error
 
 
-def test_a_script_with_a_brace_left_out_would_be_found() -> None:
+def test_a_missing_brace_is_noticed() -> None:
     assert parsed(SCRIPT.read_bytes().replace(b"if ($Remove) {", b"if ($Remove)", 1)).has_error
 
 
-def test_every_change_is_asked_about_so_that_a_dry_run_changes_nothing(tree: Node) -> None:
+def test_what_if_changes_nothing(tree: Node) -> None:
     changes = [(name, command) for name, command in commands(tree) if CHANGES.match(name) and name not in NO_CHANGE]
 
     assert {name for name, _ in changes} == {
@@ -73,27 +73,25 @@ def test_every_change_is_asked_about_so_that_a_dry_run_changes_nothing(tree: Nod
         "Remove-RoleGroup",
         "Remove-ServicePrincipal",
     }
-    assert [text(command) for _, command in changes if not asks_first(command)] == []
+    assert [text(command) for _, command in changes if not is_confirmed(command)] == []
     assert "[CmdletBinding(SupportsShouldProcess)]" in text(tree)
 
 
-def test_no_command_of_exchange_fails_in_silence(tree: Node) -> None:
-    asked = [
-        command for name, command in commands(tree) if re.search(r"-(ServicePrincipal|RoleGroup|Management)", name)
-    ]
+def test_no_exchange_command_fails_silently(tree: Node) -> None:
+    used = [command for name, command in commands(tree) if re.search(r"-(ServicePrincipal|RoleGroup|Management)", name)]
 
-    assert len(asked) > 9
-    assert [text(command) for command in asked if "-ErrorAction Stop" not in text(command)] == []
+    assert len(used) > 9
+    assert [text(command) for command in used if "-ErrorAction Stop" not in text(command)] == []
 
 
-def test_no_removal_waits_for_an_answer(tree: Node) -> None:
+def test_no_removal_waits_for_confirmation(tree: Node) -> None:
     removals = [text(command) for name, command in commands(tree) if name.startswith("Remove-")]
 
     assert len(removals) == 3
     assert all("-Confirm:$false" in removal for removal in removals)
 
 
-def test_only_known_commands_are_used(tree: Node) -> None:
+def test_the_script_uses_only_known_commands(tree: Node) -> None:
     exchange = r"(Get|New|Add|Remove)-(ServicePrincipal|RoleGroup|RoleGroupMember|ManagementRoleAssignment)"
     own = {
         "Get-Command",
@@ -108,18 +106,18 @@ def test_only_known_commands_are_used(tree: Node) -> None:
     assert [name for name, _ in commands(tree) if not re.fullmatch(exchange, name) and name not in own] == []
 
 
-def test_the_roles_are_those_of_the_contract_and_the_guide_names_them(tree: Node) -> None:
+def test_the_roles_are_documented(tree: Node) -> None:
     roles = re.search(r"\$roles = @\((.*)\)", text(tree))
     assert roles
     assert set(re.findall(r"'([^']+)'", roles[1])) == ROLES
 
-    guide = RUNBOOK.read_text()
+    guide = GUIDE.read_text()
     default = re.search(r"\$RoleGroup = '([^']+)'", text(tree))
     assert default
     assert {name for name in (*ROLES, default[1], "View-Only Audit Logs") if name not in guide} == set()
 
 
-def test_its_help_tells_every_parameter_and_how_long_it_takes(tree: Node) -> None:
+def test_the_help_describes_every_parameter(tree: Node) -> None:
     source = text(tree)
     declared = re.search(r"^param\((.*?)^\)", source, re.MULTILINE | re.DOTALL)
     assert declared
@@ -130,9 +128,9 @@ def test_its_help_tells_every_parameter_and_how_long_it_takes(tree: Node) -> Non
     assert "from 30 minutes to some hours" in source.rstrip().splitlines()[-1]
 
 
-def test_the_guide_calls_it_with_parameters_that_it_has(tree: Node) -> None:
+def test_the_guide_uses_existing_parameters(tree: Node) -> None:
     parameters = set(re.findall(r"^\.PARAMETER (\w+)$", text(tree), re.MULTILINE)) | {"WhatIf"}
-    calls = re.findall(r"^.*Grant-AtlasExchangeRights\.ps1 (-.*)$", RUNBOOK.read_text(), re.MULTILINE)
+    calls = re.findall(r"^.*Grant-AtlasExchangeRole\.ps1 (-.*)$", GUIDE.read_text(), re.MULTILINE)
 
     assert len(calls) > 1
     assert {name for call in calls for name in re.findall(r"-([A-Z]\w+)", call)} <= parameters

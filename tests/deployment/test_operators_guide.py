@@ -1,117 +1,131 @@
-"""docs/operate.md against what is deployed: its variables, its alerts, its sizes, and its arithmetic."""
+"""The operators' guide agrees with the deployment: its variables, alerts, sizes, steps and arithmetic."""
 
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.docs.documents import section_of, table_of, text_of, titles_of
 
 ROOT = Path(__file__).parents[2]
 GUIDE = "docs/operate.md"
-SIZES = {1_000: "main", 10_000: "main.medium", 100_000: "main.large"}
+SIZES = {1_000: "small", 10_000: "medium", 100_000: "large"}
 LATENCY_SECONDS = 0.2
 REQUESTS_PER_USER = 1.5
 SCANS = 30
 MONTH_SECONDS = 2_592_000
 POLLED_QUEUES = 5
 """The control queues and the work queue."""
+OF_THE_HOOKS = {"ATLAS_READ_SHARED_BOOKINGS", "ATLAS_CONNECTOR_CLIENT_ID", "ATLAS_CONNECTOR_REDIRECT_URIS"}
+BY_SIZE = {
+    "ATLAS_PROBE_CONCURRENCY": "probeConcurrency",
+    "ATLAS_DAILY_CAP_GB": "dailyCapGB",
+    "ATLAS_LOG_RETENTION_DAYS": "logRetentionDays",
+}
 
 
-def variables_of(size: str) -> dict[str, str | None]:
-    """The variables that a parameter file reads, with their defaults."""
-    text = (ROOT / "infra" / f"{size}.bicepparam").read_text()
+def variables() -> dict[str, str | None]:
+    """The variables that the parameter file reads, with their defaults."""
+    text = (ROOT / "infra" / "main.bicepparam").read_text()
     return {
         name: default
         for name, default in re.findall(r"readEnvironmentVariable\('(\w+)'(?:, '([^']*)')?", text)
-        if name != "AZURE_ENV_NAME"  # azd's own: `azd env new`
+        if name != "AZURE_ENV_NAME"  # set by `azd env new`
     }
 
 
 def documented_variables() -> Mapping[str, str]:
-    return {row[0]: row[1] for row in table_of(section_of(GUIDE, "## The short way: `azd up`"), "name")}
+    return {row[0]: row[1] for row in table_of(section_of(GUIDE, "## Settings of the deployment"), "name")}
 
 
-def test_every_variable_of_the_deployment_is_documented_and_no_other_is() -> None:
-    of_the_hooks = {"ATLAS_READ_SHARED_BOOKINGS"}
-
-    assert documented_variables().keys() == variables_of("main").keys() | of_the_hooks
-    assert all(variables_of(size).keys() == variables_of("main").keys() for size in SIZES.values())
+def test_exactly_the_variables_of_the_deployment_are_documented() -> None:
+    assert documented_variables().keys() == variables().keys() | OF_THE_HOOKS
 
 
-def test_every_default_that_is_a_value_is_the_one_of_the_parameter_file() -> None:
-    told = {name: value.strip("`") for name, value in documented_variables().items() if re.fullmatch("`[^`]+`", value)}
+def test_every_documented_default_is_that_of_the_deployment() -> None:
+    defaults = variables()
+    documented = {name: text for name, text in documented_variables().items() if name in defaults}
 
-    defaults = variables_of("main")
-    assert len(told) > 12
-    assert {name: value for name, value in told.items() if name in defaults and value != defaults[name]} == {}
-
-
-def test_every_alert_leads_to_its_section() -> None:
-    led_to = re.findall(r"docs/operate\.md#([\w-]+)", (ROOT / "infra" / "modules" / "alerts.bicep").read_text())
-    anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles_of(text_of(GUIDE))}
-
-    assert len(led_to) == len(set(led_to)) == 7
-    assert {anchor for anchor in anchors if anchor.startswith("alert-")} == set(led_to)
+    values = {name: text.strip("`") for name, text in documented.items() if re.fullmatch("`[^`]+`", text)}
+    assert len(values) > 20
+    assert {name: value for name, value in values.items() if value != defaults[name]} == {}
+    assert {name for name, text in documented.items() if text == "by size"} == BY_SIZE.keys()
+    assert {defaults[name] for name in BY_SIZE} == {"0"}
+    assert {defaults[name] for name, text in documented.items() if text == "-"} == {""}
 
 
-def parameter(size: str, name: str) -> str:
-    found = re.search(rf"^param {name} = (.+)$", (ROOT / "infra" / f"{size}.bicepparam").read_text(), re.MULTILINE)
+def test_every_alert_links_to_its_section() -> None:
+    targets = re.findall(r"docs/runbook\.md#([\w-]+)", (ROOT / "infra" / "modules" / "alerts.bicep").read_text())
+    anchors = {
+        re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles_of(text_of("docs/runbook.md"))
+    }
+
+    assert len(targets) == len(set(targets)) == 7
+    assert {anchor for anchor in anchors if anchor.startswith("alert-")} == set(targets)
+
+
+def size(name: str) -> dict[str, int]:
+    """The values of a size in main.bicep."""
+    text = (ROOT / "infra" / "main.bicep").read_text()
+    found = re.search(rf"^  {name}: \{{\n(.+?)^  \}}", text, re.MULTILINE | re.DOTALL)
     assert found
-    return re.sub(r".*'(\w+)'.*", r"\1", found[1])
+    return {key: int(value) for key, value in re.findall(r"(\w+): (\d+)", found[1])}
 
 
 def number(cell: str) -> float:
     return float(cell.replace(",", ""))
 
 
-def sizes() -> list[list[str]]:
-    return table_of(section_of(GUIDE, "## Sizes and cost").partition("**What it costs.**")[0], "users")
-
-
-def costs() -> dict[int, list[float]]:
-    rows = table_of(section_of(GUIDE, "## Sizes and cost").partition("**What it costs.**")[2], "users")
-    return {int(number(row[0])): [number(cell) for cell in row[1:]] for row in rows}
-
-
-def test_every_size_is_the_one_of_its_parameter_file() -> None:
-    deployed = [
-        [
-            f"{users:,}",
-            f"`{size}`",
-            parameter(size, "probeConcurrency"),
-            f"{int(parameter(size, 'instanceMemoryMB')) // 1024}",
-            parameter(size, "logRetentionDays"),
-            parameter(size, "dailyCapGB"),
+def test_every_size_is_that_of_the_template() -> None:
+    deployed = []
+    for users, name in SIZES.items():
+        values = size(name)
+        figures = [
+            values["probeConcurrency"],
+            values["instanceMemoryMB"] // 1024,
+            values["maximumInstanceCount"],
+            values["logRetentionDays"],
+            values["dailyCapGB"],
         ]
-        for users, size in SIZES.items()
-    ]
+        deployed.append([f"{users:,}", f"`{name}`", *map(str, figures)])
 
-    assert sizes() == deployed
-    instances = ", ".join(parameter(size, "maximumInstanceCount") for size in SIZES.values())
-    assert f"how many instances there may be ({instances})" in section_of(GUIDE, "## Sizes and cost")
+    assert table_of(section_of(GUIDE, "### Sizes"), "up to users") == deployed
 
 
-@pytest.mark.parametrize("row", sizes(), ids=lambda row: row[0])
-def test_the_arithmetic_is_right(row: list[str]) -> None:
-    users, at_once, memory = (int(number(row[place])) for place in (0, 2, 3))
-    seconds = users * REQUESTS_PER_USER * LATENCY_SECONDS / at_once
+@pytest.mark.parametrize("row", table_of(section_of(GUIDE, "## What it costs"), "users"), ids=lambda row: row[0])
+def test_the_costs_are_calculated_correctly(row: list[str]) -> None:
+    users, documented_seconds, *documented = map(number, row)
+    values = size(SIZES[int(users)])
+    memory = values["instanceMemoryMB"] / 1024
+    seconds = users * REQUESTS_PER_USER * LATENCY_SECONDS / values["probeConcurrency"]
     probes = users * SCANS
-    polls = SCANS * seconds * POLLED_QUEUES / poll_seconds()
-    parts = [
+    logs = max(0, 5 * probes / 1_000_000 - 5) * 2.76
+    alerts = 6 * 0.50 + 8_640 * 0.0006
+    with_ready_instance = [
+        memory * MONTH_SECONDS * 0.000004,
+        memory * seconds * SCANS * 0.000016,
+        2 * probes * 0.40 / 1_000_000,
+        (15 * probes + MONTH_SECONDS * POLLED_QUEUES / poll_seconds()) * 0.004 / 10_000,
+        logs,
+        alerts,
+    ]
+    without = [
         max(0, memory * seconds * SCANS - 100_000) * 0.000026,
         max(0, 2 * probes - 250_000) * 0.40 / 1_000_000,
-        (15 * probes + polls) * 0.004 / 10_000,
-        max(0, 5 * probes / 1_000_000 - 5) * 2.76,
-        6 * 0.50 + 8_640 * 0.0006,
+        (15 * probes + SCANS * seconds * POLLED_QUEUES / poll_seconds()) * 0.004 / 10_000,
+        logs,
+        alerts,
     ]
 
-    told_seconds, *told = costs()[users]
-    assert told_seconds == seconds
-    assert told[:-1] == [pytest.approx(part, abs=0.006) for part in parts]
-    assert told[-1] == pytest.approx(sum(told[:-1]), abs=0.006)
+    *parts, total, total_without = documented
+    assert documented_seconds == seconds
+    assert parts == [pytest.approx(part, abs=0.006) for part in with_ready_instance]
+    assert total == pytest.approx(sum(parts), abs=0.006)
+    assert total_without == pytest.approx(sum(round(part, 2) for part in without), abs=0.02)
 
 
 def poll_seconds() -> int:
@@ -121,22 +135,29 @@ def poll_seconds() -> int:
     return 3600 * hours + 60 * minutes + seconds
 
 
-def test_nothing_is_always_ready_and_what_it_would_cost_is_right() -> None:
-    text = " ".join(section_of(GUIDE, "## Sizes and cost").split())
+def test_the_cost_beside_the_parameter_is_that_of_the_guide() -> None:
+    text = (ROOT / "infra" / "main.bicep").read_text()
+    monthly = size("small")["instanceMemoryMB"] / 1024 * MONTH_SECONDS * 0.000004
 
-    assert {parameter(size, "alwaysReadyDurable") for size in SIZES.values()} == {"0"}
-    waits = {memory: memory * MONTH_SECONDS * 0.000004 for memory in (2, 4)}
-    assert f"{waits[2]:.2f} a month with 2 GB, {waits[4]:.2f} with 4 GB" in text
-    polls = MONTH_SECONDS * POLLED_QUEUES // poll_seconds()
-    assert f"it polls all day: {polls:,} transactions, {polls * 0.004 / 10_000:.2f}" in text
+    assert f"costs about {monthly:.0f} USD a month" in text
 
 
-def test_the_availability_test_asks_as_often_as_the_arithmetic_says() -> None:
+def test_the_availability_test_runs_as_often_as_calculated() -> None:
     alerts = (ROOT / "infra" / "modules" / "alerts.bicep").read_text()
-    every = re.search(r"Frequency: (\d+)", alerts)
-    places = re.search(r"var testPlaces = \[(.*)\]", alerts)
-    assert every
-    assert places
+    frequency = re.search(r"Frequency: (\d+)", alerts)
+    locations = re.search(r"var testLocations = \[(.*)\]", alerts)
+    assert frequency
+    assert locations
 
-    assert len(places[1].split(",")) * 30 * 24 * 3600 / int(every[1]) == 8_640
+    assert len(locations[1].split(",")) * 30 * 24 * 3600 / int(frequency[1]) == 8_640
     assert len(re.findall(r"query: loadTextContent", alerts)) == 6
+
+
+def test_every_step_of_azd_up_is_documented() -> None:
+    azure_yaml: dict[str, Any] = yaml.safe_load((ROOT / "azure.yaml").read_text())
+    steps = table_of(section_of(GUIDE, "## The steps of `azd up`"), "step")
+    named = {name for row in steps for name in re.findall(r"`?((?:pre|post)\w+|azd \w+)`?", row[0])}
+    certainty = ("tested", "type-checked", "compiled", "read", "unproved")
+
+    assert named == {name for name in azure_yaml["hooks"] if "down" not in name} | {"azd provision", "azd deploy"}
+    assert all(len(row) == 4 and row[3].startswith(certainty) for row in steps)

@@ -1,4 +1,4 @@
-"""After Azure: the identity gets its rights, or an administrator gets the commands that grant them."""
+"""After Azure: the identity gets its app roles, or an administrator gets the commands."""
 
 import json
 import re
@@ -6,77 +6,75 @@ import re
 import pytest
 
 from atlas.health import permissions
-from tests.deployment.hooks import (
-    CLIENT,
-    PRINCIPAL,
-    REGISTRATION,
-    ROOT,
-    TENANT,
-    Checkout,
-)
+from tests.deployment.hooks import CLIENT, PRINCIPAL, REGISTRATION, TENANT, Checkout
+
+REQUIRED = {permissions.USER_READ_ALL, permissions.EXCHANGE_MANAGE_AS_APP}
 
 
-def test_the_identity_gets_its_rights_and_only_exchange_is_left(checkout: Checkout) -> None:
-    ran = checkout.run("postprovision.sh")
+def test_the_identity_gets_its_roles(checkout: Checkout) -> None:
+    run = checkout.run("postprovision.sh", AZ_AD_PRINTS=TENANT)
 
-    assert ran.code == 0
-    given = {f"identityPrincipalId={PRINCIPAL}", "apiAccess=key", "readExchange=true", "readSharedBookings=false"}
-    assert given <= {*ran.deployment}
-    assert f"Grant-AtlasExchangeRights.ps1 -AppId {CLIENT} -ObjectId {PRINCIPAL} -WhatIf" in ran.said
-    assert "appRoleAssignments" not in ran.said
-
-
-def test_who_may_not_grant_goes_on_and_gets_the_commands_for_who_may(checkout: Checkout) -> None:
-    ran = checkout.run("postprovision.sh", AZ_EXITS="1")
-
-    assert ran.code == 0
-    assert "Privileged Role Administrator" in ran.said
-    assert ran.said.count("az rest --method POST") == 2
-    assert "Grant-AtlasExchangeRights.ps1" in ran.said
-    assert "This did not work; see above." in ran.said
-    assert "run azd provision again" in ran.said
+    assert run.code == 0
+    assert {grant["appRoleId"] for grant in run.granted} == REQUIRED
+    assert {(grant["principalId"], grant["resourceId"]) for grant in run.granted} == {(PRINCIPAL, TENANT)}
+    assert f"Grant-AtlasExchangeRole.ps1 -AppId {CLIENT} -ObjectId {PRINCIPAL} -WhatIf" in run.output
+    assert "az rest" not in run.output
 
 
-def test_what_is_not_read_is_not_granted(checkout: Checkout) -> None:
-    ran = checkout.run("postprovision.sh", ATLAS_EXCHANGE_EVIDENCE="false", ATLAS_READ_SHARED_BOOKINGS="true")
+def test_a_role_that_is_already_granted_is_a_success(checkout: Checkout) -> None:
+    """The second `azd up` finds all of them."""
+    run = checkout.run("postprovision.sh", AZ_REST_PRINTS="\n".join(REQUIRED))
 
-    assert {"readExchange=false", "readSharedBookings=true"} <= {*ran.deployment}
-
-
-@pytest.mark.parametrize("kind", ["managedIdentity", "federatedRegistration"])
-def test_the_api_is_told_to_trust_the_identity_where_the_hook_could_not(checkout: Checkout, kind: str) -> None:
-    given = {"ATLAS_API_ACCESS": "entra", "ATLAS_API_CLIENT_ID": REGISTRATION, "ATLAS_SIGN_IN": kind}
-    command = f"federated-credential create --id {REGISTRATION}"
-
-    failed = checkout.run("postprovision.sh", **given, AZ_EXITS="1").said
-    assert failed.count(command) == checkout.run("permissions.sh", **given).said.count(command) == 1
-    assert f'\\"subject\\": \\"{PRINCIPAL}\\"' in failed
-    assert "/atlas-identity'" in (ROOT / "infra" / "entra" / "main.bicep").read_text()
-    assert '\\"name\\": \\"atlas-identity\\"' in failed
-    assert command not in checkout.run("postprovision.sh", **given).said
-    assert command not in checkout.run("permissions.sh", **{**given, "ATLAS_API_ACCESS": "key"}).said
+    assert run.granted == []
+    assert "User.Read.All is already granted." in run.output
+    assert "could not be granted" not in run.output
 
 
-def test_a_registration_is_consented_to_not_assigned(checkout: Checkout) -> None:
-    ran = checkout.run(
+def test_only_the_missing_role_is_granted(checkout: Checkout) -> None:
+    run = checkout.run("postprovision.sh", AZ_REST_PRINTS=permissions.USER_READ_ALL)
+
+    assert [grant["appRoleId"] for grant in run.granted] == [permissions.EXCHANGE_MANAGE_AS_APP]
+
+
+@pytest.mark.parametrize("failing", ["AZ_REST_EXITS", "AZ_AD_EXITS"])
+def test_a_missing_permission_prints_the_commands(checkout: Checkout, failing: str) -> None:
+    run = checkout.run("postprovision.sh", **{failing: "1"})
+
+    assert run.code == 0
+    assert "Privileged Role Administrator" in run.output
+    assert run.output.count("az rest --method POST") == 2
+    assert "Grant-AtlasExchangeRole.ps1" in run.output
+    assert "The app roles could not be granted; see above." in run.output
+    assert "azd provision" in run.output
+
+
+def test_only_what_is_read_is_granted(checkout: Checkout) -> None:
+    run = checkout.run("postprovision.sh", ATLAS_EXCHANGE_EVIDENCE="false", ATLAS_READ_SHARED_BOOKINGS="true")
+
+    assert {grant["appRoleId"] for grant in run.granted} == {permissions.USER_READ_ALL, permissions.BOOKINGS_READ_ALL}
+
+
+def test_a_registration_needs_consent(checkout: Checkout) -> None:
+    run = checkout.run(
         "postprovision.sh", ATLAS_SIGN_IN="certificateRegistration", ATLAS_SIGN_IN_CLIENT_ID=REGISTRATION
     )
 
-    assert ran.calls == []
-    assert f"https://login.microsoftonline.com/{TENANT}/adminconsent?client_id={REGISTRATION}" in ran.said
+    assert run.calls == []
+    assert f"https://login.microsoftonline.com/{TENANT}/adminconsent?client_id={REGISTRATION}" in run.output
     assert (
-        f"-AppId {REGISTRATION} -ObjectId <object id of the enterprise application in the tenant {TENANT}>" in ran.said
+        f"-AppId {REGISTRATION} -ObjectId <object ID of the enterprise application in the tenant {TENANT}>"
+        in run.output
     )
-    assert ran.said.count("az ad app permission add") == 2
-    assert CLIENT not in ran.said
-    assert PRINCIPAL not in ran.said
+    assert run.output.count("az ad app permission add") == 2
+    assert CLIENT not in run.output
+    assert PRINCIPAL not in run.output
 
 
-def test_a_registration_without_a_certificate_is_told_to_trust_the_identity(checkout: Checkout) -> None:
-    ran = checkout.run("permissions.sh", ATLAS_SIGN_IN="federatedRegistration", ATLAS_SIGN_IN_CLIENT_ID=REGISTRATION)
+def test_a_registration_without_a_certificate_trusts_the_identity(checkout: Checkout) -> None:
+    run = checkout.run("permissions.sh", ATLAS_SIGN_IN="federatedRegistration", ATLAS_SIGN_IN_CLIENT_ID=REGISTRATION)
 
     [credential] = re.findall(
-        r'federated-credential create --id \S+ --parameters \\\n +"(\{.*\})"$', ran.said, re.MULTILINE
+        r'federated-credential create --id \S+ --parameters \\\n +"(\{.*\})"$', run.output, re.MULTILINE
     )
     home = "$(az account show --query tenantId --output tsv)"
     assert json.loads(credential.replace('\\"', '"')) == {
@@ -87,21 +85,23 @@ def test_a_registration_without_a_certificate_is_told_to_trust_the_identity(chec
     }
 
 
-def test_the_api_of_a_registration_still_trusts_the_identity(checkout: Checkout) -> None:
-    ran = checkout.run("postprovision.sh", ATLAS_SIGN_IN="certificateRegistration", ATLAS_API_ACCESS="entra")
+@pytest.mark.parametrize("access", ["key", "entra"])
+def test_easy_auth_needs_no_credential(checkout: Checkout, access: str) -> None:
+    """It only validates tokens, so the API trusts no identity and has no secret."""
+    run = checkout.run("permissions.sh", ATLAS_API_ACCESS=access, ATLAS_API_CLIENT_ID=REGISTRATION)
 
-    assert "signInKind=certificateRegistration" in ran.deployment
-    assert "adminconsent" in ran.said
+    assert "federated-credential" not in run.output
+    assert REGISTRATION not in run.output
 
 
-def test_the_rights_are_those_of_the_contract_and_of_the_doctor(checkout: Checkout) -> None:
-    ran = checkout.run("permissions.sh", ATLAS_READ_SHARED_BOOKINGS="true")
+def test_the_printed_roles_are_those_of_the_doctor(checkout: Checkout) -> None:
+    run = checkout.run("permissions.sh", ATLAS_READ_SHARED_BOOKINGS="true")
 
-    commands = re.findall(r'"(\{.*\})"$', ran.said, re.MULTILINE)
-    asked = [
+    commands = re.findall(r'"(\{.*\})"$', run.output, re.MULTILINE)
+    roles = [
         json.loads(re.sub(r"\$\(az ad sp show --id (\S+) .*?\)", r"\1", text.replace('\\"', '"'))) for text in commands
     ]
-    assert asked == [
+    assert roles == [
         {"principalId": PRINCIPAL, "appRoleId": role, "resourceId": service}
         for service, role in (
             (permissions.GRAPH_APP_ID, permissions.USER_READ_ALL),
@@ -109,11 +109,11 @@ def test_the_rights_are_those_of_the_contract_and_of_the_doctor(checkout: Checko
             (permissions.GRAPH_APP_ID, permissions.BOOKINGS_READ_ALL),
         )
     ]
-    assert ran.calls == []
+    assert run.calls == []
 
 
-def test_without_exchange_nothing_is_asked_of_its_administrator(checkout: Checkout) -> None:
-    said = checkout.run("permissions.sh", ATLAS_EXCHANGE_EVIDENCE="false").said
+def test_without_exchange_its_administrator_has_nothing_to_do(checkout: Checkout) -> None:
+    output = checkout.run("permissions.sh", ATLAS_EXCHANGE_EVIDENCE="false").output
 
-    assert "Exchange" not in said
-    assert said.count("az rest") == 1
+    assert "Exchange" not in output
+    assert output.count("az rest") == 1

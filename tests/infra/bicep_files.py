@@ -1,4 +1,4 @@
-"""Reads the Bicep files of a folder with pycep; one that cannot be read whole is an error."""
+"""Reads the Bicep files of a folder with pycep; a file that cannot be parsed is an error."""
 
 import json
 import re
@@ -10,16 +10,18 @@ from typing import Any
 from pycep import BicepParser
 
 ROOT = Path(__file__).parents[2]
+SPREAD = re.compile(r"^( +)\.\.\.", re.MULTILINE)
+"""The spread operator, which pycep 0.7 does not know."""
 GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @cache
 def _parsed(text: str) -> dict[str, Any]:
-    return BicepParser().parse(text=text)
+    return BicepParser().parse(text=SPREAD.sub(r"\1spread: ", text))
 
 
 class Infra:
-    """The infrastructure as it stands in ``infra`` of this project, or in a copy of it."""
+    """The infrastructure in ``infra`` of this project, or of a copy of it."""
 
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
@@ -32,21 +34,21 @@ class Infra:
     def file(self, name: str) -> dict[str, Any]:
         return _parsed(self.text(name))
 
-    def named(self, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Every declaration of a kind (resources, parameters, outputs) as file, name and what pycep says of it."""
+    def declarations(self, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Every declaration of a kind (resources, parameters, outputs): its file, name and content."""
         for path in self.files:
             file = path.relative_to(self.folder).as_posix()
             for name, declaration in self.file(file).get(kind, {}).items():
                 yield file, str(name), declaration
 
-    def made(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Every resource that is made: file, type and body, out of loop and condition."""
-        for file, _, resource in self.named("resources"):
+    def resources(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Every resource that is deployed: its file, type and body, without loop or condition."""
+        for file, _, resource in self.declarations("resources"):
             if not resource["existing"]:
                 yield file, resource["type"], body_of(resource["config"])
 
     def only(self, resource_type: str) -> dict[str, Any]:
-        [body] = [body for _, kind, body in self.made() if kind == resource_type]
+        [body] = [body for _, kind, body in self.resources() if kind == resource_type]
         return body
 
     def variable(self, file: str, name: str) -> Any:
@@ -65,7 +67,7 @@ def body_of(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def keys_of(value: Any) -> Iterator[str]:
-    """Every key of an object and of what is in it."""
+    """Every key of an object and of the objects in it."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield str(key).strip("'")

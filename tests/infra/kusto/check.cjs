@@ -1,4 +1,4 @@
-// Reads every query of the alerts and the workbook as Log Analytics would: syntax, tables, columns, functions.
+// Checks every query of the alerts, the workbook and the mask with Microsoft's parser: syntax, tables, columns, functions.
 //   NODE_PATH=…/node_modules node check.cjs
 const { readdirSync, readFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -7,7 +7,7 @@ require('@kusto/language-service-next/bridge.js');
 require('@kusto/language-service-next/Kusto.Language.Bridge.js');
 const { GlobalState, KustoCode, Diagnostic, Symbols } = Kusto.Language;
 
-// The columns that the queries use, of the tables as Azure Monitor documents them.
+// The columns that the queries use, with the types that Azure Monitor documents.
 const tables = {
   AppEvents: 'TimeGenerated: datetime, Name: string, Properties: dynamic, ItemCount: int',
   AppDependencies:
@@ -31,17 +31,17 @@ function faults(query) {
 const infra = join(__dirname, '..', '..', '..', 'infra');
 const queries = {};
 for (const file of readdirSync(join(infra, 'queries'))) {
-  // As modules/alerts.bicep begins each of them.
+  // modules/alerts.bicep puts the threshold before each query.
   queries[file] = `let threshold = 1;\n${readFileSync(join(infra, 'queries', file), 'utf8')}`;
 }
-// As Azure Monitor asks it of each request before it is kept.
-queries['without-people.kql'] = `let source = AppRequests;\n${readFileSync(join(infra, 'modules', 'without-people.kql'), 'utf8')}`;
+// Azure Monitor runs the mask on each request before it is stored, under the name `source`.
+queries['mask-requests.kql'] = `let source = AppRequests;\n${readFileSync(join(infra, 'modules', 'mask-requests.kql'), 'utf8')}`;
 for (const { name, content } of JSON.parse(readFileSync(join(infra, 'workbook.json'), 'utf8')).items) {
   if (content.query) queries[`workbook.json ${name}`] = content.query;
 }
 
 const lines = Object.entries(queries).flatMap(([name, query]) => faults(query).map((fault) => `${name}: ${fault}`));
-if (!faults('AppEvents | where NoSuchColumn == 1').length) lines.push('the reader finds no fault in a query that has one');
+if (!faults('AppEvents | where NoSuchColumn == 1').length) lines.push('the parser accepts a column that does not exist');
 if (lines.length) console.error(lines.join('\n'));
 console.log(`kusto: ${Object.keys(queries).length} queries, ${lines.length} faults`);
 process.exit(lines.length ? 1 : 0);

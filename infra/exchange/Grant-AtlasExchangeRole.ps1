@@ -1,49 +1,49 @@
 <#
 .SYNOPSIS
-Lets Bookings Atlas read mailboxes and settings in Exchange Online, or takes that back.
+Lets Bookings Atlas read mailboxes and settings in Exchange Online, or revokes that.
 
 .DESCRIPTION
-Exchange Online answers an app only if the app's service principal has a role in Exchange, beside the application
-permission Exchange.ManageAsApp in Microsoft Entra. This script
+Exchange Online accepts requests from an app only if the app's service principal has a role in Exchange, in addition to the
+application permission Exchange.ManageAsApp in Microsoft Entra. This script
 
-  1. makes the service principal known to Exchange,
-  2. creates a role group that may only look,
-  3. puts the service principal into it.
+  1. registers the service principal in Exchange,
+  2. creates a role group with view-only roles,
+  3. adds the service principal to it.
 
-What is there already is left as it is and told, so the script may be run again. With -WhatIf it tells what it would do
-and changes nothing. It needs the module ExchangeOnlineManagement, version 3 or newer, and a session of somebody in the
-role group Organization Management. It reads and writes no secret.
+It leaves unchanged what already exists and reports it, so it can be run again. With -WhatIf it reports what it would do and
+changes nothing. It needs the module ExchangeOnlineManagement, version 3 or newer, and a session of a member of the role
+group Organization Management. It neither reads nor writes secrets.
 
-A tenant whose Exchange was never customised refuses new role groups until Enable-OrganizationCustomization has run once.
+An organization that was never customized rejects new role groups until Enable-OrganizationCustomization has run once.
 
 .PARAMETER AppId
-The application (client) id of the identity that Bookings Atlas signs in as.
+The application (client) ID of the identity that Bookings Atlas signs in as.
 
 .PARAMETER ObjectId
-The object id of its service principal: the enterprise application, not the app registration.
+The object ID of its service principal: the enterprise application, not the app registration.
 
 .PARAMETER DisplayName
-What the service principal is called in Exchange.
+The name of the service principal in Exchange.
 
 .PARAMETER RoleGroup
-What the role group is called.
+The name of the role group.
 
 .PARAMETER IncludeAuditLogs
-Also gives the role View-Only Audit Logs. Bookings Atlas does not need it today.
+Also assigns the role View-Only Audit Logs. Bookings Atlas does not need it today.
 
 .PARAMETER Remove
-Takes it all back: the membership, the role group if nobody else is in it, and Exchange's record of the service principal.
+Revokes everything: the membership, the role group if it has no other members, and the service principal in Exchange.
 
 .EXAMPLE
 Connect-ExchangeOnline
-./Grant-AtlasExchangeRights.ps1 -AppId 5f8c5f8b-0c0f-4f5e-9d0c-3b1f6a0f2c11 -ObjectId 0b9e9d4c-4c1e-4a55-8a4e-6f1f5f5f2a10 -WhatIf
+./Grant-AtlasExchangeRole.ps1 -AppId 5f8c5f8b-0c0f-4f5e-9d0c-3b1f6a0f2c11 -ObjectId 0b9e9d4c-4c1e-4a55-8a4e-6f1f5f5f2a10 -WhatIf
 
-Tells what it would do.
+Reports what it would do.
 
 .EXAMPLE
-./Grant-AtlasExchangeRights.ps1 -AppId 5f8c5f8b-0c0f-4f5e-9d0c-3b1f6a0f2c11 -ObjectId 0b9e9d4c-4c1e-4a55-8a4e-6f1f5f5f2a10 -Remove
+./Grant-AtlasExchangeRole.ps1 -AppId 5f8c5f8b-0c0f-4f5e-9d0c-3b1f6a0f2c11 -ObjectId 0b9e9d4c-4c1e-4a55-8a4e-6f1f5f5f2a10 -Remove
 
-Takes the rights back.
+Revokes the role.
 
 .LINK
 https://learn.microsoft.com/powershell/exchange/app-only-auth-powershell-v2
@@ -70,31 +70,31 @@ param(
 Set-StrictMode -Version 1.0
 $ErrorActionPreference = 'Stop'
 
-# Exchange's commands live in a module, where $ErrorActionPreference does not reach: each is told -ErrorAction Stop.
+# $ErrorActionPreference does not reach the commands of a module, so each gets -ErrorAction Stop.
 $roles = @('View-Only Recipients', 'View-Only Configuration')
 if ($IncludeAuditLogs) {
     $roles += 'View-Only Audit Logs'
 }
 
 if (-not (Get-Command -Name 'Get-ServicePrincipal' -ErrorAction SilentlyContinue)) {
-    throw 'There is no session with Exchange Online. Run Connect-ExchangeOnline first, then this script again.'
+    throw 'There is no Exchange Online session. Run Connect-ExchangeOnline first, then this script again.'
 }
 
-# Everything is listed and then picked: asked for a name that does not exist, these commands may answer with everything.
+# List and filter: called with a name that does not exist, these commands may return everything.
 $principal = Get-ServicePrincipal -ErrorAction Stop | Where-Object { [string]$_.AppId -eq [string]$AppId }
 $group = Get-RoleGroup -ErrorAction Stop | Where-Object { $_.Name -eq $RoleGroup }
 $members = @()
 if ($group) {
     $members = @(Get-RoleGroupMember -Identity $RoleGroup -ResultSize Unlimited -ErrorAction Stop)
 }
-$marks = @()
+$identifiers = @()
 if ($principal) {
-    $marks = @($principal.Name, $principal.ObjectId, $principal.Guid) | ForEach-Object { [string]$_ } | Where-Object { $_ }
+    $identifiers = @($principal.Name, $principal.ObjectId, $principal.Guid) | ForEach-Object { [string]$_ } | Where-Object { $_ }
 }
 $isMember = $false
 foreach ($member in $members) {
-    foreach ($mark in @($member.Name, $member.Guid, $member.ExternalDirectoryObjectId)) {
-        if ([string]$mark -in $marks) {
+    foreach ($identifier in @($member.Name, $member.Guid, $member.ExternalDirectoryObjectId)) {
+        if ([string]$identifier -in $identifiers) {
             $isMember = $true
         }
     }
@@ -114,7 +114,7 @@ if ($Remove) {
         Write-Output "There is no role group '$RoleGroup'."
     }
     elseif ($others -gt 0) {
-        Write-Output "The role group '$RoleGroup' stays: it has $others other members."
+        Write-Output "The role group '$RoleGroup' has $others other members and was not removed."
     }
     elseif ($PSCmdlet.ShouldProcess($RoleGroup, 'Remove the role group')) {
         Remove-RoleGroup -Identity $RoleGroup -BypassSecurityGroupManagerCheck -Confirm:$false -ErrorAction Stop
@@ -122,27 +122,27 @@ if ($Remove) {
     }
 
     if (-not $principal) {
-        Write-Output "Exchange does not know the service principal $AppId."
+        Write-Output "The service principal $AppId is not registered in Exchange."
     }
     elseif ($PSCmdlet.ShouldProcess($AppId, 'Remove the service principal from Exchange')) {
         Remove-ServicePrincipal -Identity $principal.Identity -Confirm:$false -ErrorAction Stop
-        Write-Output "Removed Exchange's record of the service principal $AppId. The one in Microsoft Entra is untouched."
+        Write-Output "Removed the service principal $AppId from Exchange. The one in Microsoft Entra is unchanged."
     }
     return
 }
 
 if ($principal) {
     if ([string]$principal.ObjectId -ne [string]$ObjectId) {
-        throw "Exchange knows $AppId with the object id $($principal.ObjectId), not $ObjectId. Check both ids; run with -Remove if that one is gone."
+        throw "In Exchange, $AppId has the object ID $($principal.ObjectId), not $ObjectId. Check both IDs; run with -Remove if that object no longer exists."
     }
-    Write-Output "Exchange already knows the service principal $AppId."
+    Write-Output "The service principal $AppId is already registered in Exchange."
 }
-elseif ($PSCmdlet.ShouldProcess($AppId, "Make the service principal known to Exchange as $DisplayName")) {
+elseif ($PSCmdlet.ShouldProcess($AppId, "Register the service principal in Exchange as $DisplayName")) {
     New-ServicePrincipal -AppId $AppId -ObjectId $ObjectId -DisplayName $DisplayName -ErrorAction Stop | Out-Null
-    Write-Output "Made the service principal $AppId known to Exchange as '$DisplayName'."
+    Write-Output "Registered the service principal $AppId in Exchange as '$DisplayName'."
     $principal = Get-ServicePrincipal -ErrorAction Stop | Where-Object { [string]$_.AppId -eq [string]$AppId }
     if (-not $principal) {
-        throw 'Exchange does not show the service principal yet. Run this script again in a minute.'
+        throw 'Exchange does not list the service principal yet. Run this script again in a minute.'
     }
 }
 
@@ -153,20 +153,20 @@ if (-not $group) {
     }
 }
 else {
-    $given = @($group.Roles | ForEach-Object { ([string]$_ -split '/')[-1] })
-    Write-Output "The role group '$RoleGroup' is already there."
+    $assigned = @($group.Roles | ForEach-Object { ([string]$_ -split '/')[-1] })
+    Write-Output "The role group '$RoleGroup' already exists."
     foreach ($role in $roles) {
-        if ($role -in $given) {
+        if ($role -in $assigned) {
             Write-Output "It already has the role $role."
         }
-        elseif ($PSCmdlet.ShouldProcess($RoleGroup, "Give the role group the role $role")) {
+        elseif ($PSCmdlet.ShouldProcess($RoleGroup, "Assign the role $role to the role group")) {
             New-ManagementRoleAssignment -SecurityGroup $RoleGroup -Role $role -ErrorAction Stop | Out-Null
-            Write-Output "Gave it the role $role."
+            Write-Output "Assigned the role $role to it."
         }
     }
-    foreach ($role in $given) {
+    foreach ($role in $assigned) {
         if ($role -notin $roles) {
-            Write-Warning "The role group '$RoleGroup' also has the role $role, which Bookings Atlas does not need. It was left."
+            Write-Warning "The role group '$RoleGroup' also has the role $role, which Bookings Atlas does not need. It was not changed."
         }
     }
 }
@@ -179,4 +179,4 @@ elseif ($PSCmdlet.ShouldProcess($RoleGroup, "Add $DisplayName to the role group"
     Write-Output "Added the service principal to the role group '$RoleGroup'."
 }
 
-Write-Output 'Exchange needs from 30 minutes to some hours until the rights work. Until then it answers 403.'
+Write-Output 'Exchange takes from 30 minutes to some hours to apply the role. Until then it returns 403.'
