@@ -9,7 +9,7 @@ from typing import Any
 
 from api.models.responses import moment_text
 from atlas.domain.user_rows import UserRow
-from atlas.tables.status_rows import to_entity
+from atlas.tables.personal_bookings import KIND
 
 COLUMNS = (
     "UserPrincipalName",
@@ -55,7 +55,7 @@ async def csv_file(rows: AsyncIterable[UserRow], tenant_id: str, max_rows: int) 
         count += 1
         if count > max_rows:
             raise TooManyRows(f"the result has more than {max_rows:,} rows")
-        entity = to_entity(row, tenant_id)
+        entity = KIND.columns.to_columns(row)
         writer.writerow(
             (tenant_id, row.user.user_id, *(cell(entity.get(column)) for column in COLUMNS)),
         )

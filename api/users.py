@@ -18,9 +18,10 @@ from atlas.domain.time_windows import TimeWindow
 from atlas.domain.user_references import UserReference, parse_user_reference
 from atlas.domain.user_rows import UserRow
 from atlas.pages.free_times import FreeTimes, NoFreeTimes, get_free_times
-from atlas.pages.listing import UsersPage, get_users, iterate_users
+from atlas.pages.listing import get_users, iterate_users
 from atlas.pages.lookup import LookupResult, Source, lookup
 from atlas.resources import Resources
+from atlas.tables.paging import ListPage
 
 MAX_CSV_ROWS = 100_000
 NOT_REQUESTED = NoFreeTimes("notAsked", "the request says availability=false")
@@ -76,7 +77,7 @@ async def _free_times(
     )
 
 
-async def _page(resources: Resources, query: UsersQuery) -> UsersPage:
+async def _page(resources: Resources, query: UsersQuery) -> ListPage[UserRow]:
     try:
         return await get_users(resources, query.filter, query.limit or DEFAULT_PAGE_SIZE, query.continuation)
     except InvalidCursor as error:

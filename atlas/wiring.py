@@ -1,4 +1,4 @@
-"""The composition root: from ``Settings`` to the tools of the use cases; the only file that knows every product."""
+"""The composition root: builds the resources from ``Settings``; the only file that knows all others."""
 
 import asyncio
 import logging
@@ -23,9 +23,11 @@ from atlas.microsoft365.signed_calls import SignedApiClient
 from atlas.resources import Resources, TenantClients
 from atlas.settings import Settings
 from atlas.tables.census import Census
-from atlas.tables.changes import Changes
+from atlas.tables.change_feed import ChangeFeed
+from atlas.tables.outbox import Outbox
+from atlas.tables.personal_bookings import KIND
+from atlas.tables.rows import RowTable
 from atlas.tables.scan_log import ScanLog
-from atlas.tables.status_rows import StatusRows
 from atlas.tables.store import TableStore, open_tables
 from atlas.tables.user_index import UserIndex
 
@@ -34,7 +36,7 @@ URL_LOGGERS = ("azure", "httpx", "httpcore", "msal", "urllib3")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The tools of the use cases, and what some doors need beside them."""
+    """The resources of the use cases, and the sign-in, which only health checks and `atlas doctor` need."""
 
     resources: Resources
     sign_in: SignIn
@@ -45,17 +47,17 @@ _lifetimes: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[tuple[Open
 
 
 async def opened() -> Opened:
-    """What this process has opened, by the environment, when it is first asked for. Raises ``InvalidSettings``.
+    """The resources of this process, opened from the environment on first use. Raises ``InvalidSettings``.
 
-    Whoever asks while it is being opened waits for the same. It is closed with its event loop: a loop that ends closes
-    the asynchronous generators it has begun.
+    Concurrent callers wait for the same opening. Resources are closed with their event loop, which closes the
+    asynchronous generators it has started.
     """
     loop = asyncio.get_running_loop()
     opening = _lifetimes.get(loop)
     if opening is None or (opening.done() and (opening.cancelled() or opening.exception())):
         opening = _lifetimes[loop] = loop.create_task(_open())
-    found, _ = await asyncio.shield(opening)
-    return found
+    result, _ = await asyncio.shield(opening)
+    return result
 
 
 async def _open() -> tuple[Opened, Lifetime]:
@@ -67,13 +69,13 @@ async def _open() -> tuple[Opened, Lifetime]:
 
 
 async def resources() -> Resources:
-    """The tools of this process. Raises ``InvalidSettings``."""
+    """The resources of this process. Raises ``InvalidSettings``."""
     return (await opened()).resources
 
 
 @asynccontextmanager
 async def open_clients(settings: Settings) -> AsyncGenerator[tuple[TenantClients, SignIn]]:
-    """The clients of the tenant, without tables, closed at the end of the block; nobody is asked anything yet."""
+    """The clients of the tenant, without tables, closed at the end of the block. No request is sent yet."""
     _silence_libraries()
     trust = trusted_authorities(settings.extra_certificates)
     async with open_http(trust) as http:
@@ -83,36 +85,36 @@ async def open_clients(settings: Settings) -> AsyncGenerator[tuple[TenantClients
 
 async def _lifetime(settings: Settings) -> Lifetime:
     if settings.storage is None:
-        raise AssertionError("load lets no settings without storage pass")
+        raise AssertionError("Settings.load requires storage")
     _silence_libraries()
     trust = trusted_authorities(settings.extra_certificates)
-    # No generator within this one: a loop that ends closes all of them at once, whichever holds which.
+    # No generator inside this one: a loop that ends closes all of them at the same time, in no particular order.
     async with open_http(trust) as http, open_session(trust) as session:
         sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
         store = open_tables(settings.storage, session)
         try:
             clients = _clients(settings, ApiClient(http), sign_in)
-            yield Opened(_tools(settings, clients, store), sign_in)
+            yield Opened(_resources(settings, clients, store), sign_in)
         finally:
             await store.aclose()
             telemetry.flush()
 
 
 open_resources = asynccontextmanager(_lifetime)
-"""Clients and tables of these settings, closed at the end of the block; nobody is asked anything yet."""
+"""The clients and tables for these settings, closed at the end of the block. No request is sent yet."""
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - where the clock comes from
+    return datetime.now(UTC)  # noqa: TID251 - the one place that reads the clock
 
 
 def _silence_libraries() -> None:
-    # Azure's worker logs everything from INFO on, and these log addresses, which hold UPNs and mailbox GUIDs.
+    # Azure's worker logs everything from INFO up, and these libraries log URLs, which contain UPNs and mailbox GUIDs.
     for name in URL_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # What it says of a sign-in that fails is told by the failure.
+    # A failed sign-in is reported by the exception.
     logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
-    # Every retry ends in an answer or a failure that is told; a line for each would only repeat it.
+    # Every retry ends in a response or a reported failure; a log line for each would only repeat it.
     stamina.instrumentation.set_on_retry_hooks(())
 
 
@@ -131,13 +133,16 @@ def _clients(settings: Settings, client: ApiClient, sign_in: SignIn) -> TenantCl
     )
 
 
-def _tools(settings: Settings, clients: TenantClients, store: TableStore) -> Resources:
+def _resources(settings: Settings, clients: TenantClients, store: TableStore) -> Resources:
     tenant_id = settings.tenant_id
+    rows, changes = RowTable(store, tenant_id, KIND), ChangeFeed(store, tenant_id, KIND)
+    index = UserIndex(store, tenant_id)
     return Resources(
         **{field.name: getattr(clients, field.name) for field in fields(TenantClients)},
-        rows=StatusRows(store, tenant_id),
-        index=UserIndex(store, tenant_id),
-        changes=Changes(store, tenant_id),
+        rows=rows,
+        changes=changes,
+        outbox=Outbox(rows, changes, clients.clock, index.add, index.remove),
+        index=index,
         census=Census(store),
         scans=ScanLog(store, tenant_id),
         emit=telemetry.emit,

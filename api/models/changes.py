@@ -19,9 +19,10 @@ from api.models.responses import (
     labels_of,
 )
 from api.models.users import STATUS_LABELS
+from atlas.domain.changes import Change as UserChange
 from atlas.domain.changes import ChangeKind
 from atlas.domain.statuses import Status
-from atlas.pages.listing import ServedChange
+from atlas.tables.change_feed import ServedChange
 
 KIND_LABELS = labelled({**labels_of(ChangeKind), ChangeKind.URL_CHANGED: "URL changed"})
 
@@ -70,7 +71,7 @@ class Change(Response):
     scan_id: ScanId
 
     @classmethod
-    def of(cls, served: ServedChange) -> Self:
+    def of(cls, served: ServedChange[UserChange]) -> Self:
         """A change, with the cursor behind it."""
         change = served.change
         return cls(

@@ -97,6 +97,6 @@ class Policy(Response):
             bookings=organization and dict(organization.bookings),
             owa_policies=None if policy.owa_policies is None else [*map(OwaPolicy.of, policy.owa_policies)],
             cis139=policy.cis_1_3_9,
-            open_questions=[str(question) for question in verdict.questions],
+            open_questions=[question.text for question in verdict.questions],
             checked_at=policy.at,
         )

@@ -48,7 +48,9 @@ def policy_screen(policy: OrganizationPolicy) -> Screen:
     if policy.owa_policies is not None:
         screen.append(_owa_table(policy.owa_policies))
     screen += section("What would change it", advice_for_organization(verdict))
-    return screen + section("What Microsoft's documentation leaves open", *verdict.questions)
+    return screen + section(
+        "What Microsoft's documentation leaves open", *(question.text for question in verdict.questions)
+    )
 
 
 def _format_app_ids(app_ids: tuple[str, ...] | None) -> str:

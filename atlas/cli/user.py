@@ -78,18 +78,20 @@ def _policy_without_repetition(policy: PolicyVerdict, row: UserRow) -> str:
 def _commands_for_allowed_user(inspection: Inspection) -> str | None:
     """The commands for this mailbox if its settings are known and the advice does not include them already."""
     mailbox = inspection.evidence and inspection.evidence.mailbox
-    if not isinstance(mailbox, Mailbox) or mailbox.ews is None or inspection.row.policy_verdict is not Verdict.ON:
+    if not isinstance(mailbox, Mailbox) or mailbox.ews is None or not inspection.row.policy:
+        return None
+    if inspection.row.policy.verdict is not Verdict.ON:
         return None
     return commands_for_mailbox(inspection.row.user.upn, mailbox.ews)
 
 
-def _open_questions(policy: PolicyVerdict | None, advice: str) -> list[OpenQuestion]:
+def _open_questions(policy: PolicyVerdict | None, advice: str) -> list[str]:
     """The questions that matter for this user and that the advice does not mention already."""
     if policy is None:
         return []
     return [
-        question
+        question.text
         for question in policy.questions
-        if question not in advice
+        if question.text not in advice
         and (question is not OpenQuestion.END_OF_EWS or policy.verdict is Verdict.EWS_DISABLED)
     ]

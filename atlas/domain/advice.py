@@ -1,4 +1,4 @@
-"""What would change it: for every reason the command, the licence step or the owner's own step, as text.
+"""What would change a user's status: the command, the licence step or the owner's own step, as text.
 
 The product itself changes nothing in a tenant.
 """
@@ -16,8 +16,8 @@ from atlas.domain.ews_commands import (
     indented,
     mailbox_command,
 )
-from atlas.domain.findings import Finding
-from atlas.domain.policy import Cause, EwsScope, Obstacle, OpenQuestion, PolicyVerdict, Scope, Verdict, judge_mailbox
+from atlas.domain.ews_settings import EwsScope
+from atlas.domain.policy import Cause, Obstacle, OpenQuestion, PolicyVerdict, Scope, Verdict, judge_mailbox
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Reason
 from atlas.domain.user_rows import UserRow
@@ -25,61 +25,65 @@ from atlas.domain.users import DELETED
 
 EXAMPLE_UPN = "user@contoso.com"
 GRANT_EXCHANGE = (
-    "Let Exchange tell: set EXCHANGE_EVIDENCE to true, if it is false. If a right is missing, grant the app's identity "
-    "Exchange.ManageAsApp of Office 365 Exchange Online, and the role Global Reader or an Exchange role group with "
-    "View-Only Recipients and View-Only Configuration; `atlas doctor` tells which. If Exchange only throttled or did "
-    "not answer, ask again later."
+    "To find out, let the app read Exchange: set EXCHANGE_EVIDENCE to true if it is false. If a permission is missing, "
+    "grant the app's identity Exchange.ManageAsApp of Office 365 Exchange Online, and the role Global Reader or an "
+    "Exchange role group with View-Only Recipients and View-Only Configuration; `atlas doctor` shows which. If "
+    "Exchange only throttled or did not respond, try again later."
 )
 LICENSE = (
-    "Give the user a licence that holds Microsoft Bookings: Microsoft 365 admin centre, Users, Active users, the user, "
-    "Licenses and apps, Apps, Microsoft Bookings. A plan that is Suspended comes back when its subscription is paid "
-    "again (Billing, Your products); one that is Deleted has to be assigned anew."
+    "Give the user a licence that includes Microsoft Bookings: Microsoft 365 admin centre, Users, Active users, the "
+    "user, Licenses and apps, Apps, Microsoft Bookings. A Suspended plan works again once its subscription is paid "
+    "(Billing, Your products); a Deleted plan has to be assigned again."
 )
 CAPABILITY = (
-    "The licence has not reached the mailbox. If it is new, wait for a day. Else take Microsoft Bookings out of the "
-    "user's licence, save, and put it back: Microsoft 365 admin centre, Users, Active users, the user, Licenses and "
-    "apps, Apps."
+    "The licence has not reached the mailbox. If it is new, wait for a day. Otherwise remove Microsoft Bookings from "
+    "the user's licence, save, and add it again: Microsoft 365 admin centre, Users, Active users, the user, Licenses "
+    "and apps, Apps."
 )
 MAILBOX = (
-    "Give the user a mailbox in Exchange Online, which a personal page needs: assign a licence with Exchange Online, "
-    "or migrate the mailbox if it is on premises. Or take the Bookings plan back."
+    "A personal page needs a mailbox in Exchange Online: assign a licence with Exchange Online, or migrate the mailbox "
+    "if it is on premises. Otherwise remove the Bookings plan."
 )
 ALLOW_ANONYMOUS_VISITORS = (
-    f"{IN_POWERSHELL}, to let visitors in without signing in, on all pages of the organisation, shared ones too:\n"
-    + indented("Set-OrganizationConfig -BookingsAuthEnabled $false")
-    + "\nTo ask them to sign in again, the same with $true."
+    f"{IN_POWERSHELL}, to let visitors open pages without signing in, for all pages of the organisation including "
+    "shared ones:\n" + indented("Set-OrganizationConfig -BookingsAuthEnabled $false") + "\nTo undo it, use $true."
 )
-CHECK_IN_BROWSER = "Open the page with a browser: the service answered in a way that the app does not understand."
-MAYBE_EWS = "If Bookings is then still not there, EwsEnabled may be why; Microsoft's documents disagree."
-ORGANIZATION_FIRST = "While the organisation forbids it, a mailbox's settings change nothing, as far as is known."
+CHECK_IN_BROWSER = "Open the page in a browser: the app does not understand the service's response."
+MAYBE_EWS = "If Bookings is still not available to the owner, EwsEnabled may be why; Microsoft's documents disagree."
+ORGANIZATION_FIRST = "While the organisation blocks it, a mailbox's own settings are not known to have any effect."
 RESTORE = "Nothing. A deleted user can be restored for 30 days: Entra admin centre, Users, Deleted users."
 
 
 def advice_for_user(row: UserRow, bookings_url: str) -> str | None:
-    """What would give this user a page that works for the public; ``None`` where there is one.
+    """What would give this user a page that works for the public; ``None`` if there is one already.
 
-    Where a policy decides, both directions are told. ``bookings_url`` is the base of page addresses.
+    Where a policy decides, it covers both directions. ``bookings_url`` is the base of page addresses.
     """
-    fix = ADVICE[row.status](row, f"{bookings_url}/bookwithme/")
-    if row.policy_verdict is not Verdict.OFF or (row.status is not Status.PUBLISHED and not row.url):
-        return fix
-    doubt = "The page is there, though a policy forbids it: a new policy takes some hours. To make the two agree:"
-    # A page that is there tells that EwsEnabled does not stop it.
-    further = tuple(obstacle for obstacle in row.policy_further if obstacle.cause is not Cause.EWS_DISABLED)
-    return "\n".join((*([fix] if fix else []), doubt, _policy(replace(row, policy_further=further))))
+    advice = ADVICE[row.status](row, f"{bookings_url}/bookwithme/")
+    if row.policy is None or row.policy.verdict is not Verdict.OFF:
+        return advice
+    if row.status is not Status.PUBLISHED and not row.url:
+        return advice
+    contradiction = (
+        "The page exists although a policy forbids it: a new policy takes some hours. To make the two agree:"
+    )
+    # The page exists, so EwsEnabled does not block it.
+    further = tuple(obstacle for obstacle in row.policy.further if obstacle.cause is not Cause.EWS_DISABLED)
+    commands = _policy_commands(row.user.upn, replace(row.policy, further=further))
+    return "\n".join((*([advice] if advice else []), contradiction, commands))
 
 
 def advice_for_organization(verdict: PolicyVerdict) -> str:
-    """What would change the organisation's verdict, in both directions, and how one user is switched."""
+    """What would change the organisation's verdict, in both directions, and how to switch a single user."""
     if verdict.cause is Cause.NOT_KNOWN:
         return GRANT_EXCHANGE
     first = [] if verdict.verdict is Verdict.ON else [ORGANIZATION_FIRST]
-    return "\n".join((_switches("", verdict), *first, commands_for_user(EXAMPLE_UPN)))
+    return "\n".join((_commands("", verdict), *first, commands_for_user(EXAMPLE_UPN)))
 
 
 def commands_for_mailbox(upn: str, mailbox: EwsScope) -> str:
-    """How this user alone is switched, whose mailbox has these settings."""
-    return _switches(upn, judge_mailbox(mailbox))
+    """How to switch this user alone, given the settings of the user's mailbox."""
+    return _commands(upn, judge_mailbox(mailbox))
 
 
 def _no_public_types(row: UserRow, page: str) -> str:
@@ -89,17 +93,17 @@ def _no_public_types(row: UserRow, page: str) -> str:
 
 def _not_set_up(row: UserRow, page: str) -> str:
     owner = (
-        f"The owner opens {page} once, signed in, or Bookings in Outlook. That makes the page, with public meeting "
-        "types of 15 and 30 minutes; it answers some minutes later."
+        f"The owner opens {page} once, signed in, or Bookings in Outlook. That creates the page, with public meeting "
+        "types of 15 and 30 minutes, within a few minutes."
     )
-    match row.policy_verdict, row.policy_cause:
-        case Verdict.EWS_DISABLED, _:
-            doubt = "If Bookings is not there for the owner, EwsEnabled may be why; Microsoft's documents disagree."
-            return f"{owner}\n{doubt}\n{_policy(row)}"
-        case Verdict.UNKNOWN, Cause.UNRECOGNIZED:
-            return f"{owner}\nIf Bookings is not there for the owner: {_policy(row)}"
-        case Verdict.UNKNOWN, _:
-            doubt = "If Bookings is not there for the owner, a policy may forbid it, which is not known."
+    match row.policy:
+        case PolicyVerdict(verdict=Verdict.EWS_DISABLED) as policy:
+            doubt = "If Bookings is not available to the owner, EwsEnabled may be why; Microsoft's documents disagree."
+            return f"{owner}\n{doubt}\n{_policy_commands(row.user.upn, policy)}"
+        case PolicyVerdict(verdict=Verdict.UNKNOWN, cause=Cause.UNRECOGNIZED) as policy:
+            return f"{owner}\nIf Bookings is not available to the owner: {_policy_commands(row.user.upn, policy)}"
+        case PolicyVerdict(verdict=Verdict.UNKNOWN):
+            doubt = "If Bookings is not available to the owner, a policy may forbid it; that is not known."
             return f"{owner}\n{doubt} {GRANT_EXCHANGE}"
         case _:
             return owner
@@ -107,27 +111,30 @@ def _not_set_up(row: UserRow, page: str) -> str:
 
 def _switched_off(row: UserRow, page: str) -> str:
     del page
-    return _policy(row)
+    return _policy_commands(row.user.upn, row.policy) if row.policy else GRANT_EXCHANGE
 
 
 def _sign_in_required(row: UserRow, page: str) -> str:
     del page
     if row.url:
-        doubt = "Nothing, if visitors are meant to sign in. Else BookingsAuthEnabled may ask them to."
+        first = "Nothing, if visitors are meant to sign in. Otherwise BookingsAuthEnabled may require it."
     else:
-        doubt = "From outside nobody can tell whether there is a page: ask the owner, open it signed in, or do this."
-    return f"{doubt}\n{ALLOW_ANONYMOUS_VISITORS}"
+        first = (
+            "Without signing in, it cannot be seen whether there is a page: ask the owner, open it signed in, or "
+            "change the setting."
+        )
+    return f"{first}\n{ALLOW_ANONYMOUS_VISITORS}"
 
 
 def _unknown(row: UserRow, page: str) -> str:
     del page
     match (row.reason or "").partition(":")[0]:
         case Reason.THROTTLED:
-            return "Ask again later, or scan with a smaller PROBE_CONCURRENCY: the service asked to be left alone."
+            return "Try again later, or scan with a smaller PROBE_CONCURRENCY: the service limits the app's requests."
         case Reason.UNREACHABLE:
-            return "Ask again later. If it stays so, look at the network of the app: the service did not answer."
+            return "Try again later. If it persists, check the app's network: the service did not respond."
         case Reason.REFUSED:
-            return f"If the reason names a permission, grant it: `atlas doctor` tells which. Else: {CHECK_IN_BROWSER}"
+            return f"If the reason names a permission, grant it: `atlas doctor` shows which. If not: {CHECK_IN_BROWSER}"
         case _:
             return f"{CHECK_IN_BROWSER} If there is no page, `atlas doctor --calibrate` shows which marker is missing."
 
@@ -155,37 +162,35 @@ ADVICE: dict[Status, Callable[[UserRow, str], str | None]] = {
 }
 
 
-def _policy(row: UserRow) -> str:
-    """How the policy that decides for this user is changed, as the row tells it."""
-    scope, cause = row.policy_scope or Scope.ORGANIZATION, row.policy_cause or Cause.NOT_KNOWN
-    decides = Obstacle(scope, cause, row.policy_entries)
-    conflict = [OpenQuestion.WHICH_SCOPE_WINS] if Finding.POLICY_CONFLICT in row.findings else []
-    return "\n".join((_switch(row.user.upn, decides), *_next_switches(row.user.upn, row.policy_further), *conflict))
+def _policy_commands(upn: str, policy: PolicyVerdict) -> str:
+    """How to change the policy that decides for this user, and what is in doubt about it."""
+    conflict = [OpenQuestion.WHICH_SCOPE_WINS.text] if policy.is_conflict else []
+    return "\n".join((_commands(upn, policy), *conflict))
 
 
-def _switches(upn: str, verdict: PolicyVerdict) -> str:
-    """How everything is changed that stands in the way, in the order in which it decides."""
+def _commands(upn: str, verdict: PolicyVerdict) -> str:
+    """How to change every obstacle, in the order in which they decide."""
     policy = verdict.value if isinstance(verdict.value, str) else None
-    return "\n".join((_switch(upn, verdict.decides, policy), *_next_switches(upn, verdict.further)))
+    return "\n".join((_command(upn, verdict.deciding, policy), *_further_commands(upn, verdict.further)))
 
 
-def _next_switches(upn: str, further: Iterable[Obstacle]) -> Iterator[str]:
+def _further_commands(upn: str, further: Iterable[Obstacle]) -> Iterator[str]:
     for obstacle in further:
         if obstacle.cause is Cause.NOT_KNOWN:
-            yield f"Whether {obstacle.scope.told} allows it is not known."
+            yield f"It is not known whether {obstacle.scope.noun} allows it."
         else:
-            yield MAYBE_EWS if obstacle.cause is Cause.EWS_DISABLED else "That is not all. Then also:"
-            yield _switch(upn, obstacle)
+            yield MAYBE_EWS if obstacle.cause is Cause.EWS_DISABLED else "That is not enough. Also:"
+            yield _command(upn, obstacle)
 
 
-def _switch(upn: str, decides: Obstacle, policy: str | None = None) -> str:
-    command, whom = (
+def _command(upn: str, deciding: Obstacle, policy: str | None = None) -> str:
+    cmdlet, whom = (
         (ORGANIZATION, "the whole organisation")
-        if decides.scope is Scope.ORGANIZATION
+        if deciding.scope is Scope.ORGANIZATION
         else (mailbox_command(upn), "this user")
     )
-    switch = commands_for(command, decides, policy)
-    if switch:
-        return format_commands(switch, whom, is_on=decides.cause is Cause.NOTHING)
-    look = f"{command.replace('Set-', 'Get-', 1)} | {SHOW_SETTINGS}"
-    return f"Look at the setting, and look up what its value means, before you change it:\n{indented(look)}"
+    commands = commands_for(cmdlet, deciding, policy)
+    if commands:
+        return format_commands(commands, whom, is_on=deciding.cause is Cause.NOTHING)
+    show = f"{cmdlet.replace('Set-', 'Get-', 1)} | {SHOW_SETTINGS}"
+    return f"Check the setting, and find out what its value means, before you change it:\n{indented(show)}"

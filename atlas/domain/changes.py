@@ -1,4 +1,4 @@
-"""What counts as a change of a user's page, and what kind of change it is: told once."""
+"""What counts as a change of a user's page, and what kind of change it is."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,14 +20,22 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One change of one user's page."""
+class DatedChange:
+    """A change of a row of any kind, and when it was detected."""
 
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change(DatedChange):
+    """One change of one user's page."""
+
     kind: ChangeKind
     user_id: str
     upn: str
     display_name: str | None
+    department: str | None
+    primary_smtp_address: str | None
     from_status: Status | None
     to_status: Status
     url: str | None
@@ -36,10 +44,10 @@ class Change:
 
 
 def change_between(previous: UserRow | None, row: UserRow, at: datetime, *, scanned_before: bool) -> Change | None:
-    """The change from what was known last to what is known now; ``None`` where there is none.
+    """The change from what was last known to what is known now; ``None`` if nothing changed.
 
-    Going to ``unknown`` tells nothing, coming back from it to the same status and URL neither. What is known for
-    the first time is a change only where it is a page and ``scanned_before``, a scan having finished before.
+    A transition to ``unknown``, and back from it to the same status and URL, is not a change. The first known status of
+    a user is a change only if there is a page and ``scanned_before``, i.e. a scan had already finished.
     """
     if row.status is Status.UNKNOWN:
         return None
@@ -54,6 +62,8 @@ def change_between(previous: UserRow | None, row: UserRow, at: datetime, *, scan
         user_id=row.user.user_id,
         upn=row.user.upn,
         display_name=row.user.display_name,
+        department=row.user.department or (previous.user.department if previous else None),
+        primary_smtp_address=row.primary_smtp_address or (previous.primary_smtp_address if previous else None),
         from_status=before,
         to_status=row.status,
         url=row.url,

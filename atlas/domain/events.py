@@ -44,7 +44,7 @@ def probe_finished(scan_id: str, tenant_id: str, user_id: str, row: UserRow | No
         user=hashed_user(tenant_id, user_id),
         status=str(row.status) if row else None,
         reason=_reason_of(row, effort),
-        policyVerdict=str(row.policy_verdict) if row and row.policy_verdict else None,
+        policyVerdict=str(row.policy.verdict) if row and row.policy else None,
         durationMs=round(effort.duration / timedelta(milliseconds=1)),
         requests=effort.requests,
         waitSeconds=effort.wait_seconds,

@@ -1,34 +1,35 @@
-"""PowerShell that turns personal bookings on and off, as text (docs/microsoft-365.md, section 4.1).
+"""PowerShell commands that turn personal bookings on and off, as text (docs/microsoft-365.md, section 4.1).
 
-The commands are those of Microsoft's article, with the slips of its older version mended. They run in Exchange Online
-PowerShell. The product runs none of them.
+The commands are those of Microsoft's article, with the errors of its older version corrected. They run in Exchange
+Online PowerShell. The product runs none of them.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from atlas.domain.policy import AGENT, Cause, Obstacle, Scope
+from atlas.domain.ews_settings import AGENT
+from atlas.domain.policy import Cause, Obstacle, Scope
 
 IN_POWERSHELL = "In Exchange Online PowerShell"
 TAKES_HOURS = "A change takes about 4 hours to work."
 TAKES_AN_HOUR = "A change of EwsEnabled takes about an hour to work."
 QUOTES = "'\u2018\u2019\u201a\u201b"
-"""Characters that end a text in single quotes in PowerShell, and stand for themselves when written twice."""
+"""Characters that end a single-quoted string in PowerShell, and are literal when doubled."""
 ORGANIZATION = "Set-OrganizationConfig"
 SHOW_SETTINGS = "Format-List EwsEnabled,EwsApplicationAccessPolicy,Ews*List"
 
 
-ABOUT_EWS_OF_MAILBOX = "This concerns every app that uses EWS with this mailbox."
+ABOUT_EWS_OF_MAILBOX = "This affects every app that uses EWS with this mailbox."
 ABOUT_EWS = (
-    "This concerns every app that uses EWS. With True in the organisation, EwsAllowedAppIDs counts: only the apps on "
-    "it use EWS, and Microsoft's documents disagree on what an empty one means."
+    "This affects every app that uses EWS. If it is True for the organisation, EwsAllowedAppIDs takes effect: only the "
+    "apps on that list may use EWS, and Microsoft's documents disagree on what an empty list means."
 )
-ABOUT_MAILBOXES = "A policy of the mailbox's own may take the place of the organisation's: that is not documented."
+ABOUT_MAILBOXES = "A mailbox's own policy may override the organisation's; that is not documented."
 
 
 @dataclass(frozen=True, slots=True)
 class EwsCommands:
-    """One setting, and the commands that turn personal bookings on and off by it."""
+    """The commands that turn personal bookings on and off through one setting."""
 
     on: str
     off: str
@@ -37,32 +38,35 @@ class EwsCommands:
     takes: str = TAKES_HOURS
 
 
-def commands_for(command: str, decides: Obstacle, policy: str | None = None) -> EwsCommands | None:
-    """How what decides is changed by this cmdlet; ``None`` where nobody documented it.
+def commands_for(cmdlet: str, deciding: Obstacle, policy: str | None = None) -> EwsCommands | None:
+    """How this cmdlet changes the deciding setting; ``None`` if that is not documented.
 
-    Where nothing is in the way, ``policy`` tells which list would be.
+    If nothing blocks personal bookings, ``policy`` determines which list could.
     """
-    agent, entries = quoted(AGENT), ",".join(map(quoted, decides.entries)) or quoted(AGENT)
-    allow, block = f"{command} -EwsAllowList", f"{command} -EwsBlockList"
-    warning = _wildcard_warning(decides.entries)
-    match decides.cause, (policy or "").lower():
+    agent, entries = quoted(AGENT), ",".join(map(quoted, deciding.entries)) or quoted(AGENT)
+    allow, block = f"{cmdlet} -EwsAllowList", f"{cmdlet} -EwsBlockList"
+    warning = _wildcard_warning(deciding.entries)
+    match deciding.cause, (policy or "").lower():
         case Cause.ALLOW_LIST, _:
             return EwsCommands(f"{allow} @{{Add={agent}}}", f"{allow} @{{Remove={agent}}}")
         case Cause.BLOCK_LIST, _:
             return EwsCommands(f"{block} @{{Remove={entries}}}", f"{block} @{{Add={entries}}}", warning)
         case Cause.EWS_DISABLED, _:
-            about = ABOUT_EWS if decides.scope is Scope.ORGANIZATION else ABOUT_EWS_OF_MAILBOX
+            about = ABOUT_EWS if deciding.scope is Scope.ORGANIZATION else ABOUT_EWS_OF_MAILBOX
             return EwsCommands(
-                f"{command} -EwsEnabled $true", f"{command} -EwsEnabled $false", about, "EWS", TAKES_AN_HOUR
+                f"{cmdlet} -EwsEnabled $true", f"{cmdlet} -EwsEnabled $false", about, "EWS", TAKES_AN_HOUR
             )
         case Cause.NOTHING, "enforceallowlist":
             return EwsCommands(f"{allow} @{{Add={entries}}}", f"{allow} @{{Remove={entries}}}", warning)
         case Cause.NOTHING, "enforceblocklist":
-            return EwsCommands(f"{block} @{{Remove={agent}}}", f"{block} @{{Add={agent}}}")
+            return EwsCommands(f"{block} @{{Remove={entries}}}", f"{block} @{{Add={agent}}}")
         case Cause.NOTHING, "":
-            enforced = f"{command} -EwsApplicationAccessPolicy EnforceBlockList"
-            off = enforced if decides.entries else f"{enforced} -EwsBlockList @{{Add={agent}}}"
-            others = "EnforceBlockList makes all other entries of EwsBlockList count too, also when this is taken back."
+            enforced = f"{cmdlet} -EwsApplicationAccessPolicy EnforceBlockList"
+            off = enforced if deciding.entries else f"{enforced} -EwsBlockList @{{Add={agent}}}"
+            others = (
+                "EnforceBlockList puts every other entry of EwsBlockList into effect too, and stays set when this is "
+                "undone."
+            )
             return EwsCommands(f"{block} @{{Remove={entries}}}", off, others)
         case _:
             return None
@@ -73,38 +77,45 @@ def mailbox_command(upn: str) -> str:
     return f"Set-CASMailbox -Identity {quoted(upn)}"
 
 
-def format_commands(switch: EwsCommands, whom: str, *, is_on: bool) -> str:
-    """Both directions, in words: first the one that changes something."""
-    ways = [(f"to turn {switch.what} on for {whom}", switch.on), (f"to turn {switch.what} off for {whom}", switch.off)]
+def format_commands(commands: EwsCommands, whom: str, *, is_on: bool) -> str:
+    """Both directions, in words, starting with the one that changes something."""
+    ways = [
+        (f"to turn {commands.what} on for {whom}", commands.on),
+        (f"to turn {commands.what} off for {whom}", commands.off),
+    ]
     (first, command), (_, back) = reversed(ways) if is_on else ways
     return "\n".join(
         (
             f"{IN_POWERSHELL}, {first}:",
             indented(command),
-            "To take that back:",
+            "To undo it:",
             indented(back),
-            f"{switch.warning} {switch.takes}" if switch.warning else switch.takes,
+            f"{commands.warning} {commands.takes}" if commands.warning else commands.takes,
         )
     )
 
 
 def commands_for_user(upn: str) -> str:
-    """How one user is switched whose mailbox may have any policy."""
-    look = f"Get-CASMailbox -Identity {quoted(upn)} | {SHOW_SETTINGS}"
-    lines = [f"For one user, {upn} here, look first which policy the mailbox has:", indented(look)]
+    """How to switch one user whose mailbox may have any policy."""
+    show = f"Get-CASMailbox -Identity {quoted(upn)} | {SHOW_SETTINGS}"
+    lines = [f"For one user, here {upn}, first check which policy the mailbox has:", indented(show)]
     for policy, words in (
         ("EnforceAllowList", "With EnforceAllowList, on and off:"),
         ("EnforceBlockList", "With EnforceBlockList, on and off:"),
         (None, "Without a policy, on and off:"),
     ):
-        if switch := commands_for(mailbox_command(upn), Obstacle(Scope.MAILBOX, Cause.NOTHING), policy):
-            lines += [words, indented(switch.on), indented(switch.off), *([switch.warning] if switch.warning else [])]
-    lines += ["With EwsEnabled False the lists do not count:", indented(f"{mailbox_command(upn)} -EwsEnabled $true")]
+        if commands := commands_for(mailbox_command(upn), Obstacle(Scope.MAILBOX, Cause.NOTHING), policy):
+            lines += [words, indented(commands.on), indented(commands.off)]
+            lines += [commands.warning] if commands.warning else []
+    lines += [
+        "While EwsEnabled is False, the lists have no effect:",
+        indented(f"{mailbox_command(upn)} -EwsEnabled $true"),
+    ]
     return "\n".join([*lines, ABOUT_MAILBOXES])
 
 
 def quoted(text: str) -> str:
-    """A text in single quotes, as PowerShell takes it literally."""
+    """A single-quoted string, which PowerShell takes literally."""
     return "'" + "".join(character * 2 if character in QUOTES else character for character in text) + "'"
 
 
@@ -115,4 +126,4 @@ def indented(command: str) -> str:
 
 def _wildcard_warning(entries: Iterable[str]) -> str | None:
     wide = [entry for entry in entries if "*" in entry]
-    return f"{', '.join(wide)} stands for other apps too: they are switched with it." if wide else None
+    return f"{', '.join(wide)} matches other apps too: they are switched with it." if wide else None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from atlas.domain.policy import EwsScope
+from atlas.domain.ews_settings import EwsScope
 from atlas.domain.unknown import Unknown
 
 BOOKINGS_CAPABILITY = "BPOS_S_BookingsAddOn"

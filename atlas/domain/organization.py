@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from atlas.domain.policy import EwsScope
+from atlas.domain.ews_settings import EwsScope
 
 
 @dataclass(frozen=True, slots=True)

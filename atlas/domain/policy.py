@@ -1,29 +1,18 @@
-"""Whether the EWS settings of organisation and mailbox turn personal bookings off (docs/microsoft-365.md, section 4.3).
+"""Whether the EWS settings of the organisation and the mailbox turn personal bookings off.
 
-What Microsoft's documents leave open is named beside the verdict and never guessed: see `OpenQuestion`.
+See docs/microsoft-365.md, section 4. Where Microsoft's documents contradict each other, the verdict names the open
+question instead of guessing: see `OpenQuestion`.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-AGENT = "MicrosoftOWSPersonalBookings"
-"""The entry of an EWS list that stands for personal bookings."""
+from atlas.domain.ews_settings import AGENT, Access, EwsScope
+
 IN_FORCE_AFTER = timedelta(hours=4)
-"""How long Microsoft says that a change of these settings takes to work."""
-MAX_RAW_VALUE_LENGTH = 100
-MAX_ENTRY_LENGTH = 256
-MAX_ENTRIES = 40
-
-
-class Access(StrEnum):
-    """What a scope's policy and list make of the agent."""
-
-    ALLOW = "allow"
-    BLOCK = "block"
-    UNKNOWN = "unknown"
+"""How long a change of these settings takes to work, according to Microsoft."""
 
 
 class Verdict(StrEnum):
@@ -36,73 +25,66 @@ class Verdict(StrEnum):
 
 
 class Scope(StrEnum):
-    """Whose setting it is."""
+    """Who a setting belongs to."""
 
     ORGANIZATION = "organization"
     MAILBOX = "mailbox"
 
     @property
-    def told(self) -> str:
-        """As it is called in a sentence."""
+    def noun(self) -> str:
+        """The scope in a sentence."""
         return "the organisation" if self is Scope.ORGANIZATION else "the mailbox"
 
 
 class Cause(StrEnum):
-    """What decides, and so what would change it."""
+    """What decides, and therefore what would have to change."""
 
     NOT_KNOWN = "notKnown"
-    """The scope's settings were not learned."""
+    """The settings of the scope could not be read."""
     ALLOW_LIST = "allowList"
     BLOCK_LIST = "blockList"
-    UNRECOGNIZED = "unheardOf"
-    """A policy of a value that nobody documented."""
+    UNRECOGNIZED = "unrecognized"
+    """The policy has a value that Microsoft does not document."""
     EWS_DISABLED = "ewsDisabled"
     NOTHING = "nothing"
 
 
 class OpenQuestion(StrEnum):
-    """What Microsoft's documents leave open: docs/microsoft-365.md, sections 4.2, 4.3 and 8. People read them."""
+    """What Microsoft's documents leave open (docs/microsoft-365.md, section 4.3)."""
 
-    LIST_WITHOUT_POLICY = (
-        f"EwsBlockList names {AGENT}, and EwsApplicationAccessPolicy is empty. Microsoft's present article lets such a "
-        "list not count, and so does this verdict; its older article lets it count. What the page answers tells."
-    )
-    WHICH_SCOPE_WINS = (
-        "The organisation blocks, and no document says whether a mailbox with a policy of its own that allows is "
-        "blocked too. This verdict takes it to be: both have to allow. Such users have the finding policyConflict."
-    )
-    END_OF_EWS = (
-        "Since 1 October 2026 Microsoft sets an empty EwsEnabled to False, and on 1 April 2027 EWS and the setting go "
-        "away. One article says that personal bookings needs EwsEnabled not to be False, the reference of the cmdlet "
-        "says that EwsEnabled does not concern REST. So False is told as ewsDisabled and never as off."
-    )
+    LIST_WITHOUT_POLICY = "listWithoutPolicy"
+    WHICH_SCOPE_WINS = "whichScopeWins"
+    END_OF_EWS = "endOfEws"
+
+    @property
+    def text(self) -> str:
+        """The question as administrators read it."""
+        return QUESTION_TEXTS[self]
 
 
+QUESTION_TEXTS = {
+    OpenQuestion.LIST_WITHOUT_POLICY: (
+        f"EwsBlockList contains {AGENT}, but EwsApplicationAccessPolicy is empty. According to Microsoft's current "
+        "article, such a list has no effect, and this verdict follows it; an older article says that it has. Whether "
+        "the page exists settles it."
+    ),
+    OpenQuestion.WHICH_SCOPE_WINS: (
+        "The organisation blocks personal bookings. No document says whether a mailbox whose own policy allows them is "
+        "blocked too. This verdict assumes that it is: both have to allow them. Such users have the finding "
+        "policyConflict."
+    ),
+    OpenQuestion.END_OF_EWS: (
+        "Since 1 October 2026, Microsoft sets an empty EwsEnabled to False, and on 1 April 2027 it removes EWS and the "
+        "setting. One article says that personal bookings requires EwsEnabled not to be False; the cmdlet's reference "
+        "says that EwsEnabled does not affect REST. So False is reported as ewsDisabled, never as off."
+    ),
+}
 LISTS = frozenset({Cause.ALLOW_LIST, Cause.BLOCK_LIST})
 
 
 @dataclass(frozen=True, slots=True)
-class EwsScope:
-    """The EWS settings of the organisation, or of one mailbox, as far as they decide."""
-
-    access: Access
-    policy: str | None = None
-    """``EwsApplicationAccessPolicy`` as Exchange gives it."""
-    ews_enabled: bool | None = None
-    entries: tuple[str, ...] = ()
-    """Entries that name the agent, by wildcard perhaps, on the list that counts, or else on the block list."""
-    changed_at: datetime | None = None
-    """When a setting of the scope last changed, whichever it was; ``None``: not told."""
-
-    @property
-    def has_list_without_policy(self) -> bool:
-        """Whether a block list names the agent, and no policy enforces it."""
-        return self.policy is None and bool(self.entries)
-
-
-@dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One thing that decides, or would once what stands before it is gone."""
+    """One setting that blocks personal bookings, or would once the obstacles before it are removed."""
 
     scope: Scope
     cause: Cause
@@ -111,106 +93,79 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class PolicyVerdict:
-    """The verdict with what decides it; ``reason`` says it in words, doubts included."""
+    """The verdict and the setting that decides it; ``reason`` explains it, including any doubts."""
 
     verdict: Verdict
     cause: Cause
     scope: Scope
     reason: str
     setting: str | None = None
-    """The deciding setting, by Exchange's name."""
+    """Exchange's name of the deciding setting."""
     value: str | bool | None = None
-    """Its raw value."""
+    """The value of the deciding setting."""
     entries: tuple[str, ...] = ()
-    """Entries of the deciding list that name the agent."""
+    """The entries of the deciding list that match the agent."""
     is_conflict: bool = False
     questions: tuple[OpenQuestion, ...] = ()
     further: tuple[Obstacle, ...] = ()
-    """What decides next, in order; a scope that was not learned is one as well."""
+    """What decides next, in order; a scope whose settings are not known is an obstacle too."""
 
     @property
-    def decides(self) -> Obstacle:
-        """What decides."""
+    def deciding(self) -> Obstacle:
+        """The obstacle that decides."""
         return Obstacle(self.scope, self.cause, self.entries)
 
 
-def ews_scope(
-    policy: str | None,
-    allowed: Iterable[str] | None,
-    blocked: Iterable[str] | None,
-    *,
-    ews_enabled: bool | None,
-    changed_at: datetime | None = None,
-) -> EwsScope:
-    """What one scope's settings mean. A list counts only with the policy that enforces it."""
-    raw = (policy or "").strip()[:MAX_RAW_VALUE_LENGTH]
-    match raw.lower():
-        case "":
-            access, naming = Access.ALLOW, _naming_entries(blocked)
-        case "enforceallowlist":
-            naming = _naming_entries(allowed)
-            access = Access.ALLOW if naming else Access.BLOCK
-        case "enforceblocklist":
-            naming = _naming_entries(blocked)
-            access = Access.BLOCK if naming else Access.ALLOW
-        case _:
-            access, naming = Access.UNKNOWN, []
-    # What is kept travels through Durable history and is shown.
-    entries = tuple(entry for entry in naming if len(entry) <= MAX_ENTRY_LENGTH)[:MAX_ENTRIES]
-    return EwsScope(access, raw or None, ews_enabled, entries, changed_at)
-
-
 def judge_policy(organization: EwsScope | None, mailbox: EwsScope | None, at: datetime | None = None) -> PolicyVerdict:
-    """The verdict of the first rule that holds; ``None`` is a scope that was not learned, ``at`` the time of asking."""
-    deciding, *others = *_obstacles(organization, mailbox), _nothing(organization)
-    doubts = tuple(_doubts(organization, mailbox, deciding, at))
+    """The verdict of the first rule that applies; ``None``: the scope is not known. ``at`` is the time of the check."""
+    first, *others = *_obstacles(organization, mailbox), _nothing(organization)
+    doubts = tuple(_doubts(organization, mailbox, first, at))
     return replace(
-        deciding,
-        reason="; ".join((deciding.reason, *doubts)),
-        is_conflict=deciding.scope is Scope.ORGANIZATION and deciding.cause in LISTS and _allows_for_itself(mailbox),
+        first,
+        reason="; ".join((first.reason, *doubts)),
+        is_conflict=first.scope is Scope.ORGANIZATION and first.cause in LISTS and _has_allowing_policy(mailbox),
         questions=_questions(organization, mailbox),
-        further=tuple(other.decides for other in others[:-1]),
+        further=tuple(other.deciding for other in others[:-1]),
     )
 
 
 def judge_organization(organization: EwsScope | None, at: datetime | None = None) -> PolicyVerdict:
-    """The verdict for a mailbox that has no settings of its own."""
+    """The verdict for a mailbox without settings of its own."""
     return judge_policy(organization, EwsScope(Access.ALLOW), at)
 
 
-def with_last_change(judged: PolicyVerdict, changed_at: datetime | None, at: datetime) -> PolicyVerdict:
-    """The verdict, whose reason tells when the organisation's settings changed last, where it does not doubt them."""
-    if changed_at is None or _is_new(changed_at, at):
-        return judged
-    changed = f"a setting of the organisation was changed last at {_format_moment(changed_at)}"
-    return replace(judged, reason=f"{judged.reason}; {changed}")
-
-
 def judge_mailbox(mailbox: EwsScope) -> PolicyVerdict:
-    """What the mailbox's own settings say, whatever the organisation's are."""
+    """The verdict of the mailbox's own settings, whatever the organisation's are."""
     judged = judge_policy(EwsScope(Access.ALLOW), mailbox)
     if judged.cause is not Cause.NOTHING:
         return judged
     return replace(judged, scope=Scope.MAILBOX, value=mailbox.policy, entries=mailbox.entries)
 
 
+def with_last_change(judged: PolicyVerdict, changed_at: datetime | None, at: datetime) -> PolicyVerdict:
+    """Add when the organisation's settings last changed, unless the reason already doubts them for that."""
+    if changed_at is None or _is_recent(changed_at, at):
+        return judged
+    return replace(judged, reason=f"{judged.reason}; the organisation's settings last changed at {_utc(changed_at)}")
+
+
 def _obstacles(organization: EwsScope | None, mailbox: EwsScope | None) -> Iterator[PolicyVerdict]:
-    """Every rule that holds, in the order of docs/microsoft-365.md, section 4.3."""
+    """Every rule that applies, in order (docs/microsoft-365.md, section 4.3)."""
     if organization is None:
         yield _not_known(Scope.ORGANIZATION)
     else:
-        yield from _obstacles_of_list(Scope.ORGANIZATION, organization)
+        yield from _list_obstacles(Scope.ORGANIZATION, organization)
     if mailbox is None:
         yield _not_known(Scope.MAILBOX)
     else:
-        if mailbox.ews_enabled is False:  # its lists do not count then
-            yield _disabled(Scope.MAILBOX)
-        yield from _obstacles_of_list(Scope.MAILBOX, mailbox)
+        if mailbox.ews_enabled is False:  # its lists have no effect then
+            yield _ews_disabled(Scope.MAILBOX)
+        yield from _list_obstacles(Scope.MAILBOX, mailbox)
     if organization and organization.ews_enabled is False:
-        yield _disabled(Scope.ORGANIZATION)
+        yield _ews_disabled(Scope.ORGANIZATION)
 
 
-def _obstacles_of_list(scope: Scope, settings: EwsScope) -> Iterator[PolicyVerdict]:
+def _list_obstacles(scope: Scope, settings: EwsScope) -> Iterator[PolicyVerdict]:
     if settings.access is Access.BLOCK:
         yield _blocks(scope, settings)
     elif settings.access is Access.UNKNOWN:
@@ -222,15 +177,15 @@ def _nothing(organization: EwsScope | None) -> PolicyVerdict:
         Verdict.ON,
         Cause.NOTHING,
         Scope.ORGANIZATION,
-        "nothing known turns personal bookings off",
+        "no known setting turns personal bookings off",
         "EwsApplicationAccessPolicy",
         organization.policy if organization else None,
         organization.entries if organization else (),
     )
 
 
-def _allows_for_itself(mailbox: EwsScope | None) -> bool:
-    """Whether a mailbox has a policy of its own that lets personal bookings through."""
+def _has_allowing_policy(mailbox: EwsScope | None) -> bool:
+    """Whether the mailbox has a policy of its own, and that policy allows personal bookings."""
     return (
         mailbox is not None
         and mailbox.policy is not None
@@ -240,30 +195,29 @@ def _allows_for_itself(mailbox: EwsScope | None) -> bool:
 
 
 def _not_known(scope: Scope) -> PolicyVerdict:
-    return PolicyVerdict(Verdict.UNKNOWN, Cause.NOT_KNOWN, scope, f"{scope.told}'s EWS settings are not known")
+    return PolicyVerdict(Verdict.UNKNOWN, Cause.NOT_KNOWN, scope, f"the EWS settings of {scope.noun} are not known")
 
 
 def _blocks(scope: Scope, settings: EwsScope) -> PolicyVerdict:
-    enforced = f"EwsApplicationAccessPolicy of {scope.told} is {settings.policy}"
     if (settings.policy or "").lower() == "enforceallowlist":
-        cause, told = Cause.ALLOW_LIST, f"EwsAllowList does not name {AGENT}"
+        cause, why = Cause.ALLOW_LIST, f"EwsAllowList does not contain {AGENT}"
     else:
-        cause, told = Cause.BLOCK_LIST, f"EwsBlockList names {AGENT}{_by(settings.entries)}"
+        cause, why = Cause.BLOCK_LIST, f"EwsBlockList contains {AGENT}{_by_wildcard(settings.entries)}"
     return PolicyVerdict(
         Verdict.OFF,
         cause,
         scope,
-        f"{enforced}, and {told}",
+        f"EwsApplicationAccessPolicy of {scope.noun} is {settings.policy}, and {why}",
         "EwsApplicationAccessPolicy",
         settings.policy,
         settings.entries,
     )
 
 
-def _by(entries: Iterable[str]) -> str:
-    """Which entries name the agent, where they do not do so by its own name."""
+def _by_wildcard(entries: Iterable[str]) -> str:
+    """The entries that match the agent without naming it."""
     others = [entry for entry in entries if entry.lower() != AGENT.lower()]
-    return f" by {', '.join(others)}" if others else ""
+    return f" through {', '.join(others)}" if others else ""
 
 
 def _unrecognized(scope: Scope, settings: EwsScope) -> PolicyVerdict:
@@ -271,18 +225,18 @@ def _unrecognized(scope: Scope, settings: EwsScope) -> PolicyVerdict:
         Verdict.UNKNOWN,
         Cause.UNRECOGNIZED,
         scope,
-        f"EwsApplicationAccessPolicy of {scope.told} is {settings.policy}, which is not known",
+        f"EwsApplicationAccessPolicy of {scope.noun} is {settings.policy}, a value that Microsoft does not document",
         "EwsApplicationAccessPolicy",
         settings.policy,
     )
 
 
-def _disabled(scope: Scope) -> PolicyVerdict:
+def _ews_disabled(scope: Scope) -> PolicyVerdict:
     return PolicyVerdict(
         Verdict.EWS_DISABLED,
         Cause.EWS_DISABLED,
         scope,
-        f"EwsEnabled of {scope.told} is False; whether that stops personal bookings is an open question",
+        f"EwsEnabled of {scope.noun} is False; it is not known whether that turns personal bookings off",
         "EwsEnabled",
         value=False,
     )
@@ -294,40 +248,30 @@ def _doubts(
     if judged.verdict is Verdict.ON:
         for scope, settings in ((Scope.ORGANIZATION, organization), (Scope.MAILBOX, mailbox)):
             if settings and settings.has_list_without_policy:
-                lists = f"EwsBlockList of {scope.told} names {AGENT} without a policy"
-                yield f"{lists}; whether it counts is an open question"
-    if organization and organization.changed_at and _is_new(organization.changed_at, at):
+                found = f"EwsBlockList of {scope.noun} contains {AGENT}, but no policy enforces the list"
+                yield f"{found}; it is not known whether it has an effect"
+    if organization and organization.changed_at and _is_recent(organization.changed_at, at):
         yield (
-            f"a setting of the organisation was changed at {_format_moment(organization.changed_at)}, "
-            "less than 4 hours before, and may not be in force yet"
+            f"a setting of the organisation was changed at {_utc(organization.changed_at)}, "
+            "less than 4 hours before this check, and may not be in force yet"
         )
 
 
-def _is_new(changed_at: datetime, at: datetime | None) -> bool:
+def _is_recent(changed_at: datetime, at: datetime | None) -> bool:
     return at is not None and at - changed_at < IN_FORCE_AFTER
 
 
-def _format_moment(moment: datetime) -> str:
+def _utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _questions(organization: EwsScope | None, mailbox: EwsScope | None) -> tuple[OpenQuestion, ...]:
-    """Those that bear on these settings; the end of EWS bears on every tenant."""
-    bears = {
+    """The questions that matter for these settings; the end of EWS matters for every tenant."""
+    matters = {
         OpenQuestion.LIST_WITHOUT_POLICY: any(
             settings and settings.has_list_without_policy for settings in (organization, mailbox)
         ),
         OpenQuestion.WHICH_SCOPE_WINS: organization is not None and organization.access is Access.BLOCK,
         OpenQuestion.END_OF_EWS: True,
     }
-    return tuple(question for question, holds in bears.items() if holds)
-
-
-def _naming_entries(entries: Iterable[str] | None) -> list[str]:
-    return [entry.strip() for entry in entries or () if _names_agent(entry)]
-
-
-def _names_agent(entry: str) -> bool:
-    """An entry names the agent in any case, with ``*`` for any text."""
-    pattern = ".*".join(re.escape(part) for part in re.split(r"\*+", entry.strip()))
-    return re.fullmatch(pattern, AGENT, re.IGNORECASE) is not None
+    return tuple(question for question, it_matters in matters.items() if it_matters)

@@ -1,18 +1,17 @@
-"""Evidence in, status and reason out: the rules of docs/administrator.md in their order."""
+"""From evidence to a status and its reason: the rules of docs/administrator.md, in order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from atlas.domain import policy
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.pages import NoPage, PageEvidence, PageFound, SignInRequired
-from atlas.domain.policy import PolicyVerdict, judge_policy
+from atlas.domain.policy import PolicyVerdict, Verdict, judge_policy
 from atlas.domain.unknown import Unknown
 
 
 class Status(StrEnum):
-    """What is said of one user's personal page; names are fixed: docs/administrator.md lists them."""
+    """The status of a user's personal page; names are fixed: docs/administrator.md lists them."""
 
     PUBLISHED = "published"
     NO_PUBLIC_TYPES = "noPublicTypes"
@@ -26,91 +25,101 @@ class Status(StrEnum):
     GONE = "gone"
 
 
-NOT_LEARNED = judge_policy(None, None)
+POLICY_NOT_KNOWN = judge_policy(None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that was learned about one licensed user, each part a value, a known absence or an ``Unknown``."""
+    """Everything found out about one licensed user; each part is a value, a known absence or an ``Unknown``."""
 
     mailbox: MailboxEvidence
     page: PageEvidence | None = None
-    """``None``: not asked, because there is no mailbox to ask for or its GUID is not known."""
+    """``None``: not requested, because there is no mailbox or its GUID is not known."""
     sign_in_forced: bool | None = None
-    """The tenant's ``BookingsAuthEnabled``; ``None``: not known."""
+    """The organisation's ``BookingsAuthEnabled``; ``None``: not known."""
     bookable: bool | None = None
-    """Whether anything can be booked in the next 7 days; ``None``: not asked, or not learned."""
-    policy: PolicyVerdict = NOT_LEARNED
-    """What the EWS settings of organisation and mailbox say."""
+    """Whether anything can be booked in the next 7 days; ``None``: not checked, or not known."""
+    policy: PolicyVerdict = POLICY_NOT_KNOWN
+    """The verdict on the EWS settings of the organisation and the mailbox."""
     exchange_incomplete: bool = False
-    """Whether Exchange was asked and did not tell, so that what it told before still stands."""
+    """Exchange was queried, and part of its data could not be read, so its earlier results remain valid."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The status, and why it is so where that needs words."""
+class Decision:
+    """The status, and its reason if it needs one."""
 
     status: Status
     reason: str | None = None
 
 
-type Rule = Callable[[Evidence], Verdict | None]
+type Rule = Callable[[Evidence], Decision | None]
 
 
-def decide(evidence: Evidence) -> Verdict:
-    """The verdict of the first rule that holds."""
-    return next(verdict for rule in RULES if (verdict := rule(evidence)))
+def decide(evidence: Evidence) -> Decision:
+    """The decision of the first rule that applies."""
+    return next(decision for rule in RULES if (decision := rule(evidence)))
 
 
-def _no_mailbox(evidence: Evidence) -> Verdict | None:
+def _no_mailbox(evidence: Evidence) -> Decision | None:
     if isinstance(evidence.mailbox, NoMailbox):
-        return Verdict(Status.NO_MAILBOX, "no mailbox in Exchange Online")
+        return Decision(Status.NO_MAILBOX, "the user has no mailbox in Exchange Online")
     return None
 
 
-def _mailbox_unknown(evidence: Evidence) -> Verdict | None:
-    return Verdict(Status.UNKNOWN, str(evidence.mailbox)) if isinstance(evidence.mailbox, Unknown) else None
+def _mailbox_unknown(evidence: Evidence) -> Decision | None:
+    return Decision(Status.UNKNOWN, str(evidence.mailbox)) if isinstance(evidence.mailbox, Unknown) else None
 
 
-def _page_decides(evidence: Evidence) -> Verdict | None:
+def _page_decides(evidence: Evidence) -> Decision | None:
     match evidence.page:
         case PageFound(public_types=()):
-            return Verdict(Status.NO_PUBLIC_TYPES, "no public meeting type")
+            return Decision(Status.NO_PUBLIC_TYPES, "the page offers no public meeting type")
         case PageFound():
-            return Verdict(Status.PUBLISHED)
+            return Decision(Status.PUBLISHED)
         case SignInRequired():
-            return Verdict(Status.SIGN_IN_REQUIRED, "its visitors have to sign in")
+            return Decision(Status.SIGN_IN_REQUIRED, "the page requires visitors to sign in")
         case Unknown() as unknown:
-            return Verdict(Status.UNKNOWN, str(unknown))
+            return Decision(Status.UNKNOWN, str(unknown))
         case _:
             return None
 
 
-def _capability_missing(evidence: Evidence) -> Verdict | None:
+def _capability_missing(evidence: Evidence) -> Decision | None:
     if isinstance(evidence.mailbox, Mailbox) and evidence.mailbox.has_capability is False:
-        return Verdict(Status.NO_CAPABILITY, "the mailbox lacks BPOS_S_BookingsAddOn")
+        return Decision(Status.NO_CAPABILITY, "the mailbox lacks the capability BPOS_S_BookingsAddOn")
     return None
 
 
-def _switched_off(evidence: Evidence) -> Verdict | None:
-    if evidence.policy.verdict is policy.Verdict.OFF:
-        return Verdict(Status.SWITCHED_OFF, evidence.policy.reason)
+def _switched_off(evidence: Evidence) -> Decision | None:
+    if evidence.policy.verdict is Verdict.OFF:
+        return Decision(Status.SWITCHED_OFF, evidence.policy.reason)
     return None
 
 
-def _sign_in_forced(evidence: Evidence) -> Verdict | None:
+def _sign_in_forced(evidence: Evidence) -> Decision | None:
     if evidence.sign_in_forced:
-        return Verdict(
-            Status.SIGN_IN_REQUIRED, "BookingsAuthEnabled hides every page from anonymous visitors, so there may be one"
+        return Decision(
+            Status.SIGN_IN_REQUIRED,
+            "BookingsAuthEnabled hides every page from anonymous visitors, so there may be a page",
         )
     return None
 
 
-def _not_set_up(evidence: Evidence) -> Verdict | None:
+def _not_set_up(evidence: Evidence) -> Decision | None:
     if isinstance(evidence.page, NoPage):
-        return Verdict(Status.NOT_SET_UP, f"its owner has not opened Bookings yet (answer {evidence.page.status})")
+        return Decision(Status.NOT_SET_UP, NOT_SET_UP_REASONS[evidence.policy.verdict].format(evidence.page.status))
     return None
 
+
+NOT_SET_UP_REASONS = {
+    Verdict.ON: "no page was found (response {}): the owner has not opened Bookings yet",
+    Verdict.EWS_DISABLED: (
+        "no page was found (response {}); EwsEnabled is False, and it is not known whether that forbids a page"
+    ),
+    Verdict.UNKNOWN: "no page was found (response {}); it is not known whether a policy forbids one",
+}
+"""A cause that was not observed is never stated: only verdict ``on`` rules out that a policy forbids the page."""
 
 RULES: tuple[Rule, ...] = (
     _no_mailbox,

@@ -1,27 +1,30 @@
-"""What is kept about one user, and how a new look at the evidence turns the old row into the next."""
+"""The row stored about one user, and how a new observation turns the previous row into the next."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from atlas.domain import policy
+from pydantic import Field
+
 from atlas.domain.findings import Finding, findings_of
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.page_urls import domain_of, meeting_type_url, page_url
 from atlas.domain.pages import NoPage, PageFound, PublicType, SignInRequired
-from atlas.domain.statuses import Evidence, Status, Verdict, decide
+from atlas.domain.policy import PolicyVerdict, Verdict
+from atlas.domain.statuses import Decision, Evidence, Status, decide
 from atlas.domain.users import LicensedUser
 
 
 @dataclass(frozen=True, slots=True)
 class MeetingType:
-    """A public meeting type with its own address."""
+    """A public meeting type with its own address; as JSON, it has the shape that docs/api.md describes."""
 
-    type_id: str
+    type_id: Annotated[str, Field(alias="id")]
     title: str
-    duration_minutes: int | None
-    is_online: bool | None
+    duration_minutes: Annotated[int | None, Field(alias="durationMinutes")]
+    is_online: Annotated[bool | None, Field(alias="isOnline")]
     url: str
 
 
@@ -32,6 +35,7 @@ class UserRow:
     user: LicensedUser
     status: Status
     checked_at: datetime
+    """The time just before the first request for the evidence."""
     reason: str | None = None
     recipient_type: str | None = None
     primary_smtp_address: str | None = None
@@ -39,70 +43,70 @@ class UserRow:
     url: str | None = None
     meeting_types: tuple[MeetingType, ...] | None = None
     bookable: bool | None = None
-    policy_verdict: policy.Verdict | None = None
-    policy_reason: str | None = None
-    policy_cause: policy.Cause | None = None
-    policy_scope: policy.Scope | None = None
-    policy_entries: tuple[str, ...] = ()
-    """Entries of the deciding EWS list that name personal bookings."""
-    policy_further: tuple[policy.Obstacle, ...] = ()
-    """What decides next, once that is changed."""
+    policy: PolicyVerdict | None = None
     findings: tuple[Finding, ...] = ()
     last_known_status: Status | None = None
     last_known_at: datetime | None = None
     changed_at: datetime | None = None
     scan_id: str | None = None
-    """The scan that wrote the row last; a look-up leaves it as it is."""
+    """The newest scan that probed the user; lookups leave it unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One look at one licensed user: who, what was learned, and when."""
+    """What was found out about one licensed user, and when."""
 
     user: LicensedUser
     evidence: Evidence
     at: datetime
+    """The time just before the first request."""
     bookings_url: str
 
 
 def next_row(previous: UserRow | None, observation: Observation, scan_id: str | None) -> UserRow:
-    """The row after a look. An ``unknown`` keeps the last known status, its time, the URL and the meeting types.
+    """The row after an observation. ``unknown`` keeps the last known status, its time, the URL and the meeting types.
 
-    ``scan_id`` is ``None`` for a look-up. ``changed_at`` is carried over: ``changes.change_between`` tells changes.
+    ``scan_id`` is ``None`` for a lookup. An observation that is older than the row changes nothing but its ``scan_id``.
+    ``changed_at`` is carried over: ``changes.change_between`` detects changes.
     """
-    row = _with_verdict(_with_mailbox(previous, observation), previous, observation)
+    if previous and observation.at < previous.checked_at:
+        return replace(previous, scan_id=_newest_scan(previous, scan_id))
+    row = _with_decision(_with_mailbox(previous, observation), previous, observation)
     return replace(
         row,
         changed_at=previous.changed_at if previous else None,
-        scan_id=scan_id or (previous.scan_id if previous else None),
+        scan_id=_newest_scan(previous, scan_id),
     )
 
 
 def gone_row(previous: UserRow, reason: str, at: datetime, scan_id: str | None) -> UserRow:
-    """The row of a user who was licensed before, and is not any more."""
-    return replace(
-        previous,
+    """The row of a user who is no longer licensed, as the directory reported at ``at``; not if the row is newer.
+
+    It keeps only what is needed to recognise the user who returns.
+    """
+    if at < previous.checked_at:
+        return replace(previous, scan_id=_newest_scan(previous, scan_id))
+    user = LicensedUser(previous.user.user_id, previous.user.upn, previous.user.display_name)
+    return UserRow(
+        user=user,
         status=Status.GONE,
+        checked_at=at,
         reason=reason,
-        url=None,
-        meeting_types=None,
-        bookable=None,
-        policy_verdict=None,
-        policy_reason=None,
-        policy_cause=None,
-        policy_scope=None,
-        policy_entries=(),
-        policy_further=(),
-        findings=(),
         last_known_status=Status.GONE,
         last_known_at=at,
-        checked_at=at,
-        scan_id=scan_id or previous.scan_id,
+        changed_at=previous.changed_at,
+        scan_id=_newest_scan(previous, scan_id),
     )
 
 
+def _newest_scan(previous: UserRow | None, scan_id: str | None) -> str | None:
+    """The later of two scans: their IDs begin with the time at which they started."""
+    known = [one for one in (previous.scan_id if previous else None, scan_id) if one]
+    return max(known, default=None)
+
+
 def _with_mailbox(previous: UserRow | None, observation: Observation) -> UserRow:
-    """What is known of the mailbox. Microsoft Graph tells its GUID alone: what Exchange told of it before stands."""
+    """What is known about the mailbox. Graph reports only its GUID; the rest is carried over from Exchange."""
     row = UserRow(observation.user, Status.UNKNOWN, observation.at)
     mailbox = observation.evidence.mailbox
     if isinstance(mailbox, NoMailbox):
@@ -124,62 +128,54 @@ def _with_mailbox(previous: UserRow | None, observation: Observation) -> UserRow
     return row
 
 
-def _with_verdict(row: UserRow, previous: UserRow | None, observation: Observation) -> UserRow:
-    verdict = _carried_over_decision(row, previous, observation.evidence) or decide(observation.evidence)
+def _with_decision(row: UserRow, previous: UserRow | None, observation: Observation) -> UserRow:
+    evidence = observation.evidence
+    decision = _carried_over_decision(row, previous, evidence) or decide(evidence)
     row = replace(
         row,
-        status=verdict.status,
-        reason=verdict.reason,
-        policy_verdict=observation.evidence.policy.verdict,
-        policy_reason=observation.evidence.policy.reason,
-        policy_cause=observation.evidence.policy.cause,
-        policy_scope=observation.evidence.policy.scope,
-        policy_entries=observation.evidence.policy.entries,
-        policy_further=observation.evidence.policy.further,
-        findings=findings_of(observation.evidence),
+        status=decision.status,
+        reason=decision.reason,
+        policy=evidence.policy,
+        findings=findings_of(evidence),
     )
-    if verdict.status is Status.UNKNOWN:
+    if decision.status is Status.UNKNOWN:
         return _with_last_known(row, previous)
     url = _url_of(row, observation)
     return replace(
         row,
         url=url,
-        meeting_types=_meeting_types(url, observation.evidence),
-        bookable=observation.evidence.bookable,
-        last_known_status=verdict.status,
+        meeting_types=_meeting_types(url, evidence),
+        bookable=evidence.bookable,
+        last_known_status=decision.status,
         last_known_at=observation.at,
     )
 
 
-def _carried_over_decision(row: UserRow, previous: UserRow | None, evidence: Evidence) -> Verdict | None:
-    """What Exchange told before of a mailbox without a page, where it was asked again and did not tell.
+def _carried_over_decision(row: UserRow, previous: UserRow | None, evidence: Evidence) -> Decision | None:
+    """The previous status of a mailbox without a page, if Exchange did not return this time what it depended on.
 
-    Else a question that failed would turn ``noCapability`` and its like into ``notSetUp``.
+    Without it, a failed request would turn ``noCapability`` and the like into ``notSetUp``.
     """
     if previous is None or not evidence.exchange_incomplete or row.mailbox_guid != previous.mailbox_guid:
         return None
     if not isinstance(evidence.page, NoPage) or previous.url is not None:
         return None
     mailbox = evidence.mailbox
-    untold = (
+    not_known_now = (
         (
             Status.NO_CAPABILITY,
             isinstance(mailbox, Mailbox) and mailbox.has_capability is None,
-            "the mailbox lacked BPOS_S_BookingsAddOn",
+            "the mailbox lacked the capability BPOS_S_BookingsAddOn",
         ),
-        (
-            Status.SWITCHED_OFF,
-            evidence.policy.verdict is policy.Verdict.UNKNOWN,
-            "a policy turned personal bookings off",
-        ),
+        (Status.SWITCHED_OFF, evidence.policy.verdict is Verdict.UNKNOWN, "a policy turned personal bookings off"),
         (Status.SIGN_IN_REQUIRED, evidence.sign_in_forced is None, "BookingsAuthEnabled hid every page"),
     )
     decided = decide(evidence).status
-    for status, is_untold, sentence in untold:
-        if decided is status:  # told anew, and it comes first
+    for status, is_not_known, sentence in not_known_now:
+        if decided is status:  # observed again, and it comes first
             return None
-        if is_untold and previous.last_known_status is status:
-            return Verdict(status, f"{sentence} when Exchange last told")
+        if is_not_known and previous.last_known_status is status:
+            return Decision(status, f"when Exchange could last be read, {sentence}")
     return None
 
 
@@ -196,7 +192,7 @@ def _with_last_known(row: UserRow, previous: UserRow | None) -> UserRow:
 
 
 def _url_of(row: UserRow, observation: Observation) -> str | None:
-    """Only a page that answered or asked for sign-in has an address to give."""
+    """Only a page that responded or required sign-in has an address to report."""
     if row.mailbox_guid is None or not isinstance(observation.evidence.page, PageFound | SignInRequired):
         return None
     domain = (

@@ -10,10 +10,11 @@ from uuid import UUID
 from atlas.domain.scans import Scan
 from atlas.domain.unknown import Reason
 from atlas.health.permissions import Permission
+from atlas.microsoft365.exchange import Exchange
 from atlas.microsoft365.failures import TenantFailure
 from atlas.microsoft365.sign_in import GRAPH_SCOPE
 from atlas.microsoft365.signed_calls import TokenSource
-from atlas.resources import Mailboxes, Resources, TenantClients
+from atlas.resources import Resources, TenantClients
 from atlas.tables.store import StorageFailure, StorageUnavailable
 
 NONEXISTENT_MAILBOX = UUID("00000000-0000-4000-8000-000000000000")
@@ -98,7 +99,7 @@ async def check_shared_pages(clients: TenantClients) -> Check:
     return await _check(clients.directory.prove_shared_pages(), "lists shared pages")
 
 
-async def _check_exchange(clients: TenantClients, call: Callable[[Mailboxes], Awaitable[object]], detail: str) -> Check:
+async def _check_exchange(clients: TenantClients, call: Callable[[Exchange], Awaitable[object]], detail: str) -> Check:
     if clients.mailboxes is None:
         return Check(None, "EXCHANGE_EVIDENCE is false")
     return await _check(call(clients.mailboxes), detail)

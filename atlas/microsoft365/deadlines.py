@@ -19,10 +19,14 @@ async def within[Answer](deadline: float | None, request: Awaitable[Answer]) -> 
         raise TimedOut("Microsoft 365 did not answer within the time that a caller waits") from None
 
 
-async def within_or_unknown[Answer](deadline: float | None, request: Awaitable[Answer]) -> Answer | Unknown:
-    """As ``within``; a failure is an ``Unknown`` in the place of the answer."""
+async def within_or_unknown[Result](
+    deadline: float | None, request: Awaitable[Result], *, raises: tuple[type[TenantFailure], ...] = ()
+) -> Result | Unknown:
+    """As ``within``; a failure becomes an ``Unknown``, unless it is one of ``raises``. The one place that does this."""
     try:
         return await within(deadline, request)
+    except raises:
+        raise
     except TenantFailure as failure:
         return failure.unknown()
 

@@ -13,9 +13,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from atlas.domain.ews_settings import EwsScope
 from atlas.domain.mailboxes import BOOKINGS_CAPABILITY, NO_GUID, Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.owa_policies import OwaPolicy
-from atlas.domain.policy import EwsScope
 from atlas.domain.records import Malformed, Records, parse_records
 from atlas.domain.unknown import Reason, Unknown
 from atlas.microsoft365.calls import MEBIBYTE, ClassifyFailure, Request, Response, classify_status

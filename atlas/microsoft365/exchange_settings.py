@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from atlas.domain.ews_settings import EwsScope, ews_scope
 from atlas.domain.owa_policies import OwaPolicy
-from atlas.domain.policy import EwsScope, ews_scope
 from atlas.domain.records import problem_of
 from atlas.domain.text import sanitize_json
 from atlas.microsoft365.failures import NotUnderstood

@@ -1,74 +1,134 @@
-"""Gathers the evidence about one licensed user: the mailbox, the page, and whether anything can be booked."""
+"""Gathers the evidence about one licensed user; scans, lookups and `atlas user` all use it. Nothing is written here."""
 
+import asyncio
 from collections.abc import Awaitable
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from atlas.domain.availability import free_slots
+from atlas.domain.ews_settings import EwsScope
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence
-from atlas.domain.pages import PageEvidence, PageFound, PublicType
+from atlas.domain.organization import OrganizationSettings
+from atlas.domain.pages import PageEvidence, PageFound
+from atlas.domain.policy import judge_policy
 from atlas.domain.statuses import Evidence
-from atlas.domain.unknown import Unknown
+from atlas.domain.unknown import Reason, Unknown
+from atlas.domain.user_rows import Observation
 from atlas.domain.users import LicensedUser
-from atlas.microsoft365.deadlines import within
-from atlas.microsoft365.failures import TenantFailure, Throttled
+from atlas.microsoft365.deadlines import within_or_unknown
+from atlas.microsoft365.exchange import Exchange
+from atlas.microsoft365.exchange_settings import Organization
+from atlas.microsoft365.failures import TenantFailure
+from atlas.pages.availability import bookable_slots, get_availability
 from atlas.resources import TenantClients
 
 BOOKABLE_WITHIN = timedelta(days=7)
-DEFAULT_DURATION = timedelta(minutes=30)
+MAX_MEETING_TYPES = 5
+"""How many meeting types are checked for availability: anybody can create thousands, each of which costs a request."""
+NOT_CONFIGURED = Unknown(Reason.REFUSED, "Exchange is not called (EXCHANGE_EVIDENCE is false)")
 
 
-async def gather_evidence(
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """How long evidence may take, and which failures end the attempt instead of becoming an ``Unknown``."""
+
+    deadline: float | None = None
+    """A time of the event loop's clock; ``None``: no deadline."""
+    raises: tuple[type[TenantFailure], ...] = ()
+
+    async def attempt[Value](self, request: Awaitable[Value]) -> Value | Unknown:
+        """The result of a request, or an ``Unknown`` with the reason of its failure."""
+        return await within_or_unknown(self.deadline, request, raises=self.raises)
+
+
+async def observe(
     clients: TenantClients,
     user: LicensedUser,
     mailbox: MailboxEvidence,
-    *,
-    sign_in_forced: bool | None,
-    is_last_attempt: bool,
-    deadline: float | None = None,
-) -> Evidence:
-    """What can be learned about this user now; a question that fails leaves an ``Unknown`` in its place.
+    organization: OrganizationSettings,
+    gathering: Gathering,
+) -> Observation:
+    """Observe a user of whom a scan has listed the mailbox and read the organisation's settings.
 
-    A mailbox that the census could not learn is asked for once more. Raises ``Throttled``, but not on the last attempt.
+    A mailbox that the scan could not determine is requested individually. Raises only ``gathering.raises``.
     """
-
-    async def learn[Answer](question: Awaitable[Answer]) -> Answer | Unknown:
-        try:
-            return await within(deadline, question)
-        except TenantFailure as failure:
-            if isinstance(failure, Throttled) and not is_last_attempt:
-                raise
-            return failure.unknown()
-
+    at = clients.clock()
     if isinstance(mailbox, Unknown):
-        mailbox = await learn(clients.directory.get_mailbox(user.user_id))
-    if not isinstance(mailbox, Mailbox):
-        return Evidence(mailbox)
-    page = await learn(clients.pages.get_page(mailbox.guid))
-    bookable = await learn(is_bookable(clients, mailbox, page))
-    return Evidence(mailbox, page, sign_in_forced, None if isinstance(bookable, Unknown) else bookable)
+        mailbox = await _get_mailbox(clients, user, organization, gathering)
+    evidence = Evidence(
+        mailbox,
+        sign_in_forced=organization.sign_in_forced,
+        policy=judge_policy(organization.ews, mailbox.ews if isinstance(mailbox, Mailbox) else None, at),
+        exchange_incomplete=organization.exchange_incomplete or _is_capability_unknown(clients, mailbox),
+    )
+    if isinstance(mailbox, Mailbox):
+        page = await gathering.attempt(clients.pages.get_page(mailbox.guid))
+        bookable = await _is_bookable(clients, mailbox, page, gathering)
+        evidence = replace(evidence, page=page, bookable=bookable)
+    return Observation(user, evidence, at, clients.bookings_url)
 
 
-async def is_bookable(clients: TenantClients, mailbox: Mailbox, page: PageEvidence) -> bool | None:
-    """Whether anything on the page can be booked soon; ``None`` where that is not asked. Raises ``TenantFailure``."""
+async def observe_live(clients: TenantClients, user: LicensedUser, deadline: float | None) -> Observation:
+    """Observe a user without a scan: Exchange is asked for the mailbox and the organisation's settings first."""
+    at = clients.clock()
+    gathering = Gathering(deadline)
+    if clients.mailboxes is None:
+        observation = await observe(clients, user, NOT_CONFIGURED, OrganizationSettings(), gathering)
+    else:
+        mailbox, organization = await asyncio.gather(
+            _read_mailbox(clients.mailboxes, user, gathering), _read_organization(clients.mailboxes, gathering)
+        )
+        is_incomplete = organization.exchange_incomplete or isinstance(mailbox, Unknown)
+        organization = replace(organization, exchange_incomplete=is_incomplete)
+        observation = await observe(clients, user, mailbox, organization, gathering)
+    return replace(observation, at=at)
+
+
+async def _get_mailbox(
+    clients: TenantClients, user: LicensedUser, organization: OrganizationSettings, gathering: Gathering
+) -> MailboxEvidence:
+    """The mailbox of one user: from Exchange if it can be read, otherwise its GUID from Microsoft Graph."""
+    if clients.mailboxes is not None and not organization.exchange_incomplete:
+        mailbox = await _read_mailbox(clients.mailboxes, user, gathering)
+        if not isinstance(mailbox, Unknown):
+            return mailbox
+    return await gathering.attempt(clients.directory.get_mailbox(user.user_id))
+
+
+async def _read_mailbox(exchange: Exchange, user: LicensedUser, gathering: Gathering) -> MailboxEvidence:
+    mailbox, ews = await asyncio.gather(
+        gathering.attempt(exchange.get_mailbox(user.user_id)), gathering.attempt(exchange.get_policy(user.user_id))
+    )
+    return replace(mailbox, ews=ews) if isinstance(mailbox, Mailbox) and isinstance(ews, EwsScope) else mailbox
+
+
+async def _read_organization(exchange: Exchange, gathering: Gathering) -> OrganizationSettings:
+    match await gathering.attempt(exchange.get_organization()):
+        case Organization() as found:
+            return OrganizationSettings(found.ews, found.bookings_auth_enabled)
+        case _:
+            return OrganizationSettings(exchange_incomplete=True)
+
+
+def _is_capability_unknown(clients: TenantClients, mailbox: MailboxEvidence) -> bool:
+    """Whether Exchange is called at all, and still did not report the mailbox's capabilities."""
+    return clients.mailboxes is not None and isinstance(mailbox, Mailbox) and mailbox.has_capability is None
+
+
+async def _is_bookable(
+    clients: TenantClients, mailbox: Mailbox, page: PageEvidence, gathering: Gathering
+) -> bool | None:
+    """Whether anything can be booked soon; ``None``: not checked, or not known as not every type could be checked."""
     if not clients.probe_availability or not isinstance(page, PageFound) or not page.public_types:
         return None
     now = clients.clock()
-    for meeting_type in page.public_types:
-        if await _has_free_slot(clients, mailbox, meeting_type, now):
+    checked = 0
+    for meeting_type in page.public_types[:MAX_MEETING_TYPES]:
+        items = await gathering.attempt(
+            get_availability(clients, mailbox.guid, meeting_type.type_id, now, now + BOOKABLE_WITHIN)
+        )
+        if isinstance(items, Unknown):
+            continue
+        if bookable_slots(items, meeting_type.duration_minutes, now):
             return True
-    return False
-
-
-async def _has_free_slot(clients: TenantClients, mailbox: Mailbox, meeting_type: PublicType, now: datetime) -> bool:
-    items = await clients.pages.get_availability(mailbox.guid, meeting_type.type_id, now, now + BOOKABLE_WITHIN)
-    return bool(free_slots(items, duration_of(meeting_type.duration_minutes), now))
-
-
-def duration_of(minutes: int | None) -> timedelta:
-    """How long a meeting takes; where the page does not say, the usual half hour."""
-    return DEFAULT_DURATION if minutes is None else timedelta(minutes=minutes)
-
-
-def capability_unknown(clients: TenantClients, mailbox: MailboxEvidence) -> bool:
-    """Whether Exchange, where it is asked at all, left out what the mailbox is able to."""
-    return clients.mailboxes is not None and isinstance(mailbox, Mailbox) and mailbox.has_capability is None
+        checked += 1
+    return False if checked == len(page.public_types) else None

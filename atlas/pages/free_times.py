@@ -1,11 +1,10 @@
-"""When the owner of a page can be booked: asked live, of one public meeting type, between two moments."""
+"""When the owner of a page can be booked between two times: requested live, for one public meeting type."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
-from atlas.domain.availability import AvailabilityItem, Slot, clip, free_slots
+from atlas.domain.availability import AvailabilityItem, Slot
 from atlas.domain.pages import PageFound
 from atlas.domain.statuses import Status
 from atlas.domain.time_windows import TimeWindow
@@ -13,14 +12,13 @@ from atlas.domain.unknown import Reason
 from atlas.domain.user_rows import MeetingType, UserRow, meeting_types_of
 from atlas.microsoft365.deadlines import deadline_after, within
 from atlas.microsoft365.failures import NotUnderstood, TenantFailure
-from atlas.pages.evidence import duration_of
+from atlas.pages.availability import bookable_slots, get_availability
 from atlas.resources import Resources
 
 TIMEOUT_SECONDS = 10
-"""After a user was asked for; a row that answers leaves all the time there is."""
+"""After a live lookup of the user."""
 TIMEOUT_SECONDS_ALONE = 27
-LEAD_IN = timedelta(days=1)
-"""The first stretch may be called free though it begins inside a busy one: we ask from earlier, and cut it off."""
+"""If the user came from the row. Callers get a response within 30 s."""
 PROBLEM_CODES = {
     Reason.THROTTLED: "upstreamThrottled",
     Reason.UNREACHABLE: "upstreamUnavailable",
@@ -31,18 +29,18 @@ PROBLEM_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class FreeTimes:
-    """What a page shows between two moments, and what of it can be booked."""
+    """The availability of a page between two times, and the part of it that can be booked."""
 
     window: TimeWindow
     meeting_type: MeetingType | None
-    """``None``: the page offers no public one, so nothing can be booked."""
+    """``None``: the page offers no public meeting type, so nothing can be booked."""
     items: tuple[AvailabilityItem, ...]
     free: tuple[Slot, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class NoFreeTimes:
-    """Why nothing is told: a code, and a sentence."""
+    """Why there is no availability: a code, and a sentence."""
 
     code: str
     detail: str
@@ -54,31 +52,33 @@ class AmbiguousTitle(ValueError):
 
 NOT_PUBLIC = NoFreeTimes(
     "notPublic",
-    "the page offers no public meeting type of this id or title; of a private one an anonymous visitor cannot be told",
+    "the page offers no public meeting type with this ID or title; private ones cannot be seen by anonymous visitors",
 )
 
 
 async def get_free_times(
     resources: Resources, row: UserRow, window: TimeWindow, wanted: str | None, *, is_private_link: bool, is_live: bool
 ) -> FreeTimes | NoFreeTimes:
-    """The free times of the page in this row, of the meeting type wanted (an id or a title), else of the first one.
+    """The free times of the page in this row, for the meeting type with this ID or title, by default the first one.
 
-    Never raises for a service that fails. Raises ``AmbiguousTitle``.
+    A service that fails is reported in the result. Raises ``AmbiguousTitle``.
     """
     if is_private_link:
         return NOT_PUBLIC
-    if problem := _why_not_asked(row):
+    if problem := _why_not_available(row):
         return problem
     deadline = deadline_after(TIMEOUT_SECONDS if is_live else TIMEOUT_SECONDS_ALONE)
     try:
-        return await within(deadline, _ask(resources, row, window, wanted))
+        return await within(deadline, _get_free_times(resources, row, window, wanted))
     except TenantFailure as failure:
         return NoFreeTimes(PROBLEM_CODES[failure.reason], str(failure))
 
 
-async def _ask(resources: Resources, row: UserRow, window: TimeWindow, wanted: str | None) -> FreeTimes | NoFreeTimes:
-    """The free times by the meeting types of the row; where those are not the page's any more, by those of now."""
-    meeting_type = chosen(row.meeting_types or (), wanted)
+async def _get_free_times(
+    resources: Resources, row: UserRow, window: TimeWindow, wanted: str | None
+) -> FreeTimes | NoFreeTimes:
+    """The free times by the meeting types in the row or, if the page no longer has them, by its current ones."""
+    meeting_type = choose_meeting_type(row.meeting_types or (), wanted)
     if meeting_type or not wanted:
         try:
             return await _times(resources, row, window, meeting_type)
@@ -87,37 +87,34 @@ async def _ask(resources: Resources, row: UserRow, window: TimeWindow, wanted: s
                 raise
     page = await resources.pages.get_page(UUID(row.mailbox_guid))
     if not isinstance(page, PageFound):
-        return NoFreeTimes("noPage", "the page is not there any more")
-    meeting_type = chosen(meeting_types_of(row.url or "", page.public_types), wanted)
+        return NoFreeTimes("noPage", "the page no longer exists")
+    meeting_type = choose_meeting_type(meeting_types_of(row.url or "", page.public_types), wanted)
     return NOT_PUBLIC if wanted and meeting_type is None else await _times(resources, row, window, meeting_type)
 
 
 async def _times(resources: Resources, row: UserRow, window: TimeWindow, meeting_type: MeetingType | None) -> FreeTimes:
     type_id = meeting_type.type_id if meeting_type else None
-    asked = await resources.pages.get_availability(UUID(row.mailbox_guid), type_id, window.start - LEAD_IN, window.end)
-    items = clip(asked, window.start, window.end)
+    items = await get_availability(resources, UUID(row.mailbox_guid), type_id, window.start, window.end)
     if meeting_type is None:
         return FreeTimes(window, None, items, ())
     not_before = max(resources.clock(), window.start)
-    return FreeTimes(
-        window, meeting_type, items, free_slots(items, duration_of(meeting_type.duration_minutes), not_before)
-    )
+    return FreeTimes(window, meeting_type, items, bookable_slots(items, meeting_type.duration_minutes, not_before))
 
 
-def chosen(types: Sequence[MeetingType], wanted: str | None) -> MeetingType | None:
-    """The first type, or the one of this id or, in any case, title; ``None`` where there is none."""
+def choose_meeting_type(types: Sequence[MeetingType], wanted: str | None) -> MeetingType | None:
+    """The first type, or the one with this ID or title in any case; ``None`` if there is none."""
     if wanted is None:
         return types[0] if types else None
     by_id = [item for item in types if item.type_id.lower() == wanted.lower()]
     found = by_id or [item for item in types if item.title.strip().lower() == wanted.strip().lower()]
     if len(found) > 1:
-        raise AmbiguousTitle(f"{len(found)} public meeting types have this title; give the id of one of them")
+        raise AmbiguousTitle(f"{len(found)} public meeting types have this title; give the ID of one of them")
     return found[0] if found else None
 
 
-def _why_not_asked(row: UserRow) -> NoFreeTimes | None:
+def _why_not_available(row: UserRow) -> NoFreeTimes | None:
     if row.status is Status.SIGN_IN_REQUIRED:
-        return NoFreeTimes("signInRequired", "the page tells nothing to a visitor who is not signed in")
+        return NoFreeTimes("signInRequired", "the page shows nothing to visitors who are not signed in")
     if row.mailbox_guid is None or row.meeting_types is None:
-        return NoFreeTimes("noPage", f"there is no page to ask: {row.status}{f', {row.reason}' if row.reason else ''}")
+        return NoFreeTimes("noPage", f"there is no page: {row.status}{f', {row.reason}' if row.reason else ''}")
     return None

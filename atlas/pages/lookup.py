@@ -1,4 +1,4 @@
-"""Answers for one user: from the row, or by asking Microsoft 365 now and writing the row as a scan would."""
+"""Looks up one user: in the row, or live in Microsoft 365, recording the result as a scan would."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,17 +12,19 @@ from atlas.domain.users import LicensedUser
 from atlas.microsoft365.deadlines import deadline_after, within
 from atlas.microsoft365.failures import TenantFailure
 from atlas.microsoft365.graph import Account
-from atlas.pages.observation import NoSuchUser, find_account, not_licensed_row, observe
+from atlas.pages.evidence import observe_live
+from atlas.pages.observation import NoSuchUser, find_account, not_licensed_row
 from atlas.pages.recording import record_gone, record_observation
 from atlas.resources import Resources
-from atlas.tables.status_rows import StoredRow
+from atlas.tables.personal_bookings import StoredRow
+from atlas.tables.rows import Stored
 
 TIMEOUT_SECONDS = 18
-"""Of the 30 s in which a caller is answered, so that free times can be asked for after it."""
+"""Callers get a response within 30 s; the rest is for the availability."""
 
 
 class Source(StrEnum):
-    """Where an answer comes from."""
+    """Where a result comes from."""
 
     ROW = "row"
     LIVE = "live"
@@ -37,15 +39,19 @@ class LookupResult:
 
 
 async def lookup(resources: Resources, subject: UserReference, *, fresh: bool) -> LookupResult:
-    """What is known about this user; ``fresh``, or a user without a row, is asked for now, and the row is written.
+    """What is known about this user. With ``fresh``, or without a row, the user is observed live and recorded.
 
-    Asking takes at most ``TIMEOUT_SECONDS``; what was not answered by then is not learned. Raises ``NoSuchUser``;
-    ``TenantFailure`` only where the directory cannot be asked and there is no row.
+    A live lookup takes at most ``TIMEOUT_SECONDS``; what is not known by then is unknown. Raises ``NoSuchUser``, and
+    ``TenantFailure`` only if the directory cannot be queried and there is no row.
     """
-    stored = await _kept_row(resources, subject)
+    stored = await _stored_row(resources, subject)
     if stored and not fresh:
         return LookupResult(stored.row, Source.ROW)
-    deadline = deadline_after(TIMEOUT_SECONDS)
+    return await _lookup_live(resources, subject, stored)
+
+
+async def _lookup_live(resources: Resources, subject: UserReference, stored: StoredRow | None) -> LookupResult:
+    deadline, asked_at = deadline_after(TIMEOUT_SECONDS), resources.clock()
     try:
         account = await within(deadline, _account(resources, subject, stored))
     except TenantFailure:
@@ -54,32 +60,36 @@ async def lookup(resources: Resources, subject: UserReference, *, fresh: bool) -
         return await _without_directory(resources, stored, deadline)
     if account and (stored is None or stored.row.user.user_id != account.user.user_id):
         stored = await resources.rows.get(account.user.user_id)
-    if account and account.is_licensed:
-        return LookupResult(await _ask(resources, account.user, stored, deadline), Source.LIVE)
-    if stored:
-        exists = stored.row.status is Status.GONE
-        return LookupResult(stored.row if exists else await record_gone(resources, stored, account, None), Source.LIVE)
-    if account is None:
-        raise NoSuchUser("Microsoft Entra has no such user")
-    return LookupResult(not_licensed_row(account, resources.clock()), Source.LIVE)
+    match account, stored:
+        case Account(is_licensed=True), _:
+            row = await _observe(resources, account.user, stored, deadline)
+        case _, Stored(row=UserRow(status=Status.GONE) as row):
+            pass
+        case _, Stored():
+            row = await record_gone(resources, stored, account, None, asked_at)
+        case Account(), None:
+            row = not_licensed_row(account, asked_at)
+        case _:
+            raise NoSuchUser("Microsoft Entra has no such user")
+    return LookupResult(row, Source.LIVE)
 
 
 async def _without_directory(resources: Resources, stored: StoredRow, deadline: float) -> LookupResult:
-    """What the other services tell of a user who has a row; only the directory can say that somebody gone is back."""
+    """Observe a user who has a row without the directory, which alone could report that a ``gone`` user is back."""
     if stored.row.status is Status.GONE:
         return LookupResult(stored.row, Source.ROW)
-    return LookupResult(await _ask(resources, stored.row.user, stored, deadline), Source.LIVE)
+    return LookupResult(await _observe(resources, stored.row.user, stored, deadline), Source.LIVE)
 
 
 async def _account(resources: Resources, subject: UserReference, stored: StoredRow | None) -> Account | None:
-    """The user in the directory: by UPN, which may be another's by now, else by object id. Raises ``TenantFailure``."""
+    """The user in the directory: by UPN, which may belong to another user by now, otherwise by object ID."""
     if stored is None:
         return await find_account(resources, subject)
     by_upn = await find_account(resources, subject) if isinstance(subject, str) else None
     return by_upn or await resources.directory.get_account(stored.row.user.user_id)
 
 
-async def _kept_row(resources: Resources, subject: UserReference) -> StoredRow | None:
+async def _stored_row(resources: Resources, subject: UserReference) -> StoredRow | None:
     match subject:
         case UUID():
             return await resources.rows.get(str(subject))
@@ -93,7 +103,7 @@ async def _kept_row(resources: Resources, subject: UserReference) -> StoredRow |
             return stored if stored and stored.row.user.upn.lower() == upn.lower() else None
 
 
-async def _ask(resources: Resources, user: LicensedUser, stored: StoredRow | None, deadline: float) -> UserRow:
-    observation = await observe(resources, user, deadline)
+async def _observe(resources: Resources, user: LicensedUser, stored: StoredRow | None, deadline: float) -> UserRow:
+    observation = await observe_live(resources, user, deadline)
     scanned_before = await resources.scans.last_finished() is not None
     return await record_observation(resources, stored, observation, None, scanned_before=scanned_before)

@@ -1,4 +1,4 @@
-"""What the organisation says of personal bookings, asked now: the verdict, and the settings it comes from."""
+"""The organisation's policy for personal bookings, read now: the verdict, and the settings it is based on."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from atlas.microsoft365.exchange_settings import Organization
 from atlas.resources import TenantClients
 
 TIMEOUT_SECONDS = 25
-"""Of the 30 s in which a caller is answered."""
+"""Callers get a response within 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationPolicy:
-    """The verdict for a mailbox without settings of its own, and all there is beside it; ``None``: not learned."""
+    """The verdict for a mailbox without settings of its own, and the settings beside it; ``None``: not known."""
 
     verdict: PolicyVerdict
     organization: Organization | None
@@ -28,10 +28,10 @@ class OrganizationPolicy:
 
 
 async def get_organization_policy(clients: TenantClients) -> OrganizationPolicy:
-    """Ask Exchange. What it does not tell is unknown, and ``verdict.reason`` says why; never raises for that."""
+    """Read Exchange. What cannot be read is unknown, and ``verdict.reason`` says why; it is not raised."""
     now = clients.clock()
     if clients.mailboxes is None:
-        return _not_learned("Exchange is not asked, by EXCHANGE_EVIDENCE", None, now)
+        return _not_known("Exchange is not called, because EXCHANGE_EVIDENCE is false", None, now)
     deadline = deadline_after(TIMEOUT_SECONDS)
     organization, app_ids, owa_policies = await asyncio.gather(
         within_or_unknown(deadline, clients.mailboxes.get_organization()),
@@ -40,7 +40,7 @@ async def get_organization_policy(clients: TenantClients) -> OrganizationPolicy:
     )
     policies = None if isinstance(owa_policies, Unknown) else owa_policies
     if isinstance(organization, Unknown):
-        return _not_learned(str(organization), policies, now)
+        return _not_known(str(organization), policies, now)
     return OrganizationPolicy(
         verdict=with_last_change(judge_organization(organization.ews, now), organization.ews.changed_at, now),
         organization=organization,
@@ -51,7 +51,7 @@ async def get_organization_policy(clients: TenantClients) -> OrganizationPolicy:
     )
 
 
-def _not_learned(why: str, policies: tuple[OwaPolicy, ...] | None, at: datetime) -> OrganizationPolicy:
+def _not_known(why: str, policies: tuple[OwaPolicy, ...] | None, at: datetime) -> OrganizationPolicy:
     verdict = judge_organization(None)
     verdict = replace(verdict, reason=f"{verdict.reason}: {why}")
     return OrganizationPolicy(verdict, None, None, policies, judge_cis_1_3_9(None, policies), at)

@@ -4,19 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from atlas.domain.mailboxes import Mailbox, MailboxEvidence
+from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.scans import ScanState
 from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.users import LicensedUser
-from atlas.microsoft365.exchange import MailboxesPage, PoliciesPage
+from atlas.microsoft365.exchange import Exchange, MailboxesPage, PoliciesPage
 from atlas.microsoft365.failures import ListingExpired, TenantFailure, Throttled, Unreachable
 from atlas.microsoft365.graph import MalformedUser
-from atlas.resources import Mailboxes, Resources
+from atlas.resources import Resources
 from atlas.scans.messages import Ews, MailboxesRequest, MailboxesResult, OrganizationResult, UsersRequest, UsersResult
 from atlas.scans.progress import limit_warnings
 from atlas.tables.store import StorageFailure, StorageUnavailable
 
 CONCURRENT_READS = 16
+NOT_LISTED = Unknown(Reason.NOT_UNDERSTOOD, "the listing of mailboxes does not contain the user's")
 DEFAULT_WAIT_SECONDS = 10.0
 
 
@@ -43,7 +44,7 @@ async def read_organization(resources: Resources, scan_id: str, *, is_last_attem
 async def list_mailboxes(resources: Resources, request: MailboxesRequest) -> MailboxesResult:
     """Put one page of all mailboxes into the census. A failure makes the whole listing of no use, and says why."""
 
-    async def put(mailboxes: Mailboxes) -> MailboxesPage:
+    async def put(mailboxes: Exchange) -> MailboxesPage:
         page = await mailboxes.get_mailboxes_page(request.link)
         await resources.census.add_mailboxes(request.scan_id, page.mailboxes)
         return page
@@ -54,7 +55,7 @@ async def list_mailboxes(resources: Resources, request: MailboxesRequest) -> Mai
 async def list_mailbox_policies(resources: Resources, request: MailboxesRequest) -> MailboxesResult:
     """As ``list_mailboxes``, for the EWS settings of the mailboxes."""
 
-    async def put(mailboxes: Mailboxes) -> PoliciesPage:
+    async def put(mailboxes: Exchange) -> PoliciesPage:
         page = await mailboxes.get_policies_page(request.link)
         await resources.census.add_policies(request.scan_id, page.scopes)
         return page
@@ -63,7 +64,7 @@ async def list_mailbox_policies(resources: Resources, request: MailboxesRequest)
 
 
 async def _listed(
-    resources: Resources, request: MailboxesRequest, put: Callable[[Mailboxes], Awaitable[MailboxesPage | PoliciesPage]]
+    resources: Resources, request: MailboxesRequest, put: Callable[[Exchange], Awaitable[MailboxesPage | PoliciesPage]]
 ) -> MailboxesResult:
     if resources.mailboxes is None:
         return MailboxesResult(problem="Exchange is not asked, by EXCHANGE_EVIDENCE")
@@ -147,14 +148,26 @@ async def _mailboxes_of(
         return await resources.directory.get_mailboxes(user_ids)
     gate = asyncio.Semaphore(CONCURRENT_READS)
 
-    async def read(user_id: str) -> MailboxEvidence:
+    async def read(user_id: str) -> MailboxEvidence | None:
         async with gate:
             mailbox = await resources.census.get_mailbox(request.scan_id, user_id)
-        if isinstance(mailbox, Mailbox) and not request.has_policies:  # a part of their listing may stand there
+        if isinstance(mailbox, Mailbox) and not request.has_policies:  # the census may hold part of their listing
             return replace(mailbox, ews=None)
         return mailbox
 
-    return dict(zip(user_ids, await asyncio.gather(*map(read, user_ids)), strict=True))
+    found = dict(zip(user_ids, await asyncio.gather(*map(read, user_ids)), strict=True))
+    confirmed = await _confirm_absence(resources, [user_id for user_id, mailbox in found.items() if mailbox is None])
+    return {user_id: mailbox or confirmed[user_id] for user_id, mailbox in found.items()}
+
+
+async def _confirm_absence(resources: Resources, user_ids: Sequence[str]) -> Mapping[str, MailboxEvidence]:
+    """Whether users whom Exchange's listing does not contain have no mailbox; otherwise the probe requests it."""
+    if not user_ids:
+        return {}
+    mailboxes = await resources.directory.get_mailboxes(user_ids)
+    return {
+        user_id: mailbox if isinstance(mailbox, NoMailbox) else NOT_LISTED for user_id, mailbox in mailboxes.items()
+    }
 
 
 def _wait_seconds(failure: Exception, *, is_last_attempt: bool) -> float | None:

@@ -9,10 +9,10 @@ from atlas.domain.scans import Scan, ScanState
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Unknown
 from atlas.microsoft365.graph import Account
-from atlas.pages.recording import publish_pending_change, record_gone
+from atlas.pages.recording import record_gone
 from atlas.resources import Resources
 from atlas.scans.messages import Closing, GoneResult
-from atlas.tables.status_rows import StoredRow
+from atlas.tables.personal_bookings import StoredRow
 from atlas.tables.store import RowChanged
 
 CONFIRMATION_BATCH_SIZE = 200
@@ -127,7 +127,7 @@ def _saw_no_page(closing: Closing) -> bool:
 
 async def _tell_leftover(resources: Resources, stored: StoredRow) -> None:
     try:
-        await publish_pending_change(resources, stored)
+        await resources.outbox.publish_pending(stored)
     except RowChanged:  # a look-up writes it just now, and tells the change itself
         return
 
@@ -145,6 +145,7 @@ async def _forget_if_old(resources: Resources, stored: StoredRow) -> None:
 async def _mark_unlicensed(
     resources: Resources, scan_id: str, started_at: datetime, unwritten: list[StoredRow], tally: _Tally
 ) -> None:
+    asked_at = resources.clock()
     accounts = await resources.directory.get_accounts([stored.row.user.user_id for stored in unwritten])
     for stored in unwritten:
         match accounts[stored.row.user.user_id]:
@@ -154,7 +155,7 @@ async def _mark_unlicensed(
                 # One whom a look-up wrote while the scan ran was licensed after the listing passed by.
                 tally.still_licensed += stored.row.checked_at < started_at
             case account:
-                await record_gone(resources, stored, account, scan_id)
+                await record_gone(resources, stored, account, scan_id, asked_at)
 
 
 async def _forget_history(resources: Resources, horizon: datetime) -> int:

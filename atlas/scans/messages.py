@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from atlas.domain.policy import Access, EwsScope
+from atlas.domain.ews_settings import Access, EwsScope
 
 
 class Message:

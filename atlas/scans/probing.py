@@ -1,20 +1,21 @@
 """Asks all there is to ask about one licensed user: the straight line from evidence to a row."""
 
-from dataclasses import replace
-
 from atlas.domain.events import Effort, probe_finished
-from atlas.domain.mailboxes import Mailbox, MailboxEvidence
-from atlas.domain.policy import EwsScope, judge_policy
-from atlas.domain.user_rows import Observation, UserRow
+from atlas.domain.mailboxes import MailboxEvidence
+from atlas.domain.organization import OrganizationSettings
+from atlas.domain.user_rows import UserRow
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.calls import counted_requests
+from atlas.microsoft365.deadlines import deadline_after
 from atlas.microsoft365.failures import Throttled
-from atlas.pages.evidence import capability_unknown, gather_evidence
+from atlas.pages.evidence import Gathering, observe
 from atlas.pages.recording import record_observation
 from atlas.resources import Resources
 from atlas.scans.messages import Ews, ProbeRequest, ProbeResult
-from atlas.tables.status_rows import StoredRow
+from atlas.tables.personal_bookings import StoredRow
 
+TIMEOUT_SECONDS = 120.0
+"""For all requests of one probe; what is not known by then is ``unknown: unreachable``."""
 DEFAULT_WAIT_SECONDS = 10.0
 """Where a throttling service does not say how long to wait."""
 
@@ -50,27 +51,17 @@ async def probe_one(resources: Resources, request: ProbeRequest) -> ProbeResult:
 async def _probe(
     resources: Resources, request: ProbeRequest, user: LicensedUser, mailbox: MailboxEvidence, stored: StoredRow | None
 ) -> tuple[ProbeResult, UserRow | None]:
+    gathering = Gathering(deadline_after(TIMEOUT_SECONDS), raises=() if request.is_last_attempt else (Throttled,))
     try:
-        evidence = await gather_evidence(
-            resources, user, mailbox, sign_in_forced=request.sign_in_forced, is_last_attempt=request.is_last_attempt
-        )
-        evidence = replace(
-            evidence,
-            policy=judge_policy(_organization_scope(request), _mailbox_scope(evidence.mailbox), resources.clock()),
-            exchange_incomplete=request.exchange_incomplete or capability_unknown(resources, evidence.mailbox),
-        )
+        observation = await observe(resources, user, mailbox, _organization(request), gathering)
     except Throttled as throttled:
         return ProbeResult(wait_seconds=throttled.wait_seconds or DEFAULT_WAIT_SECONDS), None
-    observation = Observation(user, evidence, resources.clock(), resources.bookings_url)
     row = await record_observation(
         resources, stored, observation, request.scan_id, scanned_before=request.scanned_before
     )
     return ProbeResult(status=str(row.status)), row
 
 
-def _organization_scope(request: ProbeRequest) -> EwsScope | None:
-    return Ews.from_dict(request.organization_ews).scope() if request.organization_ews else None
-
-
-def _mailbox_scope(mailbox: MailboxEvidence) -> EwsScope | None:
-    return mailbox.ews if isinstance(mailbox, Mailbox) else None
+def _organization(request: ProbeRequest) -> OrganizationSettings:
+    ews = Ews.from_dict(request.organization_ews).scope() if request.organization_ews else None
+    return OrganizationSettings(ews, request.sign_in_forced, request.exchange_incomplete)

@@ -1,12 +1,15 @@
-"""The table ``BookingsScans``: what is told of each scan, newest first, and the lock that lets one in at a time."""
+"""The table ``BookingsScans``: each scan, newest first, and the lock that only one scan holds at a time."""
 
-import json
-from collections.abc import AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from atlas.domain.scans import FINISHED, Scan, ScanState, started_at_of
+from azure.data.tables import TableEntity
+
+from atlas.domain.records import MalformedRecord
+from atlas.domain.scans import FINISHED, Scan, started_at_of
+from atlas.tables.columns import Columns
 from atlas.tables.store import Entity, RowChanged, TableStore
 
 BOOKINGS_SCANS = "BookingsScans"
@@ -14,41 +17,48 @@ LOCK_KEY = "lock"
 FIRST_SCAN_KEY = "scan-"
 AFTER_SCANS_KEY = "scan."
 LATEST_MILLISECONDS = 9_999_999_999_999
+SCAN_COLUMNS = Columns(Scan, as_json=("by_status", "warnings"), left_out=("estimated_end",))
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Which scan holds the tenant."""
+    """Which scan holds the lock."""
 
     scan_id: str
     since: datetime
     trigger: str
     is_started: bool
-    """Whether its orchestration was started, so that one that is unknown now must have ended."""
+    """Whether its orchestration was started; if so, one that is unknown now must have ended."""
     etag: str
 
 
+LOCK_COLUMNS = Columns(Lock, left_out=("etag",))
+
+
 class ScanLog:
-    """The scans of one tenant."""
+    """The scans of one tenant. Scans that cannot be read are logged and treated as absent."""
 
     def __init__(self, store: TableStore, tenant_id: str) -> None:
         self._store = store
         self._tenant_id = tenant_id
 
     async def save(self, scan: Scan) -> None:
-        """Write what is told of a scan."""
+        """Write the row of a scan."""
         await self._store.upsert(BOOKINGS_SCANS, to_entity(scan, self._tenant_id))
 
     async def get(self, scan_id: str) -> Scan | None:
-        """Point read: the key follows from the id."""
+        """Point read: the key follows from the ID."""
         key = scan_key(scan_id)
         entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, key) if key else None
-        return from_entity(entity) if entity else None
+        return _read(entity) if entity else None
 
     async def iterate(self) -> AsyncIterator[Scan]:
         """Range read, newest first."""
         async for entity in self._store.iterate(BOOKINGS_SCANS, self._tenant_id, FIRST_SCAN_KEY, AFTER_SCANS_KEY):
-            yield from_entity(entity)
+            if scan := _read(entity):
+                yield scan
 
     async def last_finished(self) -> Scan | None:
         """The newest scan that saw the whole list of licensed users: the first such of a range read."""
@@ -58,7 +68,7 @@ class ScanLog:
         return None
 
     async def delete(self, scan_id: str) -> None:
-        """Remove what is told of a scan."""
+        """Remove the row of a scan."""
         if key := scan_key(scan_id):
             await self._store.delete(BOOKINGS_SCANS, self._tenant_id, key)
 
@@ -67,31 +77,36 @@ class ScanLog:
         entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, LOCK_KEY)
         if entity is None:
             return None
-        since = datetime.fromisoformat(entity["Since"].isoformat())
-        return Lock(entity["ScanId"], since, entity["Trigger"], entity["IsStarted"], str(entity.metadata["etag"]))
+        etag = str(entity.metadata["etag"])
+        try:
+            return LOCK_COLUMNS.from_columns(entity, etag=etag)
+        except MalformedRecord as problem:  # it cannot say whose it is, so no scan can hold or release it
+            log.warning("the lock in %s cannot be read and is removed: %s", BOOKINGS_SCANS, problem)
+            await self._store.delete(BOOKINGS_SCANS, self._tenant_id, LOCK_KEY, etag)
+            return None
 
     async def take_lock(self, scan: Scan, over: Lock | None) -> bool:
-        """Let this scan in, if no other is; with ``over``, in the place of that very lock."""
+        """Acquire the lock if no scan holds it or, with ``over``, if it is still that very lock."""
         try:
             await self._store.replace(BOOKINGS_SCANS, self._lock(scan), over.etag if over else None)
         except RowChanged:
-            # A repeated insert finds our own row, when the first answer was lost on its way.
+            # A repeated insert finds our own row if the first response was lost.
             held = await self.get_lock()
             return held is not None and held.scan_id == scan.scan_id
         return True
 
     async def mark_started(self, scan: Scan) -> None:
-        """Note that the orchestration of the scan that holds the lock was started."""
+        """Record that the orchestration of the scan that holds the lock was started."""
         held = await self.get_lock()
         if held and held.scan_id == scan.scan_id:
             try:
                 entity = {**self._lock(scan), "IsStarted": True}
                 await self._store.replace(BOOKINGS_SCANS, entity, held.etag)
-            except RowChanged:  # the scan was quick and has let go already
+            except RowChanged:  # the scan was quick and has released the lock already
                 return
 
     async def release_lock(self, scan_id: str) -> None:
-        """Let go, if this scan holds the lock."""
+        """Release the lock if this scan holds it."""
         held = await self.get_lock()
         if held and held.scan_id == scan_id:
             try:
@@ -100,18 +115,20 @@ class ScanLog:
                 await self.release_lock(scan_id)
 
     def _lock(self, scan: Scan) -> Entity:
-        return {
-            "PartitionKey": self._tenant_id,
-            "RowKey": LOCK_KEY,
-            "ScanId": scan.scan_id,
-            "Since": scan.started_at,
-            "Trigger": scan.trigger,
-            "IsStarted": False,
-        }
+        lock = Lock(scan.scan_id, scan.started_at, scan.trigger, is_started=False, etag="")
+        return {"PartitionKey": self._tenant_id, "RowKey": LOCK_KEY, **LOCK_COLUMNS.to_columns(lock)}
+
+
+def _read(entity: TableEntity) -> Scan | None:
+    try:
+        return SCAN_COLUMNS.from_columns(entity)
+    except MalformedRecord as problem:
+        log.warning("a row of %s cannot be read and is left out: %s", BOOKINGS_SCANS, problem)
+        return None
 
 
 def scan_key(scan_id: str) -> str | None:
-    """The row key of a scan, smaller the later it started; ``None`` for a text that is no scan's id."""
+    """The row key of a scan, smaller the later it started; ``None`` if the text is not the ID of a scan."""
     started_at = started_at_of(scan_id)
     if started_at is None:
         return None
@@ -120,42 +137,8 @@ def scan_key(scan_id: str) -> str | None:
 
 
 def to_entity(scan: Scan, tenant_id: str) -> Entity:
-    """The columns of a scan; what is not known has no column."""
-    columns = {
-        "ScanId": scan.scan_id,
-        "State": str(scan.state),
-        "Trigger": scan.trigger,
-        "StartedAt": scan.started_at,
-        "FinishedAt": scan.finished_at,
-        "UsersListed": scan.users_listed,
-        "UsersProbed": scan.users_probed,
-        "ByStatus": None if scan.by_status is None else json.dumps(dict(scan.by_status)),
-        "ThrottledWaits": scan.throttled_waits,
-        "Warnings": json.dumps(scan.warnings, ensure_ascii=False),
-        "Error": scan.error,
-    }
-    known = {name: value for name, value in columns.items() if value is not None}
-    return {"PartitionKey": tenant_id, "RowKey": scan_key(scan.scan_id) or "", **known}
-
-
-def from_entity(entity: Mapping[str, Any]) -> Scan:
-    """The scan that ``to_entity`` wrote."""
-    finished_at = entity.get("FinishedAt")
-    by_status = entity.get("ByStatus")
-    return Scan(
-        scan_id=entity["ScanId"],
-        state=ScanState(entity["State"]),
-        trigger=entity["Trigger"],
-        started_at=_moment(entity["StartedAt"]),
-        finished_at=_moment(finished_at) if finished_at else None,
-        users_listed=entity.get("UsersListed"),
-        users_probed=entity.get("UsersProbed"),
-        by_status=json.loads(by_status) if by_status else None,
-        throttled_waits=entity.get("ThrottledWaits"),
-        warnings=tuple(json.loads(entity.get("Warnings", "[]"))),
-        error=entity.get("Error"),
-    )
-
-
-def _moment(value: datetime) -> datetime:
-    return datetime.fromisoformat(value.isoformat()).astimezone(UTC)
+    """The row of a scan."""
+    key = scan_key(scan.scan_id)
+    if key is None:
+        raise ValueError(f"{scan.scan_id} is not the ID of a scan")
+    return {"PartitionKey": tenant_id, "RowKey": key, **SCAN_COLUMNS.to_columns(scan)}

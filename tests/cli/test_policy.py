@@ -19,9 +19,9 @@ BLOCKS = {"ews_policy": "EnforceBlockList", "ews_block_list": (AGENT,)}
             "on",
             [f"-EwsAllowList @{{Remove='{AGENT}'}}"],
         ),
-        ({"ews_block_list": (AGENT,)}, "on", ["whether it counts is an open question", "older article"]),
-        (BLOCKS, "off", [f"-EwsBlockList @{{Remove='{AGENT}'}}", "a policy of its own that allows"]),
-        ({**BLOCKS, "ews_block_list": ("MicrosoftOWS*",)}, "off", ["by MicrosoftOWS*", "stands for other apps too"]),
+        ({"ews_block_list": (AGENT,)}, "on", ["it is not known whether it has an effect", "older article"]),
+        (BLOCKS, "off", [f"-EwsBlockList @{{Remove='{AGENT}'}}", "a mailbox whose own policy allows them"]),
+        ({**BLOCKS, "ews_block_list": ("MicrosoftOWS*",)}, "off", ["through MicrosoftOWS*", "matches other apps too"]),
         ({"ews_policy": "EnforceAllowList"}, "off", [f"-EwsAllowList @{{Add='{AGENT}'}}"]),
         ({"ews_enabled": False}, "ewsDisabled", ["EwsEnabled is False", "-EwsEnabled $true"]),
         ({"ews_policy": "EnforceNew"}, "unknown", ["EnforceNew", "before you change it"]),
@@ -30,7 +30,7 @@ BLOCKS = {"ews_policy": "EnforceBlockList", "ews_block_list": (AGENT,)}
             "on",
             ["may not be in force yet", "2199-01-01 00:00 UTC"],
         ),
-        ({"changed_at": "2001-01-01T02:00:00+02:00"}, "on", ["changed last at 2001-01-01 00:00 UTC"]),
+        ({"changed_at": "2001-01-01T02:00:00+02:00"}, "on", ["last changed at 2001-01-01 00:00 UTC"]),
         ({"ews_allowed_app_ids": ("app-1", "app-2")}, "on", ["EwsAllowedAppIDs app-1, app-2"]),
         ({"ews_allowed_app_ids": ()}, "on", ["EwsAllowedAppIDs empty; does not affect the verdict"]),
         ({}, "on", ["EwsAllowedAppIDs not known"]),
@@ -66,7 +66,7 @@ async def test_every_bookings_setting_and_every_owa_policy_is_shown(start):
     [
         ({"exchange": {"role": None}}, {}, "refused"),
         ({"sign_in": {"exchange_roles": ()}}, {}, "refused"),
-        ({}, {"EXCHANGE_EVIDENCE": "false"}, "Exchange is not asked, by EXCHANGE_EVIDENCE"),
+        ({}, {"EXCHANGE_EVIDENCE": "false"}, "Exchange is not called, because EXCHANGE_EVIDENCE is false"),
     ],
 )
 async def test_settings_that_were_not_learned_are_unknown_with_the_reason_and_the_grant(
@@ -77,7 +77,7 @@ async def test_settings_that_were_not_learned_are_unknown_with_the_reason_and_th
     shown = await commands.policy(**settings)
 
     assert shown.code == 1
-    assert shown.words.startswith("verdict unknown: the organisation's EWS settings are not known: ")
+    assert shown.words.startswith("verdict unknown: the EWS settings of the organisation are not known: ")
     assert told in shown.words
     assert "CIS 1.3.9 unknown" in shown.words
     assert "Exchange.ManageAsApp" in shown.words

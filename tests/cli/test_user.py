@@ -63,7 +63,7 @@ async def test_who_is_switched_off_reads_the_command_whole_with_the_way_back(sta
 
     upn = user["upn"].replace("'", "''")
     assert any(line == f"    Set-CASMailbox -Identity '{upn}' {command}" for line in shown.text.splitlines())
-    assert "To take that back:" in shown.text
+    assert "To undo it:" in shown.text
     assert f"policy {verdict}" in shown.words or f"{verdict}:" in shown.words
     assert shown.code == 1
 
@@ -76,7 +76,7 @@ async def test_who_may_have_a_page_reads_how_to_turn_it_off_for_this_user(start)
 
     assert "Turning it on and off" in shown.text
     assert "-EwsAllowList @{Remove='microsoftows*'}" in shown.text
-    assert "microsoftows* stands for other apps too" in shown.words
+    assert "microsoftows* matches other apps too" in shown.words
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ async def test_what_exchange_does_not_tell_is_said_and_never_taken_for_allowed(s
     shown = await commands.user(user["upn"])
 
     assert "notSetUp:" in shown.text
-    assert "unknown: the organisation's EWS settings are not known" in shown.words
-    assert "a policy may forbid it, which is not known" in shown.words
+    assert "unknown: the EWS settings of the organisation are not known" in shown.words
+    assert "a policy may forbid it; that is not known" in shown.words
     assert "Exchange.ManageAsApp" in shown.words
     assert "Set-CASMailbox" not in shown.text
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
+from atlas.domain.ews_settings import AGENT, Access, EwsScope
 from atlas.domain.owa_policies import OwaPolicy
-from atlas.domain.policy import AGENT, Access, EwsScope
 from atlas.microsoft365.connections import open_http, trusted_authorities
 from atlas.microsoft365.exchange import parse_policies
 from atlas.microsoft365.exchange_settings import parse_allowed_app_ids, parse_organization, parse_owa_policies

@@ -10,17 +10,20 @@ import pytest
 from azure.data.tables.aio import TableServiceClient
 
 from atlas.domain.changes import Change, ChangeKind
+from atlas.domain.ews_settings import Access, EwsScope, ews_scope
 from atlas.domain.findings import Finding
 from atlas.domain.mailboxes import Mailbox, NoMailbox
+from atlas.domain.policy import judge_policy
 from atlas.domain.scans import Scan, ScanState, new_scan_id
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
 from atlas.tables.census import Census
-from atlas.tables.changes import Changes
+from atlas.tables.change_feed import ChangeFeed
+from atlas.tables.personal_bookings import KIND
+from atlas.tables.rows import RowTable
 from atlas.tables.scan_log import ScanLog
-from atlas.tables.status_rows import StatusRows
 from atlas.tables.store import RowChanged
 from atlas.tables.user_index import UserIndex
 
@@ -41,6 +44,7 @@ WHOLE = UserRow(
     url=URL,
     meeting_types=(TYPE,),
     bookable=False,
+    policy=judge_policy(ews_scope("EnforceBlockList", None, ["*Bookings"], ews_enabled=True), None),
     findings=(Finding.CAPABILITY_CONTRADICTS_PAGE, Finding.NOTHING_BOOKABLE),
     last_known_status=Status.PUBLISHED,
     last_known_at=NOW,
@@ -69,13 +73,22 @@ STRINGS = {
 }
 TIMES = {"LastKnownAt", "CheckedAt", "ChangedAt"}
 BOOLEANS = {"AccountEnabled", "Bookable"}
-NOT_YET = {"PolicyVerdict", "PolicyReason"}
-"""The policy is not read yet; then these columns come."""
 
 
 def change(**more):
     whole = Change(
-        NOW, ChangeKind.SET_UP, USER_ID, "AdeleV@contoso.com", "Adele", None, Status.PUBLISHED, URL, None, "s"
+        at=NOW,
+        kind=ChangeKind.SET_UP,
+        user_id=USER_ID,
+        upn="AdeleV@contoso.com",
+        display_name="Adele",
+        department=None,
+        primary_smtp_address=None,
+        from_status=None,
+        to_status=Status.PUBLISHED,
+        url=URL,
+        previous_url=None,
+        scan_id="s",
     )
     return replace(whole, **more)
 
@@ -93,14 +106,14 @@ def read_plainly(azurite):
 
 
 async def test_a_row_has_the_columns_and_types_of_the_contract(store, tenant_id, read_plainly):
-    await StatusRows(store, tenant_id).save(WHOLE, None, None)
+    await RowTable(store, tenant_id, KIND).save(WHOLE, None, None)
 
     row = await read_plainly("PersonalBookings", tenant_id, USER_ID)
 
     known = STRINGS | TIMES | BOOLEANS
-    assert known - NOT_YET <= set(row)
-    assert set(row) - known - {"PartitionKey", "RowKey"} == {"Mail"}
-    assert all(type(row[name]) is str for name in STRINGS - NOT_YET)
+    assert known <= set(row)
+    assert set(row) - known - {"PartitionKey", "RowKey"} == {"Mail", "Policy"}
+    assert all(type(row[name]) is str for name in STRINGS)
     assert all(isinstance(row[name], datetime) and row[name].tzinfo for name in TIMES)
     assert all(type(row[name]) is bool for name in BOOLEANS)
     assert row["MailboxGuid"] == GUID
@@ -113,7 +126,7 @@ async def test_a_row_has_the_columns_and_types_of_the_contract(store, tenant_id,
 
 
 async def test_what_is_not_known_has_no_column(store, tenant_id, read_plainly):
-    await StatusRows(store, tenant_id).save(LEAST, None, None)
+    await RowTable(store, tenant_id, KIND).save(LEAST, None, None)
 
     row = await read_plainly("PersonalBookings", tenant_id, USER_ID)
 
@@ -123,7 +136,7 @@ async def test_what_is_not_known_has_no_column(store, tenant_id, read_plainly):
 @pytest.mark.parametrize("row", [WHOLE, LEAST, replace(WHOLE, meeting_types=())])
 @pytest.mark.parametrize("pending", [None, change()])
 async def test_a_row_is_read_as_it_was_written(store, tenant_id, row, pending):
-    rows = StatusRows(store, tenant_id)
+    rows = RowTable(store, tenant_id, KIND)
     etag = await rows.save(row, pending, None)
 
     stored = await rows.get(USER_ID)
@@ -133,7 +146,7 @@ async def test_a_row_is_read_as_it_was_written(store, tenant_id, row, pending):
 
 
 async def test_a_row_that_knows_less_keeps_no_column_of_the_one_before(store, tenant_id):
-    rows = StatusRows(store, tenant_id)
+    rows = RowTable(store, tenant_id, KIND)
     etag = await rows.save(WHOLE, change(), None)
 
     await rows.save(LEAST, None, etag)
@@ -144,7 +157,7 @@ async def test_a_row_that_knows_less_keeps_no_column_of_the_one_before(store, te
 
 
 async def test_marking_a_change_as_told_leaves_the_row(store, tenant_id):
-    rows = StatusRows(store, tenant_id)
+    rows = RowTable(store, tenant_id, KIND)
     etag = await rows.save(WHOLE, change(), None)
 
     after = await rows.mark_pending(USER_ID, None, etag)
@@ -157,7 +170,7 @@ async def test_marking_a_change_as_told_leaves_the_row(store, tenant_id):
 
 
 async def test_rows_come_in_the_order_of_the_object_id(store, tenant_id):
-    rows = StatusRows(store, tenant_id)
+    rows = RowTable(store, tenant_id, KIND)
     ids = sorted(str(UUID(int=n << 100)) for n in range(20))
     for user_id in reversed(ids):
         await rows.save(replace(LEAST, user=replace(ADELE, user_id=user_id)), None, None)
@@ -268,7 +281,7 @@ async def test_only_its_holder_lets_a_lock_go(store, tenant_id):
 
 
 async def test_a_change_is_told_once_however_often_it_is_written(store, tenant_id, read_plainly):
-    changes = Changes(store, tenant_id)
+    changes = ChangeFeed(store, tenant_id, KIND)
     assert not await changes.exists(change())
 
     await asyncio.gather(*(changes.insert(change()) for _ in range(5)))
@@ -279,7 +292,7 @@ async def test_a_change_is_told_once_however_often_it_is_written(store, tenant_i
 
 
 async def test_old_changes_are_forgotten_and_newer_ones_are_not(store, tenant_id):
-    changes = Changes(store, tenant_id)
+    changes = ChangeFeed(store, tenant_id, KIND)
     for days in range(5):
         await changes.insert(change(at=NOW - timedelta(days=days)))
 
@@ -298,11 +311,25 @@ async def test_the_census_keeps_mailboxes_and_users_of_each_scan_apart(store, te
 
     assert await census.get_mailbox(tenant_id, USER_ID) == mailbox
     assert await census.get_mailbox(tenant_id, "other") == NoMailbox("MailUser")
-    assert await census.get_mailbox(tenant_id, "nobody") == NoMailbox()
+    assert await census.get_mailbox(tenant_id, "nobody") is None
     assert await census.get_user(tenant_id, 3, 0) == (ADELE, mailbox)
     assert await census.get_user(tenant_id, 3, 1) == (LEAST.user, Unknown(Reason.THROTTLED, "a: b"))
     assert await census.get_user(tenant_id, 3, 2) is None
     assert await census.get_user("another-scan", 3, 0) is None
+
+
+@pytest.mark.parametrize("policies_come_first", [False, True])
+async def test_a_repeated_page_of_mailboxes_keeps_their_policies(store, tenant_id, policies_come_first):
+    census = Census(store)
+    mailbox, scope = Mailbox(UUID(GUID), "Adele@contoso.com"), EwsScope(Access.BLOCK, "EnforceBlockList")
+    if policies_come_first:
+        await census.add_policies(tenant_id, {USER_ID: scope})
+    await census.add_mailboxes(tenant_id, {USER_ID: mailbox})
+    if not policies_come_first:
+        await census.add_policies(tenant_id, {USER_ID: scope})
+    await census.add_mailboxes(tenant_id, {USER_ID: mailbox})
+
+    assert await census.get_mailbox(tenant_id, USER_ID) == replace(mailbox, ews=scope)
 
 
 async def test_a_census_is_forgotten_part_by_part(store, tenant_id):

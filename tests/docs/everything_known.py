@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 from atlas.domain.availability import AvailabilityItem, Slot
 from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
 from atlas.domain.changes import Change, ChangeKind
+from atlas.domain.ews_settings import AGENT, ews_scope
 from atlas.domain.findings import Finding
 from atlas.domain.owa_policies import Benchmark, OwaPolicy
-from atlas.domain.policy import AGENT, Cause, Obstacle, Scope, Verdict, ews_scope, judge_organization
+from atlas.domain.policy import judge_organization, judge_policy
 from atlas.domain.scans import Scan, ScanState
 from atlas.domain.statuses import Status
 from atlas.domain.time_windows import TimeWindow
@@ -42,12 +43,7 @@ ROW = UserRow(
     url="https://outlook.office.com/bookwithme/user/a@contoso.com",
     meeting_types=(MeetingType("1", "Coffee", 30, is_online=True, url="https://contoso.com"),),
     bookable=False,
-    policy_verdict=Verdict.ON,
-    policy_reason="a setting",
-    policy_cause=Cause.NOTHING,
-    policy_scope=Scope.MAILBOX,
-    policy_entries=(AGENT,),
-    policy_further=(Obstacle(Scope.MAILBOX, Cause.BLOCK_LIST, (AGENT,)),),
+    policy=judge_policy(ews_scope("EnforceBlockList", None, [AGENT], ews_enabled=True), None),
     findings=(Finding.NOTHING_BOOKABLE,),
     last_known_status=Status.PUBLISHED,
     last_known_at=NOW,
@@ -74,6 +70,8 @@ CHANGE = Change(
     user_id=TENANT,
     upn="adele@contoso.com",
     display_name="Adele",
+    department="Sales",
+    primary_smtp_address="adele@contoso.com",
     from_status=Status.PUBLISHED,
     to_status=Status.PUBLISHED,
     url="https://new",

@@ -19,8 +19,8 @@ from api.openapi.operations import OPERATIONS
 from atlas.health.checks import Check, HealthStatus
 from atlas.health.checks import Health as HealthResult
 from atlas.pages.free_times import PROBLEM_CODES
-from atlas.pages.listing import ServedChange
 from atlas.pages.lookup import LookupResult, Source
+from atlas.tables.change_feed import ServedChange
 from docs.api_tables import MARKED, title_of, with_tables
 
 

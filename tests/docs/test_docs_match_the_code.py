@@ -16,19 +16,10 @@ from atlas.cli import main
 from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
 from atlas.domain.changes import ChangeKind
 from atlas.domain.ews_commands import EwsCommands, commands_for
+from atlas.domain.ews_settings import AGENT, EwsScope, ews_scope
 from atlas.domain.findings import Finding
 from atlas.domain.owa_policies import Benchmark
-from atlas.domain.policy import (
-    AGENT,
-    Cause,
-    EwsScope,
-    OpenQuestion,
-    PolicyVerdict,
-    ews_scope,
-    judge_mailbox,
-    judge_organization,
-    judge_policy,
-)
+from atlas.domain.policy import Cause, OpenQuestion, PolicyVerdict, judge_mailbox, judge_organization, judge_policy
 from atlas.domain.scans import ScanState
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Reason
@@ -195,7 +186,6 @@ def test_every_bound_that_the_architecture_tells_has_that_value_in_the_code():
         (Reason, "docs/administrator.md", "## When a status is `unknown`", "reason"),
         (Permission, "docs/administrator.md", "## Rights the app needs", "need"),
         (Benchmark, "docs/administrator.md", "## The organisation", "cis139"),
-        (OpenQuestion, "docs/administrator.md", "## What a policy verdict means", "openQuestions"),
         (ScanState, "docs/api.md", "## `GET /api/scans/{id}`", "state"),
         (ChangeKind, "docs/tables.md", "## `BookingsChanges`", "Kind"),
     ],
@@ -213,6 +203,12 @@ def test_every_need_has_its_words():
 
 
 # Policy verdicts
+
+
+def test_every_open_question_is_documented_in_its_words():
+    table = table_of(section_of("docs/administrator.md", "## What a policy verdict means"), "openQuestions")
+
+    assert only_once(row[0] for row in table) == {question.text for question in OpenQuestion}
 
 
 UNRECOGNIZED = "EnforceSomethingNew"
@@ -282,7 +278,7 @@ def switches() -> Iterator[tuple[str, EwsCommands]]:
         for judge in (judge_organization, judge_mailbox):
             judged = judge(scope)
             is_by_ews = judged.cause is Cause.EWS_DISABLED
-            switch = commands_for("", judged.decides, None if is_by_ews else judged.value)
+            switch = commands_for("", judged.deciding, None if is_by_ews else judged.value)
             assert (switch is None) == (judged.cause is Cause.UNRECOGNIZED)
             without_policy = "no policy, and the list names it" if judged.entries else "no policy"
             if switch:

@@ -7,8 +7,8 @@ from itertools import product
 import pytest
 
 from atlas.domain.advice import ADVICE, advice_for_user
-from atlas.domain.findings import Finding
-from atlas.domain.policy import AGENT, Cause, Obstacle, Scope, Verdict
+from atlas.domain.ews_settings import AGENT
+from atlas.domain.policy import Cause, Obstacle, PolicyVerdict, Scope, Verdict
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Reason
 from atlas.domain.user_rows import UserRow
@@ -20,13 +20,14 @@ UPN = "o'hara@contoso.com"
 ORGANIZATION, MAILBOX = Scope.ORGANIZATION, Scope.MAILBOX
 
 
-def row(status, verdict=None, cause=None, scope=None, **more):
+def row(status, verdict=None, cause=None, scope=None, *, policy=None, **more):
     user = LicensedUser("6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0", UPN)
-    return UserRow(user, Status(status), NOW, policy_verdict=verdict, policy_cause=cause, policy_scope=scope, **more)
+    judged = PolicyVerdict(verdict, cause, scope, "a reason", **(policy or {})) if verdict else None
+    return UserRow(user, Status(status), NOW, policy=judged, **more)
 
 
-def off(cause, scope, *entries, status="switchedOff", **more):
-    return row(status, Verdict.OFF, cause, scope, policy_entries=entries, **more)
+def off(cause, scope, *entries, status="switchedOff", policy=None, **more):
+    return row(status, Verdict.OFF, cause, scope, policy={"entries": entries, **(policy or {})}, **more)
 
 
 BLOCK, ALLOW, EWS = Cause.BLOCK_LIST, Cause.ALLOW_LIST, Cause.EWS_DISABLED
@@ -66,7 +67,11 @@ QUOTED = "'o''hara@contoso.com'"
         ),
         (
             off(BLOCK, MAILBOX, "MicrosoftOWS*"),
-            [f"Set-CASMailbox -Identity {QUOTED} -EwsBlockList @{{Remove='MicrosoftOWS*'}}", "other apps", "this user"],
+            [
+                f"Set-CASMailbox -Identity {QUOTED} -EwsBlockList @{{Remove='MicrosoftOWS*'}}",
+                "other apps too",
+                "this user",
+            ],
             ["OrganizationConfig", f"'{AGENT}'"],
         ),
         (
@@ -77,7 +82,7 @@ QUOTED = "'o''hara@contoso.com'"
         (off(ALLOW, ORGANIZATION), [f"-EwsAllowList @{{Add='{AGENT}'}}", "about 4 hours"], ["EwsBlockList"]),
         (
             off(BLOCK, ORGANIZATION, AGENT, status="published"),
-            ["a policy forbids it", "Remove="],
+            ["although a policy forbids it", "Remove="],
             ["/bookwithme/"],
         ),
         (
@@ -86,32 +91,32 @@ QUOTED = "'o''hara@contoso.com'"
             [],
         ),
         (
-            off(BLOCK, ORGANIZATION, AGENT, policy_further=(Obstacle(MAILBOX, EWS), Obstacle(MAILBOX, ALLOW))),
+            off(BLOCK, ORGANIZATION, AGENT, policy={"further": (Obstacle(MAILBOX, EWS), Obstacle(MAILBOX, ALLOW))}),
             [
                 "Set-OrganizationConfig -EwsBlockList",
                 "EwsEnabled may be why; Microsoft's documents disagree",
-                "That is not all. Then also:\nIn Exchange",
+                "That is not enough. Also:\nIn Exchange",
                 f"Set-CASMailbox -Identity {QUOTED} -EwsEnabled $true",
                 f"Set-CASMailbox -Identity {QUOTED} -EwsAllowList @{{Add='{AGENT}'}}",
             ],
             ["not known"],
         ),
         (
-            off(ALLOW, ORGANIZATION, status="published", policy_further=(Obstacle(ORGANIZATION, EWS),)),
+            off(ALLOW, ORGANIZATION, status="published", policy={"further": (Obstacle(ORGANIZATION, EWS),)}),
             ["a policy forbids it", "EwsAllowList"],
             ["EwsEnabled"],
         ),
         (
-            off(BLOCK, ORGANIZATION, AGENT, policy_further=(Obstacle(MAILBOX, Cause.NOT_KNOWN),)),
-            ["Whether the mailbox allows it is not known"],
+            off(BLOCK, ORGANIZATION, AGENT, policy={"further": (Obstacle(MAILBOX, Cause.NOT_KNOWN),)}),
+            ["It is not known whether the mailbox allows it"],
             ["CASMailbox"],
         ),
         (
-            off(BLOCK, ORGANIZATION, AGENT, findings=(Finding.POLICY_CONFLICT,)),
-            ["no document says whether a mailbox"],
+            off(BLOCK, ORGANIZATION, AGENT, policy={"is_conflict": True}),
+            ["No document says whether a mailbox"],
             [],
         ),
-        (row("noCapability", *ON), ["take Microsoft Bookings out", "wait"], ["Set-"]),
+        (row("noCapability", *ON), ["remove Microsoft Bookings", "wait"], ["Set-"]),
         (row("noMailbox", *NOT_ASKED), ["mailbox in Exchange Online", "on premises"], ["Set-", "ManageAsApp"]),
         (row("signInRequired", *ON, url=f"{BASE}/x"), ["Nothing, if", "BookingsAuthEnabled $false"], ["ask the owner"]),
         (row("signInRequired", *ON), ["ask the owner", "BookingsAuthEnabled $false"], ["Nothing, if"]),
@@ -144,10 +149,13 @@ POLICIES = (None, *product(Verdict, Cause, Scope))
 def test_whatever_a_row_holds_its_fix_is_a_few_lines_of_text(status):
     for reason, policy, url in product(REASONS, POLICIES, (None, f"{BASE}/x")):
         one = row(status, *(policy or ()), reason=reason, url=url)
-        fix = advice_for_user(replace(one, policy_entries=(AGENT, "MicrosoftOWS*")), BASE)
+        if one.policy:
+            one = replace(one, policy=replace(one.policy, entries=(AGENT, "MicrosoftOWS*")))
+        fix = advice_for_user(one, BASE)
 
         assert fix is None or (fix.strip() == fix and len(fix.splitlines()) <= 12), one
-        assert (fix is None) == (status is Status.PUBLISHED and one.policy_verdict is not Verdict.OFF), one
+        is_off = one.policy is not None and one.policy.verdict is Verdict.OFF
+        assert (fix is None) == (status is Status.PUBLISHED and not is_off), one
 
 
 def test_every_status_has_a_fix():

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from atlas.domain.advice import advice_for_organization, commands_for_mailbox
 from atlas.domain.ews_commands import commands_for, commands_for_user, mailbox_command, quoted
-from atlas.domain.policy import AGENT, Scope, Verdict, ews_scope, judge_mailbox, judge_organization
+from atlas.domain.ews_settings import AGENT, ews_scope
+from atlas.domain.policy import Scope, Verdict, judge_mailbox, judge_organization
 from tests.domain.powershell import EwsSettings, Literal, tokens
 
 ENTRIES = st.lists(
@@ -90,7 +91,7 @@ def test_a_wildcard_is_named_in_the_command_and_its_reach_beside_it(policy, entr
     told = advice_for_organization(judge_organization(ews_scope(policy, entries, entries, ews_enabled=None)))
 
     assert "'MicrosoftOWS*'" in commands(told)[0]
-    assert "MicrosoftOWS* stands for other apps too" in told
+    assert "MicrosoftOWS* matches other apps too" in told
 
 
 def test_the_agents_own_name_needs_no_warning():
@@ -112,7 +113,7 @@ def test_turning_ews_on_is_told_to_concern_every_app():
 def test_a_policy_that_nobody_documented_is_looked_at_and_not_switched():
     verdict = judge_organization(ews_scope("EnforceNew", None, [AGENT], ews_enabled=None))
 
-    assert commands_for("Set-OrganizationConfig", verdict.decides, verdict.value) is None
+    assert commands_for("Set-OrganizationConfig", verdict.deciding, verdict.value) is None
     assert commands(advice_for_organization(verdict))[0].startswith("Get-OrganizationConfig | Format-List Ews")
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from atlas.domain.ews_settings import Access, EwsScope
 from atlas.domain.organization import ORGANIZATION_CODEC, OrganizationSettings
-from atlas.domain.policy import Access, EwsScope
 
 
 @pytest.mark.parametrize(

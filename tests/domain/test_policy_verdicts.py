@@ -8,16 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas.domain.ews_settings import AGENT, Access, EwsScope, ews_scope
 from atlas.domain.policy import (
-    AGENT,
     IN_FORCE_AFTER,
-    Access,
     Cause,
-    EwsScope,
     OpenQuestion,
     Scope,
     Verdict,
-    ews_scope,
     judge_mailbox,
     judge_organization,
     judge_policy,
@@ -194,8 +191,8 @@ def test_whatever_the_settings_are_there_is_a_verdict_with_a_reason_and_none_is_
     doubtful = [one for one in (ours, theirs) if one and one.has_list_without_policy]
     assert (OpenQuestion.LIST_WITHOUT_POLICY in judged.questions) == bool(doubtful)
     if judged.verdict is Verdict.ON:
-        assert judged.reason.startswith("nothing known turns")
-        assert judged.reason.count("open question") == len(doubtful)
+        assert judged.reason.startswith("no known setting turns")
+        assert judged.reason.count("it is not known whether it has an effect") == len(doubtful)
     elif judged.verdict is not Verdict.UNKNOWN:
         assert judged.setting in ("EwsApplicationAccessPolicy", "EwsEnabled")
         assert judged.setting in judged.reason
@@ -265,8 +262,8 @@ def test_a_change_of_the_last_4_hours_may_not_be_in_force_and_that_is_said(setti
 
 
 def test_a_wildcard_that_blocks_is_named_in_the_reason_and_the_agents_own_name_is_not_repeated():
-    assert "by MicrosoftOWS*" in judge_organization(scope(BLOCK, ["MicrosoftOWS*", AGENT])).reason
-    assert judge_organization(scope(BLOCK, [AGENT])).reason.endswith(f"EwsBlockList names {AGENT}")
+    assert "through MicrosoftOWS*" in judge_organization(scope(BLOCK, ["MicrosoftOWS*", AGENT])).reason
+    assert judge_organization(scope(BLOCK, [AGENT])).reason.endswith(f"EwsBlockList contains {AGENT}")
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_what_exchange_told_of_a_mailbox_without_a_page_stands_while_it_does_not
     for before in befores:
         after = row_of(before, at=LATER, **silence)
         assert (after.status, after.checked_at) == (before.last_known_status, LATER)
-        assert "last told" in (after.reason or "")
+        assert "when Exchange could last be read" in (after.reason or "")
         assert change(before, after) is None
         assert row_of(after, **silence).status is before.last_known_status
 
@@ -185,10 +185,12 @@ def test_only_scans_set_the_scan_id():
     assert row_of(None, scan_id=None).scan_id is None
 
 
-def test_a_row_that_is_gone_keeps_who_it_was():
+def test_a_gone_row_keeps_only_what_recognises_a_return():
     row = gone_row(row_of(bookable=False), LOST_SCAN_ERROR, LATER, "s2")
 
-    assert (row.user, row.reason) == (ADELE, LOST_SCAN_ERROR)
+    assert row.user == LicensedUser(ADELE.user_id, ADELE.upn, ADELE.display_name)
+    assert (row.mailbox_guid, row.primary_smtp_address, row.recipient_type, row.policy) == (None, None, None, None)
+    assert row.reason == LOST_SCAN_ERROR
     assert (row.status, row.url, row.meeting_types, row.bookable, row.findings) == (Status.GONE, None, None, None, ())
     assert (row.last_known_status, row.last_known_at, row.checked_at, row.scan_id) == (Status.GONE, LATER, LATER, "s2")
 

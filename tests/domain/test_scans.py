@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.domain.scans import ENDED, FINISHED, Scan, ScanState, estimated_end, new_scan_id, started_at_of
-from atlas.tables.changes import time_key
-from atlas.tables.scan_log import AFTER_SCANS_KEY, FIRST_SCAN_KEY, LOCK_KEY, from_entity, scan_key, to_entity
+from atlas.tables.change_feed import time_key
+from atlas.tables.scan_log import AFTER_SCANS_KEY, FIRST_SCAN_KEY, LOCK_KEY, SCAN_COLUMNS, scan_key, to_entity
 from tests.domain.moments import MOMENTS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -85,7 +85,7 @@ SCANS = st.builds(
 def test_a_scan_comes_back_from_its_columns_as_it_was(scan):
     entity = to_entity(scan, "tenant")
 
-    assert from_entity(entity) == scan
+    assert SCAN_COLUMNS.from_columns(entity) == scan
     assert None not in entity.values()
 
 

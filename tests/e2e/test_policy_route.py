@@ -29,10 +29,10 @@ CASES: tuple[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]], ...] = (
     (
         BLOCKED,
         {"verdict": "off", "setting": "EwsApplicationAccessPolicy", "value": "EnforceBlockList"},
-        ("MicrosoftOWS*", "stands for other apps too", "no document says whether a mailbox"),
+        ("MicrosoftOWS*", "matches other apps too", "No document says whether a mailbox"),
     ),
     ({"ews_policy": "EnforceAllowList"}, {"verdict": "off"}, (f"-EwsAllowList @{{Add='{AGENT}'}}",)),
-    ({"ews_block_list": [AGENT]}, {"verdict": "on"}, ("whether it counts is an open question", "older article")),
+    ({"ews_block_list": [AGENT]}, {"verdict": "on"}, ("it is not known whether it has an effect", "older article")),
     (
         {"ews_enabled": False},
         {"verdict": "ewsDisabled", "setting": "EwsEnabled", "value": False},
@@ -41,7 +41,7 @@ CASES: tuple[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]], ...] = (
     ({"ews_policy": "EnforceNew"}, {"verdict": "unknown", "value": "EnforceNew"}, ("before you change it",)),
     ({"ews_allowed_app_ids": ["app-1"]}, {"verdict": "on", "ewsAllowedAppIds": ["app-1"]}, ()),
     ({"changed_at": "2199-01-01T00:00:00Z"}, {"verdict": "on"}, ("may not be in force yet",)),
-    ({"changed_at": "2001-01-01T00:00:00Z"}, {"verdict": "on"}, ("changed last at 2001-01-01 00:00 UTC",)),
+    ({"changed_at": "2001-01-01T00:00:00Z"}, {"verdict": "on"}, ("last changed at 2001-01-01 00:00 UTC",)),
     ({"ews_allowed_app_ids": []}, {"verdict": "on", "ewsAllowedAppIds": []}, ()),
     ({"bookings_enabled": False}, {"cis139": "pass"}, ()),
     ({"bookings_enabled": None}, {"cis139": "unknown"}, ()),

@@ -1,5 +1,6 @@
 """Scans of tenants that forbid, hide or half tell: each row says why there is no page, each look-up what changes it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,10 @@ async def test_an_organisation_that_blocks_switches_everybody_off_who_has_no_pag
     assert told(rows, "Status", "PolicyVerdict", "Finding") == expected(truths)
     assert "notSetUp" not in scan["byStatus"]
     assert "policyConflict" in str(expected(truths))
-    assert (off["PolicyCause"], off["PolicyScope"]) == (cause, Scope.ORGANIZATION)
+    policy = json.loads(off["Policy"])
+    assert (policy["cause"], policy["scope"]) == (cause, Scope.ORGANIZATION)
     assert off["Reason"] == off["PolicyReason"] == lookup["reason"]
-    assert (entries is None) == ("PolicyEntries" not in off)
+    assert (entries is None) == (policy["entries"] == [])
     assert f"'{entries or AGENT}'" in lookup["fix"].splitlines()[1]
     assert lookup["fix"].splitlines()[1].startswith("    Set-OrganizationConfig -Ews")
 
@@ -81,7 +83,7 @@ async def test_a_listing_of_policies_that_breaks_off_on_its_second_page_leaves_e
     (warning,) = scan["warnings"]
     assert "polic" in warning
     assert "mailbox" in warning
-    assert doubtful["PolicyReason"] == "the mailbox's EWS settings are not known"
+    assert doubtful["PolicyReason"] == "the EWS settings of the mailbox are not known"
     assert "a policy may forbid it, which is not known" in lookup["fix"]
     assert "Set-" not in lookup["fix"]
 

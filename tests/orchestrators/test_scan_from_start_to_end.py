@@ -20,9 +20,7 @@ from atlas import wiring
 from atlas.domain.scans import Scan, ScanState, new_scan_id
 from atlas.microsoft365.calls import MAX_REQUEST_ATTEMPTS
 from atlas.tables.census import Census
-from atlas.tables.changes import BOOKINGS_CHANGES
 from atlas.tables.scan_log import ScanLog
-from atlas.tables.status_rows import change_of
 from atlas.tables.store import StorageUnavailable
 from local.simulator import Behaviour, Fault, TenantPlan, running
 from local.simulator.user_mixes import EVERY, HEALTHY
@@ -73,8 +71,7 @@ class Tenant:
         return {stored.row.user.user_id: stored.row async for stored in (await wiring.resources()).rows.iterate()}
 
     async def changes(self):
-        rows = (await wiring.resources()).rows
-        return [change_of(one) async for one in rows._store.iterate(BOOKINGS_CHANGES, self.simulated.tenant_id)]
+        return [change async for _, change in (await wiring.resources()).changes.iterate()]
 
     def licensed(self, **evidence):
         users = self.simulated.users(top=5000, **evidence)

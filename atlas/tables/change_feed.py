@@ -1,0 +1,112 @@
+"""The published changes of one kind: each once, in the order of their time, and the pages that callers read."""
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from atlas.domain.changes import DatedChange
+from atlas.domain.cursors import change_key_form, from_cursor, to_cursor
+from atlas.domain.records import MalformedRecord
+from atlas.tables.kinds import Kind
+from atlas.tables.store import RowExists, TableStore
+
+log = logging.getLogger(__name__)
+
+SERVED_AFTER = timedelta(seconds=10)
+"""A change is written within 5 s of its time (outbox.py), so none can appear before one that was already served."""
+RECENT = (timedelta(hours=1), timedelta(days=1))
+"""Where the newest change is searched for first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedChange[Change]:
+    """A change, and the cursor that continues after it."""
+
+    change: Change
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesPage[Change]:
+    """Some changes, oldest first, the cursor to continue from, and whether more are available."""
+
+    changes: tuple[ServedChange[Change], ...]
+    cursor: str
+    has_more: bool
+
+
+class ChangeFeed[Row, Change: DatedChange]:
+    """The changes of one kind in one tenant. Changes that cannot be read are logged and left out."""
+
+    def __init__(self, store: TableStore, tenant_id: str, kind: Kind[Row, Change]) -> None:
+        self._store = store
+        self._tenant_id = tenant_id
+        self._kind = kind
+        self._cursor_form = change_key_form(kind.key_form)
+
+    async def insert(self, change: Change) -> None:
+        """Write a change; writing it again changes nothing."""
+        columns = self._kind.change_columns.to_columns(change)
+        entity = {"PartitionKey": self._tenant_id, "RowKey": self.key(change), **columns}
+        try:
+            await self._store.insert(self._kind.changes_table, entity)
+        except RowExists:
+            return
+
+    async def exists(self, change: Change) -> bool:
+        """Point read: whether this very change was written."""
+        return await self._store.get(self._kind.changes_table, self._tenant_id, self.key(change)) is not None
+
+    async def iterate(self, first: str = "", last: str = "~") -> AsyncIterator[tuple[str, Change]]:
+        """Range read: the changes from key ``first`` up to and without ``last`` with their keys, oldest first."""
+        async for entity in self._store.iterate(self._kind.changes_table, self._tenant_id, first, last):
+            try:
+                yield entity["RowKey"], self._kind.change_columns.from_columns(entity)
+            except MalformedRecord as problem:
+                log.warning("a change in %s cannot be read and is left out: %s", self._kind.changes_table, problem)
+
+    async def read(self, since: str | None, limit: int, *, now: datetime, history: timedelta) -> ChangesPage[Change]:
+        """The changes after a cursor; without one at most the newest, and the cursor to continue from.
+
+        Raises ``InvalidCursor``.
+        """
+        horizon = time_key(now - SERVED_AFTER)
+        if since is None:
+            return await self._newest(now, history, horizon)
+        first = f"{from_cursor(since, self._cursor_form)}!"
+        served: list[ServedChange[Change]] = []
+        async for key, change in self.iterate(first, horizon):
+            if len(served) == limit:
+                return ChangesPage(tuple(served), served[-1].cursor, has_more=True)
+            served.append(ServedChange(change, to_cursor(key)))
+        return ChangesPage(tuple(served), served[-1].cursor if served else since, has_more=False)
+
+    async def delete_before(self, moment: datetime, limit: int) -> int:
+        """Remove the oldest changes from before ``moment``, at most ``limit``; returns how many there were."""
+        page = await self._store.get_page(
+            self._kind.changes_table, self._tenant_id, last=time_key(moment), select=["RowKey"], size=min(limit, 1000)
+        )
+        await self._store.delete_all(
+            self._kind.changes_table, self._tenant_id, [row["RowKey"] for row in page.entities]
+        )
+        return len(page.entities)
+
+    def key(self, change: Change) -> str:
+        """The row key of a change: its time in milliseconds, then the key of the row that changed."""
+        return f"{time_key(change.at)}-{self._kind.changed_key_of(change)}"
+
+    async def _newest(self, now: datetime, history: timedelta, horizon: str) -> ChangesPage[Change]:
+        for span in (*RECENT, history):
+            newest = None
+            async for served in self.iterate(time_key(now - span), horizon):
+                newest = served
+            if newest:
+                cursor = to_cursor(newest[0])
+                return ChangesPage((ServedChange(newest[1], cursor),), cursor, has_more=False)
+        return ChangesPage((), to_cursor(horizon), has_more=False)
+
+
+def time_key(moment: datetime) -> str:
+    """Milliseconds since 1970, zero-padded so that text order is time order."""
+    return f"{int(moment.astimezone(UTC).timestamp() * 1000):014d}"

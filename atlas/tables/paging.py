@@ -1,0 +1,71 @@
+"""Pages through the rows of one kind by their keys, so that a page continues correctly whatever changed since."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from atlas.domain.changes import DatedChange
+from atlas.domain.cursors import from_cursor, to_cursor
+from atlas.tables.rows import RowTable
+
+STORAGE_PAGES_PER_RESPONSE = 20
+"""With a filter that few rows match, a short page with a continuation is better than a late response."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsFilter[Row]:
+    """Which rows to return: ``matches`` decides, and ``where`` with its ``@values`` lets storage leave out others."""
+
+    matches: Callable[[Row], bool]
+    where: str = ""
+    values: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage[Row]:
+    """Some rows in the order of their keys, and the continuation to the next ones."""
+
+    rows: tuple[Row, ...]
+    continuation: str | None
+
+
+async def list_page[Row, Change: DatedChange](
+    table: RowTable[Row, Change], wanted: RowsFilter[Row], limit: int, continuation: str | None
+) -> ListPage[Row]:
+    """The next rows that match a filter, at most ``limit``. Raises ``InvalidCursor``."""
+    first = f"{from_cursor(continuation, table.kind.key_form)}!" if continuation else ""
+    found: list[Row] = []
+    last_key, parts = None, 0
+    async for part in _parts(table, wanted, first):
+        for row in part:
+            if wanted.matches(row):
+                if len(found) == limit:
+                    return ListPage(tuple(found), to_cursor(table.kind.key_of(found[-1])))
+                found.append(row)
+            last_key = table.kind.key_of(row)
+        parts += 1
+        if last_key and parts >= STORAGE_PAGES_PER_RESPONSE:
+            return ListPage(tuple(found), to_cursor(last_key))
+    return ListPage(tuple(found), None)
+
+
+async def iterate_rows[Row, Change: DatedChange](
+    table: RowTable[Row, Change], wanted: RowsFilter[Row]
+) -> AsyncIterator[Row]:
+    """All rows that match a filter."""
+    async for part in _parts(table, wanted, ""):
+        for row in part:
+            if wanted.matches(row):
+                yield row
+
+
+async def _parts[Row, Change: DatedChange](
+    table: RowTable[Row, Change], wanted: RowsFilter[Row], first: str
+) -> AsyncIterator[list[Row]]:
+    next_key: Mapping[str, str] | None = None
+    while True:
+        page = await table.get_page(first, next_key, where=wanted.where, values=wanted.values)
+        yield [stored.row for stored in page.rows]
+        if page.next_key is None:
+            return
+        next_key = page.next_key
