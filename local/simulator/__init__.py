@@ -8,7 +8,7 @@ imports the other.
 """
 
 from local.simulator.expected_results import Evidence, Expected
-from local.simulator.faults import Fault
+from local.simulator.faults import Effect, Fault
 from local.simulator.options import (
     Behaviour,
     BookingsBehaviour,
@@ -19,13 +19,14 @@ from local.simulator.options import (
     TenantPlan,
 )
 from local.simulator.serve import SimulatedTenant, running
-from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan, UserKind
+from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan, Record, UserKind
 from local.simulator.user_mixes import MIXES
 
 __all__ = [
     "MIXES",
     "Behaviour",
     "BookingsBehaviour",
+    "Effect",
     "Evidence",
     "ExchangeBehaviour",
     "Expected",
@@ -36,6 +37,7 @@ __all__ = [
     "Organization",
     "Page",
     "Plan",
+    "Record",
     "SignIn",
     "SimulatedTenant",
     "TenantPlan",

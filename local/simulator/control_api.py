@@ -4,7 +4,7 @@
 |---|---|
 | `GET /control/users?skip=0&top=100` | users in the order of their index, with what a scan must find for each; `exchange=false`, `mailboxPolicy=false`, `availability=false` leave that evidence out; `licensed=true` only those with a row |
 | `GET /control/users/{index, object id, UPN or mailbox GUID}` | one of them |
-| `POST /control/users/{...}` | `{"action": ...}`: `open_bookings` (a page appears, `after_seconds` later), `delete_page`, `set_page` (`page`), `set_policy` (`policy`), `lose_licence`, `gain_licence`, `delete`, `recreate_mailbox`, `remove_mailbox`, `remove_capability`, `restore_capability`, `restore` (as at the start) |
+| `POST /control/users/{...}` | `{"action": ...}`: `open_bookings` (a page appears, `after_seconds` later), `delete_page`, `set_page` (`page`), `set_policy` (`policy`), `set_record` (`record`), `lose_licence`, `gain_licence`, `delete`, `recreate_mailbox`, `remove_mailbox`, `remove_capability`, `restore_capability`, `restore` (as at the start) |
 | `GET`, `PATCH /control/behaviour` | all options of `Behaviour`; a PATCH names only what changes: `{"bookings": {"latency_ms": 200}, "organization": {"bookings_auth_enabled": true}}` |
 | `GET`, `POST`, `DELETE /control/faults` | the faults that wait; add one (the fields of `Fault`); remove all |
 | `GET /control/metrics` | requests by service, operation and status, most in flight, `writes` |
@@ -25,7 +25,7 @@ from local.simulator.faults import Fault
 from local.simulator.options import UnknownOption
 from local.simulator.state import SimulatorState
 from local.simulator.tenant import Tenant
-from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan
+from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan, Record
 from local.simulator.users import SimulatedUser
 
 _MAX = 5000
@@ -94,6 +94,7 @@ class Control:
             "mailbox": user.mailbox,
             "policy": user.policy,
             "plan": user.plan,
+            "record": user.record,
             "expected": {**asdict(expected), "findings": list(expected.findings)},
         }
 
@@ -207,6 +208,7 @@ _SETTERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "set_policy": ("policy", MailboxPolicy),
     "set_mailbox": ("mailbox", Mailbox),
     "set_plan": ("plan", Plan),
+    "set_record": ("record", Record),
 }
 _ACTIONS: dict[str, dict[str, Any]] = {
     "delete_page": {"page": Page.MISSING_404, "page_appears_at": 0},

@@ -152,7 +152,7 @@ class Exchange:
         is_cut = not is_last and given + len(users) >= limit
         warnings = [*(exchange.warnings if given == 0 else ()), *([_TRUNCATED] if is_cut else [])]
         token = None if is_last or is_cut else [after, given + len(users), self._state.clock(), fingerprint]
-        return self._collection(request, [to_row(user) for user in users], warnings, token)
+        return self._collection(request, [to_row(user, in_listing=True) for user in users], warnings, token)
 
     def _matching(
         self, parameters: dict[str, Any], to_row: Any, matches: Callable[[SimulatedUser], bool], place: int
@@ -173,7 +173,7 @@ class Exchange:
                 f"The operation couldn't be performed because object '{identity}' couldn't be found on 'SIM.PROD'."
             )
             return self._problem(_NOT_FOUND, message)
-        return self._collection(request, [to_row(user)], [], None)
+        return self._collection(request, [to_row(user, in_listing=False)], [], None)
 
     def _collection(self, request: Request, found: list[dict[str, Any]], warnings: list[str], token: Any) -> Response:
         tenant_id = self._state.tenant.tenant_id

@@ -6,7 +6,7 @@ from typing import Any
 
 from local.simulator import policy
 from local.simulator.options import Organization
-from local.simulator.user_kinds import Mailbox
+from local.simulator.user_kinds import Mailbox, Record
 from local.simulator.users import SimulatedUser
 
 EMPTY_GUID = "00000000-0000-0000-0000-000000000000"
@@ -16,10 +16,10 @@ _FIRST_CREATED = datetime(2020, 1, 21, 8, 7, 47, tzinfo=UTC)
 _MAX_AGE_SECONDS = 6 * 365 * 24 * 60 * 60
 
 
-def mailbox_row(user: SimulatedUser) -> dict[str, Any]:
+def mailbox_row(user: SimulatedUser, *, in_listing: bool) -> dict[str, Any]:
     """Get-Mailbox."""
     return {
-        "ExchangeGuid": EMPTY_GUID if user.mailbox is Mailbox.EMPTY_GUID else user.mailbox_guid,
+        "ExchangeGuid": _guid(user, in_listing=in_listing),
         "ExternalDirectoryObjectId": user.object_id or "",
         "UserPrincipalName": user.upn,
         "PrimarySmtpAddress": user.primary_smtp,
@@ -35,8 +35,20 @@ def mailbox_row(user: SimulatedUser) -> dict[str, Any]:
 
 def created_at(user: SimulatedUser) -> datetime:
     """When the mailbox was created."""
-    seconds = int.from_bytes(user.random_bytes[17:20]) % _MAX_AGE_SECONDS
+    seconds = int.from_bytes(user.random_bytes[17:21]) % _MAX_AGE_SECONDS
     return _FIRST_CREATED + timedelta(seconds=seconds)
+
+
+def _guid(user: SimulatedUser, *, in_listing: bool) -> str | None:
+    match user.record:
+        case Record.NULL_GUID:
+            return None
+        case Record.NULL_GUID_IN_LISTING if in_listing:
+            return None
+        case Record.INVALID_GUID:
+            return "not a GUID"
+        case _:
+            return EMPTY_GUID if user.mailbox is Mailbox.EMPTY_GUID else user.mailbox_guid
 
 
 def _capabilities(user: SimulatedUser) -> list[str] | None:
@@ -48,8 +60,9 @@ def _capabilities(user: SimulatedUser) -> list[str] | None:
     ]
 
 
-def cas_row(user: SimulatedUser) -> dict[str, Any]:
+def cas_row(user: SimulatedUser, *, in_listing: bool) -> dict[str, Any]:
     """Get-CASMailbox."""
+    del in_listing
     settings = policy.MAILBOX_SETTINGS[user.policy]
     return {
         "Guid": user.mailbox_guid,
@@ -59,7 +72,7 @@ def cas_row(user: SimulatedUser) -> dict[str, Any]:
         "EwsEnabled": settings.enabled,
         "EwsApplicationAccessPolicy": settings.policy,
         "EwsAllowList": _listed(settings.allow_list),
-        "EwsBlockList": _listed(settings.block_list),
+        "EwsBlockList": "not a list" if user.record is Record.INVALID_POLICY else _listed(settings.block_list),
         "EwsAllowOutlook": None,
         "OWAEnabled": True,
         "OwaMailboxPolicy": "OwaMailboxPolicy-Default",

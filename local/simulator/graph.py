@@ -10,6 +10,7 @@ from local.simulator.http_messages import Request, Response
 from local.simulator.principals import GRAPH
 from local.simulator.state import SimulatorState
 from local.simulator.tokens import Tokens
+from local.simulator.user_kinds import Record
 
 _MAX_PARTS = 20
 _MAY_READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
@@ -130,7 +131,17 @@ class Graph:
         fault = self._state.faults.next_for(f"{self.name}.part.{operation}")
         response = faulty(self, fault, request) if fault else self._rejection(request) or self._answered(request)
         headers_out = {"Content-Type": "application/json", **response.headers}
+        if self._is_malformed(request):
+            return {"id": part["id"], "status": "soon"}
         return {"id": part["id"], "status": response.status, "headers": headers_out, "body": response.body}
+
+    def _is_malformed(self, part: Request) -> bool:
+        match _parts(part.path):
+            case ["users", key, *_]:
+                user = self._users.found(key)
+                return user is not None and user.record is Record.INVALID_BATCH_PART
+            case _:
+                return False
 
 
 class _Headers(dict[str, str]):

@@ -11,7 +11,7 @@ from typing import Any
 from local.simulator.graph_responses import problem, unknown_resource
 from local.simulator.http_messages import Request, Response
 from local.simulator.state import SimulatorState
-from local.simulator.user_kinds import Mailbox, Plan
+from local.simulator.user_kinds import Mailbox, Plan, Record
 from local.simulator.users import SimulatedUser
 
 BOOKINGS_PLAN = "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2"
@@ -104,7 +104,7 @@ class GraphUsers:
         if isinstance(select, Response):
             return select
         context = {"@odata.context": f"{self._base()}/$metadata#users({','.join(select)})/$entity"}
-        return Response(200, {**context, **_row(user, select)})
+        return Response(200, {**context, **_row(user, select, in_listing=False)})
 
     def exchange_settings(self, key: str) -> Response:
         """GET /users/{id or UPN}/settings/exchange: the Exchange GUID."""
@@ -173,7 +173,7 @@ class GraphUsers:
         if place is not None:
             place -= 1 if graph.duplicate_across_pages and listing.page == 0 else 0
             body["@odata.nextLink"] = self._next_link(request, place, listing.page)
-        body["value"] = [_row(user, listing.select) for user in users]
+        body["value"] = [_row(user, listing.select, in_listing=True) for user in users]
         return Response(200, body)
 
     def _users_on(self, listing: _Listing) -> tuple[Iterable[SimulatedUser], int | None]:
@@ -211,8 +211,25 @@ class GraphUsers:
         return "https://graph.microsoft.com/v1.0"
 
 
-def _row(user: SimulatedUser, select: Iterable[str]) -> dict[str, Any]:
-    return {name: PROPERTIES[name](user) for name in select}
+def _row(user: SimulatedUser, select: Iterable[str], *, in_listing: bool) -> dict[str, Any]:
+    row = {name: PROPERTIES[name](user) for name in select}
+    malformed = _MALFORMED_PROPERTIES.get(user.record)
+    if malformed and (in_listing or user.record is not Record.NULL_UPN_IN_LISTING):
+        name, malform = malformed
+        row[name] = malform(row.get(name))
+    return row
+
+
+def _without_states(plans: Any) -> list[dict[str, str]]:
+    return [{name: value for name, value in plan.items() if name != "capabilityStatus"} for plan in plans or []]
+
+
+_MALFORMED_PROPERTIES: dict[Record, tuple[str, Callable[[Any], Any]]] = {
+    Record.NULL_UPN: ("userPrincipalName", lambda _: None),
+    Record.NULL_UPN_IN_LISTING: ("userPrincipalName", lambda _: None),
+    Record.NULL_PLANS: ("assignedPlans", lambda _: None),
+    Record.PLAN_WITHOUT_STATE: ("assignedPlans", _without_states),
+}
 
 
 def _is_eventual(request: Request) -> bool:

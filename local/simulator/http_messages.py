@@ -1,4 +1,4 @@
-"""A request and a reply without sockets, so that a service is a function from one to the other."""
+"""Requests and responses without sockets, so that a service is a function from one to the other."""
 
 import json
 from collections.abc import Mapping
@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
-from local.simulator.faults import Fault
+from local.simulator.faults import Effect, Fault
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it stood on the wire."""
+    """One request as it was received."""
 
     method: str
     raw_path: str
@@ -42,7 +42,7 @@ class Request:
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
     def json(self) -> Any:
-        """Body as JSON, or None where it is none."""
+        """Body as JSON; None if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -51,16 +51,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer."""
+    """One response."""
 
     status: int = 200
     body: Any = b""
     """Bytes and text go out as they are, anything else as JSON."""
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_seconds: float = 0
-    """How long the service takes over it, beside its latency."""
+    """How long the service takes, besides its latency."""
     is_dropped: bool = False
-    """The connection is closed without an answer."""
+    """The connection is closed without a response."""
+    effect: Effect = Effect.NONE
+    drip_seconds: float = 0
 
     @property
     def content(self) -> bytes:
@@ -71,7 +73,7 @@ class Response:
         return text.encode()
 
     def with_headers(self, headers: Mapping[str, str]) -> "Response":
-        """The same answer with more headers; its own win."""
+        """The same response with more headers; its own take precedence."""
         return replace(self, headers={**headers, **self.headers})
 
 
@@ -81,16 +83,16 @@ class Service(Protocol):
     name: str
 
     def operation_of(self, request: Request) -> str:
-        """What is asked for, in one word: counted in the metrics, aimed at by faults."""
+        """What is requested, in one word: counted in the metrics, targeted by faults."""
 
     def is_write(self, request: Request) -> bool:
         """Whether the request would change something in a tenant."""
 
     def reject_write(self, request: Request) -> Response:
-        """Answer to a request that would change something."""
+        """The response to a request that would change something."""
 
     def respond_with_fault(self, fault: Fault, request: Request) -> Response:
-        """Answer in the service's own error format."""
+        """The response in the service's own error format."""
 
     def respond(self, request: Request) -> Response:
-        """Answer as Microsoft would."""
+        """The response that Microsoft would send."""

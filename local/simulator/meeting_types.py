@@ -3,6 +3,7 @@
 from typing import Any
 
 from local.simulator import ids
+from local.simulator.pages import MALFORMED_TYPE
 from local.simulator.user_kinds import OUTCOMES, Outcome, Page
 from local.simulator.users import SimulatedUser
 
@@ -24,7 +25,7 @@ class MeetingTypes:
         self._bookings_url = bookings_url
 
     def of(self, user: SimulatedUser) -> list[dict[str, Any]]:
-        """Everything that `services` lists for a page that answers."""
+        """Everything that `services` lists for a page that works."""
         if OUTCOMES[user.page] is Outcome.PUBLIC:
             return self._public(user)
         hidden = {Page.PRIVATE_ONLY: {"isPrivate": True}, Page.HIDDEN_ONLY: {"isHiddenFromCustomers": True}}
@@ -32,7 +33,7 @@ class MeetingTypes:
 
     def ids_of(self, user: SimulatedUser) -> set[str]:
         """Ids of everything that is listed."""
-        return {meeting_type["serviceId"] for meeting_type in self.of(user)}
+        return {meeting_type["serviceId"] for meeting_type in self.of(user) if meeting_type["serviceId"]}
 
     def _public(self, user: SimulatedUser) -> list[dict[str, Any]]:
         listed = [self._one(user, number) for number in range(public_count(user.page))]
@@ -42,7 +43,7 @@ class MeetingTypes:
                 *listed,
                 self._one(user, 3, isHiddenFromCustomers=True),
             ]
-        return listed
+        return [*listed, MALFORMED_TYPE] if user.page is Page.PUBLIC_AND_MALFORMED else listed
 
     def _one(self, user: SimulatedUser, number: int, **flags: bool) -> dict[str, Any]:
         titles = _TITLES if user.random_bytes[24] % 4 == 0 else _DEFAULTS

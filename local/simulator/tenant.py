@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from local.simulator import ids
 from local.simulator.names import INITIAL_DOMAIN
 from local.simulator.options import TenantPlan
-from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan
+from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan, Record
 from local.simulator.users import Population, SimulatedUser
 
 
@@ -22,6 +22,7 @@ class Change:
     mailbox: Mailbox | None = None
     mailbox_generation: int = 0
     policy: MailboxPolicy | None = None
+    record: Record | None = None
     is_deleted: bool = False
 
 
@@ -57,6 +58,7 @@ class Tenant:
             mailbox=change.mailbox or user.mailbox,
             mailbox_guid=self.population.mailbox_guid(user.index, change.mailbox_generation),
             policy=change.policy or user.policy,
+            record=change.record or user.record,
         )
 
     def by_object_id(self, object_id: str) -> SimulatedUser | None:

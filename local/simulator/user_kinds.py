@@ -1,4 +1,4 @@
-"""The kinds of user a tenant holds; the pages cover every row of docs/microsoft-365.md, section 5.6."""
+"""The kinds of users in a tenant. The pages cover every row of the table in docs/microsoft-365.md, section 5.6."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +13,7 @@ class Plan(StrEnum):
     DELETED = "Deleted"
     LOCKED_OUT = "LockedOut"
     UNINDEXED = "unindexed"
-    """In the filter's result without having the plan: the index is eventually consistent."""
+    """In the result of the filter without having the plan: the index is eventually consistent."""
     NONE = "none"
     """Neither in the filter's result nor licensed."""
 
@@ -22,7 +22,7 @@ USABLE_PLANS = frozenset({Plan.ENABLED, Plan.WARNING})
 
 
 class Mailbox(StrEnum):
-    """What Exchange holds for a user."""
+    """The mailbox of a user in Exchange."""
 
     NORMAL = "normal"
     WITHOUT_CAPABILITY = "withoutCapability"
@@ -31,7 +31,7 @@ class Mailbox(StrEnum):
     EMPTY_GUID = "emptyGuid"
     """Listed by Get-Mailbox with an all-zero ExchangeGuid."""
     GUID_NOT_IN_GRAPH = "guidNotInGraph"
-    """A normal mailbox, but Graph's settings/exchange leaves `primaryMailboxId` out."""
+    """A normal mailbox, but Graph's settings/exchange omits `primaryMailboxId`."""
 
 
 MAILBOXES_IN_EXCHANGE = frozenset(
@@ -41,7 +41,7 @@ MAILBOXES_WITH_GUID = MAILBOXES_IN_EXCHANGE - {Mailbox.EMPTY_GUID}
 
 
 class MailboxPolicy(StrEnum):
-    """What Get-CASMailbox says of a mailbox; organisation and mailbox together give the verdict."""
+    """What Get-CASMailbox returns for a mailbox. The verdict depends on organisation and mailbox."""
 
     INHERIT = "inherit"
     BLOCKED = "blocked"
@@ -54,12 +54,39 @@ class MailboxPolicy(StrEnum):
     """A policy value that no document names."""
 
 
+class Record(StrEnum):
+    """How well Microsoft's records of a user are formed. One that is malformed must affect this user only."""
+
+    VALID = "valid"
+    NULL_UPN = "nullUpn"
+    """Graph's user has no UPN, on its own either; a scan can only keep the row that it already has."""
+    NULL_UPN_IN_LISTING = "nullUpnInListing"
+    NULL_PLANS = "nullPlans"
+    PLAN_WITHOUT_STATE = "planWithoutState"
+    NULL_GUID = "nullGuid"
+    """`ExchangeGuid` of Get-Mailbox is null; Graph still knows the GUID."""
+    INVALID_GUID = "invalidGuid"
+    NULL_GUID_IN_LISTING = "nullGuidInListing"
+    INVALID_POLICY = "invalidPolicy"
+    """Get-CASMailbox returns a text for EwsBlockList."""
+    INVALID_BATCH_PART = "invalidBatchPart"
+    """In a batch of Graph, the part of this user has no valid status."""
+
+
+UNREADABLE_USERS = frozenset({Record.NULL_UPN, Record.NULL_PLANS, Record.PLAN_WITHOUT_STATE})
+UNREADABLE_MAILBOXES = frozenset({Record.NULL_GUID, Record.INVALID_GUID})
+
+
 class Page(StrEnum):
-    """What the Bookings service answers for a mailbox."""
+    """How the Bookings service responds for a mailbox."""
 
     PUBLIC_ONE = "publicOne"
     PUBLIC_SEVERAL = "publicSeveral"
     PUBLIC_AND_PRIVATE = "publicAndPrivate"
+    PUBLIC_AND_MALFORMED = "publicAndMalformed"
+    """Public meeting types, and one that cannot be read."""
+    MALFORMED_AVAILABILITY = "malformedAvailability"
+    """One item of the availability cannot be read."""
     NOTHING_FREE = "nothingFree"
     AVAILABILITY_FAILS = "availabilityFails"
     REDIRECT_SAME_ORIGIN = "redirectSameOrigin"
@@ -83,16 +110,22 @@ class Page(StrEnum):
     UNRECOGNISED_500 = "unrecognised500"
     BAD_GATEWAY_502 = "badGateway502"
     UNAVAILABLE_503 = "unavailable503"
+    UNAVAILABLE_503_RETRY_AFTER = "unavailable503RetryAfter"
     DROPPED = "dropped"
-    """The connection is closed without an answer."""
+    """The connection is closed without a response."""
     OTHER_HTML = "otherHtml"
     BROKEN_JSON = "brokenJson"
     OTHER_JSON = "otherJson"
+    ONLY_MALFORMED = "onlyMalformed"
+    """One meeting type, which cannot be read."""
+    DEEPLY_NESTED = "deeplyNested"
+    STACKED_GZIP = "stackedGzip"
+    TOO_LARGE = "tooLarge"
     REDIRECT_AWAY = "redirectAway"
 
 
 class Outcome(StrEnum):
-    """What the answer of `services` means."""
+    """What the response to `services` means."""
 
     PUBLIC = "public"
     NONE_PUBLIC = "nonePublic"
@@ -108,6 +141,8 @@ OUTCOMES: dict[Page, Outcome] = {
     Page.PUBLIC_ONE: Outcome.PUBLIC,
     Page.PUBLIC_SEVERAL: Outcome.PUBLIC,
     Page.PUBLIC_AND_PRIVATE: Outcome.PUBLIC,
+    Page.PUBLIC_AND_MALFORMED: Outcome.PUBLIC,
+    Page.MALFORMED_AVAILABILITY: Outcome.PUBLIC,
     Page.NOTHING_FREE: Outcome.PUBLIC,
     Page.AVAILABILITY_FAILS: Outcome.PUBLIC,
     Page.REDIRECT_SAME_ORIGIN: Outcome.PUBLIC,
@@ -131,21 +166,27 @@ OUTCOMES: dict[Page, Outcome] = {
     Page.UNRECOGNISED_500: Outcome.UNREACHABLE,
     Page.BAD_GATEWAY_502: Outcome.UNREACHABLE,
     Page.UNAVAILABLE_503: Outcome.UNREACHABLE,
+    Page.UNAVAILABLE_503_RETRY_AFTER: Outcome.THROTTLED,
     Page.DROPPED: Outcome.UNREACHABLE,
     Page.OTHER_HTML: Outcome.NOT_UNDERSTOOD,
     Page.BROKEN_JSON: Outcome.NOT_UNDERSTOOD,
     Page.OTHER_JSON: Outcome.NOT_UNDERSTOOD,
+    Page.ONLY_MALFORMED: Outcome.NOT_UNDERSTOOD,
+    Page.DEEPLY_NESTED: Outcome.NOT_UNDERSTOOD,
+    Page.STACKED_GZIP: Outcome.NOT_UNDERSTOOD,
+    Page.TOO_LARGE: Outcome.NOT_UNDERSTOOD,
     Page.REDIRECT_AWAY: Outcome.NOT_UNDERSTOOD,
 }
-"""The table of docs/microsoft-365.md, section 5.6, by the way each page was made."""
+"""The outcome of each kind of page: the table of docs/microsoft-365.md, section 5.6."""
 
 UNDETERMINED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.REFUSED, Outcome.NOT_UNDERSTOOD})
 
 
 @dataclass(frozen=True, slots=True)
 class UserKind:
-    """How one kind of licensed user came to be: mailbox, mailbox policy and page."""
+    """A kind of licensed user: page, mailbox, mailbox policy and records."""
 
     page: Page = Page.MISSING_404
     mailbox: Mailbox = Mailbox.NORMAL
     policy: MailboxPolicy = MailboxPolicy.INHERIT
+    record: Record = Record.VALID

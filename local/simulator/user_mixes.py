@@ -1,12 +1,12 @@
-"""Which kinds a tenant is made of, and how many users live each."""
+"""Mixes of user kinds: which kinds a tenant has, and in which shares."""
 
 from collections.abc import Mapping
 from itertools import accumulate
 
-from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, UserKind
+from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Record, UserKind
 
 type Mix = Mapping[UserKind, float]
-"""Share of the licensed users per kind. The first kind takes what rounding leaves over."""
+"""Share of the licensed users per kind. The first kind takes what rounding leaves."""
 
 DEFAULT: Mix = {
     UserKind(Page.PUBLIC_SEVERAL): 0.25,
@@ -50,7 +50,7 @@ DEFAULT: Mix = {
     UserKind(Page.OTHER_JSON): 0.0005,
     UserKind(Page.REDIRECT_AWAY): 0.0005,
 }
-"""A sensible tenant that shows every status from a hundred users on; trouble stays rare at any size."""
+"""A realistic tenant. From a hundred users on it has every status; failures stay rare at any size."""
 
 EVERY: Mix = dict.fromkeys(
     [
@@ -67,7 +67,7 @@ EVERY: Mix = dict.fromkeys(
     ],
     1.0,
 )
-"""Every kind in equal shares, but for the 15 s page."""
+"""Every kind in equal shares, except the 15 s page and malformed records."""
 
 HEALTHY: Mix = {
     UserKind(Page.PUBLIC_SEVERAL): 0.40,
@@ -76,16 +76,36 @@ HEALTHY: Mix = {
     UserKind(Page.EMPTY): 0.05,
     UserKind(Page.MISSING_404, Mailbox.WITHOUT_CAPABILITY): 0.05,
 }
-"""No page that fails and no retries: for measuring."""
+"""No failing page and no retries: for measuring."""
 
 PUBLISHED: Mix = {UserKind(Page.PUBLIC_SEVERAL): 1.0}
-"""Everybody has a page with public types."""
+"""Every user has a page with public meeting types."""
 
-MIXES: dict[str, Mix] = {"default": DEFAULT, "every": EVERY, "healthy": HEALTHY, "published": PUBLISHED}
+MALFORMED: Mix = {
+    UserKind(Page.PUBLIC_SEVERAL): 0.5,
+    **{
+        UserKind(page, record=record): 0.02
+        for record in Record
+        if record not in {Record.VALID, Record.NULL_UPN}
+        for page in (Page.PUBLIC_ONE, Page.MISSING_404)
+    },
+    UserKind(Page.PUBLIC_AND_MALFORMED): 0.02,
+    UserKind(Page.ONLY_MALFORMED): 0.02,
+    UserKind(Page.MALFORMED_AVAILABILITY): 0.02,
+}
+"""Half of the users are ordinary; each of the others has a malformed record, which must affect nobody else."""
+
+MIXES: dict[str, Mix] = {
+    "malformed": MALFORMED,
+    "default": DEFAULT,
+    "every": EVERY,
+    "healthy": HEALTHY,
+    "published": PUBLISHED,
+}
 
 
 def shares(mix: Mix, users: int) -> tuple[tuple[UserKind, ...], tuple[int, ...]]:
-    """Stories and the running totals of their users: at least one each when the tenant has room for it."""
+    """Kinds, and the running totals of their users: at least one each if the tenant has room."""
     kinds = tuple(mix)
     whole = sum(mix.values())
     least = 1 if users >= len(kinds) else 0

@@ -1,4 +1,4 @@
-"""The facts of one user as a pure function of seed and index: nothing about a user is stored."""
+"""The facts of one user as a pure function of seed and index: no user is stored."""
 
 import hashlib
 import re
@@ -15,6 +15,7 @@ from local.simulator.user_kinds import (
     MailboxPolicy,
     Page,
     Plan,
+    Record,
     UserKind,
 )
 
@@ -46,6 +47,7 @@ class SimulatedUser:
     page: Page
     mailbox: Mailbox
     policy: MailboxPolicy
+    record: Record
 
     @property
     def is_licensed(self) -> bool:
@@ -106,6 +108,7 @@ class Population:
             page=kind.page,
             mailbox=kind.mailbox,
             policy=kind.policy,
+            record=kind.record,
         )
 
     def mailbox_guid(self, index: int, generation: int) -> str:

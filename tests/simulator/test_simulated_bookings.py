@@ -62,6 +62,10 @@ async def test_an_empty_page_returns_an_empty_list(start):
         (Page.UNRECOGNISED_500, 500),
         (Page.BAD_GATEWAY_502, 502),
         (Page.UNAVAILABLE_503, 503),
+        (Page.UNAVAILABLE_503_RETRY_AFTER, 503),
+        (Page.ONLY_MALFORMED, 200),
+        (Page.DEEPLY_NESTED, 200),
+        (Page.TOO_LARGE, 200),
         (Page.OTHER_HTML, 200),
         (Page.BROKEN_JSON, 200),
         (Page.OTHER_JSON, 200),
@@ -308,6 +312,7 @@ async def test_each_page_matches_its_expected_outcome(start):
         expects_types = OUTCOMES[user["page"]] is Outcome.PUBLIC or user["page"] in {
             Page.PRIVATE_ONLY,
             Page.HIDDEN_ONLY,
+            Page.ONLY_MALFORMED,
         }
         if user["page"] != Page.REDIRECT_SAME_ORIGIN:
             assert shows_types == expects_types, user["page"]
