@@ -81,11 +81,11 @@ class Checkout:
             (folder / program).write_text(FAKE.replace("/usr/bin/env python3", sys.executable))
             (folder / program).chmod(0o755)
 
-    def run(self, hook: str, **environment: str) -> Run:
+    def run(self, hook: str, *arguments: str, **environment: str) -> Run:
         calls = self.folder / "calls"
         calls.write_text("")
         ended = subprocess.run(
-            ["/bin/bash", self.folder / "infra" / "hooks" / hook],
+            ["/bin/bash", self.folder / "infra" / "hooks" / hook, *arguments],
             env={"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin", "CALLS": str(calls), **PROVISIONED, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
