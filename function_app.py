@@ -1,4 +1,4 @@
-"""The index of the app: one line for each door and each durable function."""
+"""The index of the app: one line per route and per durable function."""
 
 import azure.durable_functions as df
 

@@ -1,1 +1,1 @@
-"""The activities of a scan: each decodes its order, calls the product, and encodes the answer."""
+"""The activities of a scan: each decodes its request, calls a use case, and encodes the result."""

@@ -2,15 +2,14 @@
 
 import azure.durable_functions as df
 
-from atlas import telemetry, wiring
-from atlas.scans import closing
+from activities import step
+from atlas.scans import retention
+from atlas.scans.messages import ExpiredResult, StepRequest
 
 blueprint = df.Blueprint()
 
 
-@blueprint.activity_trigger(input_name="scan")
-async def delete_expired(scan: str) -> bool:
-    """Remove a part of what is kept no longer; answers whether there is more."""
-    resources = await wiring.resources()
-    with telemetry.span("delete_expired", scan):
-        return await closing.delete_expired(resources, scan)
+@blueprint.activity_trigger(input_name="request")
+async def delete_expired(request: dict) -> dict:
+    """Delete a part of what has expired."""
+    return await step.run(retention.delete_expired, StepRequest.from_dict(request), ExpiredResult)

@@ -2,16 +2,14 @@
 
 import azure.durable_functions as df
 
-from atlas import telemetry, wiring
+from activities import step
 from atlas.scans import census
-from atlas.scans.messages import MailboxesRequest
+from atlas.scans.messages import ListingRequest, ListingResult
 
 blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="request")
 async def list_mailbox_policies(request: dict) -> dict:
-    """Put the EWS settings of one page of mailboxes into the census."""
-    resources = await wiring.resources()
-    with telemetry.span("list_mailbox_policies", request["scan_id"]):
-        return (await census.list_mailbox_policies(resources, MailboxesRequest.from_dict(request))).to_dict()
+    """Write the EWS settings of one page of mailboxes to the census."""
+    return await step.run(census.list_mailbox_policies, ListingRequest.from_dict(request), ListingResult)

@@ -2,15 +2,14 @@
 
 import azure.durable_functions as df
 
-from atlas import telemetry, wiring
-from atlas.scans import closing
+from activities import step
+from atlas.scans import gone
+from atlas.scans.messages import GoneResult, ListingRequest
 
 blueprint = df.Blueprint()
 
 
-@blueprint.activity_trigger(input_name="scan")
-async def mark_gone(scan: str) -> dict:
-    """Count the rows of a scan, and mark the users who are not licensed any more."""
-    resources = await wiring.resources()
-    with telemetry.span("mark_gone", scan):
-        return (await closing.mark_gone(resources, scan)).to_dict()
+@blueprint.activity_trigger(input_name="request")
+async def mark_gone(request: dict) -> dict:
+    """Count one part of the rows, and mark the users who are no longer licensed."""
+    return await step.run(gone.mark_gone, ListingRequest.from_dict(request), GoneResult)

@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 
 @blueprint.activity_trigger(input_name="request")
 async def probe_user(request: dict) -> dict:
-    """Ask one licensed user's page and record what it says; a failure is answered, never raised.
+    """Probe one licensed user and record the result. A failure is returned, not raised.
 
-    One raised would end its whole lane. The flow tries again, and counts a user whose row could not be written.
+    The lane probes the user again, and counts users whose row could not be written.
     """
     probe = ProbeRequest.from_dict(request)
     try:

@@ -2,18 +2,14 @@
 
 import azure.durable_functions as df
 
-from atlas import telemetry, wiring
+from activities import step
 from atlas.scans import census
+from atlas.scans.messages import OrganizationResult, StepRequest
 
 blueprint = df.Blueprint()
 
 
 @blueprint.activity_trigger(input_name="request")
 async def read_organization(request: dict) -> dict:
-    """Note that the scan runs, and read the organisation's settings."""
-    resources = await wiring.resources()
-    with telemetry.span("read_organization", request["scan_id"]):
-        answer = await census.read_organization(
-            resources, request["scan_id"], is_last_attempt=request["is_last_attempt"]
-        )
-        return answer.to_dict()
+    """Mark the scan as running, and read the organisation's settings."""
+    return await step.run(census.read_organization, StepRequest.from_dict(request), OrganizationResult)

@@ -1,4 +1,4 @@
-"""The flows of the Durable extension, as the use cases start, follow and stop them."""
+"""The orchestrations of the Durable extension, as the use cases start, follow and stop them."""
 
 from collections.abc import Awaitable
 from datetime import UTC, datetime
@@ -17,27 +17,31 @@ EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class OrchestrationsUnavailable(Exception):
-    """The extension does not answer; ``str`` is a sentence for the operator."""
+    """The extension does not respond; ``str`` is a sentence for the operator."""
+
+
+class PurgeNotSupported(Exception):
+    """The storage provider does not purge histories by a filter; ``str`` is a sentence for the operator."""
 
 
 class DurableOrchestrations:
-    """Asks the extension over the client that a door is given. Every method raises ``OrchestrationsUnavailable``."""
+    """Calls the extension with the client of a function. Every method raises ``OrchestrationsUnavailable``."""
 
     def __init__(self, client: df.DurableOrchestrationClient) -> None:
         self._client = client
 
-    async def start_scan(self, order: ScanRequest) -> None:
-        """Start the flow of a scan under the scan's id."""
-        await _asked(self._client.start_new(SCAN_TENANT, order.scan_id, order.to_dict()))
+    async def start_scan(self, request: ScanRequest) -> None:
+        """Start the orchestration of a scan; its instance ID is the scan's ID."""
+        await _call(self._client.start_new(SCAN_TENANT, request.scan_id, request.to_dict()))
 
     async def get(self, instance_id: str) -> OrchestrationStatus | None:
-        """The flow of this id; ``None`` where the extension knows none."""
-        status = await _asked(self._client.get_status(instance_id))
+        """The orchestration with this ID; ``None`` if the extension knows none."""
+        status = await _call(self._client.get_status(instance_id))
         if not isinstance(status.runtime_status, Runtime):
-            found = await self._listed(instance_id)
-            if found is None:
+            listed = await self._find(instance_id)
+            if listed is None:
                 return None
-            status = found
+            status = listed
         shown = status.custom_status
         return OrchestrationStatus(
             is_active=status.runtime_status in ACTIVE,
@@ -46,23 +50,34 @@ class DurableOrchestrations:
         )
 
     async def terminate(self, instance_id: str, reason: str) -> None:
-        """Stop a flow that runs; the extension answers 404 with an exception for one that it does not know."""
+        """Request the end of an orchestration; the extension responds to an unknown one with 404 and an exception."""
         status = await self.get(instance_id)
         if status and status.is_active:
-            await _asked(self._client.terminate(instance_id, reason))
+            await _call(self._client.terminate(instance_id, reason))
 
     async def delete_before(self, moment: datetime) -> None:
-        """Remove the histories of flows that ended and were created before ``moment``."""
-        await _asked(self._client.purge_instance_history_by(EARLIEST, moment, ENDED))
+        """Delete the histories of orchestrations that have ended and were created before ``moment``.
 
-    async def _listed(self, instance_id: str) -> DurableOrchestrationStatus | None:
-        """The flow from the list of all: ``get_status`` gives the same empty status for 404 and for 500."""
-        found = await _asked(self._client.get_status_by(EARLIEST, None, None, instance_id))
-        return next((status for status in found if status.instance_id == instance_id), None)
+        Raises ``PurgeNotSupported``: the Durable Task Scheduler responds 400 (azure-functions-durable-python#563).
+        """
+        try:
+            await _call(self._client.purge_instance_history_by(EARLIEST, moment, ENDED))
+        except OrchestrationsUnavailable as failure:
+            if "status code 400" not in str(failure.__cause__):
+                raise
+            raise PurgeNotSupported(
+                "the storage provider of Durable Functions does not purge histories for Python apps: set a retention "
+                "policy on the Durable Task Scheduler"
+            ) from None
+
+    async def _find(self, instance_id: str) -> DurableOrchestrationStatus | None:
+        """The orchestration from the list of all: ``get_status`` returns the same empty status for 404 and 500."""
+        listed = await _call(self._client.get_status_by(EARLIEST, None, None, instance_id))
+        return next((status for status in listed if status.instance_id == instance_id), None)
 
 
-async def _asked[Answer](question: Awaitable[Answer]) -> Answer:
+async def _call[Result](request: Awaitable[Result]) -> Result:
     try:
-        return await question
-    except Exception as error:  # the client raises this very class for every status that it does not expect
-        raise OrchestrationsUnavailable(f"the Durable extension does not answer ({type(error).__name__})") from error
+        return await request
+    except Exception as error:  # the client raises this very class for every unexpected status
+        raise OrchestrationsUnavailable(f"the Durable extension does not respond ({type(error).__name__})") from error

@@ -19,7 +19,7 @@ from atlas.domain.user_references import InvalidUserReference
 from atlas.microsoft365.failures import NotUnderstood, Refused, TenantFailure, Throttled, Unreachable
 from atlas.pages.free_times import AmbiguousTitle
 from atlas.pages.observation import NoSuchUser
-from atlas.scans.lifecycle import ScanNotRunning
+from atlas.scans.lifecycle import ScanNotRunning, ScanStopping
 from atlas.settings import InvalidSettings
 from atlas.tables.store import StorageFailure
 
@@ -91,7 +91,7 @@ def _own_problem(error: Exception) -> Problem | None:
             return Problem("userNotFound", str(error))
         case ScanNotRunning():
             return Problem("scanNotRunning", "the scan has ended, so it cannot be cancelled")
-        case StorageFailure() | OrchestrationsUnavailable():
+        case StorageFailure() | OrchestrationsUnavailable() | ScanStopping():
             return retry_later("upstreamUnavailable", str(error))
         case _:
             return None

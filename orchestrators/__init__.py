@@ -1,1 +1,1 @@
-"""The flows of a scan: identities in, counts out, waiting on durable timers."""
+"""The orchestrators of a scan: references down, counts up, waits on durable timers."""

@@ -1,4 +1,4 @@
-"""The names that flows, activities and doors know each other by."""
+"""The names under which orchestrators, activities and routes know each other."""
 
 SCAN_TENANT = "scan_tenant"
 SCAN_PAGE = "scan_page"

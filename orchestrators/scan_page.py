@@ -1,4 +1,4 @@
-"""One lane of a page: asks about its users a few at a time, waits where a service asks it to, and goes on slower."""
+"""One lane of a page: probes its users a few at a time, and waits while Bookings throttles or does not respond."""
 
 from collections.abc import Generator
 from datetime import timedelta
@@ -6,31 +6,33 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from atlas.scans.lanes import Lane
 from atlas.scans.messages import ProbeResult
-from atlas.scans.progress import Lane
 from orchestrators.names import PROBE_USER
 
 TURNS_PER_GENERATION = 50
-"""Then the flow continues as new: replaying a history costs time for each of its events, at every turn."""
+"""Then the orchestration continues as new: every turn replays the complete history before it."""
 
 blueprint = df.Blueprint()
 
 
 @blueprint.orchestration_trigger(context_name="context")
 def scan_page(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any] | None]:
-    """Probe every user of the lane; answers the counts."""
+    """Probe every user of the lane; returns the counts and what was observed of Bookings."""
     lane = Lane.from_dict(context.get_input())
-    context.set_custom_status(lane.counts)  # in each generation: continuing as new drops what was shown
     for _ in range(TURNS_PER_GENERATION):
+        context.set_custom_status(lane.custom_status())
         if not lane.is_open:
-            return lane.counts
-        probes = lane.next_probes()
-        answers = yield context.task_all(
-            [context.call_activity(PROBE_USER, lane.request(index, attempt).to_dict()) for index, attempt in probes]
-        )
-        lane = lane.with_answers(probes, [ProbeResult.from_dict(answer) for answer in answers])
-        context.set_custom_status(lane.counts)
-        if lane.is_open and lane.wait_seconds:
+            return lane.result().to_dict()
+        if lane.wait_seconds:
             yield context.create_timer(context.current_utc_datetime + timedelta(seconds=lane.wait_seconds))
+        requests = lane.next_requests()
+        try:
+            results = yield context.task_all(
+                [context.call_activity(PROBE_USER, request.to_dict()) for request in requests]
+            )
+        except Exception:  # noqa: BLE001 - a lost worker arrives as this; the users are probed again
+            results = [{}] * len(requests)
+        lane = lane.with_results([ProbeResult.from_dict(result) for result in results])
     context.continue_as_new(lane.to_dict())
     return None

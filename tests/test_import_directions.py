@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 OURS = ("atlas", "activities", "orchestrators", "api", "local", "benchmarks", "tests", "function_app")
 DEPLOYED = ("function_app", "atlas", "activities", "orchestrators", "api")
 
-PURE_SCAN_STATE = ("atlas.scans.messages", "atlas.scans.progress")
+PURE_SCAN_STATE = ("atlas.scans.messages", "atlas.scans.lanes", "atlas.scans.warnings", "atlas.scans.progress")
 FOUNDATIONS = ("atlas.resources", "atlas.microsoft365", "atlas.tables", "atlas.domain")
 
 # The first entry that a module belongs to says what it may import besides its own package.
@@ -29,7 +29,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "atlas.resources": ("atlas.microsoft365", "atlas.tables", "atlas.domain"),
     "atlas.pages": FOUNDATIONS,
     "atlas.scans.messages": ("atlas.domain",),
-    "atlas.scans.progress": ("atlas.domain", "atlas.scans.messages"),
+    "atlas.scans.lanes": ("atlas.domain", "atlas.scans.messages"),
+    "atlas.scans.warnings": ("atlas.domain", "atlas.scans.messages", "atlas.scans.lanes"),
+    "atlas.scans.progress": ("atlas.domain", *PURE_SCAN_STATE),
     "atlas.scans": ("atlas.pages", *FOUNDATIONS),
     "atlas.health": ("atlas.pages", *FOUNDATIONS),
     "atlas.wiring": (*FOUNDATIONS, "atlas.settings", "atlas.telemetry"),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from atlas.domain.ews_settings import EwsScope
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence
@@ -17,7 +17,7 @@ from atlas.domain.users import LicensedUser
 from atlas.microsoft365.deadlines import within_or_unknown
 from atlas.microsoft365.exchange import Exchange
 from atlas.microsoft365.exchange_settings import Organization
-from atlas.microsoft365.failures import TenantFailure
+from atlas.microsoft365.failures import TenantFailure, Throttled
 from atlas.pages.availability import bookable_slots, get_availability
 from atlas.resources import TenantClients
 
@@ -54,16 +54,26 @@ async def observe(
     at = clients.clock()
     if isinstance(mailbox, Unknown):
         mailbox = await _get_mailbox(clients, user, organization, gathering)
-    evidence = Evidence(
-        mailbox,
-        sign_in_forced=organization.sign_in_forced,
-        policy=judge_policy(organization.ews, mailbox.ews if isinstance(mailbox, Mailbox) else None, at),
-        exchange_incomplete=organization.exchange_incomplete or _is_capability_unknown(clients, mailbox),
-    )
+    evidence = _evidence_without_page(clients, mailbox, organization, at)
     if isinstance(mailbox, Mailbox):
         page = await gathering.attempt(clients.pages.get_page(mailbox.guid))
         bookable = await _is_bookable(clients, mailbox, page, gathering)
         evidence = replace(evidence, page=page, bookable=bookable)
+    return Observation(user, evidence, at, clients.bookings_url)
+
+
+def observe_without_page(
+    clients: TenantClients,
+    user: LicensedUser,
+    mailbox: MailboxEvidence,
+    organization: OrganizationSettings,
+    page: Unknown,
+) -> Observation:
+    """As ``observe``, without a request: ``page`` says why the page is not requested."""
+    at = clients.clock()
+    evidence = _evidence_without_page(clients, mailbox, organization, at)
+    if isinstance(mailbox, Mailbox):
+        evidence = replace(evidence, page=page)
     return Observation(user, evidence, at, clients.bookings_url)
 
 
@@ -81,6 +91,17 @@ async def observe_live(clients: TenantClients, user: LicensedUser, deadline: flo
         organization = replace(organization, exchange_incomplete=is_incomplete)
         observation = await observe(clients, user, mailbox, organization, gathering)
     return replace(observation, at=at)
+
+
+def _evidence_without_page(
+    clients: TenantClients, mailbox: MailboxEvidence, organization: OrganizationSettings, at: datetime
+) -> Evidence:
+    return Evidence(
+        mailbox,
+        sign_in_forced=organization.sign_in_forced,
+        policy=judge_policy(organization.ews, mailbox.ews if isinstance(mailbox, Mailbox) else None, at),
+        exchange_incomplete=organization.exchange_incomplete or _is_capability_unknown(clients, mailbox),
+    )
 
 
 async def _get_mailbox(
@@ -120,6 +141,8 @@ async def _is_bookable(
     """Whether anything can be booked soon; ``None``: not checked, or not known as not every type could be checked."""
     if not clients.probe_availability or not isinstance(page, PageFound) or not page.public_types:
         return None
+    # The page has responded, so a failure here is no reason to request it again; only throttling is.
+    gathering = replace(gathering, raises=tuple(kind for kind in gathering.raises if kind is Throttled))
     now = clients.clock()
     checked = 0
     for meeting_type in page.public_types[:MAX_MEETING_TYPES]:

@@ -1,1 +1,1 @@
-"""A scan of the tenant: its messages and progress, start and stop, the census, probing, and closing."""
+"""A scan of the tenant: messages and progress (pure), start and stop, census, probing, and closing."""

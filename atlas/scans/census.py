@@ -1,118 +1,102 @@
 """Takes the census of a scan: the organisation once, mailboxes page by page, then licensed users page by page."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
-from atlas.domain.scans import ScanState
+from atlas.domain.organization import OrganizationSettings
+from atlas.domain.scans import Scan, ScanState
 from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.users import LicensedUser
-from atlas.microsoft365.exchange import Exchange, MailboxesPage, PoliciesPage
-from atlas.microsoft365.failures import ListingExpired, TenantFailure, Throttled, Unreachable
+from atlas.microsoft365.exchange import Exchange
+from atlas.microsoft365.failures import ListingExpired, Refused
 from atlas.microsoft365.graph import MalformedUser
 from atlas.resources import Resources
-from atlas.scans.messages import Ews, MailboxesRequest, MailboxesResult, OrganizationResult, UsersRequest, UsersResult
-from atlas.scans.progress import limit_warnings
-from atlas.tables.store import StorageFailure, StorageUnavailable
+from atlas.scans.messages import ListingRequest, ListingResult, OrganizationResult, StepRequest, UsersRequest
+from atlas.scans.warnings import limit_warnings
 
+MAILBOXES = "mailboxes"
+POLICIES = "policies"
+USERS = "users"
 CONCURRENT_READS = 16
 NOT_LISTED = Unknown(Reason.NOT_UNDERSTOOD, "the listing of mailboxes does not contain the user's")
-DEFAULT_WAIT_SECONDS = 10.0
 
 
-async def read_organization(resources: Resources, scan_id: str, *, is_last_attempt: bool) -> OrganizationResult:
-    """Note that the scan runs, and ask for the organisation's settings. A failure is a problem to tell, not the end."""
-    try:
-        holds_lock = await _note_running(resources, scan_id)
-    except StorageUnavailable as failure:
-        if is_last_attempt:  # a scan that cannot note anything does not go on without Exchange, but ends
-            raise
-        return OrganizationResult(wait_seconds=_wait_seconds(failure, is_last_attempt=False))
-    if not holds_lock:
-        return OrganizationResult(holds_lock=False)
+async def read_organization(resources: Resources, request: StepRequest) -> OrganizationResult:
+    """Mark the scan as running, and read the organisation's settings."""
+    await resources.scans.update(request.scan_id, _running)
     if resources.mailboxes is None:
         return OrganizationResult(exchange_enabled=False)
-    try:
-        organization = await resources.mailboxes.get_organization()
-    except TenantFailure as failure:
-        wait_seconds = _wait_seconds(failure, is_last_attempt=is_last_attempt)
-        return OrganizationResult(problem=str(failure), wait_seconds=wait_seconds)
-    return OrganizationResult(sign_in_forced=organization.bookings_auth_enabled, ews=Ews.of(organization.ews).to_dict())
+    organization = await resources.mailboxes.get_organization()
+    return OrganizationResult(
+        settings=OrganizationSettings(organization.ews, sign_in_forced=organization.bookings_auth_enabled)
+    )
 
 
-async def list_mailboxes(resources: Resources, request: MailboxesRequest) -> MailboxesResult:
-    """Put one page of all mailboxes into the census. A failure makes the whole listing of no use, and says why."""
-
-    async def put(mailboxes: Exchange) -> MailboxesPage:
-        page = await mailboxes.get_mailboxes_page(request.link)
-        await resources.census.add_mailboxes(request.scan_id, page.mailboxes)
-        return page
-
-    return await _listed(resources, request, put)
+async def list_mailboxes(resources: Resources, request: ListingRequest) -> ListingResult:
+    """Write one page of all mailboxes to the census."""
+    page = await _exchange(resources).get_mailboxes_page(await _link(resources, request, MAILBOXES))
+    await resources.census.add_mailboxes(request.scan_id, page.mailboxes)
+    await _add_warnings(resources, request.scan_id, page.warnings)
+    return await _listed(resources, request, MAILBOXES, len(page.mailboxes), page.next_link)
 
 
-async def list_mailbox_policies(resources: Resources, request: MailboxesRequest) -> MailboxesResult:
-    """As ``list_mailboxes``, for the EWS settings of the mailboxes."""
+async def list_mailbox_policies(resources: Resources, request: ListingRequest) -> ListingResult:
+    """Write the EWS settings of one page of mailboxes to the census."""
+    page = await _exchange(resources).get_policies_page(await _link(resources, request, POLICIES))
+    await resources.census.add_policies(request.scan_id, page.scopes)
+    await _add_warnings(resources, request.scan_id, page.warnings)
+    return await _listed(resources, request, POLICIES, len(page.scopes), page.next_link)
 
-    async def put(mailboxes: Exchange) -> PoliciesPage:
-        page = await mailboxes.get_policies_page(request.link)
-        await resources.census.add_policies(request.scan_id, page.scopes)
-        return page
 
-    return await _listed(resources, request, put)
+async def list_users(resources: Resources, request: UsersRequest) -> ListingResult:
+    """Write one page of licensed users, each with its mailbox, to the census."""
+    page = await resources.directory.get_licensed_page(await _link(resources, request, USERS))
+    mailboxes = await _mailboxes_of(resources, request, page.users)
+    users = [(user, mailboxes[user.user_id]) for user in page.users]
+    users += await _malformed_users(resources, page.malformed)
+    await _add_warnings(resources, request.scan_id, _warnings_about(page.malformed))
+    await resources.census.add_users(request.scan_id, request.page, users)
+    result = await _listed(resources, request, USERS, len(users), page.next_link)
+    return replace(result, total=page.total)
+
+
+def _exchange(resources: Resources) -> Exchange:
+    if resources.mailboxes is None:
+        raise Refused("EXCHANGE_EVIDENCE turns Exchange off")
+    return resources.mailboxes
+
+
+async def _link(resources: Resources, request: ListingRequest, listing: str) -> str | None:
+    """The link to the requested page; ``None`` for the first one."""
+    if request.is_first:
+        return None
+    link = await resources.census.get_position(request.scan_id, listing, request.page)
+    if link is None:
+        raise ListingExpired(f"the link to page {request.page} of the {listing} is not in the census")
+    return link
 
 
 async def _listed(
-    resources: Resources, request: MailboxesRequest, put: Callable[[Exchange], Awaitable[MailboxesPage | PoliciesPage]]
-) -> MailboxesResult:
-    if resources.mailboxes is None:
-        return MailboxesResult(problem="Exchange is not asked, by EXCHANGE_EVIDENCE")
-    try:
-        page = await put(resources.mailboxes)
-        await _note_warnings(resources, request.scan_id, page.warnings)
-    except ListingExpired as failure:
-        return MailboxesResult(problem=str(failure), is_expired=True)
-    except (TenantFailure, StorageFailure) as failure:
-        wait_seconds = _wait_seconds(failure, is_last_attempt=request.is_last_attempt)
-        return MailboxesResult(problem=str(failure), wait_seconds=wait_seconds)
-    return MailboxesResult(link=page.next_link)
+    resources: Resources, request: ListingRequest, listing: str, count: int, next_link: str | None
+) -> ListingResult:
+    """Write the link to the next page beside the page itself: links name people, so they never leave the table."""
+    if next_link:
+        await resources.census.add_position(request.scan_id, listing, request.page + 1, next_link)
+    return ListingResult(count=count, has_next=next_link is not None)
 
 
-async def list_users(resources: Resources, request: UsersRequest) -> UsersResult:
-    """Put one page of licensed users, each with the mailbox found for it, into the census."""
-    try:
-        page = await resources.directory.get_licensed_page(request.link)
-        mailboxes = await _mailboxes_of(resources, request, page.users)
-        users = [(user, mailboxes[user.user_id]) for user in page.users]
-        users += await _malformed_users(resources, page.malformed)
-        await _note_warnings(resources, request.scan_id, _warnings_about(page.malformed))
-        await resources.census.add_users(request.scan_id, request.page, users)
-    except ListingExpired as failure:
-        return UsersResult(request.page, problem=str(failure), is_expired=True)
-    except (TenantFailure, StorageFailure) as failure:
-        wait_seconds = _wait_seconds(failure, is_last_attempt=request.is_last_attempt)
-        return UsersResult(request.page, problem=str(failure), wait_seconds=wait_seconds)
-    return UsersResult(request.page, len(users), page.next_link, page.total)
+def _running(scan: Scan) -> Scan:
+    return replace(scan, state=ScanState.RUNNING)
 
 
-async def _note_running(resources: Resources, scan_id: str) -> bool:
-    """Whether the lock is this scan's: one that was started late finds it another's by then, or nobody's."""
-    lock = await resources.scans.get_lock()
-    if lock is None or lock.scan_id != scan_id:
-        return False
-    scan = await resources.scans.get(scan_id)
-    if scan and scan.state is ScanState.PENDING:
-        await resources.scans.save(replace(scan, state=ScanState.RUNNING))
-    return True
-
-
-async def _note_warnings(resources: Resources, scan_id: str, warnings: Sequence[str]) -> None:
-    """Add warnings to the scan's row."""
-    scan = await resources.scans.get(scan_id) if warnings else None
-    if scan:
-        limited = limit_warnings([*scan.warnings, *warnings])
-        await resources.scans.save(replace(scan, warnings=tuple(limited)))
+async def _add_warnings(resources: Resources, scan_id: str, warnings: Sequence[str]) -> None:
+    """Add warnings to the scan's row. They do not travel through Durable: there may be many."""
+    if warnings:
+        await resources.scans.update(
+            scan_id, lambda scan: replace(scan, warnings=tuple(limit_warnings([*scan.warnings, *warnings])))
+        )
 
 
 async def _malformed_users(
@@ -168,11 +152,3 @@ async def _confirm_absence(resources: Resources, user_ids: Sequence[str]) -> Map
     return {
         user_id: mailbox if isinstance(mailbox, NoMailbox) else NOT_LISTED for user_id, mailbox in mailboxes.items()
     }
-
-
-def _wait_seconds(failure: Exception, *, is_last_attempt: bool) -> float | None:
-    """How long the flow waits before it asks again; ``None`` where asking again is of no use."""
-    if is_last_attempt or not isinstance(failure, Throttled | Unreachable | StorageUnavailable):
-        return None
-    told = failure.wait_seconds if isinstance(failure, Throttled) else None
-    return DEFAULT_WAIT_SECONDS if told is None else told

@@ -1,9 +1,9 @@
-"""Starts, follows and stops scans: one at a time in a tenant, by a lock row, whatever happened to the one before."""
+"""Starts, follows and stops scans: one at a time, guarded by a lock, whatever happened to the one before."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 from atlas.domain.events import scan_finished
@@ -11,21 +11,24 @@ from atlas.domain.scans import Scan, ScanState, estimated_end, new_scan_id
 from atlas.resources import Resources
 from atlas.scans.messages import Counts, ScanRequest
 from atlas.scans.progress import lane_id
+from atlas.scans.warnings import BOOKINGS_DOWN
 from atlas.tables.scan_log import Lock
 
 START_TIMEOUT = timedelta(seconds=30)
-"""A scan that holds the lock this long without an orchestration was never started."""
-TRIES = 5
-STOP_CHECKS = 50
+"""A scan that has held the lock this long without an orchestration was never started."""
+ATTEMPTS = 5
+STOP_SECONDS = 10.0
+"""How long a caller waits for orchestrations to end. Terminating one may take Azure minutes."""
 STOP_CHECK_SECONDS = 0.2
 LOST_SCAN_ERROR = (
-    "its flow ended without closing it: the host was stopped, or lost it. Start another scan; no row is lost"
+    "its orchestration ended without closing it, because the host stopped or lost it. "
+    "Start another scan: no row is lost"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class OrchestrationStatus:
-    """What the orchestration engine tells of one flow."""
+    """What the engine reports about one orchestration."""
 
     is_active: bool
     was_terminated: bool
@@ -35,88 +38,94 @@ class OrchestrationStatus:
 class Orchestrations(Protocol):
     """Starts, follows and stops orchestrations."""
 
-    def start_scan(self, order: ScanRequest) -> Awaitable[None]:
-        """Start the flow of a scan under the scan's id."""
+    def start_scan(self, request: ScanRequest) -> Awaitable[None]:
+        """Start the orchestration of a scan; its instance ID is the scan's ID."""
 
     def get(self, instance_id: str) -> Awaitable[OrchestrationStatus | None]:
-        """The flow of this id; ``None`` where the engine knows none."""
+        """The orchestration with this ID; ``None`` if the engine knows none."""
 
     def terminate(self, instance_id: str, reason: str) -> Awaitable[None]:
-        """Stop a flow; one that has ended or is not known is left alone."""
-
-    def delete_before(self, moment: datetime) -> Awaitable[None]:
-        """Remove the histories of flows that ended and were created before ``moment``."""
+        """Request the end of an orchestration; one that has ended or is unknown stays as it is."""
 
 
 class ScanNotRunning(Exception):
     """The scan has ended; there is nothing to stop."""
 
 
-async def start_scan(resources: Resources, orchestrations: Orchestrations, trigger: str, token: str) -> Scan:
-    """The scan that runs now: a new one, or the one that already does.
+class ScanStopping(Exception):
+    """The scan before was stopped and its orchestrations have not ended yet; ``str`` says what to do."""
 
-    ``token``: 8 hex digits that make the new id its own. Raises ``StorageFailure``; a flow that cannot be started
-    leaves a failed scan and no lock.
+    def __init__(self) -> None:
+        super().__init__("the scan before this one was stopped and has not ended yet: try again in a minute")
+
+
+async def start_scan(resources: Resources, orchestrations: Orchestrations, trigger: str, token: str) -> Scan:
+    """The scan that runs now: a new one, or the one that runs already.
+
+    ``token``: 8 hex digits that make the new ID unique. Raises ``StorageFailure``, ``ScanStopping``; if the
+    orchestration cannot be started, the scan has failed and the lock is released.
     """
-    for _ in range(TRIES):
+    for _ in range(ATTEMPTS):
         lock = await resources.scans.get_lock()
         running = await _running(resources, orchestrations, lock) if lock else None
         if running:
             return running
         now = resources.clock()
         scan = Scan(new_scan_id(now, token), ScanState.PENDING, trigger, now)
-        if await resources.scans.take_lock(scan, lock):
+        if await resources.scans.acquire_lock(scan, lock):
             return await _start(resources, orchestrations, scan)
-    raise LookupError("other scans start and end faster than this one can take the lock")
+    raise LookupError("other scans start and end faster than this one can acquire the lock")
 
 
 async def follow_scan(resources: Resources, orchestrations: Orchestrations, scan: Scan) -> Scan:
-    """The scan with its progress; one whose flow is not there any more is settled as failed or cancelled."""
+    """The scan with its progress; one whose orchestration has ended without closing it becomes failed or cancelled."""
     if scan.has_ended:
         return scan
     status = await orchestrations.get(scan.scan_id)
     if status and status.is_active:
         return await _with_progress(resources, orchestrations, scan, status)
-    now = await resources.scans.get(scan.scan_id)
-    if now is None or now.has_ended:  # it closed between the two questions
-        return now or scan
+    current = await resources.scans.get(scan.scan_id)
+    if current is None or current.has_ended:  # it was closed meanwhile
+        return current or scan
     lock = await resources.scans.get_lock()
     if lock and lock.scan_id == scan.scan_id and _may_be_starting(resources, lock, status):
         return scan
-    return await _settle(resources, scan, status)
+    return await _settle(resources, orchestrations, scan, status)
 
 
 async def stop_scan(resources: Resources, orchestrations: Orchestrations, scan: Scan) -> Scan:
-    """Stop a scan and all its flows, and note it as cancelled. Raises ``ScanNotRunning``."""
+    """Stop a scan with all its orchestrations. Raises ``ScanNotRunning``.
+
+    From the first step on, its probes do nothing. The lock is released when the orchestrations have ended; if that
+    takes longer than a caller waits, by the next scan to start.
+    """
     scan = await follow_scan(resources, orchestrations, scan)
     if scan.has_ended:
         raise ScanNotRunning(scan.scan_id)
-    before = await orchestrations.get(scan.scan_id)
-    await orchestrations.terminate(scan.scan_id, "stopped by a caller")
-    after = await _until_ended(orchestrations, scan.scan_id)
-    # The flow starts lanes and says how many in one step: what it said last names all that can be running.
-    lanes = dict.fromkeys([*_lane_ids(scan.scan_id, before), *_lane_ids(scan.scan_id, after)])
-    for lane in lanes:
-        await orchestrations.terminate(lane, "its scan was stopped")
-    for lane in lanes:
-        await _until_ended(orchestrations, lane)
-    closed = await resources.scans.get(scan.scan_id)
-    if closed and closed.has_ended:
+    await resources.scans.mark_stopping(scan.scan_id)
+    ended = await _end(resources, scan, ScanState.CANCELLED, None)
+    if ended.state is not ScanState.CANCELLED:
         raise ScanNotRunning(scan.scan_id)
-    return await _end(resources, scan, ScanState.CANCELLED, None)
+    await _release_when_ended(resources, orchestrations, scan.scan_id, STOP_SECONDS)
+    return ended
 
 
 async def _running(resources: Resources, orchestrations: Orchestrations, lock: Lock) -> Scan | None:
-    """The scan that holds the lock, if it still runs; one that does not is settled, so that it can be taken over."""
+    """The scan that holds the lock, if it is running. Otherwise everything of it has ended, and it can be replaced.
+
+    Raises ``ScanStopping``.
+    """
     stored = await resources.scans.get(lock.scan_id)
     scan = stored or Scan(lock.scan_id, ScanState.PENDING, lock.trigger, lock.since)
-    status = await orchestrations.get(lock.scan_id)
-    if status and status.is_active:
-        return await _with_progress(resources, orchestrations, scan, status)
-    if _may_be_starting(resources, lock, status):
-        return scan
-    if not scan.has_ended:
-        await _settle(resources, scan, status)
+    if not scan.has_ended and not lock.is_stopping:
+        status = await orchestrations.get(lock.scan_id)
+        if status and status.is_active:
+            return await _with_progress(resources, orchestrations, scan, status)
+        if _may_be_starting(resources, lock, status):
+            return scan
+        await _settle(resources, orchestrations, scan, status)
+    if not await _ended_within(orchestrations, lock.scan_id, STOP_SECONDS):
+        raise ScanStopping
     return None
 
 
@@ -126,15 +135,15 @@ def _may_be_starting(resources: Resources, lock: Lock, status: OrchestrationStat
 
 async def _start(resources: Resources, orchestrations: Orchestrations, scan: Scan) -> Scan:
     scanned_before = await resources.scans.last_finished() is not None
-    await resources.scans.save(scan)
-    request = ScanRequest(scan.scan_id, resources.probe_concurrency, scanned_before)
+    await resources.scans.insert(scan)
+    request = ScanRequest(scan_id=scan.scan_id, concurrency=resources.probe_concurrency, scanned_before=scanned_before)
     try:
         await orchestrations.start_scan(request)
-    except BaseException:  # whatever stops us here, a lock without a flow would hold the next scan back
+    except BaseException:  # whatever the cause, a lock without an orchestration would block the next scan
         await _end(resources, scan, ScanState.FAILED, "the orchestration could not be started; the log says why")
         await resources.scans.release_lock(scan.scan_id)
         raise
-    await resources.scans.mark_started(scan)
+    await resources.scans.mark_started(scan.scan_id)
     return scan
 
 
@@ -143,9 +152,11 @@ async def _with_progress(
 ) -> Scan:
     shown = status.custom_status or {}
     counts = Counts.from_dict(shown.get("counts", {}))
-    for lane in await _all(orchestrations.get, _lane_ids(scan.scan_id, status)):
+    warnings = [*scan.warnings, *shown.get("warnings", ())]
+    for lane in await _get_all(orchestrations, _lane_ids(scan.scan_id, status)):
         if lane and lane.custom_status:
-            counts += Counts.from_dict(lane.custom_status)
+            counts += Counts.from_dict(lane.custom_status.get("counts", {}))
+            warnings += [BOOKINGS_DOWN] if lane.is_active and lane.custom_status.get("is_waiting") else []
     listed, total = shown.get("listed"), shown.get("total")
     return replace(
         scan,
@@ -153,7 +164,7 @@ async def _with_progress(
         users_probed=counts.probed,
         by_status=counts.by_status,
         throttled_waits=counts.throttled_waits,
-        warnings=(*scan.warnings, *shown.get("warnings", ())),
+        warnings=tuple(dict.fromkeys(warnings)),
         estimated_end=estimated_end(scan.started_at, resources.clock(), counts.probed, total or listed),
     )
 
@@ -163,29 +174,62 @@ def _lane_ids(scan_id: str, status: OrchestrationStatus | None) -> list[str]:
     return [lane_id(scan_id, shown["page"], lane) for lane in range(shown.get("lanes", 0))]
 
 
-async def _all[Answer](ask: Callable[[str], Awaitable[Answer]], ids: list[str]) -> list[Answer]:
-    return list(await asyncio.gather(*(ask(instance_id) for instance_id in ids)))
+async def _get_all(orchestrations: Orchestrations, ids: list[str]) -> list[OrchestrationStatus | None]:
+    return list(await asyncio.gather(*map(orchestrations.get, ids)))
 
 
-async def _until_ended(orchestrations: Orchestrations, instance_id: str) -> OrchestrationStatus | None:
-    """The flow once it has ended; as it is, if it takes longer than anybody would wait for."""
-    for _ in range(STOP_CHECKS):
-        status = await orchestrations.get(instance_id)
-        if status is None or not status.is_active:
-            return status
+async def _ended_within(orchestrations: Orchestrations, scan_id: str, seconds: float) -> bool:
+    """Terminate the orchestration of a scan and its lanes; whether all of them ended within this time.
+
+    The parent may start lanes until it has ended, so its status is read again each time; the lanes that it showed last
+    are all that can be running.
+    """
+    terminated: set[str] = set()
+    lanes: dict[str, None] = {}
+    for _ in range(max(1, round(seconds / STOP_CHECK_SECONDS))):
+        parent = await orchestrations.get(scan_id)
+        lanes |= dict.fromkeys(_lane_ids(scan_id, parent))
+        statuses = dict(zip(lanes, await _get_all(orchestrations, list(lanes)), strict=True))
+        active = [one for one, status in {scan_id: parent, **statuses}.items() if status and status.is_active]
+        if not active:
+            return True
+        for instance_id in active:
+            if instance_id not in terminated:
+                await orchestrations.terminate(instance_id, "the scan was stopped")
+                terminated.add(instance_id)
         await asyncio.sleep(STOP_CHECK_SECONDS)
-    return await orchestrations.get(instance_id)
+    return False
 
 
-async def _settle(resources: Resources, scan: Scan, status: OrchestrationStatus | None) -> Scan:
-    if status and status.was_terminated:
-        return await _end(resources, scan, ScanState.CANCELLED, None)
-    return await _end(resources, scan, ScanState.FAILED, LOST_SCAN_ERROR)
+async def _release_when_ended(
+    resources: Resources, orchestrations: Orchestrations, scan_id: str, seconds: float
+) -> None:
+    """Release the lock of a scan, or leave it to the next scan if orchestrations are still running."""
+    if await _ended_within(orchestrations, scan_id, seconds):
+        await resources.scans.release_lock(scan_id)
+
+
+async def _settle(
+    resources: Resources, orchestrations: Orchestrations, scan: Scan, status: OrchestrationStatus | None
+) -> Scan:
+    """End a scan whose orchestration has ended without closing it. Its lanes may still be running."""
+    lock = await resources.scans.get_lock()
+    is_stopping = lock is not None and lock.scan_id == scan.scan_id and lock.is_stopping
+    await resources.scans.mark_stopping(scan.scan_id)
+    if is_stopping or (status and status.was_terminated):
+        ended = await _end(resources, scan, ScanState.CANCELLED, None)
+    else:
+        ended = await _end(resources, scan, ScanState.FAILED, LOST_SCAN_ERROR)
+    await _release_when_ended(resources, orchestrations, scan.scan_id, seconds=0)
+    return ended
 
 
 async def _end(resources: Resources, scan: Scan, state: ScanState, error: str | None) -> Scan:
-    ended = replace(scan, state=state, error=error, finished_at=resources.clock(), estimated_end=None)
-    await resources.scans.save(ended)
-    resources.emit(scan_finished(ended))
-    await resources.scans.release_lock(scan.scan_id)
-    return ended
+    """End a scan unless it has ended already; returns it as it is now."""
+    at = resources.clock()
+    ended, is_written = await resources.scans.update(
+        scan.scan_id, lambda current: replace(current, state=state, error=error, finished_at=at)
+    )
+    if ended and is_written:
+        resources.emit(scan_finished(ended))
+    return ended or replace(scan, state=state, error=error, finished_at=at)

@@ -1,192 +1,241 @@
-"""What travels between the flow and its activities: references down, counts up, nothing about a person.
+"""What travels between orchestrations and activities: references down, counts up, nothing about a person.
 
-Payloads of running scans are replayed by newer versions: fields are added with a default, never renamed or removed.
+Newer versions replay the payloads of running scans: fields are added with a default, never renamed or removed.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
 from typing import Any, Self
 
-from atlas.domain.ews_settings import Access, EwsScope
+from pydantic import TypeAdapter
+
+from atlas.domain.organization import OrganizationSettings
 
 
 class Message:
-    """A frozen dataclass that travels as a plain dictionary."""
+    """The base of frozen dataclasses that travel as JSON objects."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The payload; names that this version does not know are ignored."""
-        return cls(**{name: value for name, value in values.items() if name in cls.__annotations__})
+        """Decode a payload. Fields that this version does not know are ignored."""
+        decoded: Self = cls._codec().validate_python(values)
+        return decoded
 
     def to_dict(self) -> dict[str, Any]:
-        """The payload as JSON's own types."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]  # every subclass is a dataclass
-
-
-@dataclass(frozen=True)
-class Counts(Message):
-    """How far a part of a scan has come."""
-
-    by_status: dict[str, int] = field(default_factory=dict)
-    unrecorded: int = 0
-    """Users whose row could not be written."""
-    throttled_waits: int = 0
-
-    @property
-    def probed(self) -> int:
-        """How many users have a verdict."""
-        return sum(self.by_status.values())
-
-    def __add__(self, other: "Counts") -> "Counts":
-        statuses = [*self.by_status, *(status for status in other.by_status if status not in self.by_status)]
-        return Counts(
-            {status: self.by_status.get(status, 0) + other.by_status.get(status, 0) for status in statuses},
-            self.unrecorded + other.unrecorded,
-            self.throttled_waits + other.throttled_waits,
-        )
-
-
-@dataclass(frozen=True)
-class ProbeRequest(Message):
-    """Which licensed user to ask about: a place in the scan's census, not a person's id."""
-
-    scan_id: str
-    page: int
-    index: int
-    sign_in_forced: bool | None
-    scanned_before: bool
-    is_last_attempt: bool
-    exchange_incomplete: bool = False
-    organization_ews: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class ProbeResult(Message):
-    """What came of it: a status, or how long to wait before asking again, or that the row was not written."""
-
-    status: str | None = None
-    wait_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class OrganizationResult(Message):
-    """What Exchange tells of the organisation."""
-
-    holds_lock: bool = True
-    """``False``: the lock is not this scan's, which therefore ends without a word."""
-    exchange_enabled: bool = True
-    """``False``: the settings say not to ask Exchange at all."""
-    sign_in_forced: bool | None = None
-    ews: dict[str, Any] | None = None
-    """The organisation's EWS settings as ``Ews``; ``None``: not known."""
-    problem: str | None = None
-    wait_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Ews(Message):
-    """The EWS settings of a scope, as far as they decide."""
-
-    access: str
-    policy: str | None = None
-    ews_enabled: bool | None = None
-    entries: list[str] = field(default_factory=list)
-    changed_at: str | None = None
-    """ISO 8601."""
+        """Encode to JSON types."""
+        encoded: dict[str, Any] = self._codec().dump_python(self, mode="json")
+        return encoded
 
     @classmethod
-    def of(cls, scope: EwsScope) -> Self:
-        """The settings to send."""
-        changed_at = scope.changed_at.isoformat() if scope.changed_at else None
-        return cls(str(scope.access), scope.policy, scope.ews_enabled, list(scope.entries), changed_at)
-
-    def scope(self) -> EwsScope:
-        """The settings received."""
-        changed_at = datetime.fromisoformat(self.changed_at) if self.changed_at else None
-        return EwsScope(Access(self.access), self.policy, self.ews_enabled, tuple(self.entries), changed_at)
+    @cache
+    def _codec(cls) -> TypeAdapter[Any]:
+        return TypeAdapter(cls)
 
 
-@dataclass(frozen=True)
-class MailboxesRequest(Message):
-    """Which page of Exchange's mailboxes to put into the census."""
+class Retry(StrEnum):
+    """What to do after a step of a scan has failed."""
 
-    scan_id: str
-    link: str | None
-    is_last_attempt: bool = False
+    LATER = "later"
+    """A service or the storage does not respond: wait, for hours if necessary, and repeat the step."""
+    AGAIN = "again"
+    """The response could not be read: repeat the step a few times, then restart its listing."""
+    RESTART = "restart"
+    """The link to the next page has expired: restart the listing."""
+    NEVER = "never"
+    """Repeating the step is pointless."""
 
 
-@dataclass(frozen=True)
-class MailboxesResult(Message):
-    """The link to the next page, or why the listing is of no use."""
+@dataclass(frozen=True, kw_only=True)
+class StepFailure(Message):
+    """Why a step failed, and what to do next."""
 
-    link: str | None = None
-    problem: str | None = None
-    is_expired: bool = False
-    """The listing has to begin again."""
+    problem: str
+    """A sentence for the operator."""
+    retry: Retry
     wait_seconds: float | None = None
+    """How long the service asked to wait."""
 
 
-@dataclass(frozen=True)
-class UsersRequest(Message):
-    """Which page of licensed users to put into the census, and where their mailboxes are known from."""
-
-    scan_id: str
-    page: int
-    link: str | None
-    has_mailboxes: bool
-    is_last_attempt: bool = False
-    has_policies: bool = False
-    """Whether the mailboxes of the census have their EWS settings."""
-
-
-@dataclass(frozen=True)
-class UsersResult(Message):
-    """How many users the page holds and what follows it, or why the listing cannot go on."""
-
-    page: int
-    count: int = 0
-    link: str | None = None
-    total: int | None = None
-    problem: str | None = None
-    is_expired: bool = False
-    wait_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class GoneResult(Message):
-    """What a look over all rows found after every listed user was asked for."""
-
-    by_status: dict[str, int] = field(default_factory=dict)
-    unconfirmed: int = 0
-    """Users whom the scan did not list, and of whom the directory did not tell whether they are still licensed."""
-    still_licensed: int = 0
-    """Users whom the scan did not write, and who are licensed all the same."""
-
-
-@dataclass(frozen=True)
-class Closing(Message):
-    """With what a scan ends."""
+@dataclass(frozen=True, kw_only=True)
+class StepRequest(Message):
+    """What every activity of a scan except the probe receives."""
 
     scan_id: str
-    error: str | None = None
-    listed: int = 0
-    """How many users a walk that broke off had listed; one that came through counts its rows."""
-    sign_in_forced: bool | None = None
-    """Whether the tenant sets ``BookingsAuthEnabled``."""
-    by_status: dict[str, int] | None = None
-    unrecorded: int = 0
-    throttled_waits: int = 0
-    missed: int = 0
-    unconfirmed: int = 0
-    warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class StepResult(Message):
+    """What every activity of a scan except the probe returns; the other fields are valid only without a failure."""
+
+    holds_lock: bool = True
+    """``False``: the scan does not hold the lock of the tenant, so it has to end without doing anything."""
+    failure: StepFailure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScanRequest(Message):
-    """What a new scan is started with."""
+    """The input of a new scan."""
 
     scan_id: str
     concurrency: int
     scanned_before: bool
-    """Whether a scan of this tenant had finished before: only then is a new page told as set up."""
+    """Whether an earlier scan of this tenant has finished: only then is a new page reported as set up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrganizationResult(StepResult):
+    """The organisation's settings."""
+
+    exchange_enabled: bool = True
+    """``False``: EXCHANGE_EVIDENCE turns Exchange off."""
+    settings: OrganizationSettings = field(default_factory=OrganizationSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListingRequest(StepRequest):
+    """Which page of a listing to write to the census. The link to it is in the census, never in Durable history."""
+
+    page: int
+    is_first: bool
+    """Whether the listing starts with this page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsersRequest(ListingRequest):
+    """Which page of licensed users to write to the census, and where their mailboxes come from."""
+
+    has_mailboxes: bool = False
+    """Whether the census holds all mailboxes; if not, their GUIDs come from Microsoft Graph."""
+    has_policies: bool = False
+    """Whether the mailboxes in the census have their EWS settings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListingResult(StepResult):
+    """One page of a listing has been written to the census."""
+
+    count: int = 0
+    has_next: bool = False
+    total: int | None = None
+    """How many records the complete listing holds, if the service says so."""
+
+
+class ProbeMode(StrEnum):
+    """What a probe does when Bookings does not respond."""
+
+    NORMAL = "normal"
+    """It returns the reason and records nothing: the user is probed again later."""
+    LAST = "last"
+    """It records the user as unknown."""
+    TRIAL = "trial"
+    """It only checks whether Bookings responds now, and records nothing in any case."""
+    OUTAGE = "outage"
+    """Bookings has not responded for hours: the user is recorded as unknown without a request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeRequest(Message):
+    """Which licensed user to probe: a place in the scan's census, not a person's ID."""
+
+    scan_id: str
+    page: int
+    index: int
+    scanned_before: bool
+    organization: OrganizationSettings = field(default_factory=OrganizationSettings)
+    mode: ProbeMode = ProbeMode.NORMAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeResult(Message):
+    """The recorded status, or why there is none."""
+
+    status: str | None = None
+    """``None``: nothing was recorded."""
+    reason: str | None = None
+    """Why a service did not respond: ``throttled``, ``unreachable`` or ``storage``."""
+    has_response: bool = False
+    """Whether Bookings responded to this probe."""
+    wait_seconds: float | None = None
+    """How long the service asked to wait."""
+    holds_lock: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts(Message):
+    """The result of a part of a scan."""
+
+    by_status: dict[str, int] = field(default_factory=dict)
+    unrecorded: int = 0
+    """Users whose row could not be written."""
+    not_requested: int = 0
+    """Users recorded as unknown without a request, because Bookings had not responded for hours."""
+    throttled_waits: int = 0
+
+    @property
+    def probed(self) -> int:
+        """How many users have a status."""
+        return sum(self.by_status.values())
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            by_status=add_counts(self.by_status, other.by_status),
+            unrecorded=self.unrecorded + other.unrecorded,
+            not_requested=self.not_requested + other.not_requested,
+            throttled_waits=self.throttled_waits + other.throttled_waits,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoneResult(StepResult):
+    """One part of the rows was read after every listed user had been probed."""
+
+    has_next: bool = False
+    by_status: dict[str, int] = field(default_factory=dict)
+    unconfirmed: int = 0
+    """Users whom the scan did not list and whose licence could not be checked in the directory."""
+    still_licensed: int = 0
+    """Users whom the scan did not record although they are licensed."""
+
+    def __add__(self, other: "GoneResult") -> "GoneResult":
+        return GoneResult(
+            has_next=other.has_next,
+            by_status=add_counts(self.by_status, other.by_status),
+            unconfirmed=self.unconfirmed + other.unconfirmed,
+            still_licensed=self.still_licensed + other.still_licensed,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpiredResult(StepResult):
+    """A part of the expired rows was deleted."""
+
+    has_more: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closing(StepRequest):
+    """The result of a scan."""
+
+    error: str | None = None
+    listed: int = 0
+    """How many users a failed scan had listed; a scan that finished counts its rows."""
+    sign_in_forced: bool | None = None
+    """Whether the tenant sets ``BookingsAuthEnabled``."""
+    counts: Counts = field(default_factory=Counts)
+    missed: int = 0
+    unconfirmed: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClosingResult(StepResult):
+    """The state in which the scan ended."""
+
+    state: str = ""
+
+
+def add_counts(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
+    """Add two sets of counts by name."""
+    return {name: left.get(name, 0) + right.get(name, 0) for name in dict.fromkeys((*left, *right))}

@@ -1,67 +1,121 @@
-"""Asks all there is to ask about one licensed user: the straight line from evidence to a row."""
+"""Probes one licensed user: the straight path from the census to the evidence to the row."""
+
+import asyncio
 
 from atlas.domain.events import Effort, probe_finished
-from atlas.domain.mailboxes import MailboxEvidence
-from atlas.domain.organization import OrganizationSettings
-from atlas.domain.user_rows import UserRow
+from atlas.domain.mailboxes import Mailbox, MailboxEvidence
+from atlas.domain.unknown import Reason, Unknown
+from atlas.domain.user_rows import Observation, UserRow
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.calls import counted_requests
-from atlas.microsoft365.deadlines import deadline_after
-from atlas.microsoft365.failures import Throttled
-from atlas.pages.evidence import Gathering, observe
+from atlas.microsoft365.deadlines import deadline_after, within
+from atlas.microsoft365.failures import TenantFailure, Throttled, Unreachable
+from atlas.pages.evidence import Gathering, observe, observe_without_page
 from atlas.pages.recording import record_observation
 from atlas.resources import Resources
-from atlas.scans.messages import Ews, ProbeRequest, ProbeResult
+from atlas.scans.messages import ProbeMode, ProbeRequest, ProbeResult
 from atlas.tables.personal_bookings import StoredRow
+from atlas.tables.store import StorageFailure
 
 TIMEOUT_SECONDS = 120.0
 """For all requests of one probe; what is not known by then is ``unknown: unreachable``."""
 DEFAULT_WAIT_SECONDS = 10.0
-"""Where a throttling service does not say how long to wait."""
+"""If a throttling service does not say how long to wait."""
+NO_RESPONSE = (Throttled, Unreachable)
+STORAGE = "storage"
+OUTAGE = Unknown(Reason.UNREACHABLE, "Bookings did not respond for hours, so this scan stopped requesting pages")
 
 
 class CensusIncomplete(Exception):
-    """The census holds no user at this place: it was removed, or never written."""
+    """The census has no user at this position: it was deleted, or never written."""
 
 
 async def probe_one(resources: Resources, request: ProbeRequest) -> ProbeResult:
-    """Ask about the user at one place of the census, and record the row and what changed.
+    """Probe the user at one position of the census, and record the row and its change.
 
-    Answers the status; or how long to wait where a service throttles and this is not the last attempt. A probe that is
-    repeated after its row was written finds it written and asks nobody again. Raises ``StorageFailure``.
+    A repeated probe finds the row it has written and sends no request. Storage that fails is a reason to probe again.
     """
-    found = await resources.census.get_user(request.scan_id, request.page, request.index)
-    if found is None:
-        raise CensusIncomplete(f"no user {request.index} on page {request.page} of {request.scan_id}")
-    user, mailbox = found
-    stored = await resources.rows.get(user.user_id)
-    if stored and stored.row.scan_id == request.scan_id and stored.pending_change is None:
-        return ProbeResult(status=str(stored.row.status))
-    began = resources.clock()
-    answer, row = ProbeResult(), None
-    with counted_requests() as requests:
-        try:
-            answer, row = await _probe(resources, request, user, mailbox, stored)
-        finally:  # a probe that could not be recorded is told as well
-            effort = Effort(resources.clock() - began, requests.made, answer.wait_seconds)
-            resources.emit(probe_finished(request.scan_id, resources.tenant_id, user.user_id, row, effort))
-    return answer
+    try:
+        holds_lock, found = await asyncio.gather(
+            resources.scans.holds_lock(request.scan_id),
+            resources.census.get_user(request.scan_id, request.page, request.index),
+        )
+        if not holds_lock:
+            return ProbeResult(holds_lock=False)
+        if found is None:
+            raise CensusIncomplete(f"no user {request.index} on page {request.page} of {request.scan_id}")
+        if request.mode is ProbeMode.TRIAL:
+            return await _try(resources, found[1])
+        return await _probe(resources, request, *found)
+    except StorageFailure:
+        return ProbeResult(reason=STORAGE)
+
+
+async def _try(resources: Resources, mailbox: MailboxEvidence) -> ProbeResult:
+    """Whether Bookings responds for this mailbox; nothing is recorded."""
+    if not isinstance(mailbox, Mailbox):
+        return ProbeResult()
+    try:
+        await within(deadline_after(TIMEOUT_SECONDS), resources.pages.get_page(mailbox.guid))
+    except NO_RESPONSE as failure:
+        return _without_response(failure)
+    except TenantFailure:
+        return ProbeResult(has_response=True)
+    return ProbeResult(has_response=True)
 
 
 async def _probe(
-    resources: Resources, request: ProbeRequest, user: LicensedUser, mailbox: MailboxEvidence, stored: StoredRow | None
-) -> tuple[ProbeResult, UserRow | None]:
-    gathering = Gathering(deadline_after(TIMEOUT_SECONDS), raises=() if request.is_last_attempt else (Throttled,))
-    try:
-        observation = await observe(resources, user, mailbox, _organization(request), gathering)
-    except Throttled as throttled:
-        return ProbeResult(wait_seconds=throttled.wait_seconds or DEFAULT_WAIT_SECONDS), None
-    row = await record_observation(
+    resources: Resources, request: ProbeRequest, user: LicensedUser, mailbox: MailboxEvidence
+) -> ProbeResult:
+    stored = await resources.rows.get(user.user_id)
+    if stored and stored.row.scan_id == request.scan_id and stored.pending_change is None:
+        return ProbeResult(status=str(stored.row.status))
+    began, row, wait_seconds = resources.clock(), None, None
+    with counted_requests() as requests:
+        try:
+            observation = await _observe(resources, request, user, mailbox)
+            row = await _record(resources, request, stored, observation)
+        except NO_RESPONSE as failure:
+            result = _without_response(failure)
+            wait_seconds = result.wait_seconds
+            return result
+        finally:  # a probe that could not be recorded is reported as well
+            effort = Effort(resources.clock() - began, requests.made, wait_seconds)
+            resources.emit(probe_finished(request.scan_id, resources.tenant_id, user.user_id, row, effort))
+    return _result(request, row, observation)
+
+
+async def _observe(
+    resources: Resources, request: ProbeRequest, user: LicensedUser, mailbox: MailboxEvidence
+) -> Observation:
+    """The evidence. Raises ``NO_RESPONSE`` if the user is to be probed again."""
+    if request.mode is ProbeMode.OUTAGE:
+        return observe_without_page(resources, user, mailbox, request.organization, OUTAGE)
+    raises = NO_RESPONSE if request.mode is ProbeMode.NORMAL else ()
+    gathering = Gathering(deadline_after(TIMEOUT_SECONDS), raises=raises)
+    return await observe(resources, user, mailbox, request.organization, gathering)
+
+
+async def _record(
+    resources: Resources, request: ProbeRequest, stored: StoredRow | None, observation: Observation
+) -> UserRow:
+    return await record_observation(
         resources, stored, observation, request.scan_id, scanned_before=request.scanned_before
     )
-    return ProbeResult(status=str(row.status)), row
 
 
-def _organization(request: ProbeRequest) -> OrganizationSettings:
-    ews = Ews.from_dict(request.organization_ews).scope() if request.organization_ews else None
-    return OrganizationSettings(ews, request.sign_in_forced, request.exchange_incomplete)
+def _result(request: ProbeRequest, row: UserRow, observation: Observation) -> ProbeResult:
+    page = observation.evidence.page
+    reason = page.reason if isinstance(page, Unknown) else None
+    if request.mode is ProbeMode.OUTAGE or page is None:
+        return ProbeResult(status=str(row.status))
+    if reason in {failure.reason for failure in NO_RESPONSE}:
+        return ProbeResult(status=str(row.status), reason=reason)
+    return ProbeResult(status=str(row.status), has_response=True)
+
+
+def _without_response(failure: TenantFailure) -> ProbeResult:
+    wait_seconds = None
+    if isinstance(failure, Throttled):
+        wait_seconds = DEFAULT_WAIT_SECONDS if failure.wait_seconds is None else failure.wait_seconds
+    return ProbeResult(reason=failure.reason, wait_seconds=wait_seconds)

@@ -1,245 +1,405 @@
-"""How a scan walks through the tenant: pages of users cut into lanes, each asking a few users at a time."""
+"""How far a scan has come: its steps, grouped in stages, and which step follows which result. Pure.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+The orchestration ``scan_tenant`` runs the step that ``ScanProgress`` names and passes its result back; every decision
+is made here. To add a stage: its steps in ``Step`` and ``STAGES``, its state beside ``PersonalPages``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from atlas.scans.messages import Closing, Counts, GoneResult, Message, ProbeRequest, ProbeResult, UsersResult
+from atlas.domain.organization import OrganizationSettings
+from atlas.scans.lanes import MAX_WAIT_SECONDS, Breaker, Lane, LaneResult, backoff, merge_breakers
+from atlas.scans.messages import (
+    Closing,
+    ClosingResult,
+    Counts,
+    ExpiredResult,
+    GoneResult,
+    ListingRequest,
+    ListingResult,
+    Message,
+    OrganizationResult,
+    Retry,
+    StepFailure,
+    StepRequest,
+    StepResult,
+    UsersRequest,
+)
+from atlas.scans.warnings import exchange_warning
 
 MAX_LANES = 16
-"""How many ``scan_page`` flows run at once at most; with more calls in flight than that, each has several."""
-ATTEMPTS = 3
-"""How often one user is asked for, when throttled or when the row could not be written, before that is the answer."""
-STORAGE_WAIT_SECONDS = 5.0
-MAX_WAIT_SECONDS = 900.0
-MAX_PAUSE_SECONDS = 8.0
-MAX_WARNINGS = 10
-MORE_WARNINGS = "Exchange gave more warnings than these."
+"""How many lanes of a page run at a time; if more probes may be in flight, each lane has several."""
+REPEATS = 3
+"""How often a step is repeated after a response that could not be read."""
+RESTARTS = 3
+"""How often a listing starts again."""
+FIRST_WAIT_SECONDS: Mapping[Retry, float] = {Retry.LATER: 10.0, Retry.AGAIN: 2.0, Retry.RESTART: 0.0, Retry.NEVER: 0.0}
+"""The next waits of a step are twice as long each."""
+HOUR = 3600.0
 
 
-@dataclass(frozen=True)
-class Lane(Message):
-    """A stretch of one page of users that one ``scan_page`` flow walks through, a few probes at a time."""
+class Step(StrEnum):
+    """What a scan does, one after the other."""
 
-    scan_id: str
-    page: int
-    first: int
-    """Index of the first user that was not asked for yet."""
-    last: int
-    """Index after the last user of the stretch."""
-    width: int
-    """Probes in flight."""
-    sign_in_forced: bool | None
-    scanned_before: bool
-    again: list[list[int]] = field(default_factory=list)
-    """Pairs of index and attempt: users to ask for once more."""
-    exchange_incomplete: bool = False
-    organization_ews: dict[str, Any] | None = None
-    pause_seconds: float = 0
-    wait_seconds: float = 0
-    """How long to wait before the next probes."""
-    counts: dict[str, Any] = field(default_factory=dict)
+    READ_ORGANIZATION = "readOrganization"
+    LIST_MAILBOXES = "listMailboxes"
+    LIST_MAILBOX_POLICIES = "listMailboxPolicies"
+    LIST_USERS = "listUsers"
+    PROBE_USERS = "probeUsers"
+    MARK_GONE = "markGone"
+    DELETE_EXPIRED = "deleteExpired"
+    CLOSE_SCAN = "closeScan"
+    END = "end"
+
+
+STAGES: tuple[tuple[Step, ...], ...] = (
+    (Step.READ_ORGANIZATION, Step.LIST_MAILBOXES, Step.LIST_MAILBOX_POLICIES),
+    (Step.LIST_USERS, Step.PROBE_USERS, Step.MARK_GONE),  # personal pages
+    (Step.DELETE_EXPIRED,),
+    (Step.CLOSE_SCAN, Step.END),
+)
+"""A stage that fails is left for the next one."""
+
+MAX_WAITED_SECONDS: Mapping[Step, float] = {
+    Step.READ_ORGANIZATION: 2 * HOUR,
+    Step.LIST_MAILBOXES: 2 * HOUR,
+    Step.LIST_MAILBOX_POLICIES: 2 * HOUR,
+    Step.LIST_USERS: 6 * HOUR,
+    Step.MARK_GONE: 6 * HOUR,
+    Step.DELETE_EXPIRED: 60.0,  # the timer deletes what is left
+    Step.CLOSE_SCAN: 6 * HOUR,
+}
+"""How long a step waits in total for services that do not respond; without Exchange, a scan goes on knowing less."""
+
+
+class ScanNotClosed(Exception):
+    """The scan could not be closed for hours. The next one takes over its lock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position(Message):
+    """Where a listing, or any other step in parts, continues."""
+
+    page: int = 1
+    first: int = 1
+    """The page with which it started; a restarted listing uses new numbers, so that late writes do not mix with it."""
+
+    def advanced(self) -> "Position":
+        """The position after a page."""
+        return replace(self, page=self.page + 1)
+
+    def restarted(self) -> "Position":
+        """The position of the same listing from its start."""
+        return Position(page=self.page + 1, first=self.page + 1)
 
     @property
-    def is_open(self) -> bool:
-        """Whether users are left to ask for."""
-        return bool(self.again) or self.first < self.last
-
-    def next_probes(self) -> list[tuple[int, int]]:
-        """Index and attempt of the users to ask for now, at most ``width``."""
-        repeated = [(index, attempt) for index, attempt in self.again[: self.width]]
-        fresh = range(self.first, min(self.last, self.first + self.width - len(repeated)))
-        return repeated + [(index, 1) for index in fresh]
-
-    def request(self, index: int, attempt: int) -> ProbeRequest:
-        """The order for one probe."""
-        return ProbeRequest(
-            scan_id=self.scan_id,
-            page=self.page,
-            index=index,
-            sign_in_forced=self.sign_in_forced,
-            scanned_before=self.scanned_before,
-            is_last_attempt=attempt >= ATTEMPTS,
-            exchange_incomplete=self.exchange_incomplete,
-            organization_ews=self.organization_ews,
-        )
-
-    def with_answers(self, probes: Sequence[tuple[int, int]], answers: Sequence[ProbeResult]) -> "Lane":
-        """The lane after its probes: counts, whom to ask again, and how long to wait before.
-
-        A throttled lane waits as long as it was told and goes on slower; it speeds up again with every clean answer.
-        """
-        outcomes = list(zip(probes, answers, strict=True))
-        waits = [answer.wait_seconds for answer in answers if answer.wait_seconds is not None]
-        failed = [probe for probe, answer in outcomes if answer.status is None and answer.wait_seconds is None]
-        repeated = [probe for probe, answer in outcomes if answer.wait_seconds is not None]
-        repeated += [(index, attempt) for index, attempt in failed if attempt < ATTEMPTS]
-        counts = Counts(
-            by_status=_counted(answer.status for answer in answers if answer.status is not None),
-            unrecorded=sum(attempt >= ATTEMPTS for _, attempt in failed),
-            throttled_waits=len(waits),
-        )
-        pause = min(max(1.0, self.pause_seconds * 2), MAX_PAUSE_SECONDS) if waits else _eased(self.pause_seconds)
-        wait = max([*waits, STORAGE_WAIT_SECONDS if failed else 0, pause])
-        fresh = sum(attempt == 1 for _, attempt in probes)
-        return replace(
-            self,
-            first=self.first + fresh,
-            again=self.again[len(probes) - fresh :] + [[index, attempt + 1] for index, attempt in repeated],
-            pause_seconds=pause,
-            wait_seconds=min(wait, MAX_WAIT_SECONDS),
-            counts=(Counts.from_dict(self.counts) + counts).to_dict(),
-        )
+    def is_first(self) -> bool:
+        """Whether the listing starts here."""
+        return self.page == self.first
 
 
-@dataclass(frozen=True)
-class ScanProgress(Message):
-    """How far ``scan_tenant`` has come, as it travels when the flow continues as new."""
+@dataclass(frozen=True, kw_only=True)
+class Retries(Message):
+    """How often the current step has been repeated."""
 
-    scan_id: str
-    concurrency: int
-    scanned_before: bool
-    is_begun: bool = False
+    waits: int = 0
+    waited_seconds: float = 0
+    repeats: int = 0
+    restarts: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange(Message):
+    """What the census obtained from Exchange, and what went wrong."""
+
     has_mailboxes: bool = False
-    """Whether the census holds the mailboxes; if not, GUIDs come from Microsoft Graph."""
-    exchange_incomplete: bool = False
-    """Whether Exchange was asked and did not tell all."""
     has_policies: bool = False
-    """Whether the mailboxes of the census have their EWS settings."""
-    organization_ews: dict[str, Any] | None = None
-    sign_in_forced: bool | None = None
+    organization_problem: str | None = None
+    mailboxes_problem: str | None = None
+    policies_problem: str | None = None
+
+    def warning(self) -> str | None:
+        """One sentence about everything that is missing."""
+        return exchange_warning(self.organization_problem, self.mailboxes_problem, self.policies_problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonalPages(Message):
+    """The stage of personal pages: the page of users being probed, and the results so far."""
+
     page: int = 0
     page_size: int = 0
-    """How many users the page at hand holds; the listing may give an empty one."""
-    next_link: str | None = None
+    has_next: bool = False
     listed: int = 0
     total: int | None = None
-    counts: dict[str, Any] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    restarts: int = 0
-    """How often the listing has begun again because its link was too old."""
+    counts: Counts = field(default_factory=Counts)
+    breaker: Breaker = field(default_factory=Breaker)
+    gone: GoneResult = field(default_factory=GoneResult)
+    error: str | None = None
 
-    def with_page(self, listing: UsersResult) -> "ScanProgress":
-        """The walk with the page that ``list_users`` has put into the census."""
+    def with_page(self, page: int, listing: ListingResult) -> "PersonalPages":
+        """The stage with a page of users that has been written to the census."""
         return replace(
             self,
-            page=listing.page,
+            page=page,
             page_size=listing.count,
-            next_link=listing.link,
+            has_next=listing.has_next,
             listed=self.listed + listing.count,
             total=self.total if listing.total is None else listing.total,
         )
 
-    def closing(self, gone: GoneResult) -> Closing:
-        """The end of a walk that came through; totals are those of the rows, where no user counts twice."""
-        counts = Counts.from_dict(self.counts)
-        return Closing(
-            scan_id=self.scan_id,
-            by_status=gone.by_status,
-            unrecorded=counts.unrecorded,
-            throttled_waits=counts.throttled_waits,
-            missed=max(0, gone.still_licensed - counts.unrecorded),
-            unconfirmed=gone.unconfirmed,
-            sign_in_forced=self.sign_in_forced,
-            warnings=self.warnings,
+    def with_lanes(self, lanes: Sequence[LaneResult]) -> "PersonalPages":
+        """The stage with the results of the page's lanes."""
+        return replace(
+            self,
+            counts=sum((lane.counts for lane in lanes), self.counts),
+            breaker=merge_breakers([self.breaker] if not lanes else [lane.breaker for lane in lanes]),
         )
 
-    def failing(self, error: str) -> Closing:
-        """The end of a walk that broke off."""
-        counts = Counts.from_dict(self.counts)
-        return Closing(
-            scan_id=self.scan_id,
-            error=error,
-            listed=self.listed,
-            by_status=counts.by_status,
-            unrecorded=counts.unrecorded,
-            throttled_waits=counts.throttled_waits,
-            warnings=self.warnings,
+    def restarted(self) -> "PersonalPages":
+        """The stage before its first page. Users who have been recorded are skipped, and counted again."""
+        return PersonalPages(
+            total=self.total, breaker=self.breaker, counts=Counts(throttled_waits=self.counts.throttled_waits)
         )
 
-    def custom_status(self) -> dict[str, Any]:
-        """What the flow shows of itself while it runs."""
-        return {
-            "page": self.page,
-            "lanes": len(self.lanes()),
-            "listed": self.listed,
-            "total": self.total,
-            "counts": self.counts,
-            "warnings": self.warnings,
-        }
+    def closing(self, scan_id: str) -> Closing:
+        """The result. After a complete listing, the totals are those of the rows, where no user counts twice."""
+        counts = self.counts
+        if self.error is not None:
+            return Closing(scan_id=scan_id, error=self.error, listed=self.listed, counts=counts)
+        return Closing(
+            scan_id=scan_id,
+            counts=replace(counts, by_status=self.gone.by_status),
+            missed=max(0, self.gone.still_licensed - counts.unrecorded),
+            unconfirmed=self.gone.unconfirmed,
+        )
 
-    def with_counts(self, parts: Sequence[Mapping[str, Any]]) -> "ScanProgress":
-        """The walk with what its lanes have counted."""
-        return replace(self, counts=sum(map(Counts.from_dict, parts), Counts.from_dict(self.counts)).to_dict())
+
+@dataclass(frozen=True, kw_only=True)
+class ScanProgress(Message):
+    """The state of ``scan_tenant``; as its input, only the fields of ``ScanRequest`` are set."""
+
+    scan_id: str
+    concurrency: int
+    scanned_before: bool
+    step: Step = Step.READ_ORGANIZATION
+    position: Position = field(default_factory=Position)
+    retries: Retries = field(default_factory=Retries)
+    wait_seconds: float = 0
+    """How long to wait before the step."""
+    organization: OrganizationSettings = field(default_factory=OrganizationSettings)
+    exchange: Exchange = field(default_factory=Exchange)
+    personal: PersonalPages = field(default_factory=PersonalPages)
+    state: str | None = None
+    """The state in which the scan ended."""
+
+    def step_request(self) -> StepRequest:
+        """The request of a step that needs nothing but the scan."""
+        return StepRequest(scan_id=self.scan_id)
+
+    def page_request(self) -> ListingRequest:
+        """The request for the page at the current position."""
+        return ListingRequest(scan_id=self.scan_id, page=self.position.page, is_first=self.position.is_first)
+
+    def users_request(self) -> UsersRequest:
+        """The request for the page of users at the current position."""
+        return UsersRequest(
+            scan_id=self.scan_id,
+            page=self.position.page,
+            is_first=self.position.is_first,
+            has_mailboxes=self.exchange.has_mailboxes,
+            has_policies=self.exchange.has_policies,
+        )
+
+    def with_organization(self, result: OrganizationResult) -> "ScanProgress":
+        """Go on to the mailboxes, or without Exchange to the users."""
+        if stopped := self._unless_successful(result):
+            return stopped
+        next_step = Step.LIST_MAILBOXES if result.exchange_enabled else Step.LIST_USERS
+        return self._at(next_step, organization=result.settings)
+
+    def with_mailboxes(self, result: ListingResult) -> "ScanProgress":
+        """Go on to the next page of mailboxes, or to their policies."""
+        return self._after_page(result, Step.LIST_MAILBOX_POLICIES)
+
+    def with_policies(self, result: ListingResult) -> "ScanProgress":
+        """Go on to the next page of mailbox policies, or to the users."""
+        return self._after_page(result, Step.LIST_USERS)
+
+    def with_users(self, result: ListingResult) -> "ScanProgress":
+        """Go on to probe the page of users."""
+        if stopped := self._unless_successful(result):
+            return stopped
+        return self._next_part(step=Step.PROBE_USERS, personal=self.personal.with_page(self.position.page, result))
+
+    def with_probes(self, lanes: Sequence[LaneResult], listing: ListingResult | None) -> "ScanProgress":
+        """Go on to the page that was listed meanwhile, or to the users who are gone."""
+        personal = self.personal.with_lanes(lanes)
+        if not all(lane.holds_lock for lane in lanes):
+            return self._at(Step.END)
+        if listing is None:
+            return self._at(Step.MARK_GONE, personal=personal)
+        return replace(self, step=Step.LIST_USERS, personal=personal).with_users(listing)
+
+    def with_gone(self, result: GoneResult) -> "ScanProgress":
+        """Go on to the next part of the rows, or to the next stage."""
+        if stopped := self._unless_successful(result):
+            return stopped
+        personal = replace(self.personal, gone=self.personal.gone + result)
+        return (
+            self._next_part(personal=personal) if result.has_next else self._at(self._next_stage(), personal=personal)
+        )
+
+    def with_deleted(self, result: ExpiredResult) -> "ScanProgress":
+        """Go on deleting, or close the scan."""
+        if stopped := self._unless_successful(result):
+            return stopped
+        return self._next_part() if result.has_more else self._at(self._next_stage())
+
+    def with_state(self, result: ClosingResult) -> "ScanProgress":
+        """The scan is closed."""
+        if stopped := self._unless_successful(result):
+            return stopped
+        return self._at(Step.END, state=result.state)
+
+    def result(self) -> dict[str, Any] | None:
+        """The state in which the scan ended; ``None``: it did not hold the lock, and ended without a trace."""
+        return {"state": self.state} if self.state else None
+
+    def with_failure(self, failure: StepFailure) -> "ScanProgress":
+        """Repeat the step after a wait, restart its listing, or give it up."""
+        retries = self.retries
+        longer = backoff(retries.waits, FIRST_WAIT_SECONDS[failure.retry])
+        wait = min(max(failure.wait_seconds or 0, longer), MAX_WAIT_SECONDS)
+        waiting = replace(
+            self,
+            wait_seconds=wait,
+            retries=replace(retries, waits=retries.waits + 1, waited_seconds=retries.waited_seconds + wait),
+        )
+        match failure.retry:
+            case Retry.LATER if waiting.retries.waited_seconds <= MAX_WAITED_SECONDS[self.step]:
+                return waiting
+            case Retry.AGAIN if retries.repeats < REPEATS:
+                return replace(waiting, retries=replace(waiting.retries, repeats=retries.repeats + 1))
+            case Retry.AGAIN | Retry.RESTART if self._is_listing and retries.restarts < RESTARTS:
+                restarted = replace(self._restarted(), wait_seconds=wait)
+                return replace(restarted, retries=replace(waiting.retries, repeats=0, restarts=retries.restarts + 1))
+            case _:
+                return self._given_up(failure.problem)
+
+    def with_exception(self, problem: str) -> "ScanProgress":
+        """As ``with_failure``, of an activity that raised. A page whose lanes may still run is not probed again."""
+        retry = Retry.NEVER if self.step is Step.PROBE_USERS else Retry.AGAIN
+        return self.with_failure(StepFailure(problem=problem, retry=retry))
 
     def lanes(self) -> list[Lane]:
-        """The page at hand cut into stretches of equal length, one for each flow that may run."""
-        orchestrations = min(self.concurrency, MAX_LANES, self.page_size)
+        """The page of users cut into stretches of equal length, one for each lane that may run."""
+        size = self.personal.page_size
+        count = min(self.concurrency, MAX_LANES, size)
         return [
             Lane(
                 scan_id=self.scan_id,
-                page=self.page,
+                page=self.personal.page,
                 first=first,
                 last=last,
-                width=width,
-                sign_in_forced=self.sign_in_forced,
+                width=end - start,
                 scanned_before=self.scanned_before,
-                exchange_incomplete=self.exchange_incomplete,
-                organization_ews=self.organization_ews,
+                organization=self.organization,
+                breaker=self.personal.breaker,
             )
-            for (first, last), width in zip(
-                _shares(self.page_size, orchestrations), _widths(self.concurrency, orchestrations), strict=True
-            )
+            for (first, last), (start, end) in zip(_shares(size, count), _shares(self.concurrency, count), strict=True)
         ]
 
+    def closing(self) -> Closing:
+        """The result of the scan."""
+        return replace(
+            self.personal.closing(self.scan_id),
+            sign_in_forced=self.organization.sign_in_forced,
+            warnings=tuple(self.warnings()),
+        )
 
-def exchange_warnings(organization: str | None, mailboxes: str | None, policies: str | None) -> list[str]:
-    """One warning for whatever Exchange did not tell: the first thing that was wrong, and what is therefore not known.
+    def warnings(self) -> list[str]:
+        """What the reader of the scan has to know."""
+        warning = self.exchange.warning()
+        return [warning] if warning else []
 
-    ``mailboxes`` is the problem of their listing, ``policies`` that of their EWS settings.
-    """
-    problem = mailboxes or organization or policies
-    if not problem:
-        return []
-    lost = []
-    if mailboxes:
-        lost.append("capabilities")
-    if mailboxes or policies:
-        lost.append("mailbox policies")
-    if organization:
-        lost.append("BookingsAuthEnabled and the organisation's policy")
-    graph = "mailbox GUIDs come from Microsoft Graph, and " if mailboxes else ""
-    return [f"{problem.rstrip('.')}. So {graph}these are not known: {', '.join(lost)}."]
+    def custom_status(self) -> dict[str, Any]:
+        """What the orchestration shows while it runs."""
+        return {
+            "step": str(self.step),
+            "page": self.personal.page,
+            "lanes": len(self.lanes()) if self.step is Step.PROBE_USERS else 0,
+            "listed": self.personal.listed,
+            "total": self.personal.total,
+            "counts": self.personal.counts.to_dict(),
+            "warnings": self.warnings(),
+        }
 
+    def _unless_successful(self, result: StepResult) -> "ScanProgress | None":
+        """What follows a step that did not succeed; ``None`` after one that did."""
+        if not result.holds_lock:
+            return self._at(Step.END)
+        return self.with_failure(result.failure) if result.failure else None
 
-def limit_warnings(warnings: Iterable[str]) -> list[str]:
-    """Each warning once, and no more of them than a flow's status and a column can hold."""
-    distinct = list(dict.fromkeys(warnings))
-    told = [warning for warning in distinct if warning != MORE_WARNINGS][:MAX_WARNINGS]
-    return told if len(told) == len(distinct) else [*told, MORE_WARNINGS]
+    def _after_page(self, result: ListingResult, next_step: Step) -> "ScanProgress":
+        if stopped := self._unless_successful(result):
+            return stopped
+        if result.has_next:
+            return self._next_part()
+        if self.step is Step.LIST_MAILBOXES:
+            return self._at(next_step, exchange=replace(self.exchange, has_mailboxes=True))
+        return self._at(next_step, exchange=replace(self.exchange, has_policies=True))
+
+    def _given_up(self, problem: str) -> "ScanProgress":
+        match self.step:
+            case Step.READ_ORGANIZATION:
+                return self._without_exchange(Step.LIST_MAILBOXES, replace(self.exchange, organization_problem=problem))
+            case Step.LIST_MAILBOXES:
+                return self._without_exchange(Step.LIST_USERS, replace(self.exchange, mailboxes_problem=problem))
+            case Step.LIST_MAILBOX_POLICIES:
+                return self._without_exchange(Step.LIST_USERS, replace(self.exchange, policies_problem=problem))
+            case Step.LIST_USERS:
+                error = f"the list of licensed users could not be completed: {problem}"
+                return self._at(self._next_stage(), personal=replace(self.personal, error=error))
+            case Step.CLOSE_SCAN:
+                raise ScanNotClosed(problem)
+            case Step.DELETE_EXPIRED:
+                return self._at(self._next_stage())
+            case _:
+                return self._at(self._next_stage(), personal=replace(self.personal, error=problem))
+
+    def _without_exchange(self, next_step: Step, exchange: Exchange) -> "ScanProgress":
+        organization = replace(self.organization, exchange_incomplete=True)
+        return self._at(next_step, organization=organization, exchange=exchange)
+
+    @property
+    def _is_listing(self) -> bool:
+        return self.step in {Step.LIST_MAILBOXES, Step.LIST_MAILBOX_POLICIES, Step.LIST_USERS}
+
+    def _restarted(self) -> "ScanProgress":
+        personal = self.personal.restarted() if self.step is Step.LIST_USERS else self.personal
+        return replace(self, position=self.position.restarted(), personal=personal)
+
+    def _next_part(self, **changes: Any) -> "ScanProgress":
+        """The next failure waits from the start, but a listing restarts only so often."""
+        retries = Retries(restarts=self.retries.restarts)
+        return replace(self, position=self.position.advanced(), retries=retries, wait_seconds=0, **changes)
+
+    def _at(self, step: Step, **changes: Any) -> "ScanProgress":
+        return replace(self, step=step, position=Position(), retries=Retries(), wait_seconds=0, **changes)
+
+    def _next_stage(self) -> Step:
+        stage = next(number for number, steps in enumerate(STAGES) if self.step in steps)
+        return STAGES[stage + 1][0]
 
 
 def lane_id(scan_id: str, page: int, lane: int) -> str:
-    """The instance id of one ``scan_page`` flow: derived, so that a scan can be stopped with all its flows."""
+    """The instance ID of a lane, derived from the scan's, so that a scan can be stopped with all its lanes."""
     return f"{scan_id}:{page}:{lane}"
 
 
-def _counted(statuses: Iterator[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for status in statuses:
-        counts[status] = counts.get(status, 0) + 1
-    return counts
-
-
-def _eased(pause_seconds: float) -> float:
-    return pause_seconds / 2 if pause_seconds > 0.5 else 0.0
-
-
 def _shares(count: int, parts: int) -> Iterator[tuple[int, int]]:
-    edges = [count * part // parts for part in range(parts + 1)] if parts else []
-    return pairwise(edges)
-
-
-def _widths(concurrency: int, orchestrations: int) -> list[int]:
-    return [last - first for first, last in _shares(concurrency, orchestrations)]
+    return pairwise([count * part // parts for part in range(parts + 1)] if parts else [])

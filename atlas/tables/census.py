@@ -68,6 +68,15 @@ class Census:
             return None
         return USER.validate_json(entity["User"]), MAILBOX.validate_json(entity["Mailbox"])
 
+    async def add_position(self, scan_id: str, listing: str, page: int, position: str) -> None:
+        """Store where a page of a listing begins: its link, which names people, so it stays out of Durable history."""
+        await self._store.upsert(BOOKINGS_CENSUS, _entity(scan_id, position_key(listing, page), Position=position))
+
+    async def get_position(self, scan_id: str, listing: str, page: int) -> str | None:
+        """Point read of where a page of a listing begins."""
+        entity = await self._store.get(BOOKINGS_CENSUS, scan_id, position_key(listing, page))
+        return str(entity["Position"]) if entity else None
+
     async def delete(self, scan_id: str, limit: int) -> int:
         """Remove rows of a scan, at most ``limit``; returns how many there were."""
         page = await self._store.get_page(BOOKINGS_CENSUS, scan_id, select=["RowKey"], size=min(limit, 1000))
@@ -83,6 +92,11 @@ def mailbox_key(user_id: str) -> str:
 def user_key(page: int, index: int) -> str:
     """The row key of a licensed user: the page of the listing, and the position on it."""
     return f"user-{page:06d}-{index:04d}"
+
+
+def position_key(listing: str, page: int) -> str:
+    """The row key of the position of a page."""
+    return f"position-{listing}-{page:06d}"
 
 
 def _entity(scan_id: str, key: str, **columns: Any) -> Entity:

@@ -1,74 +1,94 @@
-"""The table ``BookingsScans``: each scan, newest first, and the lock that only one scan holds at a time."""
+"""The table ``BookingsScans``: the scans, newest first, and the lock that admits one scan at a time."""
 
 import logging
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
-
-from azure.data.tables import TableEntity
 
 from atlas.domain.records import MalformedRecord
 from atlas.domain.scans import FINISHED, Scan, started_at_of
 from atlas.tables.columns import Columns
-from atlas.tables.store import Entity, RowChanged, TableStore
+from atlas.tables.store import Entity, RowChanged, StorageUnavailable, TableStore
+
+log = logging.getLogger(__name__)
 
 BOOKINGS_SCANS = "BookingsScans"
 LOCK_KEY = "lock"
 FIRST_SCAN_KEY = "scan-"
 AFTER_SCANS_KEY = "scan."
-LATEST_MILLISECONDS = 9_999_999_999_999
-SCAN_COLUMNS = Columns(Scan, as_json=("by_status", "warnings"), left_out=("estimated_end",))
-
-log = logging.getLogger(__name__)
+MAX_MILLISECONDS = 9_999_999_999_999
+ATTEMPTS = 10
+"""How often a conditional write is repeated when other writers were faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Which scan holds the lock."""
+    """Which scan holds the tenant."""
 
     scan_id: str
     since: datetime
     trigger: str
-    is_started: bool
-    """Whether its orchestration was started; if so, one that is unknown now must have ended."""
-    etag: str
+    is_started: bool = False
+    """Whether its orchestration was started: if that is unknown to Durable now, it has ended."""
+    is_stopping: bool = False
+    """Whether the scan was stopped: its probes do nothing, but its orchestrations may not have ended yet."""
+    etag: str = ""
 
 
+SCAN_COLUMNS = Columns(Scan, as_json=("by_status", "warnings"), left_out=("estimated_end",))
 LOCK_COLUMNS = Columns(Lock, left_out=("etag",))
 
 
 class ScanLog:
-    """The scans of one tenant. Scans that cannot be read are logged and treated as absent."""
+    """The scans of one tenant. A scan whose row cannot be read is logged and left out."""
 
     def __init__(self, store: TableStore, tenant_id: str) -> None:
         self._store = store
         self._tenant_id = tenant_id
 
-    async def save(self, scan: Scan) -> None:
-        """Write the row of a scan."""
-        await self._store.upsert(BOOKINGS_SCANS, to_entity(scan, self._tenant_id))
+    async def insert(self, scan: Scan) -> None:
+        """Write a new scan; writing it again changes nothing."""
+        try:
+            await self._store.replace(BOOKINGS_SCANS, to_entity(scan, self._tenant_id), None)
+        except RowChanged:  # a repeated insert, if the first response was lost
+            return
 
     async def get(self, scan_id: str) -> Scan | None:
         """Point read: the key follows from the ID."""
-        key = scan_key(scan_id)
-        entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, key) if key else None
-        return _read(entity) if entity else None
+        return (await self._get_version(scan_id))[0]
+
+    async def update(self, scan_id: str, next_scan: Callable[[Scan], Scan]) -> tuple[Scan | None, bool]:
+        """Change a scan that has not ended; an ended scan never changes again.
+
+        Returns the scan as it is now, and whether this call changed it. Every write depends on the version read.
+        """
+        for _ in range(ATTEMPTS):
+            scan, etag = await self._get_version(scan_id)
+            if scan is None or scan.has_ended:
+                return scan, False
+            changed = next_scan(scan)
+            try:
+                await self._store.replace(BOOKINGS_SCANS, to_entity(changed, self._tenant_id), etag)
+            except RowChanged:
+                continue
+            return changed, True
+        raise StorageUnavailable(f"other writers changed the row of scan {scan_id} {ATTEMPTS} times in a row")
 
     async def iterate(self) -> AsyncIterator[Scan]:
         """Range read, newest first."""
         async for entity in self._store.iterate(BOOKINGS_SCANS, self._tenant_id, FIRST_SCAN_KEY, AFTER_SCANS_KEY):
-            if scan := _read(entity):
+            if scan := _scan_of(entity):
                 yield scan
 
     async def last_finished(self) -> Scan | None:
-        """The newest scan that saw the whole list of licensed users: the first such of a range read."""
+        """The newest scan that read the complete list of licensed users."""
         async for scan in self.iterate():
             if scan.state in FINISHED:
                 return scan
         return None
 
     async def delete(self, scan_id: str) -> None:
-        """Remove the row of a scan."""
+        """Remove a scan."""
         if key := scan_key(scan_id):
             await self._store.delete(BOOKINGS_SCANS, self._tenant_id, key)
 
@@ -85,55 +105,64 @@ class ScanLog:
             await self._store.delete(BOOKINGS_SCANS, self._tenant_id, LOCK_KEY, etag)
             return None
 
-    async def take_lock(self, scan: Scan, over: Lock | None) -> bool:
-        """Acquire the lock if no scan holds it or, with ``over``, if it is still that very lock."""
+    async def holds_lock(self, scan_id: str) -> bool:
+        """Whether this scan holds the lock and was not stopped."""
+        lock = await self.get_lock()
+        return lock is not None and lock.scan_id == scan_id and not lock.is_stopping
+
+    async def acquire_lock(self, scan: Scan, over: Lock | None) -> bool:
+        """Acquire the lock if no scan holds it, or take over exactly the lock ``over``."""
+        lock = Lock(scan.scan_id, scan.started_at, scan.trigger)
         try:
-            await self._store.replace(BOOKINGS_SCANS, self._lock(scan), over.etag if over else None)
+            await self._write_lock(lock, over.etag if over else None)
         except RowChanged:
-            # A repeated insert finds our own row if the first response was lost.
+            # A repeated insert finds our own row, if the first response was lost.
             held = await self.get_lock()
             return held is not None and held.scan_id == scan.scan_id
         return True
 
-    async def mark_started(self, scan: Scan) -> None:
+    async def mark_started(self, scan_id: str) -> None:
         """Record that the orchestration of the scan that holds the lock was started."""
-        held = await self.get_lock()
-        if held and held.scan_id == scan.scan_id:
-            try:
-                entity = {**self._lock(scan), "IsStarted": True}
-                await self._store.replace(BOOKINGS_SCANS, entity, held.etag)
-            except RowChanged:  # the scan was quick and has released the lock already
-                return
+        await self._change_lock(scan_id, lambda lock: replace(lock, is_started=True))
+
+    async def mark_stopping(self, scan_id: str) -> None:
+        """Record that the scan was stopped: from now on its probes do nothing, and no other scan can start yet."""
+        await self._change_lock(scan_id, lambda lock: replace(lock, is_stopping=True))
 
     async def release_lock(self, scan_id: str) -> None:
-        """Release the lock if this scan holds it."""
-        held = await self.get_lock()
-        if held and held.scan_id == scan_id:
+        """Release the lock, if this scan holds it."""
+        while (held := await self.get_lock()) and held.scan_id == scan_id:
             try:
                 await self._store.delete(BOOKINGS_SCANS, self._tenant_id, LOCK_KEY, held.etag)
-            except RowChanged:  # written since: by `mark_started`, or by a scan that took over
-                await self.release_lock(scan_id)
+            except RowChanged:  # written since, by `mark_started` for example
+                continue
+            return
 
-    def _lock(self, scan: Scan) -> Entity:
-        lock = Lock(scan.scan_id, scan.started_at, scan.trigger, is_started=False, etag="")
-        return {"PartitionKey": self._tenant_id, "RowKey": LOCK_KEY, **LOCK_COLUMNS.to_columns(lock)}
+    async def _get_version(self, scan_id: str) -> tuple[Scan | None, str | None]:
+        key = scan_key(scan_id)
+        entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, key) if key else None
+        return (_scan_of(entity), str(entity.metadata["etag"])) if entity else (None, None)
 
+    async def _change_lock(self, scan_id: str, change: Callable[[Lock], Lock]) -> None:
+        while (held := await self.get_lock()) and held.scan_id == scan_id:
+            try:
+                await self._write_lock(change(held), held.etag)
+            except RowChanged:  # written since, or released
+                continue
+            return
 
-def _read(entity: TableEntity) -> Scan | None:
-    try:
-        return SCAN_COLUMNS.from_columns(entity)
-    except MalformedRecord as problem:
-        log.warning("a row of %s cannot be read and is left out: %s", BOOKINGS_SCANS, problem)
-        return None
+    async def _write_lock(self, lock: Lock, etag: str | None) -> None:
+        entity = LOCK_COLUMNS.to_columns(lock) | {"PartitionKey": self._tenant_id, "RowKey": LOCK_KEY}
+        await self._store.replace(BOOKINGS_SCANS, entity, etag)
 
 
 def scan_key(scan_id: str) -> str | None:
-    """The row key of a scan, smaller the later it started; ``None`` if the text is not the ID of a scan."""
+    """The row key of a scan, smaller the later it started; ``None`` if this is not a scan's ID."""
     started_at = started_at_of(scan_id)
     if started_at is None:
         return None
     milliseconds = round(started_at.timestamp() * 1000)
-    return f"{FIRST_SCAN_KEY}{LATEST_MILLISECONDS - milliseconds:013d}-{scan_id[-8:]}"
+    return f"{FIRST_SCAN_KEY}{MAX_MILLISECONDS - milliseconds:013d}-{scan_id[-8:]}"
 
 
 def to_entity(scan: Scan, tenant_id: str) -> Entity:
@@ -142,3 +171,11 @@ def to_entity(scan: Scan, tenant_id: str) -> Entity:
     if key is None:
         raise ValueError(f"{scan.scan_id} is not the ID of a scan")
     return {"PartitionKey": tenant_id, "RowKey": key, **SCAN_COLUMNS.to_columns(scan)}
+
+
+def _scan_of(entity: Entity) -> Scan | None:
+    try:
+        return SCAN_COLUMNS.from_columns(entity)
+    except MalformedRecord as problem:
+        log.warning("a scan in %s cannot be read and is left out: %s", BOOKINGS_SCANS, problem)
+        return None

@@ -186,8 +186,8 @@ def scan(number=0, **more):
 async def test_scans_are_read_newest_first_and_the_lock_is_none_of_them(store, tenant_id):
     log = ScanLog(store, tenant_id)
     for number in (2, 0, 3, 1):
-        await log.save(scan(number))
-    await log.take_lock(scan(4), None)
+        await log.insert(scan(number))
+    await log.acquire_lock(scan(4), None)
 
     assert [one.scan_id async for one in log.iterate()] == [scan(number).scan_id for number in (3, 2, 1, 0)]
 
@@ -204,7 +204,7 @@ async def test_a_scan_is_read_as_it_was_written(store, tenant_id):
         warnings=("a", "ü"),
         error="e",
     )
-    await log.save(whole)
+    await log.insert(whole)
 
     assert await log.get(whole.scan_id) == whole
     assert await log.get("no scan") is None
@@ -216,7 +216,7 @@ async def test_the_last_finished_scan_is_the_newest_that_saw_everybody(store, te
     assert await log.last_finished() is None
     states = [ScanState.COMPLETED, ScanState.INCOMPLETE, ScanState.FAILED, ScanState.CANCELLED, ScanState.RUNNING]
     for number, state in enumerate(states):
-        await log.save(scan(number, state=state))
+        await log.insert(scan(number, state=state))
 
     last = await log.last_finished()
 
@@ -227,7 +227,7 @@ async def test_the_last_finished_scan_is_the_newest_that_saw_everybody(store, te
 async def test_of_many_who_take_the_lock_at_once_one_gets_it(store, tenant_id):
     log = ScanLog(store, tenant_id)
 
-    taken = await asyncio.gather(*(log.take_lock(scan(n, trigger=f"t{n}"), None) for n in range(20)))
+    taken = await asyncio.gather(*(log.acquire_lock(scan(n, trigger=f"t{n}"), None) for n in range(20)))
 
     lock = await log.get_lock()
     assert sum(taken) == 1
@@ -239,10 +239,10 @@ async def test_of_many_who_take_the_lock_at_once_one_gets_it(store, tenant_id):
 
 async def test_of_many_who_take_a_lock_over_one_gets_it(store, tenant_id):
     log = ScanLog(store, tenant_id)
-    await log.take_lock(scan(99), None)
+    await log.acquire_lock(scan(99), None)
     old = await log.get_lock()
 
-    taken = await asyncio.gather(*(log.take_lock(scan(n), old) for n in range(20)))
+    taken = await asyncio.gather(*(log.acquire_lock(scan(n), old) for n in range(20)))
 
     lock = await log.get_lock()
     assert sum(taken) == 1
@@ -252,23 +252,23 @@ async def test_of_many_who_take_a_lock_over_one_gets_it(store, tenant_id):
 
 async def test_a_lock_that_was_let_go_is_not_taken_over_but_taken(store, tenant_id):
     log = ScanLog(store, tenant_id)
-    await log.take_lock(scan(0), None)
+    await log.acquire_lock(scan(0), None)
     old = await log.get_lock()
     await log.release_lock(scan(0).scan_id)
 
-    assert not await log.take_lock(scan(1), old)
-    assert await log.take_lock(scan(1), None)
+    assert not await log.acquire_lock(scan(1), old)
+    assert await log.acquire_lock(scan(1), None)
 
 
 async def test_only_its_holder_lets_a_lock_go(store, tenant_id):
     log = ScanLog(store, tenant_id)
     mine, another = scan(0, trigger="timer"), scan(1)
-    await log.take_lock(mine, None)
+    await log.acquire_lock(mine, None)
 
     await log.release_lock(another.scan_id)
-    await log.mark_started(another)
+    await log.mark_started(another.scan_id)
     held = await log.get_lock()
-    await log.mark_started(mine)
+    await log.mark_started(mine.scan_id)
     started = await log.get_lock()
     await log.release_lock(mine.scan_id)
     await log.release_lock(mine.scan_id)

@@ -25,7 +25,7 @@ from atlas.domain.statuses import Status
 from atlas.domain.unknown import Reason
 from atlas.domain.users import why_not_licensed
 from atlas.health.permissions import PERMISSIONS, Permission
-from atlas.scans.closing import NO_PAGE_SEEN
+from atlas.scans.warnings import NO_PAGE_SEEN
 from atlas.settings import Settings
 from local.simulator.options import Behaviour
 from local.simulator.user_kinds import Plan

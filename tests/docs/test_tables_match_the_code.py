@@ -56,13 +56,14 @@ async def written_columns() -> dict[str, dict[str, str]]:
     await UserIndex(store, TENANT).add(ROW, None)
     await ChangeFeed(store, TENANT, KIND).insert(CHANGE)
     scans = ScanLog(store, TENANT)
-    await scans.save(SCAN)
-    await scans.take_lock(SCAN, None)
+    await scans.insert(SCAN)
+    await scans.acquire_lock(SCAN, None)
     scope = EwsScope(Access.ALLOW, "EnforceBlockList", ews_enabled=True, entries=("an entry",))
     mailbox = Mailbox(UUID(TENANT), "adele@contoso.com", "UserMailbox", has_capability=True, ews=scope)
     census = Census(store)
     await census.add_mailboxes(SCAN_ID, {TENANT: mailbox})
     await census.add_policies(SCAN_ID, {TENANT: scope})
+    await census.add_position(SCAN_ID, "users", 2, "a link")
     await census.add_users(SCAN_ID, 1, [(USER, mailbox), (USER, Unknown(Reason.REFUSED))])
     return store.columns
 

@@ -1,4 +1,4 @@
-"""The flows of a scan, as plain generators, over activities that a test scripts."""
+"""The orchestrators of a scan, as plain generators, over activities that a test scripts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,18 +11,23 @@ from tests.orchestrators.fake_context import Engine, Instance
 SCAN_ID = "scan-20261123T030000000-0a1b2c3d"
 
 
-def flow_of(builder: Any) -> Callable[[Any], Any]:
+def orchestrator_of(builder: Any) -> Callable[[Any], Any]:
     return builder.build().get_user_function().orchestrator_function
 
 
-FLOWS = {
-    names.SCAN_TENANT: flow_of(scan_tenant.scan_tenant),
-    names.SCAN_PAGE: flow_of(scan_page.scan_page),
+ORCHESTRATORS = {
+    names.SCAN_TENANT: orchestrator_of(scan_tenant.scan_tenant),
+    names.SCAN_PAGE: orchestrator_of(scan_page.scan_page),
 }
 
 
+def failure(retry: str, wait_seconds: float | None = None, problem: str = "it failed") -> dict[str, Any]:
+    """The result of a step that failed."""
+    return {"failure": {"problem": problem, "retry": retry, "wait_seconds": wait_seconds}}
+
+
 class Tenant:
-    """Activities over pages of users; a test replaces the answers it is about."""
+    """Activities over pages of users. A test scripts results; when they are used up, activities succeed."""
 
     def __init__(self, *pages: int) -> None:
         self.pages = pages
@@ -31,64 +36,59 @@ class Tenant:
         self.policies: list[dict[str, Any]] = []
         self.users: list[dict[str, Any]] = []
         self.probes: list[dict[str, Any]] = []
-        self.to_forget = 0
+        self.gone: list[dict[str, Any]] = []
+        self.expired: list[dict[str, Any]] = []
+        self.closed: list[dict[str, Any]] = []
         self.broken: set[str] = set()
         self.break_message = ""
+        self.first_page = 1
 
     def activities(self) -> dict[str, Callable[[Any], Any]]:
-        whole = {
+        scripted = {
             names.READ_ORGANIZATION: self._read_organization,
-            names.LIST_MAILBOXES: self._list_mailboxes,
-            names.LIST_MAILBOX_POLICIES: self._list_mailbox_policies,
+            names.LIST_MAILBOXES: lambda _: self.mailboxes.pop(0) if self.mailboxes else {},
+            names.LIST_MAILBOX_POLICIES: lambda _: self.policies.pop(0) if self.policies else {},
             names.LIST_USERS: self._list_users,
-            names.PROBE_USER: self._probe_user,
+            names.PROBE_USER: self.probe_user,
             names.MARK_GONE: self._mark_gone,
-            names.DELETE_EXPIRED: self._forget_old,
+            names.DELETE_EXPIRED: lambda _: self.expired.pop(0) if self.expired else {},
             names.CLOSE_SCAN: self._close_scan,
         }
-        return {name: self._breaking(name, activity) for name, activity in whole.items()}
+        return {name: self._breaking(name, activity) for name, activity in scripted.items()}
+
+    def probe_user(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Probe one user; a test may replace this."""
+        if self.probes:
+            return self.probes.pop(0)
+        return {"status": None if request["mode"] == "trial" else "published", "has_response": True}
 
     def _breaking(self, name: str, activity: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def answer(value: Any) -> Any:
+        def call(value: Any) -> Any:
+            assert value["scan_id"] == SCAN_ID
             if name in self.broken:
                 raise RuntimeError(self.break_message or f"{name} is broken")
             return activity(value)
 
-        return answer
+        return call
 
-    def _read_organization(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert request["scan_id"] == SCAN_ID
-        return self.organization.pop(0) if self.organization else {"sign_in_forced": False}
-
-    def _list_mailboxes(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert request["scan_id"] == SCAN_ID
-        return self.mailboxes.pop(0) if self.mailboxes else {}
-
-    def _list_mailbox_policies(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert request["scan_id"] == SCAN_ID
-        return self.policies.pop(0) if self.policies else {}
+    def _read_organization(self, _: dict[str, Any]) -> dict[str, Any]:
+        return self.organization.pop(0) if self.organization else {"settings": {"sign_in_forced": False}}
 
     def _list_users(self, request: dict[str, Any]) -> dict[str, Any]:
+        if request["is_first"]:
+            self.first_page = request["page"]
         if self.users:
-            return {"page": request["page"], **self.users.pop(0)}
-        at = int(request["link"] or 0)
-        link = str(at + 1) if at + 1 < len(self.pages) else None
+            return self.users.pop(0)
+        at = request["page"] - self.first_page
         total = None if at else sum(self.pages)
-        return {"page": request["page"], "count": self.pages[at], "link": link, "total": total}
+        return {"count": self.pages[at], "has_next": at + 1 < len(self.pages), "total": total}
 
-    def _probe_user(self, request: dict[str, Any]) -> dict[str, Any]:
-        return self.probes.pop(0) if self.probes else {"status": "published"}
-
-    def _mark_gone(self, scan_id: str) -> dict[str, Any]:
-        assert scan_id == SCAN_ID
-        return {"by_status": {"published": sum(self.pages)}}
-
-    def _forget_old(self, scan_id: str) -> bool:
-        assert scan_id == SCAN_ID
-        self.to_forget -= 1
-        return self.to_forget > 0
+    def _mark_gone(self, _: dict[str, Any]) -> dict[str, Any]:
+        return self.gone.pop(0) if self.gone else {"by_status": {"published": sum(self.pages)}}
 
     def _close_scan(self, closing: dict[str, Any]) -> dict[str, Any]:
+        if self.closed:
+            return self.closed.pop(0)
         return {"state": "failed" if closing["error"] else "completed"}
 
 
@@ -101,23 +101,23 @@ class Scan:
 
     @property
     def closing(self) -> dict[str, Any]:
-        """With what the scan was closed, whatever it took."""
+        """What the scan was closed with, however often that took."""
         first, *others = self.engine.calls(names.CLOSE_SCAN)
         assert all(other == first for other in others)
         return dict(first)
 
     def probed(self) -> list[tuple[int, int]]:
-        """Page and place of every probe, in order."""
+        """Page and index of every probe, in order."""
         return [(request["page"], request["index"]) for request in self.engine.calls(names.PROBE_USER)]
 
 
 @pytest.fixture
 def scan() -> Callable[..., Any]:
-    """Runs a whole scan of a tenant."""
+    """Runs a scan of a tenant to its end."""
 
-    async def scanned(tenant: Tenant, concurrency: int = 4, **more: Any) -> Scan:
-        engine = Engine(FLOWS, tenant.activities())
-        request = {"scan_id": SCAN_ID, "concurrency": concurrency, "scanned_before": True, **more}
+    async def run(tenant: Tenant, concurrency: int = 4) -> Scan:
+        engine = Engine(ORCHESTRATORS, tenant.activities())
+        request = {"scan_id": SCAN_ID, "concurrency": concurrency, "scanned_before": True}
         return Scan(engine, await engine.run(names.SCAN_TENANT, SCAN_ID, request))
 
-    return scanned
+    return run

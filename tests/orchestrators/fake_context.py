@@ -1,7 +1,7 @@
-"""A strict stand-in for the Durable engine: it replays every flow from its start after each task that completes.
+"""A strict fake of the Durable engine: it replays every orchestrator from its start after each completed task.
 
-A flow sees only the few methods that both lines of the Durable library share (product design), every payload goes
-through JSON, and a flow whose actions differ from one replay to the next fails the test.
+An orchestrator sees only the methods that both versions of the Durable library share, every payload goes through JSON,
+and an orchestrator whose actions differ from one replay to the next fails the test.
 """
 
 import inspect
@@ -11,24 +11,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-LARGEST_PAYLOAD = 45_000
-LARGEST_CUSTOM_STATUS = 16_000
-LONGEST_INSTANCE_ID = 100
+MAX_PAYLOAD = 45_000
+MAX_CUSTOM_STATUS = 16_000
+MAX_INSTANCE_ID = 100
 START = datetime(2026, 11, 23, 3, tzinfo=UTC)
 ACTIVITY_TIME = timedelta(seconds=1)
 
 
 class NonDeterministic(AssertionError):
-    """A replay did something else than the run before it."""
+    """A replay scheduled other actions than the run before it."""
 
 
 class ActivityFailed(Exception):
-    """What a flow is thrown when an activity raised."""
+    """Thrown into an orchestrator when an activity raised."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """One thing that a flow asked for."""
+    """Something that an orchestrator scheduled."""
 
     kind: str
     name: str = ""
@@ -43,7 +43,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Together:
-    """Actions whose results a flow waits for all at once."""
+    """Actions whose results an orchestrator awaits together."""
 
     actions: tuple[Action, ...]
 
@@ -53,7 +53,7 @@ type Task = Action | Together
 
 @dataclass(frozen=True)
 class Done:
-    """What a task came to, and when."""
+    """The result of a task, and when it completed."""
 
     task: Task
     at: datetime
@@ -62,7 +62,7 @@ class Done:
 
 
 class FakeContext:
-    """All that a flow may use."""
+    """Everything that an orchestrator may use."""
 
     def __init__(self, instance_id: str, payload: str, now: datetime) -> None:
         self._instance_id = instance_id
@@ -80,51 +80,53 @@ class FakeContext:
         return json.loads(self._payload)
 
     def call_activity(self, name: str, input_: Any) -> Action:
-        return self._asked(Action("activity", name, sendable(input_)))
+        return self._scheduled(Action("activity", name, sendable(input_)))
 
     def call_sub_orchestrator(self, name: str, input_: Any, instance_id: str) -> Action:
         assert instance_id.startswith(self._instance_id), "a child's id is derived from its parent's"
-        assert len(instance_id) <= LONGEST_INSTANCE_ID
+        assert len(instance_id) <= MAX_INSTANCE_ID
         assert instance_id.isascii()
-        return self._asked(Action("flow", name, sendable(input_), instance_id))
+        return self._scheduled(Action("orchestration", name, sendable(input_), instance_id))
 
     def create_timer(self, fires_at: datetime) -> Action:
         assert fires_at.tzinfo is not None, "a timer needs an aware time"
         assert fires_at >= self._now, "a timer in the past"
-        return self._asked(Action("timer", fires_at=fires_at))
+        return self._scheduled(Action("timer", fires_at=fires_at))
 
     def task_all(self, tasks: Sequence[Action]) -> Together:
-        assert tasks, "task_all of nothing never completes on one line of the library"
+        assert tasks, "task_all([]) never completes in version 2 of the library"
         return Together(tuple(tasks))
 
     def set_custom_status(self, status: Any) -> None:
-        self._status = sendable(status, LARGEST_CUSTOM_STATUS)
+        self._status = sendable(status, MAX_CUSTOM_STATUS)
 
     def continue_as_new(self, input_: Any) -> None:
         self._next = sendable(input_)
 
-    def _asked(self, action: Action) -> Action:
+    def _scheduled(self, action: Action) -> Action:
         self._open.append(action)
         return action
 
 
-def sendable(value: Any, most: int = LARGEST_PAYLOAD) -> str:
-    """The value as the JSON that Durable would keep."""
+def sendable(value: Any, limit: int = MAX_PAYLOAD) -> str:
+    """The value as the JSON that Durable would store."""
     text = json.dumps(value)
-    assert len(text) < most, f"{len(text)} characters are more than Durable keeps beside its history"
+    assert len(text) < limit, f"{len(text)} characters are more than Durable stores inside its history"
     return text
 
 
 @dataclass
 class Instance:
-    """One flow on its way."""
+    """One running orchestration."""
 
     name: str
     instance_id: str
     payload: str
+    began: datetime
+    """When the current generation started."""
     history: list[Done] = field(default_factory=list)
     status: Any = None
-    """What the flow shows now; continuing as new drops it."""
+    """The custom status; continuing as new drops it."""
     shown: list[Any] = field(default_factory=list)
     """The status at every wait."""
     result: Any = None
@@ -135,55 +137,55 @@ class Instance:
 
 
 type Activity = Callable[[Any], Any]
-type Flow = Callable[[Any], Generator[Any, Any, Any]]
+type Orchestrator = Callable[[Any], Generator[Any, Any, Any]]
 
 
 class Engine:
-    """Runs flows over activities that a test gives; its clock moves with the tasks."""
+    """Runs orchestrations over the activities of a test; its clock moves with the tasks."""
 
-    def __init__(self, orchestrations: Mapping[str, Flow], activities: Mapping[str, Activity]) -> None:
+    def __init__(self, orchestrations: Mapping[str, Orchestrator], activities: Mapping[str, Activity]) -> None:
         self.orchestrations = orchestrations
         self.activities = activities
         self.now = START
         self.called: list[tuple[str, Any]] = []
         self.timers: list[float] = []
         self.instances: dict[str, Instance] = {}
-        self.most_at_once: dict[str, int] = {}
+        self.max_concurrent: dict[str, int] = {}
         self.payloads: list[str] = []
 
     async def run(self, name: str, instance_id: str, value: Any) -> Instance:
-        """One flow with all its children, to its end."""
+        """Run one orchestration with all its children, to its end."""
         instance = self._started(name, instance_id, sendable(value))
         while not instance.has_ended:
             await self._step_all([instance])
         return instance
 
     def calls(self, name: str) -> list[Any]:
-        """What an activity was given, in order."""
+        """The inputs of an activity, in order."""
         return [value for called, value in self.called if called == name]
 
     def _started(self, name: str, instance_id: str, payload: str) -> Instance:
-        assert instance_id not in self.instances, f"{instance_id} is already taken"
-        instance = Instance(name, instance_id, payload, inputs=[payload])
+        assert instance_id not in self.instances, f"{instance_id} exists already"
+        instance = Instance(name, instance_id, payload, self.now, inputs=[payload])
         self.instances[instance_id] = instance
         self.payloads.append(payload)
         return instance
 
     async def _step_all(self, instances: list[Instance]) -> None:
-        """One task further each; what they ask for at once is counted."""
+        """Complete one task of each; what they schedule concurrently is counted."""
         pending = [(instance, task) for instance in instances if (task := self._replayed(instance)) is not None]
-        at_once: dict[str, int] = {}
+        concurrent: dict[str, int] = {}
         for _, task in pending:
             for action in _actions(task):
-                at_once[action.name] = at_once.get(action.name, 0) + 1
-        for name, count in at_once.items():
-            self.most_at_once[name] = max(self.most_at_once.get(name, 0), count)
+                concurrent[action.name] = concurrent.get(action.name, 0) + 1
+        for name, count in concurrent.items():
+            self.max_concurrent[name] = max(self.max_concurrent.get(name, 0), count)
         for instance, task in pending:
             instance.history.append(await self._completed(task))
 
     def _replayed(self, instance: Instance) -> Task | None:
-        """Run the flow from its start over its history; the task it waits for now, or None at its end."""
-        context = FakeContext(instance.instance_id, instance.payload, START)
+        """Run the orchestrator from its start over its history; the task it now awaits, or None at its end."""
+        context = FakeContext(instance.instance_id, instance.payload, instance.began)
         generator = self.orchestrations[instance.name](context)
         try:
             task = self._taken(context, next(generator))
@@ -199,13 +201,13 @@ class Engine:
         except ActivityFailed as failure:
             instance.failure, instance.has_ended = failure, True
             return None
-        assert context._next is None, "a flow that continues as new waits for nothing more"
+        assert context._next is None, "an orchestrator that continues as new awaits nothing more"
         self._show(instance, context)
         return task
 
     def _taken(self, context: FakeContext, task: Any) -> Task:
-        assert isinstance(task, Action | Together), f"a flow may not wait for {task!r}"
-        assert context._open == list(_actions(task)), "a flow waits for all it has asked for"
+        assert isinstance(task, Action | Together), f"an orchestrator may not await {task!r}"
+        assert context._open == list(_actions(task)), "an orchestrator awaits everything it has scheduled"
         context._open = []
         return task
 
@@ -216,7 +218,7 @@ class Engine:
         instance.shown.append(instance.status)
 
     def _ended(self, instance: Instance, context: FakeContext, result: Any) -> None:
-        assert not context._open, "a flow waits for all it has asked for"
+        assert not context._open, "an orchestrator awaits everything it has scheduled"
         self._show(instance, context)
         instance.generations.append(instance.history)
         if context._next is None:
@@ -225,11 +227,12 @@ class Engine:
             return
         assert result is None
         instance.payload, instance.history, instance.status = context._next, [], None
+        instance.began = self.now
         instance.inputs.append(instance.payload)
         self.payloads.append(instance.payload)
 
     async def _completed(self, task: Task) -> Done:
-        children = {action: self._child(action) for action in _actions(task) if action.kind == "flow"}
+        children = {action: self._child(action) for action in _actions(task) if action.kind == "orchestration"}
         results: list[Any] = []
         failure: Exception | None = None
         for action in _actions(task):
@@ -259,12 +262,12 @@ class Engine:
         self.called.append((action.name, action.value))
         self.payloads.append(action.payload)
         try:
-            answer = self.activities[action.name](action.value)
-            answer = await answer if inspect.isawaitable(answer) else answer
+            result = self.activities[action.name](action.value)
+            result = await result if inspect.isawaitable(result) else result
         except Exception as error:
             raise ActivityFailed(f"Activity function '{action.name}' failed: {error}") from error
-        self.payloads.append(sendable(answer))
-        return json.loads(sendable(answer))
+        self.payloads.append(sendable(result))
+        return json.loads(sendable(result))
 
 
 def _actions(task: Task) -> tuple[Action, ...]:

@@ -1,4 +1,4 @@
-"""The names that flows, activities and doors know each other by are exactly those that the app registers."""
+"""The names under which orchestrators, activities and routes know each other are exactly those the app registers."""
 
 import function_app
 from orchestrators import names
@@ -16,9 +16,9 @@ def constants():
     return {value for name, value in vars(names).items() if name.isupper()}
 
 
-def test_every_name_is_registered_and_every_durable_function_has_a_name():
+def test_every_name_is_registered_and_every_function_named():
     assert registered("orchestrationTrigger", "activityTrigger") == constants()
 
 
-def test_a_constant_says_its_own_value():
+def test_a_constant_has_its_name_as_value():
     assert all(value == name.lower() for name, value in vars(names).items() if name.isupper())

@@ -25,7 +25,7 @@ from atlas.tables.store import StorageUnavailable
 from local.simulator import Behaviour, Fault, TenantPlan, running
 from local.simulator.user_mixes import EVERY, HEALTHY
 from orchestrators import names
-from tests.orchestrators.conftest import FLOWS
+from tests.orchestrators.conftest import ORCHESTRATORS
 from tests.orchestrators.fake_context import Engine
 
 ACTIVITIES = {
@@ -57,9 +57,9 @@ class Tenant:
         self.scans += 1
         scan_id = new_scan_id(at, f"{self.scans:08x}")
         pending = Scan(scan_id, ScanState.PENDING, "http", resources.clock())
-        assert await resources.scans.take_lock(pending, None)
-        await resources.scans.save(pending)
-        engine = Engine(FLOWS, {name: one.build().get_user_function() for name, one in ACTIVITIES.items()})
+        assert await resources.scans.acquire_lock(pending, None)
+        await resources.scans.insert(pending)
+        engine = Engine(ORCHESTRATORS, {name: one.build().get_user_function() for name, one in ACTIVITIES.items()})
         request = {"scan_id": scan_id, "concurrency": concurrency, "scanned_before": scanned_before}
         await engine.run(names.SCAN_TENANT, scan_id, request)
         scan = await resources.scans.get(scan_id)
@@ -185,7 +185,8 @@ async def test_bookings_that_breaks_makes_everybody_unknown_and_erases_nothing(t
             before[user_id].last_known_status,
         )
         assert (rows[user_id].reason or "").startswith("unreachable: ")
-    assert scan.state is ScanState.COMPLETED
+    assert scan.state is ScanState.INCOMPLETE
+    assert "did not respond" in scan.warnings[-1]
     assert await tenant.changes() == []
 
 
@@ -288,9 +289,9 @@ async def test_a_scan_whose_lock_is_not_its_own_touches_nothing(tenant, held_by)
     other = Scan(new_scan_id(datetime(2026, 11, 22, tzinfo=UTC), "0" * 8), ScanState.RUNNING, "http", resources.clock())
     mine = Scan(new_scan_id(datetime(2026, 11, 23, tzinfo=UTC), "0" * 8), ScanState.PENDING, "http", resources.clock())
     if held_by:
-        assert await resources.scans.take_lock(other, None)
-    await resources.scans.save(mine)
-    engine = Engine(FLOWS, {name: one.build().get_user_function() for name, one in ACTIVITIES.items()})
+        assert await resources.scans.acquire_lock(other, None)
+    await resources.scans.insert(mine)
+    engine = Engine(ORCHESTRATORS, {name: one.build().get_user_function() for name, one in ACTIVITIES.items()})
 
     request = {"scan_id": mine.scan_id, "concurrency": 4, "scanned_before": False}
     await engine.run(names.SCAN_TENANT, mine.scan_id, request)
@@ -342,7 +343,7 @@ async def test_the_newest_scan_that_finished_is_kept_however_old(tenant):
     for day in (1, 2, 3):
         state = ScanState.FAILED if day == 3 else ScanState.COMPLETED
         at = datetime(2026, 1, day, tzinfo=UTC)
-        await resources.scans.save(Scan(new_scan_id(at, "0" * 8), state, "timer", at))
+        await resources.scans.insert(Scan(new_scan_id(at, "0" * 8), state, "timer", at))
     tenant.simulated.add_fault(Fault("graph.users", status=403, times=None))
 
     await tenant.scan(scanned_before=True)

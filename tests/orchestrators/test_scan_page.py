@@ -1,139 +1,151 @@
-"""One lane of a page: a few probes at a time, waits as told, and no end without an outcome for everybody."""
+"""The orchestrator of a lane: a few probes at a time, durable timers, and no end before everybody has a result."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrators import names
 from orchestrators.scan_page import TURNS_PER_GENERATION
-from tests.orchestrators.conftest import FLOWS, SCAN_ID, Tenant
-from tests.orchestrators.fake_context import Engine
+from tests.orchestrators.conftest import ORCHESTRATORS, SCAN_ID, Tenant
+from tests.orchestrators.fake_context import START, Engine
 
-LANE = {
-    "scan_id": SCAN_ID,
-    "page": 1,
-    "first": 0,
-    "last": 6,
-    "width": 2,
-    "sign_in_forced": None,
-    "scanned_before": False,
-}
+LANE = {"scan_id": SCAN_ID, "page": 1, "first": 0, "last": 6, "width": 2, "scanned_before": False}
+DONE = {"status": "published", "has_response": True}
+UNREACHABLE = {"reason": "unreachable"}
 
 
 async def run(tenant, **lane):
-    engine = Engine(FLOWS, tenant.activities())
+    engine = Engine(ORCHESTRATORS, tenant.activities())
     return engine, await engine.run(names.SCAN_PAGE, f"{SCAN_ID}:1:0", {**LANE, **lane})
 
 
-async def test_a_lane_answers_its_counts():
+async def test_a_lane_returns_its_counts():
     _, done = await run(Tenant())
 
-    assert done.result == {"by_status": {"published": 6}, "unrecorded": 0, "throttled_waits": 0}
-    assert done.status == done.result
+    assert done.result["counts"]["by_status"] == {"published": 6}
+    assert done.status["counts"] == done.result["counts"]
 
 
-async def test_a_lane_of_nobody_asks_nothing():
+async def test_an_empty_lane_probes_nobody():
     engine, done = await run(Tenant(), last=0)
 
     assert engine.called == []
-    assert done.result == {}
+    assert done.result["counts"]["by_status"] == {}
 
 
-async def test_a_lane_asks_as_many_at_once_as_it_is_wide():
+async def test_a_lane_sends_as_many_probes_as_it_is_wide():
     engine, _ = await run(Tenant(), width=4)
 
-    assert engine.most_at_once == {names.PROBE_USER: 4}
+    assert engine.max_concurrent == {names.PROBE_USER: 4}
 
 
-async def test_a_lane_waits_as_long_as_it_was_told_then_slows_down_and_speeds_up():
+async def test_a_lane_waits_on_a_durable_timer():
     tenant = Tenant()
-    tenant.probes = [{"wait_seconds": 30.0}, {"status": "published"}]
+    tenant.probes = [{"reason": "throttled", "wait_seconds": 30.0}, DONE]
 
-    engine, done = await run(tenant, width=1, last=6)
+    engine, done = await run(tenant, width=1)
 
-    assert engine.timers == [30, 0.5]
-    assert done.result["by_status"] == {"published": 6}
-    assert done.result["throttled_waits"] == 1
+    assert engine.timers == [30, 0.5, 5]
+    assert [request["index"] for request in engine.calls(names.PROBE_USER)] == [0, 1, 2, 3, 4, 5, 0]
+    assert done.result["counts"] == {
+        "by_status": {"published": 6},
+        "unrecorded": 0,
+        "not_requested": 0,
+        "throttled_waits": 1,
+    }
 
 
-async def test_a_lane_that_is_throttled_again_and_again_goes_ever_slower():
+async def test_an_outage_of_twenty_seconds_makes_nobody_unknown():
+    """The engine's clock moves with timers and activities, so the outage ends while the lane waits."""
     tenant = Tenant()
-    tenant.probes = [{"wait_seconds": 0.1}, {"wait_seconds": 0.1}, {"status": "unknown"}] * 2
+    healthy = tenant.probe_user
 
-    engine, _ = await run(tenant, width=1, last=2)
+    def probe(request):
+        seconds = (engine.now - START).total_seconds()
+        return UNREACHABLE if 3 <= seconds < 23 else healthy(request)
 
-    assert engine.timers == [1, 2, 1, 2, 4]
+    tenant.probe_user = probe
+    engine = Engine(ORCHESTRATORS, tenant.activities())
+    done = await engine.run(names.SCAN_PAGE, f"{SCAN_ID}:1:0", {**LANE, "last": 20})
+
+    assert done.result["counts"]["by_status"] == {"published": 20}
+    assert any(status["is_waiting"] for status in done.shown)
+    assert "trial" in {request["mode"] for request in engine.calls(names.PROBE_USER)}
 
 
-async def test_the_last_attempt_is_told_so_that_it_answers():
+async def test_a_probe_that_never_works_does_not_stop_the_lane():
+    """A worker that is lost again and again arrives as an exception."""
     tenant = Tenant()
-    tenant.probes = [{"wait_seconds": 1.0}, {"wait_seconds": 1.0}]
-
-    engine, _ = await run(tenant, last=1)
-
-    assert [request["is_last_attempt"] for request in engine.calls(names.PROBE_USER)] == [False, False, True]
-
-
-async def test_a_row_that_cannot_be_written_is_counted_and_does_not_stop_the_lane():
-    tenant = Tenant()
-    tenant.probes = [{}] * 2
+    tenant.broken = {names.PROBE_USER}
 
     _, done = await run(tenant, width=1, last=2)
 
-    assert done.result["by_status"] == {"published": 2}
-    assert done.result["unrecorded"] == 0
+    assert done.failure is None
+    assert done.result["counts"]["unrecorded"] == 2
 
 
-async def test_a_lane_that_is_done_waits_for_nothing():
+async def test_a_lane_without_the_lock_ends_at_once():
     tenant = Tenant()
-    tenant.probes = [{}] * 3
+    tenant.probes = [DONE, {"holds_lock": False}]
 
-    engine, done = await run(tenant, width=1, last=1)
+    engine, done = await run(tenant)
 
-    assert done.result["unrecorded"] == 1
-    assert engine.timers == [5, 5]
+    assert len(engine.calls(names.PROBE_USER)) == 2
+    assert done.result["holds_lock"] is False
 
 
-async def test_a_long_lane_continues_as_new_and_carries_everything():
+async def test_a_finished_lane_does_not_wait():
     tenant = Tenant()
-    tenant.probes = [{"status": "published"}] * TURNS_PER_GENERATION + [{"wait_seconds": 7.0}]
+    tenant.probes = [DONE] * 5 + [{"status": "unknown", "reason": "throttled", "wait_seconds": 60.0}]
+
+    engine, _ = await run(tenant)
+
+    assert engine.timers == []
+
+
+async def test_a_long_lane_continues_as_new_with_everything():
+    tenant = Tenant()
+    tenant.probes = [DONE] * (TURNS_PER_GENERATION - 1) + [{"reason": "throttled", "wait_seconds": 7.0}]
     users = 2 * TURNS_PER_GENERATION + 5
 
     engine, done = await run(tenant, width=1, last=users)
 
     assert len(done.generations) == 3
     assert all(status is not None for status in done.shown)
-    assert done.result == {"by_status": {"published": users}, "unrecorded": 0, "throttled_waits": 1}
+    assert done.result["counts"]["by_status"] == {"published": users}
+    assert done.result["counts"]["throttled_waits"] == 1
     assert engine.timers[0] == 7
     assert all(len(history) <= 2 * TURNS_PER_GENERATION for history in done.generations)
-    assert [request["index"] for request in engine.calls(names.PROBE_USER)].count(TURNS_PER_GENERATION) == 2
+    assert [request["index"] for request in engine.calls(names.PROBE_USER)].count(TURNS_PER_GENERATION - 1) == 2
 
 
-ANSWERS = st.sampled_from([{"status": "published"}, {"status": "unknown"}, {"wait_seconds": 3.0}, {}])
+RESULTS = st.sampled_from([DONE, UNREACHABLE, {"reason": "throttled", "wait_seconds": 3.0}, {"reason": "storage"}, {}])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(ANSWERS, max_size=40), st.integers(0, 12), st.integers(1, 5))
-async def test_whatever_the_answers_everybody_has_one_outcome(answers, users, width):
+@settings(max_examples=40, deadline=None)
+@given(st.lists(RESULTS, max_size=40), st.integers(0, 12), st.integers(1, 5))
+async def test_everybody_has_one_result_whatever_happens(results, users, width):
     tenant = Tenant()
 
     def probe(request):
-        answer = answers.pop() if answers else {"status": "published"}
-        return {"status": "unknown"} if request["is_last_attempt"] and "wait_seconds" in answer else answer
+        result = results.pop() if results else DONE
+        if request["mode"] == "trial":
+            return {**result, "status": None}
+        return {**result, "status": "unknown"} if request["mode"] == "last" and "reason" in result else result
 
-    tenant._probe_user = probe
+    tenant.probe_user = probe
     engine, done = await run(tenant, last=users, width=width)
 
-    outcomes = sum(done.result.get("by_status", {}).values()) + done.result.get("unrecorded", 0)
-    assert outcomes == users
+    counts = done.result["counts"]
+    assert sum(counts["by_status"].values()) + counts["unrecorded"] == users
     assert {request["index"] for request in engine.calls(names.PROBE_USER)} == set(range(users))
 
 
 @pytest.mark.parametrize("width", [1, 64])
-async def test_the_payloads_of_a_lane_stay_small_however_much_is_to_be_asked_again(width):
+async def test_payloads_stay_small_during_throttling(width):
     tenant = Tenant()
-    tenant.probes = [{"wait_seconds": 1.0}] * 128
+    tenant.probes = [{"reason": "throttled", "wait_seconds": 1.0}] * 128
 
     engine, _ = await run(tenant, width=width, last=999)
 
-    assert max(map(len, engine.payloads)) < 10_000
+    assert max(map(len, engine.payloads)) < 20_000

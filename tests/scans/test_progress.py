@@ -1,218 +1,329 @@
-"""The walk through a tenant: every user of a page is asked about, as wide as allowed, as slow as told."""
+"""The steps of a scan: which follows which, what is repeated and for how long, and what a failure costs."""
 
-from collections import Counter
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.scans.messages import Counts, GoneResult, ProbeResult, UsersResult
+from atlas.domain.organization import OrganizationSettings
+from atlas.scans.lanes import MAX_WAIT_SECONDS, Breaker, LaneResult
+from atlas.scans.messages import (
+    ClosingResult,
+    Counts,
+    ExpiredResult,
+    GoneResult,
+    ListingResult,
+    OrganizationResult,
+    Retry,
+    ScanRequest,
+    StepFailure,
+)
 from atlas.scans.progress import (
-    ATTEMPTS,
+    HOUR,
     MAX_LANES,
-    MAX_PAUSE_SECONDS,
-    MAX_WAIT_SECONDS,
-    MAX_WARNINGS,
-    MORE_WARNINGS,
-    STORAGE_WAIT_SECONDS,
-    Lane,
+    MAX_WAITED_SECONDS,
+    REPEATS,
+    RESTARTS,
+    STAGES,
+    PersonalPages,
+    ScanNotClosed,
     ScanProgress,
-    exchange_warnings,
+    Step,
     lane_id,
-    limit_warnings,
 )
 
-WALK = ScanProgress("scan-20261123T120000000-0a1b2c3d", 4, scanned_before=True)
-DONE, BROKEN = ProbeResult(status="published"), ProbeResult()
+REQUEST = ScanRequest(scan_id="scan-20261123T120000000-0a1b2c3d", concurrency=4, scanned_before=True)
+BEGUN = ScanProgress.from_dict(REQUEST.to_dict())
+LISTING = (Step.LIST_MAILBOXES, Step.LIST_MAILBOX_POLICIES, Step.LIST_USERS)
+PAGE = ListingResult(count=10, has_next=True, total=25)
 
 
-def throttled(seconds=1.0):
-    return ProbeResult(wait_seconds=seconds)
+def failure(retry, wait_seconds=None):
+    return StepFailure(problem="it failed", retry=retry, wait_seconds=wait_seconds)
 
 
-def lane(first=0, last=10, width=3):
-    return Lane("s", 1, first, last, width, None, scanned_before=False)
+def at(step, **changes):
+    return replace(BEGUN, step=step, **changes)
 
 
-def answered(one, *answers):
-    return one.with_answers(one.next_probes()[: len(answers)], answers)
+def repeated(progress, cause, most=10_000):
+    """The progress each time after the same failure, until the step is left."""
+    step, seen = progress.step, []
+    while progress.step is step:
+        progress = ScanProgress.from_dict(progress.with_failure(cause).to_dict())
+        seen.append(progress)
+        assert len(seen) < most
+    return seen
 
 
-def walked(one, answer_of):
-    """The lane at its end, and every probe that was ordered on the way."""
-    ordered = []
-    while one.is_open:
-        probes = one.next_probes()
-        assert 0 < len(probes) <= one.width
-        ordered += probes
-        answers = [answer_of(one.request(index, attempt)) for index, attempt in probes]
-        one = Lane.from_dict(one.with_answers(probes, answers).to_dict())
-    return one, ordered
+def test_a_scan_starts_with_the_organisation():
+    assert BEGUN.step is STAGES[0][0] is Step.READ_ORGANIZATION
+    assert (BEGUN.concurrency, BEGUN.scanned_before) == (4, True)
 
 
-@given(st.integers(0, 40), st.integers(1, 9), st.randoms())
-def test_every_user_has_one_outcome_whatever_the_answers(users, width, random):
-    def answer(request):
-        return random.choice([DONE, BROKEN] if request.is_last_attempt else [DONE, BROKEN, throttled()])
+def test_every_step_belongs_to_one_stage():
+    steps = [step for stage in STAGES for step in stage]
 
-    end, ordered = walked(lane(0, users, width), answer)
-
-    counts = Counts.from_dict(end.counts)
-    assert counts.probed + counts.unrecorded == users
-    assert len(set(ordered)) == len(ordered)
-    assert {index for index, _ in ordered} == set(range(users))
-    assert all(attempt <= ATTEMPTS for _, attempt in ordered)
+    assert sorted(steps) == sorted(Step)
 
 
-@given(st.integers(0, 40), st.integers(1, 9))
-def test_with_clean_answers_every_user_is_ordered_exactly_once_and_nobody_waits(users, width):
-    end, ordered = walked(lane(0, users, width), lambda _: DONE)
+def test_a_scan_runs_its_steps_in_order():
+    progress, steps = BEGUN, []
+    for result, after in (
+        (OrganizationResult(settings=OrganizationSettings(sign_in_forced=True)), ScanProgress.with_organization),
+        (ListingResult(has_next=True), ScanProgress.with_mailboxes),
+        (ListingResult(), ScanProgress.with_mailboxes),
+        (ListingResult(), ScanProgress.with_policies),
+        (ListingResult(count=3), ScanProgress.with_users),
+    ):
+        steps.append(progress.step)
+        progress = after(progress, result)
+    progress = progress.with_probes([LaneResult(counts=Counts(by_status={"published": 3}))], None)
+    steps.append(progress.step)
+    progress = progress.with_gone(GoneResult(by_status={"published": 3}))
+    steps.append(progress.step)
+    progress = progress.with_deleted(ExpiredResult())
+    steps.append(progress.step)
+    closing = progress.closing()
+    progress = progress.with_state(ClosingResult(state="completed"))
 
-    assert ordered == [(index, 1) for index in range(users)]
-    assert end.counts.get("by_status", {}) == ({"published": users} if users else {})
-    assert end.wait_seconds == 0
-
-
-def test_the_last_attempt_is_told_that_it_is():
-    _, ordered = walked(lane(0, 1), lambda request: DONE if request.is_last_attempt else throttled())
-
-    assert ordered == [(0, attempt) for attempt in range(1, ATTEMPTS + 1)]
-
-
-def test_a_user_whose_row_cannot_be_written_is_given_up_and_counted():
-    end, ordered = walked(lane(0, 1), lambda _: BROKEN)
-
-    assert len(ordered) == ATTEMPTS
-    assert end.counts == {"by_status": {}, "unrecorded": 1, "throttled_waits": 0}
-
-
-def test_who_is_asked_again_comes_before_who_was_not_asked_yet():
-    after = answered(lane(0, 10, 3), throttled(), DONE, throttled())
-
-    assert after.next_probes() == [(0, 2), (2, 2), (3, 1)]
-
-
-def test_a_lane_waits_as_long_as_the_longest_it_was_told():
-    assert answered(lane(), throttled(30), throttled(7), DONE).wait_seconds == 30
-
-
-def test_nobody_waits_for_hours():
-    assert answered(lane(), throttled(86_400)).wait_seconds == MAX_WAIT_SECONDS
-
-
-def test_a_lane_waits_for_storage_that_fails():
-    assert answered(lane(), DONE, BROKEN, DONE).wait_seconds == STORAGE_WAIT_SECONDS
+    assert steps == [
+        Step.READ_ORGANIZATION,
+        Step.LIST_MAILBOXES,
+        Step.LIST_MAILBOXES,
+        Step.LIST_MAILBOX_POLICIES,
+        Step.LIST_USERS,
+        Step.MARK_GONE,
+        Step.DELETE_EXPIRED,
+        Step.CLOSE_SCAN,
+    ]
+    assert (progress.step, progress.result()) == (Step.END, {"state": "completed"})
+    assert (closing.counts.by_status, closing.sign_in_forced, closing.warnings) == ({"published": 3}, True, ())
+    assert progress.organization.exchange_incomplete is False
 
 
-def test_a_throttled_lane_slows_down_up_to_a_limit_and_speeds_up_again():
-    pauses = []
-    one = lane(0, 100, 1)
-    for answer in [*[throttled(0.1)] * 6, *[DONE] * 6]:
-        one = replace(answered(one, answer), again=[])
-        pauses.append(one.pause_seconds)
+@pytest.mark.parametrize("step", [step for step in MAX_WAITED_SECONDS if step is not Step.CLOSE_SCAN])
+def test_a_service_that_does_not_respond_is_waited_for(step):
+    """Waits double up to a quarter of an hour; in total they fill the budget of the step."""
+    waits = [one.wait_seconds for one in repeated(at(step), failure(Retry.LATER))[:-1]]
 
-    assert pauses[:6] == [1, 2, 4, 8, MAX_PAUSE_SECONDS, MAX_PAUSE_SECONDS]
-    assert pauses[6:] == [4, 2, 1, 0.5, 0, 0]
+    assert waits[:3] == [10, 20, 40][: len(waits)]
+    assert max(waits) <= 900
+    assert MAX_WAITED_SECONDS[step] - 900 < sum(waits) <= MAX_WAITED_SECONDS[step]
 
 
-def test_throttled_waits_are_counted():
-    assert answered(lane(), throttled(), throttled(), DONE).counts["throttled_waits"] == 2
+def test_lists_of_users_are_waited_for_longest():
+    assert MAX_WAITED_SECONDS[Step.LIST_USERS] == 6 * HOUR
+
+
+@given(st.floats(0, 10**9))
+def test_no_step_is_repeated_earlier_than_instructed(seconds):
+    wait = at(Step.LIST_USERS).with_failure(failure(Retry.LATER, seconds)).wait_seconds
+
+    assert wait >= min(seconds, MAX_WAIT_SECONDS)
+    assert wait <= MAX_WAIT_SECONDS
+
+
+@pytest.mark.parametrize("step", LISTING)
+def test_an_unreadable_page_is_requested_again_then_the_listing_restarts(step):
+    progress = replace(at(step), position=replace(BEGUN.position, page=7))
+
+    seen = repeated(progress, failure(Retry.AGAIN))
+
+    pages = [(one.position.page, one.position.is_first) for one in seen[:-1]]
+    restarted = [(page, True) for page in range(8, 8 + RESTARTS) for _ in range(REPEATS + 1)]
+    assert pages == [(7, False)] * REPEATS + restarted
+    assert seen[-1].step not in {step}
+
+
+@pytest.mark.parametrize("step", LISTING)
+def test_a_listing_whose_link_expired_restarts_under_new_numbers(step):
+    progress = replace(at(step), position=replace(BEGUN.position, page=7))
+
+    after = progress.with_failure(failure(Retry.RESTART))
+
+    assert (after.position.page, after.position.is_first, after.wait_seconds) == (8, True, 0)
+    assert len(repeated(progress, failure(Retry.RESTART))) == RESTARTS + 1
+
+
+def test_a_page_in_between_does_not_allow_endless_restarts():
+    progress = at(Step.LIST_MAILBOXES)
+    restarts = 0
+    while progress.step is Step.LIST_MAILBOXES:
+        progress = progress.with_mailboxes(ListingResult(has_next=True)).with_failure(failure(Retry.RESTART))
+        restarts += 1
+        assert restarts < 100
+
+    assert restarts == RESTARTS + 1
+
+
+def test_a_success_resets_the_waits():
+    waited = at(Step.LIST_MAILBOXES).with_failure(failure(Retry.LATER)).with_failure(failure(Retry.LATER))
+
+    after = waited.with_mailboxes(ListingResult(has_next=True))
+
+    assert (after.retries.waits, after.retries.waited_seconds, after.wait_seconds) == (0, 0, 0)
+
+
+def test_a_restarted_listing_counts_its_users_again():
+    """Users who have been recorded are skipped by their probes, which return their status once more."""
+    progress = at(Step.LIST_USERS).with_users(PAGE)
+    progress = progress.with_probes(
+        [LaneResult(counts=Counts(by_status={"published": 10}, throttled_waits=2))],
+        ListingResult(failure=failure(Retry.RESTART)),
+    )
+
+    assert (progress.step, progress.personal.listed, progress.personal.total) == (Step.LIST_USERS, 0, 25)
+    assert progress.personal.counts == Counts(throttled_waits=2)
+    assert progress.users_request().is_first
+
+
+@pytest.mark.parametrize(
+    ("step", "following", "problem"),
+    [
+        (Step.READ_ORGANIZATION, Step.LIST_MAILBOXES, "organization_problem"),
+        (Step.LIST_MAILBOXES, Step.LIST_USERS, "mailboxes_problem"),
+        (Step.LIST_MAILBOX_POLICIES, Step.LIST_USERS, "policies_problem"),
+    ],
+)
+def test_without_exchange_a_scan_goes_on_knowing_less(step, following, problem):
+    after = at(step).with_failure(failure(Retry.NEVER))
+
+    assert after.step is following
+    assert getattr(after.exchange, problem) == "it failed"
+    assert after.organization.exchange_incomplete
+    assert len(after.warnings()) == 1
+
+
+def test_exchange_turned_off_is_no_warning():
+    after = BEGUN.with_organization(OrganizationResult(exchange_enabled=False))
+
+    assert (after.step, after.warnings(), after.organization.exchange_incomplete) == (Step.LIST_USERS, [], False)
+    assert not after.users_request().has_mailboxes
+
+
+def test_mailboxes_are_used_only_after_a_complete_listing():
+    partly = at(Step.LIST_MAILBOXES).with_mailboxes(ListingResult(has_next=True))
+
+    assert not partly.with_failure(failure(Retry.NEVER)).users_request().has_mailboxes
+    assert partly.with_mailboxes(ListingResult()).exchange.has_mailboxes
+
+
+@pytest.mark.parametrize("step", [Step.LIST_USERS, Step.PROBE_USERS, Step.MARK_GONE])
+def test_a_stage_that_fails_ends_with_its_error_and_counts(step):
+    personal = PersonalPages(listed=40, counts=Counts(by_status={"published": 9}, unrecorded=2, throttled_waits=5))
+
+    after = at(step, personal=personal).with_failure(failure(Retry.NEVER))
+
+    assert after.step is Step.DELETE_EXPIRED
+    assert "it failed" in after.closing().error
+    assert (after.closing().listed, after.closing().counts) == (40, personal.counts)
+
+
+def test_a_page_whose_lanes_may_still_run_is_not_probed_twice():
+    assert at(Step.PROBE_USERS).with_exception("a lane failed").closing().error == "a lane failed"
+
+
+def test_an_activity_that_raises_is_repeated():
+    after = at(Step.MARK_GONE).with_exception("worker lost")
+
+    assert after.step is Step.MARK_GONE
+    assert after.wait_seconds > 0
+
+
+def test_expired_rows_that_cannot_be_deleted_do_not_fail_a_scan():
+    after = at(Step.DELETE_EXPIRED).with_failure(failure(Retry.NEVER))
+
+    assert (after.step, after.closing().error) == (Step.CLOSE_SCAN, None)
+
+
+def test_a_scan_that_cannot_be_closed_fails_after_hours():
+    progress, waited = at(Step.CLOSE_SCAN), 0.0
+    while waited < 5 * HOUR:
+        progress = progress.with_failure(failure(Retry.LATER))
+        waited += progress.wait_seconds
+
+    with pytest.raises(ScanNotClosed):
+        repeated(progress, failure(Retry.LATER))
+
+
+@pytest.mark.parametrize(
+    ("step", "after"),
+    [
+        (Step.READ_ORGANIZATION, lambda one: one.with_organization(OrganizationResult(holds_lock=False))),
+        (Step.LIST_MAILBOXES, lambda one: one.with_mailboxes(ListingResult(holds_lock=False))),
+        (Step.LIST_USERS, lambda one: one.with_users(ListingResult(holds_lock=False))),
+        (Step.PROBE_USERS, lambda one: one.with_probes([LaneResult(holds_lock=False), LaneResult()], PAGE)),
+        (Step.PROBE_USERS, lambda one: one.with_probes([LaneResult()], ListingResult(holds_lock=False))),
+        (Step.MARK_GONE, lambda one: one.with_gone(GoneResult(holds_lock=False))),
+        (Step.DELETE_EXPIRED, lambda one: one.with_deleted(ExpiredResult(holds_lock=False))),
+    ],
+)
+def test_without_the_lock_a_scan_ends_at_any_step(step, after):
+    ended = after(at(step))
+
+    assert (ended.step, ended.result()) == (Step.END, None)
 
 
 @given(st.integers(1, 64), st.integers(0, 1000))
-def test_the_lanes_of_a_page_hold_each_user_once_and_as_many_probes_as_allowed(concurrency, size):
-    lanes = replace(WALK, concurrency=concurrency, page=3, page_size=size).lanes()
+def test_lanes_cover_a_page_with_as_many_probes_as_allowed(concurrency, size):
+    personal = PersonalPages(page=3, page_size=size, breaker=Breaker(pause_seconds=2))
+    lanes = replace(BEGUN, concurrency=concurrency, personal=personal).lanes()
 
     assert [index for one in lanes for index in range(one.first, one.last)] == list(range(size))
     assert sum(one.width for one in lanes) == (concurrency if size else 0)
     assert len(lanes) <= min(concurrency, MAX_LANES)
     assert all(one.width >= 1 and one.is_open and one.page == 3 for one in lanes)
+    assert all(one.breaker == personal.breaker for one in lanes)
 
 
-def test_a_page_without_users_has_no_lane():
-    assert WALK.lanes() == []
+def test_counts_of_all_lanes_add_up():
+    lanes = [
+        LaneResult(counts=Counts(by_status={"published": 2}, unrecorded=1)),
+        LaneResult(),
+        LaneResult(counts=Counts(by_status={"published": 1, "unknown": 1}, throttled_waits=3)),
+    ]
+
+    progress = at(Step.PROBE_USERS).with_probes(lanes, None)
+
+    assert progress.personal.counts == Counts(by_status={"published": 3, "unknown": 1}, unrecorded=1, throttled_waits=3)
 
 
-def test_the_listing_is_counted_page_by_page_and_the_total_is_kept():
-    progress = WALK.with_page(UsersResult(1, 10, "link", total=25)).with_page(UsersResult(2, 0, "link2"))
+def test_a_page_without_users_keeps_what_is_known_about_bookings():
+    known = Breaker(outage_seconds=70, responder=(1, 1))
+    progress = at(Step.PROBE_USERS, personal=PersonalPages(breaker=known))
 
-    progress = progress.with_page(UsersResult(3, 12, None))
-
-    assert (progress.page, progress.page_size, progress.listed, progress.total, progress.next_link) == (
-        3,
-        12,
-        22,
-        25,
-        None,
-    )
+    assert progress.with_probes([], PAGE).personal.breaker == known
 
 
-def test_the_counts_of_all_lanes_add_up():
-    parts = [{"by_status": {"published": 2}, "unrecorded": 1}, {}, {"by_status": {"published": 1, "gone": 1}}]
+def test_totals_are_those_of_the_rows():
+    """A user listed twice has one row."""
+    personal = PersonalPages(counts=Counts(by_status={"published": 9}, unrecorded=2, throttled_waits=5))
+    progress = at(Step.MARK_GONE, personal=personal)
 
-    counts = WALK.with_counts(parts).with_counts([{"throttled_waits": 3}]).counts
+    progress = progress.with_gone(GoneResult(by_status={"published": 4}, unconfirmed=1, has_next=True))
+    progress = progress.with_gone(GoneResult(by_status={"published": 3}, unconfirmed=2, still_licensed=6))
 
-    assert counts == {"by_status": {"published": 3, "gone": 1}, "unrecorded": 1, "throttled_waits": 3}
-
-
-def test_a_walk_that_came_through_tells_the_totals_of_the_rows():
-    progress = replace(WALK, counts=Counts({"published": 9}, 2, 5).to_dict(), warnings=["w"])
-
-    closing = progress.closing(GoneResult({"published": 7}, unconfirmed=3, still_licensed=6))
-
-    assert (closing.by_status, closing.unrecorded, closing.throttled_waits) == ({"published": 7}, 2, 5)
-    assert (closing.missed, closing.unconfirmed, closing.error, closing.warnings) == (4, 3, None, ["w"])
-
-
-def test_a_walk_that_broke_off_tells_what_it_counted():
-    closing = replace(WALK, listed=40, counts=Counts({"published": 9}, 2, 5).to_dict()).failing("why")
-
-    assert (closing.by_status, closing.unrecorded, closing.throttled_waits) == ({"published": 9}, 2, 5)
-    assert (closing.error, closing.listed) == ("why", 40)
-
-
-@pytest.mark.parametrize(
-    ("organization", "mailboxes", "policies", "count", "words"),
-    [
-        (None, None, None, 0, []),
-        ("refused", None, None, 1, ["refused", "BookingsAuthEnabled", "organisation's policy"]),
-        (None, "refused", "", 1, ["refused", "Microsoft Graph", "capabilities", "mailbox policies"]),
-        (None, None, "refused", 1, ["refused", "mailbox policies"]),
-        ("refused", None, "late", 1, ["refused", "mailbox policies", "BookingsAuthEnabled"]),
-        ("refused", "also refused", "", 1, ["also refused", "capabilities", "BookingsAuthEnabled"]),
-        (None, "", "", 0, []),
-    ],
-)
-def test_whatever_exchange_did_not_tell_is_one_warning(organization, mailboxes, policies, count, words):
-    warnings = exchange_warnings(organization, mailboxes, policies)
-
-    assert len(warnings) == count
-    assert all(word in warnings[0] for word in words)
+    closing = progress.closing()
+    assert closing.counts == Counts(by_status={"published": 7}, unrecorded=2, throttled_waits=5)
+    assert (closing.missed, closing.unconfirmed, closing.error) == (4, 3, None)
 
 
 @given(st.integers(1, 100_000), st.integers(0, MAX_LANES))
-def test_the_id_of_a_lane_is_derived_and_short_enough_for_an_instance(page, number):
-    text = lane_id(WALK.scan_id, page, number)
+def test_the_id_of_a_lane_is_derived_and_short(page, number):
+    text = lane_id(BEGUN.scan_id, page, number)
 
-    assert text.startswith(WALK.scan_id)
+    assert text.startswith(BEGUN.scan_id)
     assert len(text) <= 100
     assert text.isascii()
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(0, 9), max_size=3), max_size=4))
-def test_counts_add_as_numbers_do(parts):
-    total = sum((Counts(part) for part in parts), Counts())
+def test_the_state_of_a_scan_stays_small():
+    progress = at(
+        Step.PROBE_USERS,
+        personal=PersonalPages(page=10**6, page_size=999, counts=Counts(by_status=dict.fromkeys("abcdefghij", 10**6))),
+    ).with_exception("x" * 500)
 
-    assert total.by_status == dict(sum(map(Counter, parts), Counter())) | {
-        name: 0 for part in parts for name, count in part.items() if not sum(p.get(name, 0) for p in parts)
-    }
-
-
-@given(st.lists(st.sampled_from([f"warning {number}" for number in range(30)]), max_size=40), st.integers(0, 40))
-def test_of_many_warnings_a_few_are_told_and_that_there_are_more(warnings, first):
-    told = limit_warnings([*limit_warnings(warnings[:first]), *warnings[first:]])
-
-    distinct = list(dict.fromkeys(warnings))
-    assert told[:MAX_WARNINGS] == distinct[:MAX_WARNINGS]
-    assert (told[MAX_WARNINGS:] == [MORE_WARNINGS]) == (len(distinct) > MAX_WARNINGS)
+    assert len(json.dumps(progress.to_dict())) < 5000

@@ -1,0 +1,119 @@
+"""Finds the users who are no longer licensed, part by part, after a scan has probed every listed user."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from atlas.domain.statuses import Status
+from atlas.domain.unknown import Unknown
+from atlas.microsoft365.deadlines import deadline_after, within
+from atlas.microsoft365.graph import Account
+from atlas.pages.recording import record_gone
+from atlas.resources import Resources
+from atlas.scans.messages import GoneResult, ListingRequest
+from atlas.scans.retention import delete_old_gone_row
+from atlas.tables.personal_bookings import StoredRow
+from atlas.tables.store import RowChanged
+
+ROWS = "rows"
+ROWS_PER_READ = 200
+CONCURRENT_WRITES = 8
+PART_DURATION = timedelta(seconds=45)
+"""Then the activity returns, and the next one continues: none takes longer than two minutes."""
+CONFIRMATION_SECONDS = 45
+
+
+@dataclass
+class _Tally:
+    by_status: Counter[str] = field(default_factory=Counter)
+    unconfirmed: int = 0
+    still_licensed: int = 0
+
+
+async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult:
+    """Read one part of the rows: count those of this scan, and mark those whose user is no longer licensed.
+
+    Only after a complete listing. Microsoft Graph may still have left users out, so each user whom the scan did not
+    record is requested individually before the user becomes gone.
+    """
+    scan = await resources.scans.get(request.scan_id)
+    started_at = scan.started_at if scan else resources.clock()
+    tally, until = _Tally(), resources.clock() + PART_DURATION
+    next_key = await _position(resources, request)
+    while True:
+        page = await resources.rows.get_page("", next_key, size=ROWS_PER_READ)
+        await _mark_page(resources, request.scan_id, started_at, page.rows, tally)
+        next_key = page.next_key
+        if next_key is None or resources.clock() >= until:
+            break
+    if next_key:
+        position = json.dumps(dict(next_key))
+        await resources.census.add_position(request.scan_id, ROWS, request.page + 1, position)
+    return GoneResult(
+        has_next=next_key is not None,
+        by_status=dict(tally.by_status),
+        unconfirmed=tally.unconfirmed,
+        still_licensed=tally.still_licensed,
+    )
+
+
+async def _position(resources: Resources, request: ListingRequest) -> Mapping[str, str] | None:
+    if request.is_first:
+        return None
+    position = await resources.census.get_position(request.scan_id, ROWS, request.page)
+    if position is None:
+        raise LookupError(f"the position of part {request.page} of the rows is not in the census")
+    next_key: Mapping[str, str] = json.loads(position)
+    return next_key
+
+
+async def _mark_page(
+    resources: Resources, scan_id: str, started_at: datetime, rows: tuple[StoredRow, ...], tally: _Tally
+) -> None:
+    await _for_each([stored for stored in rows if stored.pending_change], lambda stored: _publish(resources, stored))
+    gone = [stored for stored in rows if stored.row.status is Status.GONE]
+    await _for_each(gone, lambda stored: delete_old_gone_row(resources, stored))
+    others = [stored for stored in rows if stored.row.status is not Status.GONE]
+    tally.by_status.update(str(stored.row.status) for stored in others if stored.row.scan_id == scan_id)
+    unrecorded = [stored for stored in others if stored.row.scan_id != scan_id]
+    if unrecorded:
+        await _mark_unlicensed(resources, scan_id, started_at, unrecorded, tally)
+
+
+async def _mark_unlicensed(
+    resources: Resources, scan_id: str, started_at: datetime, unrecorded: list[StoredRow], tally: _Tally
+) -> None:
+    at = resources.clock()
+    request = resources.directory.get_accounts([stored.row.user.user_id for stored in unrecorded])
+    accounts = await within(deadline_after(CONFIRMATION_SECONDS), request)
+    departed: list[tuple[StoredRow, Account | None]] = []
+    for stored in unrecorded:
+        match accounts[stored.row.user.user_id]:
+            case Unknown():
+                tally.unconfirmed += 1
+            case Account(is_licensed=True):
+                # A user whom a lookup recorded during the scan was licensed after the listing.
+                tally.still_licensed += stored.row.checked_at < started_at
+            case account:
+                departed.append((stored, account))
+    await _for_each(departed, lambda one: record_gone(resources, one[0], one[1], scan_id, at))
+
+
+async def _publish(resources: Resources, stored: StoredRow) -> None:
+    try:
+        await resources.outbox.publish_pending(stored)
+    except RowChanged:  # a lookup is writing the row, and publishes the change itself
+        return
+
+
+async def _for_each[Item](items: list[Item], act: Callable[[Item], Awaitable[object]]) -> None:
+    gate = asyncio.Semaphore(CONCURRENT_WRITES)
+
+    async def limited(item: Item) -> None:
+        async with gate:
+            await act(item)
+
+    await asyncio.gather(*map(limited, items))

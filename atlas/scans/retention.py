@@ -1,0 +1,74 @@
+"""Deletes what is older than HISTORY_DAYS, and the census of scans that have ended."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from atlas.domain.statuses import Status
+from atlas.resources import Resources
+from atlas.scans.messages import ExpiredResult, StepRequest
+from atlas.tables.personal_bookings import StoredRow
+from atlas.tables.store import RowChanged
+
+ROWS_PER_DELETION = 1000
+PART_DURATION = timedelta(seconds=45)
+TIMER_DURATION = timedelta(minutes=5)
+
+
+async def delete_expired(resources: Resources, request: StepRequest) -> ExpiredResult:
+    """Delete a part of the expired rows, and of the census of this scan, which is about to end."""
+    until = resources.clock() + PART_DURATION
+    while await resources.census.delete(request.scan_id, ROWS_PER_DELETION):
+        if resources.clock() >= until:
+            return ExpiredResult(has_more=True)
+    return ExpiredResult(has_more=not await _delete_history(resources, until))
+
+
+async def delete_expired_without_scan(resources: Resources) -> bool:
+    """As ``delete_expired``, from the timer: also when scans fail, which delete nothing. ``False``: some is left."""
+    until = resources.clock() + TIMER_DURATION
+    return await _delete_history(resources, until) and await _delete_gone_rows(resources, until)
+
+
+async def delete_old_gone_row(resources: Resources, stored: StoredRow) -> None:
+    """Delete the row of a user who has been gone for HISTORY_DAYS."""
+    since = stored.row.last_known_at or stored.row.checked_at
+    if since < _horizon(resources):
+        try:
+            await resources.rows.delete(stored.row.user.user_id, stored.etag)
+            await resources.index.remove(stored.row, None)
+        except RowChanged:  # licensed again since the row was read
+            return
+
+
+async def _delete_gone_rows(resources: Resources, until: datetime) -> bool:
+    """Whether every row of a user long gone was deleted by then."""
+    next_key: Mapping[str, str] | None = None
+    while True:
+        page = await resources.rows.get_page("", next_key, where=" and Status eq @gone", values={"gone": Status.GONE})
+        for stored in page.rows:
+            await delete_old_gone_row(resources, stored)
+        next_key = page.next_key
+        if next_key is None or resources.clock() >= until:
+            return next_key is None
+
+
+async def _delete_history(resources: Resources, until: datetime) -> bool:
+    """Whether every expired change, census and scan was deleted by then."""
+    horizon = _horizon(resources)
+    while await resources.changes.delete_before(horizon, ROWS_PER_DELETION):
+        if resources.clock() >= until:
+            return False
+    last = await resources.scans.last_finished()  # kept whatever its age: it says that pages were known before
+    async for scan in resources.scans.iterate():
+        if not scan.has_ended:
+            continue
+        while await resources.census.delete(scan.scan_id, ROWS_PER_DELETION):
+            if resources.clock() >= until:
+                return False
+        if scan.started_at < horizon and scan != last:
+            await resources.scans.delete(scan.scan_id)
+    return True
+
+
+def _horizon(resources: Resources) -> datetime:
+    return resources.clock() - timedelta(days=resources.history_days)
