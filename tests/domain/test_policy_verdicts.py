@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.domain.ews_settings import AGENT, Access, EwsScope, ews_scope
+from atlas.domain.organization import ORGANIZATION_CODEC, OrganizationSettings
 from atlas.domain.policy import (
     IN_FORCE_AFTER,
     Cause,
@@ -19,7 +20,6 @@ from atlas.domain.policy import (
     judge_organization,
     judge_policy,
 )
-from atlas.scans.messages import Ews
 from tests.domain.moments import MOMENTS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -228,7 +228,9 @@ def without(judged, ours, theirs):
 def test_the_settings_of_the_organisation_travel_to_a_probe_and_mean_the_same(settings, changed_at):
     scope = ews_scope(*settings[:3], ews_enabled=settings[3], changed_at=changed_at)
 
-    assert Ews.from_dict(json.loads(json.dumps(Ews.of(scope).to_dict()))).scope() == scope
+    settings = OrganizationSettings(scope)
+    text = json.dumps(ORGANIZATION_CODEC.dump_python(settings, mode="json"))
+    assert ORGANIZATION_CODEC.validate_python(json.loads(text)) == settings
 
 
 @given(SETTINGS)
