@@ -64,10 +64,10 @@ async def _tables(settings: Settings) -> Check:
 
 def permissions_screen(checks: Mapping[Permission, Check], tenant_id: str, identity: str) -> Screen:
     """Every check with its result and, for those that failed, what is lost and how to grant the permission."""
-    table = new_table("check", "result", "used to", "details")
+    table = new_table("check", "result", "details")
     for name, check in checks.items():
         result, colour = _result(name, check)
-        table.add_row(plain(name), Text(result, style=colour), plain(PERMISSIONS[name].purpose), plain(check.detail))
+        table.add_row(plain(name), Text(result, style=colour), plain(check.detail))
     screen: Screen = [facts({"tenant": tenant_id, "signed in as": identity}), table]
     failed = [name for name, check in checks.items() if check.ok is False]
     refused = [name for name in failed if checks[name].reason is Reason.REFUSED]

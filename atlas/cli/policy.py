@@ -59,6 +59,7 @@ def _format_app_ids(app_ids: tuple[str, ...] | None) -> str:
 
 def _settings_table(settings: Mapping[str, Any]) -> Table:
     table = new_table("setting", "value", "meaning")
+    table.columns[0].no_wrap = True
     for name, value in settings.items():
         table.add_row(plain(name), plain(format_setting(value)), MEANINGS.get(name, ""))
     return table

@@ -1,4 +1,4 @@
-"""What the product needs to work: what each permission is used for, what is lost without it, and how to grant it.
+"""What the product needs to work: each permission, what is lost without it, and how to grant it.
 
 All permissions are read-only (docs/microsoft-365.md, section 7). Each tier works without the next: users and pages;
 then Exchange, which explains why there is no page; then shared pages.
@@ -28,10 +28,8 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PermissionText:
-    """What a permission is used for, what is lost without it, and how to grant it."""
+    """What is lost without a permission, and how to grant it."""
 
-    purpose: str
-    """Completes "used to"."""
     impact: str
     grant: str
     is_grantable: bool = True
@@ -61,41 +59,34 @@ EXCHANGE_ROLES = (
 
 PERMISSIONS: dict[Permission, PermissionText] = {
     Permission.SIGN_IN: PermissionText(
-        "get tokens from Microsoft Entra",
         "Without it, nothing works.",
         "Check the sign-in settings that the error names: secret, certificate or identity.",
         is_grantable=False,
     ),
     Permission.USERS: PermissionText(
-        "list licensed users and find their mailbox GUIDs",
         "Without it, nothing works: no scans, and no lookups of users without a row.",
         _app_role(GRAPH_APP_ID, USER_READ_ALL, "User.Read.All", "Microsoft Graph"),
     ),
     Permission.EXCHANGE_SETTINGS: PermissionText(
-        "read the organisation's policy and BookingsAuthEnabled",
         "Without it, every policy verdict is unknown, and switchedOff is reported as notSetUp.",
         EXCHANGE_ROLES,
     ),
     Permission.MAILBOXES: PermissionText(
-        "list mailboxes with their capability, address and policy",
         "Without it, noCapability is reported as notSetUp, and the policies of mailboxes are unknown.",
         EXCHANGE_ROLES,
     ),
     Permission.BOOKINGS: PermissionText(
-        "request pages as an anonymous visitor",
         "Without it, no page can be checked.",
         "This needs no permission. Check that the app can reach BOOKINGS_URL over the network.",
         is_grantable=False,
     ),
     Permission.TABLES: PermissionText(
-        "store the results",
         "Without it, there are no scans, and lookups always query Microsoft 365.",
         "Grant the identity the role Storage Table Data Contributor on the storage account, and check that the app can "
         "reach the account over the network.",
         is_grantable=False,
     ),
     Permission.SHARED_PAGES: PermissionText(
-        "list shared Bookings pages",
         "Without it, nothing is lost yet: this version has no inventory of shared pages.",
         _app_role(GRAPH_APP_ID, BOOKINGS_READ_ALL, "Bookings.Read.All", "Microsoft Graph"),
         is_optional=True,

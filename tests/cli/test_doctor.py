@@ -101,7 +101,7 @@ async def test_what_the_settings_leave_out_is_not_asked_and_not_missed(start):
     shown = await commands.doctor(EXCHANGE_EVIDENCE="false", SHARED_PAGES="false")
 
     assert shown.code == 0
-    assert states(shown)["Exchange: View-Only"] == "not checked"
+    assert states(shown)["Exchange: View-Only Recipients"] == "not checked"
     assert "EXCHANGE_EVIDENCE" in shown.text
     assert "Bookings.Read.All" not in shown.text
     assert "exchange" not in commands.tenant.metrics()["services"]

@@ -115,12 +115,12 @@ def test_every_option_of_simulate_is_documented_with_its_default_and_no_other_is
 def test_every_option_of_doctor_is_documented_and_no_other_is():
     options = typer.main.get_command(main.app).commands["doctor"].params
 
-    table = table_of(section_of("docs/administrator.md", "## Rights the app needs"), "option")
+    table = table_of(section_of("docs/administrator.md", "## Permissions"), "option")
     assert only_once(row[0] for row in table) == {option.opts[0] for option in options}
 
 
 def test_every_command_that_asks_a_tenant_is_documented_with_its_exit_code():
-    table = table_of(section_of("docs/administrator.md", "## Why somebody has no page"), "command")
+    table = table_of(section_of("docs/administrator.md", "## Why a user has no page"), "command")
 
     asking = typer.main.get_command(main.app).commands.keys() - {"demo", "host", "simulate"}
     assert only_once(row[0] for row in table) == {f"atlas {command}" for command in asking}
@@ -165,8 +165,8 @@ def test_the_host_runs_as_many_activities_at_once_as_probes_may_be_in_flight():
     assert host_json()["extensions.durableTask.maxConcurrentActivityFunctions"] >= most
 
 
-def test_every_bound_that_the_architecture_tells_has_that_value_in_the_code():
-    table = table_of(section_of("docs/architecture.md", "## What bounds it"), "bound")
+def test_every_limit_in_the_architecture_has_its_value_in_the_code():
+    table = table_of(section_of("docs/architecture.md", "## Limits"), "limit")
 
     assert len(table) > 10
     for name, value, _ in table:
@@ -184,7 +184,7 @@ def test_every_bound_that_the_architecture_tells_has_that_value_in_the_code():
         (Status, "README.md", "## How it works", "status"),
         (Finding, "docs/administrator.md", "## Findings", "finding"),
         (Reason, "docs/administrator.md", "## When a status is `unknown`", "reason"),
-        (Permission, "docs/administrator.md", "## Rights the app needs", "need"),
+        (Permission, "docs/register-the-app.md", "## What each permission is for", "check"),
         (Benchmark, "docs/administrator.md", "## The organisation", "cis139"),
         (ScanState, "docs/api.md", "## `GET /api/scans/{id}`", "state"),
         (ChangeKind, "docs/tables.md", "## `BookingsChanges`", "Kind"),
@@ -302,7 +302,7 @@ def test_everything_that_can_be_wrong_with_a_licence_is_documented_and_nothing_e
     states = {None, *Plan} - {Plan.ENABLED, Plan.WARNING, Plan.UNINDEXED, Plan.NONE}
     told = {why_not_licensed(state).replace(Plan.LOCKED_OUT, "…") for state in states}
 
-    table = table_of(section_of("docs/administrator.md", "### What is wrong with a licence"), "reason")
+    table = table_of(section_of("docs/administrator.md", "### Licences"), "reason")
     assert only_once(row[0] for row in table) == told
 
 
