@@ -8,7 +8,7 @@ from atlas import wiring
 from atlas.cli.app_health import show_app_health
 from atlas.cli.calibration import calibrate_markers
 from atlas.cli.grants import how_to_grant
-from atlas.cli.screen import Screen, facts, new_table, plain, section, show
+from atlas.cli.screen import Screen, facts, new_table, plain, print_error, section, show
 from atlas.domain.unknown import Reason
 from atlas.health.checks import Check, check_permissions, check_shared_pages, check_tables
 from atlas.health.permissions import PERMISSIONS, Permission
@@ -22,6 +22,10 @@ from atlas.settings import (
 )
 
 NO_STORAGE = Check(None, "no storage is configured")
+CHECK_NETWORK = "Check the network, the proxy and, if they are set, AZURE_AUTHORITY_HOST and the URLs in the settings."
+NEEDS_SIGN_IN = Check(None, "requires sign-in")
+WITHOUT_SIGN_IN = frozenset({Permission.SIGN_IN, Permission.BOOKINGS, Permission.TABLES})
+"""What can be checked without a token."""
 
 
 async def run(environment: Mapping[str, str], calibrate: tuple[str, str] | None, url: str | None) -> int:
@@ -36,8 +40,18 @@ async def run(environment: Mapping[str, str], calibrate: tuple[str, str] | None,
         checks[Permission.TABLES] = await _tables(settings)
         if settings.shared_pages:
             checks[Permission.SHARED_PAGES] = await check_shared_pages(clients)
+    if _is_offline(checks):
+        print_error(f"Microsoft 365 cannot be reached from here: {checks[Permission.SIGN_IN].detail}. {CHECK_NETWORK}")
+        return 1
+    if checks[Permission.SIGN_IN].ok is False:  # everything that needs a token failed for this one reason
+        checks = {name: check if name in WITHOUT_SIGN_IN else NEEDS_SIGN_IN for name, check in checks.items()}
     show(permissions_screen(checks, settings.tenant_id, _describe_sign_in(settings.sign_in)))
     return 1 if any(check.ok is False and not PERMISSIONS[name].is_optional for name, check in checks.items()) else 0
+
+
+def _is_offline(checks: Mapping[Permission, Check]) -> bool:
+    needed = (Permission.SIGN_IN, Permission.BOOKINGS)
+    return all(checks[name].reason is Reason.UNREACHABLE for name in needed)
 
 
 def _describe_sign_in(sign_in: SignInKind) -> str:
@@ -71,8 +85,7 @@ def permissions_screen(checks: Mapping[Permission, Check], tenant_id: str, ident
     screen: Screen = [facts({"tenant": tenant_id, "signed in as": identity}), table]
     failed = [name for name, check in checks.items() if check.ok is False]
     refused = [name for name in failed if checks[name].reason is Reason.REFUSED]
-    # Without a token every other call is refused too, which says nothing about the other permissions.
-    screen += how_to_grant("Missing", refused[:1] if Permission.SIGN_IN in refused else refused)
+    screen += how_to_grant("Missing", refused)
     not_verified = [name for name in failed if name not in refused]
     return screen + section(
         "Try again later", *(f"{name} could not be verified: {checks[name].detail}." for name in not_verified)

@@ -40,7 +40,7 @@ async def run(who: str, environment: Mapping[str, str]) -> int:
             print_error(f"{who}: {missing}.")
             return 1
         except TenantFailure as failure:
-            print_error(f"{who} could not be looked up: {failure.unknown()}")
+            print_error(f"{who} could not be looked up ({failure.reason}): {failure}.")
             return 1
     show(user_screen(inspection, settings.bookings_url))
     return 0 if inspection.row.status in HAS_A_PAGE or inspection.row.url else 1

@@ -189,3 +189,25 @@ async def test_tables_are_asked_where_storage_is_set(start, azurite):
     assert "tables could not be verified: " in away.text or "Missing: tables" in away.text
     key = azurite.connection_string.partition("AccountKey=")[2].partition(";")[0]
     assert key not in there.text + away.text
+
+
+async def test_a_machine_without_network_gets_one_message(start):
+    commands = await start(users=1, settings_of=SimulatedTenant.settings_for_secret)
+    nowhere = dict.fromkeys(("GRAPH_URL", "EXCHANGE_URL", "BOOKINGS_URL"), "http://127.0.0.1:9")
+
+    shown = await commands.doctor(AZURE_AUTHORITY_HOST="https://127.0.0.1:9", **nowhere)
+
+    assert (shown.code, shown.text) == (1, "")
+    assert len(shown.errors.splitlines()) == 1
+    assert shown.errors.startswith("Microsoft 365 cannot be reached from here: the sign-in service https://127.0.0.1:9")
+    assert "Check the network" in shown.errors
+
+
+async def test_a_failed_sign_in_is_reported_once(start):
+    commands = await start(ALL_RIGHTS, users=2, settings_of=SimulatedTenant.settings_for_secret)
+
+    shown = await commands.doctor(AZURE_CLIENT_SECRET="a-wrong-secret")
+
+    assert shown.words.count("AZURE_CLIENT_SECRET") == 1
+    assert states(shown)["User.Read.All"] == "not checked"
+    assert states(shown)["Bookings pages"] == "works"

@@ -155,7 +155,7 @@ async def test_a_directory_that_does_not_answer_is_told_with_its_reason(start, s
     shown = await commands.user("somebody@contoso.com")
 
     assert (shown.code, shown.text) == (1, "")
-    assert f"somebody@contoso.com could not be looked up: {word}: " in shown.errors
+    assert f"somebody@contoso.com could not be looked up ({word}): " in shown.errors
 
 
 async def test_a_name_moves_no_cursor_and_hides_nothing(start):

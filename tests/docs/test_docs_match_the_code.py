@@ -3,12 +3,17 @@
 import importlib
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tree_sitter
+import tree_sitter_powershell
 import typer.main
 from documents import DOCUMENTS, ROOT, blocks, code_of, only_once, section_of, table_of, text_of
 
@@ -24,7 +29,14 @@ from atlas.domain.scans import ScanState
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Reason
 from atlas.domain.users import why_not_licensed
-from atlas.health.permissions import PERMISSIONS, Permission
+from atlas.health.permissions import (
+    EXCHANGE_APP_ID,
+    EXCHANGE_MANAGE_AS_APP,
+    GRAPH_APP_ID,
+    PERMISSIONS,
+    USER_READ_ALL,
+    Permission,
+)
 from atlas.scans.warnings import NO_PAGE_SEEN
 from atlas.settings import Settings
 from local.simulator.options import Behaviour
@@ -310,3 +322,65 @@ def test_the_warning_that_a_scan_saw_no_page_is_documented_in_its_words():
     section = section_of("docs/administrator.md", "## When a scan is `incomplete` or `failed`")
 
     assert NO_PAGE_SEEN in " ".join(section.split())
+
+
+# Registering the app
+
+
+def test_what_is_lost_without_a_permission_is_documented():
+    table = table_of(section_of("docs/register-the-app.md", "## What each permission is for"), "check")
+
+    documented = {row[0]: f"Without it, {row[2]}." for row in table}
+    assert documented == {str(name): text.impact for name, text in PERMISSIONS.items()}
+
+
+@pytest.mark.parametrize("language", ["bash", "powershell"])
+def test_each_script_that_registers_the_app_grants_the_same_permissions(language: str):
+    [script] = [block for block in blocks("docs/register-the-app.md", language) if "df021288" in block]
+
+    granted = set(re.findall(r"([0-9a-f-]{36})'? '?([0-9a-f-]{36})", script))
+    assert granted == {(GRAPH_APP_ID, USER_READ_ALL), (EXCHANGE_APP_ID, EXCHANGE_MANAGE_AS_APP)}
+    assert {"TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"} <= set(re.findall(r"\w+", script))
+
+
+def test_the_bash_script_that_registers_the_app_is_valid(tmp_path: Path):
+    [script] = [block for block in blocks("docs/register-the-app.md", "bash") if "df021288" in block]
+    (tmp_path / "register.sh").write_text(f"#!/bin/bash\nset -euo pipefail\n{script}")
+    checked = subprocess.run(
+        [Path(sys.executable).with_name("shellcheck"), tmp_path / "register.sh"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_bash_script_that_registers_the_app_sends_what_graph_expects(tmp_path: Path):
+    """Run with an `az` that records its arguments and returns an ID for every query."""
+    [script] = [block for block in blocks("docs/register-the-app.md", "bash") if "df021288" in block]
+    az = tmp_path / "az"
+    az.write_text(
+        '#!/bin/bash\nprintf "%s\\n" "$*" >> "$0.log"\n[[ "$*" == *--query* ]] && echo "<$2 $3 $4>"; exit 0\n'
+    )
+    az.chmod(0o700)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    run = subprocess.run(["/bin/bash", "-c", script], env=path, capture_output=True, text=True, check=True)
+    bodies = [json.loads(body) for body in re.findall(r"--body (\{.*?\}) --output", (tmp_path / "az.log").read_text())]
+
+    assert run.stderr == ""
+    assert [body["appRoleId"] for body in bodies] == [USER_READ_ALL, EXCHANGE_MANAGE_AS_APP]
+    assert {body["principalId"] for body in bodies} == {"<sp create --id>"}
+    assert re.findall(r"^export (\w+)=", run.stdout, re.MULTILINE) == [
+        "TENANT_ID",
+        "AZURE_CLIENT_ID",
+        "AZURE_CLIENT_SECRET",
+    ]
+
+
+def test_the_powershell_that_registers_the_app_parses():
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
+
+    for block in blocks("docs/register-the-app.md", "powershell"):
+        script = re.sub(r"<[^>]+>", "00000000-0000-0000-0000-000000000000", block)
+        assert not parser.parse(script.encode()).root_node.has_error, block
