@@ -140,12 +140,13 @@ def _public_type(item: Any) -> PublicType | None:
     return PublicType(
         type_id=replace_lone_surrogates(type_id),
         title=replace_lone_surrogates(str(item.get("title") or "")),
-        duration_minutes=_minutes(item.get("defaultDuration")),
+        duration_minutes=parse_minutes(item.get("defaultDuration")),
         is_online=online if isinstance(online, bool) else None,
     )
 
 
-def _minutes(iso_duration: object) -> int | None:
+def parse_minutes(iso_duration: object) -> int | None:
+    """The whole minutes of an ISO 8601 duration; ``None`` if it is none, or absurd."""
     try:
         minutes = round(_duration.validate_python(iso_duration).total_seconds() / 60)
     except ValidationError:

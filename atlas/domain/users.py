@@ -1,7 +1,11 @@
 """Who counts as licensed for Bookings, and what is kept about such a user."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from atlas.domain.records import MalformedRecord
 
 BOOKINGS_PLAN_ID = UUID("199a5c09-e0ca-4e37-8f7c-b05d533e1ea2")
 """The service plan MICROSOFTBOOKINGS; it is told by this id alone, never by its service name."""
@@ -9,6 +13,7 @@ BOOKINGS_PLAN_ID = UUID("199a5c09-e0ca-4e37-8f7c-b05d533e1ea2")
 USABLE_PLAN_STATES = frozenset({"enabled", "warning"})
 """``Warning`` is the grace period of an expired subscription: the plan still works."""
 
+STATES_BY_USE = ("enabled", "warning", "suspended", "lockedout", "deleted")
 
 DELETED = "the user was deleted"
 """Why a user is gone whom the directory does not have any more."""
@@ -32,6 +37,31 @@ class LicensedUser:
 def is_usable_state(capability_status: str) -> bool:
     """Whether a plan of this state works now."""
     return capability_status.lower() in USABLE_PLAN_STATES
+
+
+def bookings_plan_states(plans: Sequence[Any]) -> list[str]:
+    """The states of the Bookings plan in Graph's ``assignedPlans``, the most useful first.
+
+    A malformed plan of another product does not matter. Raises ``MalformedRecord`` if it is not clear whether a usable
+    plan is among them.
+    """
+    ours = [plan for plan in plans if not isinstance(plan, dict) or _is_bookings_plan(plan)]
+    states = [plan["capabilityStatus"] for plan in ours if _has_state(plan)]
+    if len(states) < len(ours) and not any(map(is_usable_state, states)):
+        raise MalformedRecord("assignedPlans is malformed")
+    return sorted(states, key=_usefulness)
+
+
+def _is_bookings_plan(plan: Mapping[str, Any]) -> bool:
+    return str(plan.get("servicePlanId")).lower() == str(BOOKINGS_PLAN_ID)
+
+
+def _has_state(plan: Any) -> bool:
+    return isinstance(plan, dict) and isinstance(plan.get("capabilityStatus"), str)
+
+
+def _usefulness(state: str) -> int:
+    return STATES_BY_USE.index(state.lower()) if state.lower() in STATES_BY_USE else len(STATES_BY_USE)
 
 
 def why_not_licensed(plan_state: str | None) -> str:

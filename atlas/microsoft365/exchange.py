@@ -7,8 +7,8 @@ only this module depends on it. Exchange's own messages may name people and neve
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,9 +17,14 @@ from atlas.domain.ews_settings import EwsScope
 from atlas.domain.mailboxes import BOOKINGS_CAPABILITY, NO_GUID, Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.owa_policies import OwaPolicy
 from atlas.domain.records import Malformed, Records, parse_records
+from atlas.domain.shared_pages.access import AccessGrant
+from atlas.domain.shared_pages.creations import CreationRecord
+from atlas.domain.shared_pages.directory import Recipient
+from atlas.domain.shared_pages.mailboxes import SchedulingMailbox, SchedulingMailboxesPage
 from atlas.domain.unknown import Reason, Unknown
-from atlas.microsoft365.calls import MEBIBYTE, ClassifyFailure, Request, Response, classify_status
-from atlas.microsoft365.exchange_listing import MAX_PAGE_SIZE, Cursor
+from atlas.microsoft365 import exchange_shared_pages
+from atlas.microsoft365.exchange_commands import Command, ExchangeCommands, classify_unless_not_found
+from atlas.microsoft365.exchange_listing import Cursor
 from atlas.microsoft365.exchange_settings import (
     EWS_FIELDS,
     OWA_FIELDS,
@@ -36,31 +41,17 @@ from atlas.microsoft365.failures import (
     ResponseTooLarge,
     TenantFailure,
     TimedOut,
-    Unreachable,
 )
 from atlas.microsoft365.signed_calls import SignedApiClient
 
 MAILBOX_FIELDS = "ExchangeGuid,ExternalDirectoryObjectId,PrimarySmtpAddress,RecipientTypeDetails,PersistedCapabilities"
 POLICY_FIELDS = f"ExternalDirectoryObjectId,{EWS_FIELDS}"
-PAGE_TIMEOUT_SECONDS = 60
-MAX_PAGE_BYTES = 16 * MEBIBYTE
-MAX_PAGE_ITEMS = 500_000
 CONCURRENT_REREADS = 2
 MAX_REREADS = 100
 """Malformed records of one page that are requested individually; the others stay malformed."""
 MIN_RECORDS_TO_JUDGE = 10
 """A page of fewer records says nothing about the page as a whole: neither that it is malformed, nor that no mailbox of
 it reports capabilities."""
-SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
-ROLE = "the role Global Reader, or an Exchange role group with View-Only Recipients and View-Only Configuration"
-MISSING_PERMISSION = (
-    "grant the application permission Exchange.ManageAsApp of Office 365 Exchange Online, and give its service "
-    f"principal {ROLE}"
-)
-MISSING_ROLE = f"besides Exchange.ManageAsApp, the service principal needs {ROLE}; a new role takes up to a few hours"
-TRANSIENT_ERRORS = ("CmdletProxyNotAvailable", "ServerBusyException", "TransientException", "BackendCommunication")
-EXPIRED_PAGE = "pagination request"
-NOT_FOUND = "ManagementObjectNotFoundException"
 TRUNCATION_WARNINGS = ("resultsize", "more results")
 """Words of the warnings that report a truncated listing; other warnings leave it complete."""
 
@@ -105,22 +96,11 @@ class _Mailbox(BaseModel):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A cmdlet to run."""
-
-    cmdlet: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    select: str | None = None
-    """The properties to return, separated by commas; ``None``: all."""
-
-
 class Exchange:
     """Exchange Online, with the app's own identity. Every method raises ``TenantFailure``."""
 
     def __init__(self, client: SignedApiClient, tenant_id: str) -> None:
-        self._client = client
-        self._tenant_id = tenant_id
+        self._commands = ExchangeCommands(client, tenant_id)
 
     async def get_mailboxes_page(self, link: str | None) -> MailboxesPage:
         """The first page of all mailboxes, or the one that ``link`` leads to. It may be empty and not be the last.
@@ -147,6 +127,27 @@ class Exchange:
         page, next_link = await self._read_page(Command("Get-CASMailbox", select=POLICY_FIELDS), link, parse)
         return PoliciesPage(page.records, next_link, page.warnings())
 
+    async def get_scheduling_mailboxes_page(self, link: str | None) -> SchedulingMailboxesPage:
+        """One page of the mailboxes of shared pages, as ``get_mailboxes_page``."""
+
+        async def parse(document: Any) -> ListedRecords[SchedulingMailbox]:
+            return parse_scheduling_mailboxes(document)
+
+        page, next_link = await self._read_page(exchange_shared_pages.LIST_MAILBOXES, link, parse)
+        return SchedulingMailboxesPage(tuple(page.records.values()), next_link, page.warnings())
+
+    async def get_access_grants(self, addresses: Sequence[str]) -> Mapping[str, tuple[AccessGrant, ...] | Unknown]:
+        """Full access and send-as of mailboxes, unfiltered."""
+        return await exchange_shared_pages.get_access_grants(self._commands, addresses)
+
+    async def get_recipients(self, trustees: Sequence[str]) -> Mapping[str, Recipient | Unknown | None]:
+        """Who is behind the names that permissions contain; ``None``: no recipient has this name."""
+        return await exchange_shared_pages.get_recipients(self._commands, trustees)
+
+    async def search_creations(self, start: datetime, end: datetime) -> tuple[CreationRecord, ...]:
+        """What the audit log says about creations of shared pages, without Microsoft Graph."""
+        return await exchange_shared_pages.search_creations(self._commands, start, end)
+
     async def get_mailbox(self, user_id: str) -> Mailbox | NoMailbox:
         """The mailbox of one user."""
         command = Command("Get-Mailbox", {"Identity": user_id}, MAILBOX_FIELDS)
@@ -171,21 +172,21 @@ class Exchange:
 
     async def get_organization(self) -> Organization:
         """The settings of the organisation."""
-        return parse_organization((await self._run(Command("Get-OrganizationConfig"))).json())
+        return parse_organization((await self._commands.run(Command("Get-OrganizationConfig"))).json())
 
     async def get_allowed_app_ids(self) -> tuple[str, ...] | None:
         """``EwsAllowedAppIDs``, which Exchange reports on request only; ``None`` if it does not."""
         command = Command("Get-OrganizationConfig", {"RetrieveEwsOperationAccessPolicy": True})
-        return parse_allowed_app_ids((await self._run(command)).json())
+        return parse_allowed_app_ids((await self._commands.run(command)).json())
 
     async def get_owa_policies(self) -> tuple[OwaPolicy, ...]:
         """What the OWA mailbox policies say about Bookings."""
-        return parse_owa_policies((await self._run(Command("Get-OwaMailboxPolicy", select=OWA_FIELDS))).json())
+        return parse_owa_policies((await self._commands.run(Command("Get-OwaMailboxPolicy", select=OWA_FIELDS))).json())
 
     async def prove_mailboxes(self) -> None:
         """Read any one mailbox and its EWS settings, to prove that they may be read."""
         for cmdlet, select in (("Get-Mailbox", "ExternalDirectoryObjectId"), ("Get-CASMailbox", "EwsEnabled")):
-            records_of((await self._run(Command(cmdlet, {"ResultSize": 1}, select))).json(), cmdlet)
+            records_of((await self._commands.run(Command(cmdlet, {"ResultSize": 1}, select))).json(), cmdlet)
 
     async def _read_page[Record](
         self, command: Command, link: str | None, parse: Callable[[Any], Awaitable["ListedRecords[Record]"]]
@@ -199,7 +200,7 @@ class Exchange:
         try:
             document = await self._send_page(command, cursor)
             listed = await parse(document)
-            after = cursor.after(document.get("@odata.nextLink"), self._client.base_url)
+            after = cursor.after(document.get("@odata.nextLink"), self._commands.base_url)
         except ListingExpired:
             if cursor.periods:  # no link was followed
                 raise
@@ -213,15 +214,15 @@ class Exchange:
 
     async def _send_page(self, command: Command, cursor: Cursor) -> Any:
         part = cursor.filter()
-        parameters = {"ResultSize": "Unlimited", **({"Filter": part} if part else {})}
+        parameters = {**command.parameters, "ResultSize": "Unlimited", **({"Filter": part} if part else {})}
         command = Command(command.cmdlet, parameters, command.select)
-        return (await self._run(command, link=cursor.link, page_size=cursor.page_size)).json()
+        return (await self._commands.run(command, link=cursor.link, page_size=cursor.page_size)).json()
 
     async def _find[Record](
         self, command: Command, parse: Callable[[Any], "ListedRecords[Record]"]
     ) -> Mapping[str, Record]:
         """What a command finds that names one mailbox; nothing if there is no such mailbox."""
-        response = await self._run(command, _classify_unless_not_found)
+        response = await self._commands.run(command, classify_unless_not_found)
         if response.status == 400:
             return {}
         listed = parse(response.json())
@@ -263,39 +264,6 @@ class Exchange:
             hidden_warnings=listed.hidden_warnings,
         )
 
-    async def _run(
-        self,
-        command: Command,
-        classify_failure: ClassifyFailure | None = None,
-        *,
-        link: str | None = None,
-        page_size: int = MAX_PAGE_SIZE,
-    ) -> Response:
-        """Run a cmdlet. Every page is the same POST with the same anchor: the cursor belongs to one backend server."""
-        request = Request(
-            "POST",
-            link or self._url(command),
-            self._headers(command, page_size),
-            _body(command),
-            PAGE_TIMEOUT_SECONDS,
-            max_response_bytes=MAX_PAGE_BYTES,
-            max_items=MAX_PAGE_ITEMS,
-        )
-        return await self._client.send(request, classify_failure or _classify)
-
-    def _url(self, command: Command) -> str:
-        query = f"?{urlencode({'$select': command.select})}" if command.select else ""
-        return f"{self._client.base_url}/adminapi/beta/{self._tenant_id}/InvokeCommand{query}"
-
-    def _headers(self, command: Command, page_size: int) -> Mapping[str, str]:
-        return {
-            "content-type": "application/json; charset=utf-8",
-            "prefer": f"odata.maxpagesize={page_size}",
-            "x-anchormailbox": f"APP:{SYSTEM_MAILBOX}@{self._tenant_id}",
-            "x-cmdletname": command.cmdlet,
-            "x-responseformat": "json",
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class ListedRecords[Record]:
@@ -329,7 +297,7 @@ class ListedRecords[Record]:
 
 def parse_mailboxes(document: Any) -> ListedRecords[Mailbox | NoMailbox]:
     """The records of ``Get-Mailbox``. Raises ``NotUnderstood`` if the response as a whole is malformed."""
-    records = _parse_listing(document, _Mailbox)
+    records = _parse_listing(document, _Mailbox.model_validate)
     # A mailbox without capabilities may lack the list. If every mailbox of a long page does, Exchange left it out.
     reported = len(records.valid) < MIN_RECORDS_TO_JUDGE or any(
         mailbox.capabilities is not None for mailbox in records.valid
@@ -344,7 +312,7 @@ def parse_mailboxes(document: Any) -> ListedRecords[Mailbox | NoMailbox]:
 
 def parse_policies(document: Any) -> ListedRecords[EwsScope]:
     """The records of ``Get-CASMailbox``, as ``parse_mailboxes``."""
-    records = _parse_listing(document, EwsSettings)
+    records = _parse_listing(document, EwsSettings.model_validate)
     scopes = {
         settings.user_id.lower(): settings.as_scope()
         for settings in records.valid
@@ -353,8 +321,15 @@ def parse_policies(document: Any) -> ListedRecords[EwsScope]:
     return _listed(document, scopes, records.malformed)
 
 
-def _parse_listing[Model: BaseModel](document: Any, model: type[Model]) -> Records[Any, Model]:
-    records = parse_records(records_of(document, "mailboxes"), model.model_validate)
+def parse_scheduling_mailboxes(document: Any) -> ListedRecords[SchedulingMailbox]:
+    """The mailboxes of shared pages, by their primary address in lower case, as ``parse_mailboxes``."""
+    records = _parse_listing(document, exchange_shared_pages.parse_scheduling_mailbox)
+    mailboxes = {mailbox.primary_address.lower(): mailbox for mailbox in records.valid}
+    return _listed(document, mailboxes, records.malformed)
+
+
+def _parse_listing[Record](document: Any, parse: Callable[[Any], Record]) -> Records[Any, Record]:
+    records = parse_records(records_of(document, "mailboxes"), parse)
     if any(_reports_truncation(warning) for warning in _warnings_of(document)):
         raise NotUnderstood("Exchange truncated a listing of mailboxes")
     if not records.valid and len(records.malformed) >= MIN_RECORDS_TO_JUDGE:
@@ -389,22 +364,3 @@ def _warnings_of(document: Any) -> list[str]:
 
 def _reports_truncation(warning: str) -> bool:
     return any(words in warning.lower() for words in TRUNCATION_WARNINGS)
-
-
-def _body(command: Command) -> dict[str, Any]:
-    return {"CmdletInput": {"CmdletName": command.cmdlet, "Parameters": dict(command.parameters)}}
-
-
-def _classify(response: Response) -> TenantFailure | None:
-    text = response.body.decode("utf-8", "replace") if response.status == 400 else ""
-    if any(error in text for error in TRANSIENT_ERRORS):
-        return Unreachable("Exchange responded with 400 and an error that passes")
-    if EXPIRED_PAGE in text:
-        return ListingExpired("Exchange says that the listing of mailboxes is too old to continue")
-    if response.status == 404:
-        return NotUnderstood("Exchange responded with 404: it does not know the tenant of TENANT_ID")
-    return classify_status(response, MISSING_ROLE if response.status == 403 else MISSING_PERMISSION)
-
-
-def _classify_unless_not_found(response: Response) -> TenantFailure | None:
-    return None if response.status == 400 and NOT_FOUND.encode() in response.body else _classify(response)

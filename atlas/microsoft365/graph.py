@@ -1,8 +1,9 @@
 """Microsoft Graph: which users have a Bookings plan, and the GUID of a mailbox (docs/microsoft-365.md, section 2)."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -11,12 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atlas.domain.mailboxes import NO_GUID, Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.records import MalformedRecord, parse_records, problem_of
+from atlas.domain.shared_pages.businesses import BusinessDetails, BusinessList
+from atlas.domain.shared_pages.creations import CreationsPage, QueryState
+from atlas.domain.shared_pages.directory import Group
 from atlas.domain.text import replace_lone_surrogates
 from atlas.domain.unknown import Unknown
-from atlas.domain.users import BOOKINGS_PLAN_ID, LicensedUser, is_usable_state
+from atlas.domain.users import BOOKINGS_PLAN_ID, LicensedUser, bookings_plan_states, is_usable_state
+from atlas.microsoft365 import graph_audit, graph_businesses, graph_groups
+from atlas.microsoft365.batches import or_unknown
 from atlas.microsoft365.calls import MEBIBYTE, ClassifyFailure, Request, Response, classify_status, parse_next_link
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, ResponseTooLarge, TenantFailure
 from atlas.microsoft365.graph_batch import get_many
+from atlas.microsoft365.graph_documents import error_code, records_of
 from atlas.microsoft365.signed_calls import SignedApiClient
 
 PAGE_SIZE = 999
@@ -28,14 +35,11 @@ MIN_RECORDS_TO_JUDGE = 10
 USER_FIELDS = "id,userPrincipalName,displayName,department,mail,accountEnabled,userType,assignedPlans"
 ADVANCED_QUERY = {"consistencylevel": "eventual"}
 MISSING_PERMISSION = "grant the application permission User.Read.All of Microsoft Graph"
-MISSING_BOOKINGS_PERMISSION = "grant the application permission Bookings.Read.All of Microsoft Graph"
 MAILBOX_ID = re.compile(r"MBX:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[0-9a-f-]{36}", re.IGNORECASE)
-ERROR_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,63}")
 NO_MAILBOX_CODES = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotHostedInExchangeOnline"})
 NO_USER_CODES = frozenset({"Request_ResourceNotFound", "ResourceNotFound"})
 EXPIRED_CODES = frozenset({"Directory_ExpiredPageToken", "DirectoryPageTokenExpired"})
 MAX_STATE_LENGTH = 50
-STATES_BY_USE = ("enabled", "warning", "suspended", "lockedout", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class _User(BaseModel):
         """Raises ``MalformedRecord`` for an empty UPN, or if the plans do not say whether the user is licensed."""
         if not self.upn:
             raise MalformedRecord("userPrincipalName is malformed")
-        states = _bookings_plan_states(self.plans)
+        states = bookings_plan_states(self.plans)
         return Account(
             LicensedUser(
                 user_id=str(self.user_id),
@@ -127,7 +131,7 @@ class Graph:
         select = urlencode({"$select": USER_FIELDS})
         paths = {user_id: f"/users/{user_id}?{select}" for user_id in user_ids}
         responses = await get_many(self._client, paths, _classify_unless_404)
-        return {user_id: _or_unknown(response, _parse_account_or_none) for user_id, response in responses.items()}
+        return {user_id: or_unknown(response, _parse_account_or_none) for user_id, response in responses.items()}
 
     async def get_mailbox(self, user_id: str) -> Mailbox | NoMailbox:
         """The mailbox of one user, of which Graph knows the GUID only."""
@@ -137,12 +141,35 @@ class Graph:
         """As ``get_mailbox`` for many users; a request that fails yields an ``Unknown``."""
         paths = {user_id: f"/users/{user_id}/settings/exchange" for user_id in user_ids}
         responses = await get_many(self._client, paths, _classify_unless_404)
-        return {user_id: _or_unknown(response, _parse_mailbox_or_none) for user_id, response in responses.items()}
+        return {user_id: or_unknown(response, _parse_mailbox_or_none) for user_id, response in responses.items()}
 
     async def prove_shared_pages(self) -> None:
         """List the shared Bookings pages, to prove that they may be listed."""
-        response = await self._get("/solutions/bookingBusinesses", _classify_bookings)
-        _records_of(response.json(), "shared pages")
+        await self.get_business_list()
+
+    async def get_business_list(self) -> BusinessList:
+        """The shared pages, as many as Graph lists."""
+        return await graph_businesses.get_business_list(self._client)
+
+    async def get_businesses(self, business_ids: Sequence[str]) -> Mapping[str, BusinessDetails | Unknown | None]:
+        """Shared pages with their staff and services; ``None``: there is no such page."""
+        return await graph_businesses.get_businesses(self._client, business_ids)
+
+    async def get_groups(self, group_ids: Sequence[str]) -> Mapping[str, Group | Unknown | None]:
+        """Groups with their transitive members; ``None``: there is no such group."""
+        return await graph_groups.get_groups(self._client, group_ids)
+
+    async def start_creation_query(self, start: datetime, end: datetime) -> str:
+        """Start to search the audit log for creations of shared pages; returns the ID of the query."""
+        return await graph_audit.start_creation_query(self._client, start, end)
+
+    async def get_creation_query(self, query_id: str) -> QueryState:
+        """How far a query is."""
+        return await graph_audit.get_creation_query(self._client, query_id)
+
+    async def get_creations_page(self, query_id: str, link: str | None) -> CreationsPage:
+        """The first page of what a query found, or the one that ``link`` leads to."""
+        return await graph_audit.get_creations_page(self._client, query_id, link)
 
     async def _read_licensed_page(self, link: str | None, page_size: int) -> LicensedUsersPage:
         try:
@@ -187,7 +214,7 @@ class Graph:
 
 def parse_users_page(document: Any, base_url: str) -> LicensedUsersPage:
     """One page of ``GET /users``. Raises ``NotUnderstood`` if the page as a whole is malformed."""
-    accounts = parse_records(_records_of(document, "users"), _parse_user)
+    accounts = parse_records(records_of(document, "users"), _parse_user)
     if not accounts.valid and len(accounts.malformed) >= MIN_RECORDS_TO_JUDGE:
         raise NotUnderstood(f"Microsoft Graph sent a page of users of which {accounts.malformed[0].problem}")
     licensed = {account.user.user_id: account.user for account in accounts.valid if account.is_licensed}
@@ -224,27 +251,6 @@ def _parse_user(document: Any) -> Account:
     return _User.model_validate(document).as_account()
 
 
-def _bookings_plan_states(plans: Sequence[Any]) -> list[str]:
-    """The states of the Bookings plan, the most useful first. A malformed plan of another product does not matter."""
-    ours = [plan for plan in plans if not isinstance(plan, dict) or _is_bookings_plan(plan)]
-    states = [plan["capabilityStatus"] for plan in ours if _has_state(plan)]
-    if len(states) < len(ours) and not any(map(is_usable_state, states)):
-        raise MalformedRecord("assignedPlans is malformed")
-    return sorted(states, key=_usefulness)
-
-
-def _is_bookings_plan(plan: Mapping[str, Any]) -> bool:
-    return str(plan.get("servicePlanId")).lower() == str(BOOKINGS_PLAN_ID)
-
-
-def _has_state(plan: Any) -> bool:
-    return isinstance(plan, dict) and isinstance(plan.get("capabilityStatus"), str)
-
-
-def _usefulness(state: str) -> int:
-    return STATES_BY_USE.index(state.lower()) if state.lower() in STATES_BY_USE else len(STATES_BY_USE)
-
-
 def _malformed_user(raw: Any, problem: str) -> MalformedUser:
     record = raw if isinstance(raw, dict) else {}
     try:
@@ -255,27 +261,11 @@ def _malformed_user(raw: Any, problem: str) -> MalformedUser:
     return MalformedUser(user_id, replace_lone_surrogates(upn) if isinstance(upn, str) and upn else None, problem)
 
 
-def _records_of(document: Any, what: str) -> list[Any]:
-    records = document.get("value") if isinstance(document, dict) else None
-    if not isinstance(records, list):
-        raise NotUnderstood(f"Microsoft Graph sent {what} without a list `value`")
-    return records
-
-
-def _or_unknown[Result](response: Response | TenantFailure, parse: Callable[[Response], Result]) -> Result | Unknown:
-    if isinstance(response, TenantFailure):
-        return response.unknown()
-    try:
-        return parse(response)
-    except TenantFailure as failure:
-        return failure.unknown()
-
-
 def _parse_account_or_none(response: Response) -> Account | None:
     """The user; ``None`` only if Graph itself says that there is none. Raises ``NotUnderstood``."""
     if response.status != 404:
         return parse_account(response.json())
-    code = _error_code(response)
+    code = error_code(response)
     if code in NO_USER_CODES:
         return None
     raise NotUnderstood(f"Microsoft Graph responded with 404 {code} to the request for a user")
@@ -284,7 +274,7 @@ def _parse_account_or_none(response: Response) -> Account | None:
 def _parse_mailbox_or_none(response: Response) -> Mailbox | NoMailbox:
     if response.status != 404:
         return parse_mailbox(response.json())
-    code = _error_code(response)
+    code = error_code(response)
     if code in NO_MAILBOX_CODES:
         return NoMailbox()
     raise NotUnderstood(f"Microsoft Graph responded with 404 {code} to the request for a mailbox")
@@ -294,24 +284,11 @@ def _classify(response: Response) -> TenantFailure | None:
     return classify_status(response, MISSING_PERMISSION)
 
 
-def _classify_bookings(response: Response) -> TenantFailure | None:
-    return classify_status(response, MISSING_BOOKINGS_PERMISSION)
-
-
 def _classify_unless_404(response: Response) -> TenantFailure | None:
     return None if response.status == 404 else _classify(response)
 
 
 def _classify_listing(response: Response) -> TenantFailure | None:
-    if response.status == 400 and _error_code(response) in EXPIRED_CODES:
+    if response.status == 400 and error_code(response) in EXPIRED_CODES:
         return ListingExpired("Microsoft Graph says that the listing of users is too old to continue")
     return _classify(response)
-
-
-def _error_code(response: Response) -> str:
-    """The code of an error. It has the form of a name, so that it cannot quote anything."""
-    try:
-        code = response.json()["error"]["code"]
-    except (NotUnderstood, KeyError, TypeError):
-        return "without a code"
-    return code if isinstance(code, str) and ERROR_CODE.fullmatch(code) else "without a code"

@@ -250,7 +250,7 @@ async def test_an_expired_listing_starts_again_and_then_in_parts(start, times):
 async def test_a_timeout_makes_pages_smaller(start, monkeypatch):
     clients = await start(users=5)
     clients.tenant.add_fault(Fault("exchange.Get-Mailbox", status=200, delay_seconds=5))
-    monkeypatch.setattr("atlas.microsoft365.exchange.PAGE_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("atlas.microsoft365.exchange_commands.PAGE_TIMEOUT_SECONDS", 0.2)
 
     first = await clients.exchange.get_mailboxes_page(None)
     second = await clients.exchange.get_mailboxes_page(first.next_link)

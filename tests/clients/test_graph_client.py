@@ -9,6 +9,7 @@ from aiohttp import web
 
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.unknown import Reason, Unknown
+from atlas.microsoft365.batches import MAX_BATCH_ATTEMPTS, parse_batch
 from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, trusted_authorities
 from atlas.microsoft365.failures import ListingExpired, NotUnderstood, Refused, Throttled, Unreachable
@@ -19,7 +20,6 @@ from atlas.microsoft365.graph import (
     parse_mailbox,
     parse_users_page,
 )
-from atlas.microsoft365.graph_batch import MAX_BATCH_ATTEMPTS, parse_batch
 from atlas.microsoft365.signed_calls import SignedApiClient
 from local.simulator import Fault
 from local.simulator.user_mixes import EVERY
@@ -37,7 +37,7 @@ USER = {
 
 @pytest.fixture(autouse=True)
 def batches_without_waiting(monkeypatch):
-    monkeypatch.setattr("atlas.microsoft365.graph_batch.DEFAULT_WAIT_SECONDS", 0)
+    monkeypatch.setattr("atlas.microsoft365.batches.DEFAULT_WAIT_SECONDS", 0)
 
 
 class TokenSource:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.unknown import Reason, Unknown
-from atlas.microsoft365 import bookings_pages, exchange, exchange_settings, graph, graph_batch
+from atlas.microsoft365 import batches, bookings_pages, exchange, exchange_settings, graph
 from atlas.microsoft365.exchange_listing import Cursor
 from atlas.microsoft365.failures import ListingExpired, TenantFailure
 from local.simulator import Fault, Page, Record, UserKind
@@ -161,7 +161,7 @@ PARSERS = {
     "users": lambda document: graph.parse_users_page(document, BASE),
     "account": graph.parse_account,
     "mailbox": graph.parse_mailbox,
-    "batch": lambda document: graph_batch.parse_batch(document, BASE),
+    "batch": lambda document: batches.parse_batch(document, BASE),
     "mailboxes": exchange.parse_mailboxes,
     "policies": exchange.parse_policies,
     "organisation": exchange_settings.parse_organization,
