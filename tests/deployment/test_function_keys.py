@@ -1,6 +1,7 @@
 """Function keys: each caller gets one that opens only what it needs."""
 
 import re
+import runpy
 import shutil
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,6 @@ from pathlib import Path
 import azure.functions as func
 import pytest
 
-from function_app import app
 from tests.deployment.hooks import ROOT, Checkout
 
 SCRIPT = ROOT / "infra" / "function-keys.sh"
@@ -32,9 +32,8 @@ def parts() -> dict[str, list[str]]:
 @cache
 def functions_that_need_a_key() -> dict[str, tuple[str, ...]]:
     """The functions with a route that a function key opens, with their methods."""
-    app.functions_bindings = {}  # the library lists the functions of an app only once
+    app = runpy.run_path(str(ROOT / "function_app.py"))["app"]  # a new one: an app returns its functions only once
     triggers = {function.get_function_name(): function.get_trigger() for function in app.get_functions()}
-    app.functions_bindings = {}
     return {
         name: tuple(method.value for method in trigger.methods)
         for name, trigger in triggers.items()
