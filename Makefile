@@ -4,16 +4,17 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-UV_VERSION := 0.13.8
 UV := .local/uv/bin/uv
 PYTHON := .venv/bin/python
 AZURITE := local/azurite/node_modules/.package-lock.json
 READY := .venv/.ready $(AZURITE)
 CHECKOV := .local/checkov/.ready
+SUPPLY_CHAIN := .local/supply-chain/.ready
 KUSTO := .local/kusto/.ready
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.13
-LOCK := $(COMPILE) pyproject.toml
-LOCK_CHECKOV := $(COMPILE) --group checkov
+LOCKS := requirements.txt requirements-dev.txt tests/infra/requirements-checkov.txt .github/requirements-supply-chain.txt \
+	local/requirements-uv.txt
+LOCKS_FOLDER := # where locks writes; stale-locks writes elsewhere and compares
 
 # Node 20 or newer is taken from the machine, or else from a Python package that ships it.
 HAS_NODE := node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && npm --version >/dev/null 2>&1
@@ -27,7 +28,7 @@ USERS ?= 200
 BACKEND ?= storage
 export PORT USERS
 
-.PHONY: help demo host test quick check infra format bench package locks clean
+.PHONY: help demo host test quick check infra format bench package audit sbom locks clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -84,26 +85,33 @@ bench: $(READY) ## measure speed and cost, as a table and as bench.json (QUICK=1
 package: .venv/.ready ## build the deployment package in .local/package (BACKEND=storage or dts, REMOTE=1 omits dependencies)
 	@$(PYTHON) infra/package.py --backend $(BACKEND) $(if $(REMOTE),--remote-build)
 
+audit: $(SUPPLY_CHAIN) ## check the locked packages against published advisories (REQUIRED=1 fails if they cannot be reached)
+	@$(PYTHON) .github/audit.py $(if $(REQUIRED),--required)
+
+sbom: $(SUPPLY_CHAIN) ## write the software bill of materials of the app to .local/bookings-atlas.cdx.json (CycloneDX)
+	@.local/supply-chain/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible \
+		--output-file .local/bookings-atlas.cdx.json
+	@echo .local/bookings-atlas.cdx.json
+
 locks: $(UV) ## recompile the lock files from pyproject.toml
-	$(LOCK) -o requirements.txt
-	$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
-	$(LOCK_CHECKOV) -o tests/infra/requirements-checkov.txt
+	@$(COMPILE) pyproject.toml -o $(LOCKS_FOLDER)requirements.txt
+	@$(COMPILE) pyproject.toml --group dev -c $(LOCKS_FOLDER)requirements.txt -o $(LOCKS_FOLDER)requirements-dev.txt
+	@$(COMPILE) --group checkov -o $(LOCKS_FOLDER)tests/infra/requirements-checkov.txt
+	@$(COMPILE) --group supply-chain -o $(LOCKS_FOLDER).github/requirements-supply-chain.txt
+	@$(COMPILE) --group uv -o $(LOCKS_FOLDER)local/requirements-uv.txt
 
 .PHONY: stale-locks
 stale-locks: $(UV)
-	@mkdir -p .local/locks && cp requirements*.txt tests/infra/requirements-checkov.txt .local/locks/
-	@$(LOCK) -o .local/locks/requirements.txt
-	@$(LOCK) --group dev -c requirements.txt -o .local/locks/requirements-dev.txt
-	@$(LOCK_CHECKOV) -o .local/locks/requirements-checkov.txt
-	@diff -q requirements.txt .local/locks/requirements.txt && diff -q requirements-dev.txt .local/locks/requirements-dev.txt \
-		&& diff -q tests/infra/requirements-checkov.txt .local/locks/requirements-checkov.txt \
-		|| { echo "The lock files are out of date: run make locks."; exit 1; }
+	@for lock in $(LOCKS); do mkdir -p .local/locks/$$(dirname $$lock) && cp $$lock .local/locks/$$lock; done
+	@$(MAKE) locks LOCKS_FOLDER=.local/locks/
+	@for lock in $(LOCKS); do diff -q $$lock .local/locks/$$lock || { echo "The lock files are out of date: run make locks."; exit 1; }; done
 
 clean: ## remove everything that make created
 	rm -rf .venv .local local/azurite/node_modules
 
 $(UV):
-	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target .local/uv uv==$(UV_VERSION)
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes \
+		--target .local/uv -r local/requirements-uv.txt
 
 .venv/.ready: requirements-dev.txt local/azurite/requirements-node.txt pyproject.toml local/pyproject.toml | $(UV)
 	@$(UV) venv --quiet --allow-existing --python 3.13 .venv
@@ -117,6 +125,11 @@ $(AZURITE): local/azurite/package-lock.json | .venv/.ready
 	@touch $@
 
 $(CHECKOV): tests/infra/requirements-checkov.txt | $(UV)
+	@$(UV) venv --quiet --allow-existing --python 3.13 $(@D)
+	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
+	@touch $@
+
+$(SUPPLY_CHAIN): .github/requirements-supply-chain.txt | .venv/.ready
 	@$(UV) venv --quiet --allow-existing --python 3.13 $(@D)
 	@$(UV) pip sync --quiet --require-hashes --python $(@D)/bin/python $<
 	@touch $@
