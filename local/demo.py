@@ -55,7 +55,7 @@ async def _demo(console: Console, users: int, port: int, *, once: bool, show_all
     _check_port(port)
     with tempfile.TemporaryDirectory(prefix="bookings-atlas-") as folder:
         LOG_FILE.parent.mkdir(exist_ok=True)
-        console.print(f"Starting a simulated tenant with {users:,} licensed users, Azurite and the local host …")
+        console.print(f"Starting a simulated tenant ({users:,} users), Azurite and the local host …")
         async with running(TenantPlan(users=users), folder=Path(folder)) as tenant:
             tenant.behave(graph=LATENCY, exchange=LATENCY, bookings=LATENCY)
             with azurite_tables() as azurite:
