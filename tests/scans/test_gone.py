@@ -1,0 +1,122 @@
+"""Users who are no longer licensed are found in parts, each short and each repeatable."""
+
+from datetime import timedelta
+
+import pytest
+
+from atlas.domain.statuses import Status
+from atlas.microsoft365.failures import Unreachable
+from atlas.scans import gone
+from atlas.scans.gone import PART_DURATION, mark_gone
+from atlas.scans.messages import GoneResult, ListingRequest
+from tests.scans.conftest import START, scan, user_id
+
+SCAN = scan()
+
+
+async def mark_all(tenant):
+    """Every part, as the orchestration runs them."""
+    total, parts, page = GoneResult(), 0, 1
+    while True:
+        result = await mark_gone(tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=page, is_first=page == 1))
+        total, parts, page = total + result, parts + 1, page + 1
+        if not result.has_next:
+            return total, parts
+
+
+@pytest.fixture
+async def scanned(tenant):
+    await tenant.running(SCAN)
+    return tenant
+
+
+async def test_rows_of_the_scan_are_counted_by_status(scanned):
+    for number in range(5):
+        await scanned.add_row(number, SCAN.scan_id, Status.PUBLISHED if number else Status.UNKNOWN)
+
+    total, _ = await mark_all(scanned)
+
+    assert total.by_status == {"published": 4, "unknown": 1}
+    assert scanned.directory.requested == []
+
+
+async def test_only_users_without_a_licence_become_gone(scanned):
+    for number in range(4):
+        await scanned.add_row(number, "an earlier scan")
+    scanned.directory.licensed = {user_id(0), user_id(1)}
+
+    total, _ = await mark_all(scanned)
+
+    statuses = await scanned.statuses()
+    assert [statuses[user_id(number)] for number in range(4)] == ["published", "published", "gone", "gone"]
+    assert total.still_licensed == 2
+
+
+async def test_a_user_recorded_by_a_lookup_meanwhile_is_not_missed(scanned):
+    await scanned.add_row(1, None, checked_at=START + timedelta(minutes=5))
+    scanned.directory.licensed = {user_id(1)}
+
+    total, _ = await mark_all(scanned)
+
+    assert total.still_licensed == 0
+
+
+async def test_parts_end_on_time_and_cover_every_row_once(scanned, monkeypatch):
+    monkeypatch.setattr(gone, "ROWS_PER_READ", 10)
+    for number in range(95):
+        await scanned.add_row(number, SCAN.scan_id if number % 2 else "an earlier scan")
+    scanned.tick = PART_DURATION / 10
+
+    total, parts = await mark_all(scanned)
+
+    assert parts > 2
+    assert total.by_status == {"published": 47}
+    assert sorted(scanned.directory.requested) == [user_id(number) for number in range(0, 95, 2)]
+    assert list((await scanned.statuses()).values()).count(Status.GONE) == 48
+
+
+async def test_a_repeated_part_counts_and_marks_the_same(scanned):
+    for number in range(6):
+        await scanned.add_row(number, SCAN.scan_id if number % 2 else "an earlier scan")
+    request = ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True)
+
+    first = await mark_gone(scanned.resources, request)
+    changes = [change async for _, change in scanned.resources.changes.iterate()]
+    second = await mark_gone(scanned.resources, request)
+
+    assert first == second
+    assert [change async for _, change in scanned.resources.changes.iterate()] == changes
+    assert len(changes) == 3
+
+
+async def test_a_directory_that_fails_marks_nobody(scanned):
+    await scanned.add_row(1, "an earlier scan")
+    scanned.directory.failure = Unreachable("no connection")
+
+    with pytest.raises(Unreachable):
+        await mark_all(scanned)
+
+    assert await scanned.statuses() == {user_id(1): Status.PUBLISHED}
+
+
+async def test_positions_stay_in_the_census(scanned, monkeypatch):
+    """The key of the next row is a person's ID."""
+    monkeypatch.setattr(gone, "ROWS_PER_READ", 1)
+    scanned.tick = PART_DURATION
+    for number in range(3):
+        await scanned.add_row(number, SCAN.scan_id)
+
+    result = await mark_gone(scanned.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
+
+    assert result.has_next
+    assert user_id(1) not in str(result.to_dict())
+    assert user_id(1) in await scanned.resources.census.get_position(SCAN.scan_id, gone.ROWS, 2)
+
+
+async def test_rows_gone_for_long_are_deleted(scanned):
+    await scanned.add_row(1, None, Status.GONE, last_known_at=START - timedelta(days=31))
+    await scanned.add_row(2, None, Status.GONE, last_known_at=START - timedelta(days=29))
+
+    await mark_all(scanned)
+
+    assert set(await scanned.statuses()) == {user_id(2)}
