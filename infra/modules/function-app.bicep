@@ -52,7 +52,8 @@ param settings AtlasSettings
 var certificateName = 'bookings-atlas'
 var usesTokens = settings.apiAccess == 'entra'
 
-// The default strategy ends running functions; this one lets them finish. Effective from the second deployment on.
+// The default strategy ends running functions; this one, a preview, lets them finish. It takes effect with the second
+// deployment.
 var rollingUpdate = {
   siteUpdateStrategy: {
     type: 'RollingUpdate'
@@ -72,6 +73,7 @@ var signInSettings = {
     AZURE_CLIENT_CERTIFICATE: '@Microsoft.KeyVault(VaultName=${vaultName};SecretName=${certificateName})'
   }
 }
+
 // Routes that Easy Auth leaves open: they answer anonymous callers with nothing about the tenant or its users.
 var openPaths = ['/api/health']
 var tokenValidation = {
@@ -145,7 +147,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   }
 }
 
-resource app 'Microsoft.Web/sites@2025-03-01' = {
+resource app 'Microsoft.Web/sites@2025-05-01' = {
   name: name
   location: location
   // azd finds the app by this tag.
