@@ -11,12 +11,15 @@ from atlas.domain.mailboxes import Mailbox
 from atlas.domain.page_urls import InvalidPageUrl
 from atlas.domain.policy import OpenQuestion, PolicyVerdict, Verdict
 from atlas.domain.statuses import Status
-from atlas.domain.user_references import InvalidUserReference, parse_user_reference
+from atlas.domain.user_references import InvalidUserReference, UserReference, parse_user_reference
 from atlas.domain.user_rows import UserRow
 from atlas.microsoft365.failures import TenantFailure
 from atlas.pages.observation import Inspection, NoSuchUser, inspect
+from atlas.resources import TenantClients
 from atlas.settings import Settings
 
+MIN_NAME_LENGTH = 2
+MAX_SUGGESTIONS = 10
 HAS_A_PAGE = frozenset({Status.PUBLISHED, Status.NO_PUBLIC_TYPES})
 FINDINGS = {
     Finding.POLICY_CONTRADICTS_PAGE: "a policy turns personal bookings off, but there is a page",
@@ -32,7 +35,10 @@ async def run(who: str, environment: Mapping[str, str]) -> int:
     settings = Settings.load(environment, needs_storage=False)
     async with wiring.open_clients(settings) as (clients, _):
         try:
-            inspection = await inspect(clients, parse_user_reference(who))
+            inspection = await inspect(clients, await _identify(clients, who))
+        except AmbiguousName as ambiguous:
+            print_error(str(ambiguous))
+            return INVALID_ARGUMENT
         except (InvalidPageUrl, InvalidUserReference) as invalid:
             print_error(f"{who!r} does not identify a user: {invalid}")
             return INVALID_ARGUMENT
@@ -44,6 +50,28 @@ async def run(who: str, environment: Mapping[str, str]) -> int:
             return 1
     show(user_screen(inspection, settings.bookings_url))
     return 0 if inspection.row.status in HAS_A_PAGE or inspection.row.url else 1
+
+
+class AmbiguousName(Exception):
+    """Several users have this name; the message lists them."""
+
+
+async def _identify(clients: TenantClients, who: str) -> UserReference:
+    """The user by UPN, object ID or page URL, or else the only user whose name begins with the text."""
+    try:
+        return parse_user_reference(who)
+    except InvalidUserReference as invalid:
+        name = " ".join(who.split())
+        if len(name) < MIN_NAME_LENGTH or "@" in name:
+            raise
+        found = await clients.directory.search_accounts(name, MAX_SUGGESTIONS + 1)
+        if len(found) == 1:
+            return found[0].user.upn
+        if not found:
+            raise NoSuchUser(f"no user's name begins with this; {invalid}") from None
+        lines = [f"  {account.user.upn}  {account.user.display_name or ''}" for account in found[:MAX_SUGGESTIONS]]
+        more = ["  …"] if len(found) > MAX_SUGGESTIONS else []
+        raise AmbiguousName("\n".join([f"Several users match {name!r}. Name one of them:", *lines, *more])) from None
 
 
 def user_screen(inspection: Inspection, bookings_url: str) -> Screen:

@@ -33,6 +33,7 @@ MAX_PAGE_ITEMS = 2_000_000
 MIN_RECORDS_TO_JUDGE = 10
 """A page of at least so many records, none of which can be read, is malformed as a whole."""
 USER_FIELDS = "id,userPrincipalName,displayName,department,mail,accountEnabled,userType,assignedPlans"
+SEARCHED_PROPERTIES = ("displayName", "givenName", "surname", "userPrincipalName", "mail")
 ADVANCED_QUERY = {"consistencylevel": "eventual"}
 MISSING_PERMISSION = "grant the application permission User.Read.All of Microsoft Graph"
 MAILBOX_ID = re.compile(r"MBX:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[0-9a-f-]{36}", re.IGNORECASE)
@@ -125,6 +126,17 @@ class Graph:
         """The user with this object ID or UPN; ``None`` if the directory has none."""
         path = f"/users/{quote(id_or_upn, safe='')}?{urlencode({'$select': USER_FIELDS})}"
         return _parse_account_or_none(await self._get(path, _classify_unless_404))
+
+    async def search_accounts(self, text: str, limit: int) -> tuple[Account, ...]:
+        """Users whose name, UPN or mail address begins with this text, at most ``limit``; skips malformed ones."""
+        quoted = "'{}'".format(text.replace("'", "''"))
+        query = {
+            "$filter": " or ".join(f"startswith({name},{quoted})" for name in SEARCHED_PROPERTIES),
+            "$top": str(limit),
+            "$select": USER_FIELDS,
+        }
+        response = await self._get(f"/users?{urlencode(query, quote_via=quote)}", _classify)
+        return parse_records(records_of(response.json(), "users"), _parse_user).valid
 
     async def get_accounts(self, user_ids: Sequence[str]) -> Mapping[str, Account | Unknown | None]:
         """As ``get_account`` for many object IDs; a request that fails yields an ``Unknown``."""

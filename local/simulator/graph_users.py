@@ -4,8 +4,9 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from local.simulator.graph_responses import problem, unknown_resource
@@ -31,6 +32,15 @@ _FILTER = re.compile(
     r"(?: and (?P=x)/capabilityStatus eq '(?P<status>\w+)')?\)",
     re.IGNORECASE,
 )
+_PREFIX = re.compile(r"startswith\((\w+),'((?:[^']|'')*)'\)")
+_PREFIXES = re.compile(rf"{_PREFIX.pattern}(?: or {_PREFIX.pattern})*")
+_SEARCHED: dict[str, Callable[[SimulatedUser], str]] = {
+    "displayName": lambda user: user.display_name or "",
+    "givenName": lambda user: (user.display_name or "").partition(" ")[0],
+    "surname": lambda user: (user.display_name or "").rpartition(" ")[2],
+    "userPrincipalName": lambda user: user.upn,
+    "mail": lambda user: user.mail or "",
+}
 _MAX = 999
 _USUAL = 100
 _USUAL_SELECT = ("id", "userPrincipalName", "displayName", "mail")
@@ -81,6 +91,8 @@ class GraphUsers:
 
     def list(self, request: Request) -> Response:
         """GET /users."""
+        if prefixes := _prefixes(request.query.get("$filter", "")):
+            return self._search(request, prefixes)
         listing = self._understood(request)
         return listing if isinstance(listing, Response) else self._page(request, listing)
 
@@ -94,6 +106,19 @@ class GraphUsers:
         if isinstance(listing, Response):
             return listing
         return Response(200, str(self._count(listing)), {"Content-Type": "text/plain"})
+
+    def _search(self, request: Request, prefixes: Mapping[str, str]) -> Response:
+        """GET /users by the beginning of names and addresses, in any case: docs/microsoft-365.md, section 2.2."""
+        select = self._select(request)
+        if isinstance(select, Response):
+            return select
+        found = (
+            user
+            for _, user in self._state.tenant.in_graph(0)
+            if any(_SEARCHED[name](user).lower().startswith(prefix.lower()) for name, prefix in prefixes.items())
+        )
+        users = islice(found, int(request.query.get("$top", _USUAL)))
+        return Response(200, {"value": [_row(user, select, in_listing=True) for user in users]})
 
     def one(self, request: Request, key: str) -> Response:
         """GET /users/{id or UPN}."""
@@ -209,6 +234,13 @@ class GraphUsers:
 
     def _base(self) -> str:
         return "https://graph.microsoft.com/v1.0"
+
+
+def _prefixes(text: str) -> dict[str, str]:
+    """The properties and prefixes of a filter that consists of `startswith` alone; empty for any other filter."""
+    if not _PREFIXES.fullmatch(text):
+        return {}
+    return {name: prefix.replace("''", "'") for name, prefix in _PREFIX.findall(text) if name in _SEARCHED}
 
 
 def _row(user: SimulatedUser, select: Iterable[str], *, in_listing: bool) -> dict[str, Any]:

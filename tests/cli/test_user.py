@@ -1,6 +1,7 @@
 """``atlas user``: one screen about anybody, that says whether there is a page and, if not, why and what to do."""
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -134,7 +135,7 @@ async def test_nobody_is_told_in_one_line_and_exits_with_1(start, who):
 
 
 @pytest.mark.parametrize(
-    "who", ["", "nonsense", "a@b", "a b@contoso.com", "https://book.ms/x", "https://example.com/", "[bold]x"]
+    "who", ["", "x", "a@b", "a b@contoso.com", "https://book.ms/x", "https://example.com/", "[bold]@x"]
 )
 async def test_nonsense_exits_with_2_before_anybody_is_asked(start, who):
     commands = await start(users=1)
@@ -183,4 +184,42 @@ async def test_a_failure_moves_no_cursor(start):
     assert shown.code == 1
     assert "Odd" not in shown.errors
     assert "could not be looked up" in shown.errors
+    assert {sign for sign in shown.errors if not sign.isprintable()} == {"\n"}
+
+
+async def test_a_user_is_found_by_the_beginning_of_the_name(start):
+    commands = await start(users=len(EVERY), mix=EVERY)
+    user = commands.somebody(page=Page.PUBLIC_ONE)
+    name = user["display_name"]
+
+    shown = await commands.user(f" {name.upper()} ")
+
+    assert f"<{user['upn']}>" in shown.text, shown.errors
+
+
+async def test_a_name_that_several_users_have_lists_them(start):
+    commands = await start(users=40)
+    users = commands.tenant.control.users(0, 5000, licensed=True)
+
+    several = await commands.user(commonest_prefix(users))
+
+    assert (several.code, several.text) == (2, "")
+    assert several.errors.startswith("Several users match ")
+    assert several.errors.count("@") > 1
+    assert commands.tenant.metrics()["writes"] == []
+
+
+def commonest_prefix(users):
+    """Two letters with which several UPNs begin."""
+    return Counter(user["upn"][:2] for user in users).most_common(1)[0][0]
+
+
+@pytest.mark.parametrize("name", ["O'Nobody", "') or startswith(mail,'", "nobody\x1b[2J"])
+async def test_a_name_that_no_user_has_is_reported(start, name):
+    commands = await start(users=5)
+
+    shown = await commands.user(name)
+
+    assert (shown.code, shown.text) == (1, "")
+    assert "no user's name begins with this" in shown.errors
     assert {sign for sign in shown.errors if not sign.isprintable()} == {"\n"}
