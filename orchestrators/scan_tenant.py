@@ -108,5 +108,9 @@ def probe_users(context: df.DurableOrchestrationContext, progress: ScanProgress)
 
 
 def first_line(error: Exception) -> str:
-    """What an activity raised, without its stack, which the SDK appends."""
-    return str(error).strip().partition("\n")[0].strip()[:MAX_PROBLEM_LENGTH]
+    """What an activity raised, without its stack, which the SDK appends.
+
+    The Durable Task Scheduler loses the text (durabletask-python#562); the SDK then writes ``None``.
+    """
+    text = str(error).strip().partition("\n")[0].strip()[:MAX_PROBLEM_LENGTH]
+    return "an activity failed; the log says why" if text in {"", "None"} else text
