@@ -1,4 +1,4 @@
-"""The commands of ``atlas``, run in this process on a simulated tenant; what they print is what a person reads."""
+"""The commands of ``atlas``, run in this process against a simulated tenant."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -72,7 +72,7 @@ class Commands:
         return Shown(code, said.out, said.err)
 
     def somebody(self, **having: Any) -> dict[str, Any]:
-        """A licensed user whose story, or whose expected outcome, is this."""
+        """A licensed user with these attributes or this expected result."""
         users = self.tenant.control.users(0, 5000, licensed=True)
         return next(user for user in users if having.items() <= {**user["expected"], **user}.items())
 
@@ -81,7 +81,7 @@ class Commands:
 async def start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> AsyncIterator[Callable[..., Any]]:
-    """Starts a tenant of a plan with the commands, and ends it with the test."""
+    """Starts a tenant and returns its commands; the tenant stops with the test."""
     monkeypatch.setenv("COLUMNS", str(WIDTH))
     async with AsyncExitStack() as stack:
 

@@ -1,4 +1,4 @@
-"""``atlas doctor --app``: how a deployed app says it is, whatever answers under the address."""
+"""``atlas doctor --app``: the health that a deployed app reports, or what its address returns instead."""
 
 import json
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def health(status, last=LAST, **checks):
 
 @pytest.fixture
 def asked(capsys, monkeypatch):
-    """What ``--app`` prints for an answer, with the exit code; the environment holds no setting."""
+    """The exit code and the output of ``--app`` for a response; the environment has no settings."""
     monkeypatch.setenv("COLUMNS", "100")
 
     async def ask(answer, path=""):
@@ -39,7 +39,7 @@ def asked(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api/health"])
-async def test_a_healthy_app_is_asked_once_and_exits_with_0(asked, path):
+async def test_a_healthy_app_gets_one_request_and_exits_with_0(asked, path):
     code, out, _, paths = await asked(web.json_response(health("healthy")), path)
 
     assert (code, paths) == (0, ["/api/health"])
@@ -58,7 +58,7 @@ async def test_a_healthy_app_is_asked_once_and_exits_with_0(asked, path):
         ("unhealthy", 503, "bookings", "BOOKINGS_URL"),
     ],
 )
-async def test_what_an_app_misses_is_told_with_what_grants_it(asked, status, http_status, check, told):
+async def test_a_failing_check_is_shown_with_its_grant(asked, status, http_status, check, told):
     failing = Check(ok=False, detail="returned 403: a sentence that says why")
     answer = web.json_response(health(status, None, **{check: failing}), status=http_status)
 
@@ -92,7 +92,7 @@ async def test_what_an_app_misses_is_told_with_what_grants_it(asked, status, htt
     ],
     ids=range(15),
 )
-async def test_what_is_no_health_is_told_in_one_line(asked, answer):
+async def test_an_unexpected_response_is_reported_in_one_line(asked, answer):
     code, out, errors, _ = await asked(answer)
 
     assert (code, out) == (1, "")
@@ -100,7 +100,7 @@ async def test_what_is_no_health_is_told_in_one_line(asked, answer):
     assert len(errors.splitlines()) == 1
 
 
-async def test_why_an_app_is_not_configured_is_told(asked):
+async def test_an_unconfigured_app_is_reported_with_its_settings(asked):
     problem = {"code": "notConfigured", "detail": "TENANT_ID is missing; it should be a GUID"}
 
     _, _, errors, _ = await asked(web.json_response(problem, status=503))
@@ -108,7 +108,7 @@ async def test_why_an_app_is_not_configured_is_told(asked):
     assert "TENANT_ID is missing; it should be a GUID" in errors
 
 
-async def test_an_app_moves_no_cursor(asked):
+async def test_control_characters_from_an_app_are_replaced(asked):
     odd = "\x1b[2J\x1b]0;x\x07"
     _, out, _, _ = await asked(web.json_response(health("healthy", graph=Check(ok=True, detail=odd))))
     _, _, errors, _ = await asked(web.json_response({"detail": odd}))
@@ -116,7 +116,7 @@ async def test_an_app_moves_no_cursor(asked):
     assert {sign for sign in out + errors if not sign.isprintable()} == {"\n"}
 
 
-async def test_nobody_at_the_address_is_told(capsys):
+async def test_an_unreachable_app_is_reported(capsys):
     code = await doctor_command.run({}, None, "http://127.0.0.1:9")
 
     assert code == 1
@@ -139,7 +139,7 @@ async def test_nobody_at_the_address_is_told(capsys):
         "127.0.0.1:7071",
     ],
 )
-async def test_an_address_that_is_none_exits_with_2(capsys, address):
+async def test_an_invalid_address_exits_with_2(capsys, address):
     code = await doctor_command.run({}, None, address)
 
     said = capsys.readouterr()
@@ -147,7 +147,7 @@ async def test_an_address_that_is_none_exits_with_2(capsys, address):
     assert "--app should be the https:// address" in said.err
 
 
-async def test_the_answer_is_not_read_without_end(asked):
+async def test_a_long_detail_is_truncated(asked):
     answer = web.Response(body=json.dumps({"detail": "x" * 100_000}).encode(), content_type="application/json")
 
     _, _, errors, _ = await asked(answer)

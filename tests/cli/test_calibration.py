@@ -1,4 +1,4 @@
-"""``atlas doctor --calibrate``: three answers side by side, and whether they are told apart by NOT_SET_UP_MARKERS."""
+"""``atlas doctor --calibrate``: three responses side by side, and whether NOT_SET_UP_MARKERS tells them apart."""
 
 import json
 
@@ -19,7 +19,7 @@ def upn(commands, page, mailbox=Mailbox.NORMAL):
 
 
 @pytest.mark.parametrize("page", [Page.MISSING_404, Page.MISSING_500_MARKER])
-async def test_answers_that_are_told_apart_leave_the_markers_as_they_are(commands, page):
+async def test_distinct_responses_leave_the_markers_unchanged(commands, page):
     shown = await commands.doctor((upn(commands, Page.PUBLIC_ONE), upn(commands, page)))
 
     assert shown.code == 0
@@ -39,7 +39,7 @@ async def test_answers_that_are_told_apart_leave_the_markers_as_they_are(command
         (Page.THROTTLED_429, Page.MISSING_404),
     ],
 )
-async def test_wrong_users_and_a_busy_service_are_no_reason_to_change_the_markers(commands, with_page, without):
+async def test_wrong_users_or_a_busy_service_suggest_no_marker(commands, with_page, without):
     shown = await commands.doctor((upn(commands, with_page), upn(commands, without)))
 
     assert shown.code == 1
@@ -47,7 +47,7 @@ async def test_wrong_users_and_a_busy_service_are_no_reason_to_change_the_marker
     assert "NOT_SET_UP_MARKERS=" not in shown.text
 
 
-async def test_a_500_without_a_known_marker_shows_its_words_that_the_page_does_not_hold(commands):
+async def test_a_500_without_a_marker_suggests_words(commands):
     body = json.dumps({"error": {"code": "ErrorCalendarUnheardOf", "serviceId": "x", "message": "\x1b[2J ab"}})
     fault = Fault("bookings.services", status=500, skip=1, times=1, body=body)
     commands.tenant.add_fault(fault)
@@ -62,7 +62,7 @@ async def test_a_500_without_a_known_marker_shows_its_words_that_the_page_does_n
     assert {sign for sign in shown.text if not sign.isprintable()} == {"\n"}
 
 
-async def test_the_word_that_was_added_tells_the_answers_apart(commands):
+async def test_an_added_marker_makes_calibration_succeed(commands):
     fault = Fault("bookings.services", status=500, skip=1, times=1, body="ErrorCalendarUnheardOf")
     commands.tenant.add_fault(fault)
 
@@ -78,7 +78,7 @@ async def test_the_word_that_was_added_tells_the_answers_apart(commands):
     ("who", "told"),
     [("nobody@contoso.com", "Microsoft Entra has no such user"), (None, "no mailbox in Exchange Online")],
 )
-async def test_who_cannot_be_asked_about_is_told_with_the_others(commands, who, told):
+async def test_a_user_without_a_mailbox_is_reported_beside_the_others(commands, who, told):
     who = who or upn(commands, Page.MISSING_404, Mailbox.ON_PREMISES)
 
     shown = await commands.doctor((who, upn(commands, Page.MISSING_404)))
@@ -96,7 +96,7 @@ async def test_it_works_without_exchange(commands):
 
 
 @pytest.mark.parametrize("users", [("nonsense", "adele@contoso.com"), ("adele@contoso.com", "https://book.ms/x")])
-async def test_nonsense_exits_with_2_before_anybody_is_asked(commands, users):
+async def test_an_invalid_user_exits_with_2_before_any_request(commands, users):
     shown = await commands.doctor(users)
 
     assert (shown.code, shown.text) == (2, "")

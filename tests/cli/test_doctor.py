@@ -1,4 +1,4 @@
-"""``atlas doctor``: each right is proved by a call; what is missing is told with what is lost and what grants it."""
+"""``atlas doctor``: each permission is verified by a call; a missing one is shown with its impact and its grant."""
 
 import pytest
 
@@ -10,7 +10,7 @@ ENTRA_STEP = "Application permissions"
 
 
 def states(shown):
-    """The state of each need in the table."""
+    """The result of each check in the table."""
     rows = [line.split("  ") for line in shown.text.split("Missing: ")[0].splitlines() if line.startswith(" ")]
     cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
     found = {}
@@ -20,7 +20,7 @@ def states(shown):
     return found
 
 
-async def test_with_every_right_all_needs_are_met_and_no_command_is_told(start):
+async def test_with_every_permission_all_checks_pass(start):
     commands = await start(ALL_RIGHTS, users=2)
 
     shown = await commands.doctor()
@@ -70,9 +70,7 @@ async def test_with_every_right_all_needs_are_met_and_no_command_is_told(start):
     ],
     ids=["User.Read.All", "configuration", "recipients", "no role", "no app role"],
 )
-async def test_each_right_that_is_missing_is_named_with_what_is_lost_and_what_grants_it(
-    start, behaviour, missing, lost, commands_told
-):
+async def test_a_missing_permission_is_shown_with_its_impact_and_grant(start, behaviour, missing, lost, commands_told):
     commands = await start(behaviour, users=2)
 
     shown = await commands.doctor()
@@ -86,7 +84,7 @@ async def test_each_right_that_is_missing_is_named_with_what_is_lost_and_what_gr
     assert shown.text.count("Missing: ") == 1
 
 
-async def test_the_optional_right_is_missing_without_a_finding(start):
+async def test_a_missing_optional_permission_exits_with_0(start):
     shown = await (await start(users=2)).doctor()
 
     assert shown.code == 0
@@ -95,7 +93,7 @@ async def test_the_optional_right_is_missing_without_a_finding(start):
     assert "Missing: Bookings.Read.All\nWithout it, nothing is lost yet" in shown.text
 
 
-async def test_what_the_settings_leave_out_is_not_asked_and_not_missed(start):
+async def test_what_the_settings_exclude_is_not_checked(start):
     commands = await start({"exchange": {"role": None}}, users=2)
 
     shown = await commands.doctor(EXCHANGE_EVIDENCE="false", SHARED_PAGES="false")
@@ -117,7 +115,7 @@ async def test_what_the_settings_leave_out_is_not_asked_and_not_missed(start):
     ],
     ids=["Bookings", "users", "mailboxes", "organisation"],
 )
-async def test_a_service_that_does_not_answer_proves_nothing_and_no_grant_is_told_for_it(start, fault, need):
+async def test_an_unavailable_service_suggests_no_grant(start, fault, need):
     commands = await start(ALL_RIGHTS, users=2)
     commands.tenant.add_fault(fault)
 
@@ -130,7 +128,7 @@ async def test_a_service_that_does_not_answer_proves_nothing_and_no_grant_is_tol
     assert "New-RoleGroup" not in shown.text
 
 
-async def test_an_unreachable_page_service_that_refuses_is_told_with_its_setting(start):
+async def test_a_refusing_page_service_is_shown_with_its_setting(start):
     commands = await start(ALL_RIGHTS, users=2)
     commands.tenant.add_fault(Fault("bookings.services", status=403, times=None))
 
@@ -141,7 +139,7 @@ async def test_an_unreachable_page_service_that_refuses_is_told_with_its_setting
     assert "BOOKINGS_URL" in shown.text
 
 
-async def test_who_cannot_sign_in_reads_which_setting_to_look_at_and_never_the_secret(start):
+async def test_a_failed_sign_in_names_the_setting_but_not_the_secret(start):
     commands = await start(ALL_RIGHTS, users=2, settings_of=SimulatedTenant.settings_for_secret)
 
     shown = await commands.doctor(AZURE_CLIENT_SECRET="a-wrong-secret")
@@ -162,7 +160,7 @@ async def test_who_cannot_sign_in_reads_which_setting_to_look_at_and_never_the_s
         (SimulatedTenant.settings_for_user_assigned, "the managed identity"),
     ],
 )
-async def test_whom_the_rights_are_of_is_named_and_no_secret_is(start, settings_of, told):
+async def test_the_identity_is_named_without_its_secret(start, settings_of, told):
     commands = await start(ALL_RIGHTS, users=2, settings_of=settings_of)
     tenant = commands.tenant
 
@@ -176,7 +174,7 @@ async def test_whom_the_rights_are_of_is_named_and_no_secret_is(start, settings_
     assert any(client_id in shown.text for client_id in client_ids)
 
 
-async def test_tables_are_asked_where_storage_is_set(start, azurite):
+async def test_tables_are_checked_if_storage_is_configured(start, azurite):
     commands = await start(ALL_RIGHTS, users=2)
 
     there = await commands.doctor(AzureWebJobsStorage=azurite.connection_string)

@@ -1,12 +1,19 @@
 """The samples of terminal output in the documents are what the commands really print."""
 
+import asyncio
+import re
 import shlex
 
 import pytest
 
 from local.simulator import SimulatedTenant
 from local.simulator.policy import AGENT
+from local.simulator.standalone import Options
+from local.simulator.standalone import main as simulate
+from tests.docs.documents import blocks
 from tests.docs.samples import missing_part, terminal_samples
+from tests.e2e.deployment import UNSET
+from tests.forked import forked_atlas
 
 BLOCKS = {"organization": {"ews_policy": "EnforceBlockList", "ews_block_list": (AGENT,)}}
 ONLY_CONFIGURATION = {
@@ -35,6 +42,36 @@ async def test_a_sample_is_what_the_command_prints(start, command):
 
     assert shown.errors == ""
     assert missing_part(SAMPLES[command], shown.text) is None, shown.text
+
+
+async def test_the_sample_of_invalid_settings_is_what_the_host_prints():
+    [(command, sample)] = terminal_samples("docs/settings.md").items()
+    settings = dict(re.findall(r"(\w+)=(\S+)", command))
+
+    refused = await asyncio.to_thread(forked_atlas, "host", settings={**UNSET, **settings})
+
+    assert command.endswith("make host")
+    assert refused.returncode == 2
+    assert missing_part(sample, refused.stderr) is None, refused.stderr
+
+
+async def test_the_sample_of_the_simulated_tenant_is_what_it_prints():
+    [sample] = [block for block in blocks("docs/simulator.md", "") if block.startswith("export TENANT_ID")]
+    options = Options(users=int(re.findall(r"# (\d+) licensed users", sample)[0]))
+    lines: list[str] = []
+    printed = asyncio.Event()
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            printed.set()
+
+    async with asyncio.TaskGroup() as group:
+        tenant = group.create_task(simulate(options, say))
+        await printed.wait()
+        tenant.cancel()
+
+    assert missing_part(sample, "\n".join(lines)) is None, lines
 
 
 def test_every_command_that_shows_a_screen_has_a_sample():

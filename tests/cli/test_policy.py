@@ -1,4 +1,4 @@
-"""``atlas policy``: the organisation's verdict with the settings beside it, and exit code 0 only where it is ``on``."""
+"""``atlas policy``: the organisation's verdict and settings, and exit code 0 only for ``on``."""
 
 import pytest
 
@@ -39,7 +39,7 @@ BLOCKS = {"ews_policy": "EnforceBlockList", "ews_block_list": (AGENT,)}
         ({"bookings_enabled": True}, "on", ["CIS 1.3.9 fail"]),
     ],
 )
-async def test_the_verdict_its_settings_and_what_changes_it_are_told(start, organization, verdict, words):
+async def test_the_verdict_is_shown_with_its_settings_and_advice(start, organization, verdict, words):
     commands = await start({"organization": organization}, users=1)
 
     shown = await commands.policy()
@@ -69,9 +69,7 @@ async def test_every_bookings_setting_and_every_owa_policy_is_shown(start):
         ({}, {"EXCHANGE_EVIDENCE": "false"}, "Exchange is not called, because EXCHANGE_EVIDENCE is false"),
     ],
 )
-async def test_settings_that_were_not_learned_are_unknown_with_the_reason_and_the_grant(
-    start, behaviour, settings, told
-):
+async def test_unavailable_settings_are_unknown_with_a_reason_and_grant(start, behaviour, settings, told):
     commands = await start(behaviour, users=1)
 
     shown = await commands.policy(**settings)
@@ -84,7 +82,7 @@ async def test_settings_that_were_not_learned_are_unknown_with_the_reason_and_th
     assert "Set-" not in shown.text
 
 
-async def test_owa_policies_that_are_refused_leave_the_verdict(start):
+async def test_refused_owa_policies_do_not_affect_the_verdict(start):
     commands = await start(users=1)
     commands.tenant.add_fault(Fault("exchange.Get-OwaMailboxPolicy", status=403, times=None))
 
@@ -95,7 +93,7 @@ async def test_owa_policies_that_are_refused_leave_the_verdict(start):
     assert "OWA policy" not in shown.text
 
 
-async def test_a_setting_moves_no_cursor(start):
+async def test_control_characters_in_settings_are_replaced(start):
     policy, entry = "Enforce\x1b[2J", "MicrosoftOWS*\x1b]0;x\x07"
     commands = await start({"organization": {"ews_policy": policy, "ews_block_list": (entry,)}}, users=1)
 

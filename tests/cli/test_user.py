@@ -1,4 +1,4 @@
-"""``atlas user``: one screen about anybody, that says whether there is a page and, if not, why and what to do."""
+"""``atlas user``: one screen about any user: is there a page, if not why not, and what would change it."""
 
 import json
 from collections import Counter
@@ -25,7 +25,7 @@ ORGANIZATIONS = {
 
 
 @pytest.mark.parametrize("organization", ORGANIZATIONS.values(), ids=ORGANIZATIONS)
-async def test_every_kind_of_user_fits_on_one_screen_with_the_status_the_reason_and_the_fix(start, organization):
+async def test_every_kind_of_user_fits_on_one_screen(start, organization):
     commands = await start({"organization": organization}, users=len(EVERY), mix=EVERY)
     users = commands.tenant.control.users(0, 5000, licensed=True)
     bookings_url = commands.tenant.settings()["BOOKINGS_URL"]
@@ -56,7 +56,7 @@ async def test_every_kind_of_user_fits_on_one_screen_with_the_status_the_reason_
         (MailboxPolicy.EWS_DISABLED, "ewsDisabled", "-EwsEnabled $true"),
     ],
 )
-async def test_who_is_switched_off_reads_the_command_whole_with_the_way_back(start, policy, verdict, command):
+async def test_a_switched_off_user_gets_commands_in_both_directions(start, policy, verdict, command):
     commands = await start(users=len(EVERY), mix=EVERY)
     user = commands.somebody(policy=policy, page=Page.MISSING_404, mailbox=Mailbox.NORMAL)
 
@@ -69,7 +69,7 @@ async def test_who_is_switched_off_reads_the_command_whole_with_the_way_back(sta
     assert shown.code == 1
 
 
-async def test_who_may_have_a_page_reads_how_to_turn_it_off_for_this_user(start):
+async def test_an_allowed_user_gets_the_command_to_turn_it_off(start):
     commands = await start(users=len(EVERY), mix=EVERY)
     user = commands.somebody(policy=MailboxPolicy.ALLOWED_BY_WILDCARD, page=Page.PUBLIC_ONE)
 
@@ -89,7 +89,7 @@ async def test_who_may_have_a_page_reads_how_to_turn_it_off_for_this_user(start)
         (Plan.LOCKED_OUT, "LockedOut"),
     ],
 )
-async def test_who_is_not_licensed_reads_in_which_state_the_plan_is(start, plan, told):
+async def test_an_unlicensed_user_gets_the_state_of_the_plan(start, plan, told):
     commands = await start(users=3)
     user = commands.somebody()
     commands.tenant.change_user(user["index"], "set_plan", plan=plan)
@@ -103,7 +103,7 @@ async def test_who_is_not_licensed_reads_in_which_state_the_plan_is(start, plan,
 
 
 @pytest.mark.parametrize("refusal", [{"exchange": {"role": None}}, {"sign_in": {"exchange_roles": ()}}])
-async def test_what_exchange_does_not_tell_is_said_and_never_taken_for_allowed(start, refusal):
+async def test_unavailable_exchange_is_reported_and_not_read_as_allowed(start, refusal):
     commands = await start(refusal, users=len(EVERY), mix=EVERY)
     user = commands.somebody(policy=MailboxPolicy.BLOCKED, page=Page.MISSING_404, mailbox=Mailbox.NORMAL)
 
@@ -127,7 +127,7 @@ async def test_a_user_is_found_by_upn_object_id_and_page_address(start):
 
 
 @pytest.mark.parametrize("who", ["nobody@contoso.com", "00000000-0000-4000-8000-000000000001"])
-async def test_nobody_is_told_in_one_line_and_exits_with_1(start, who):
+async def test_a_missing_user_is_reported_in_one_line(start, who):
     shown = await (await start(users=1)).user(who)
 
     assert (shown.code, shown.text) == (1, "")
@@ -137,7 +137,7 @@ async def test_nobody_is_told_in_one_line_and_exits_with_1(start, who):
 @pytest.mark.parametrize(
     "who", ["", "x", "a@b", "a b@contoso.com", "https://book.ms/x", "https://example.com/", "[bold]@x"]
 )
-async def test_nonsense_exits_with_2_before_anybody_is_asked(start, who):
+async def test_an_invalid_reference_exits_with_2_before_any_request(start, who):
     commands = await start(users=1)
 
     shown = await commands.user(who)
@@ -149,7 +149,7 @@ async def test_nonsense_exits_with_2_before_anybody_is_asked(start, who):
 
 
 @pytest.mark.parametrize(("status", "word"), [(403, "refused"), (503, "unreachable"), (429, "throttled")])
-async def test_a_directory_that_does_not_answer_is_told_with_its_reason(start, status, word):
+async def test_an_unavailable_directory_is_reported_with_its_reason(start, status, word):
     commands = await start(users=1)
     commands.tenant.add_fault(Fault("graph", status=status, times=None))
 
@@ -159,7 +159,7 @@ async def test_a_directory_that_does_not_answer_is_told_with_its_reason(start, s
     assert f"somebody@contoso.com could not be looked up ({word}): " in shown.errors
 
 
-async def test_a_name_moves_no_cursor_and_hides_nothing(start):
+async def test_control_characters_in_a_name_are_replaced(start):
     commands = await start(users=1)
     user = commands.somebody()
     plan = {"servicePlanId": "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2", "capabilityStatus": "Enabled"}
@@ -174,7 +174,7 @@ async def test_a_name_moves_no_cursor_and_hides_nothing(start):
     assert [line for line in shown.text.splitlines() if line.strip().startswith("status published")] == []
 
 
-async def test_a_failure_moves_no_cursor(start):
+async def test_control_characters_in_an_error_are_replaced(start):
     commands = await start(users=1)
     body = json.dumps({"error": {"code": "Odd\x1b[2J", "message": "x"}})
     commands.tenant.add_fault(Fault("graph.user", status=404, times=None, body=body))

@@ -9,6 +9,7 @@ from tests.docs.documents import blocks
 VOLATILE = {
     r"127\.0\.0\.1:\d+": "127.0.0.1:<port>",
     r"scan-\d{8}T\d{9}-[0-9a-f]{8}": "<scan>",
+    r"(?<=IDENTITY_HEADER=)[0-9a-f]+": "<header>",
     r"\d+\.\d s\b": "<seconds> s",
     r"\d{4}-\d\d-\d\d \d\d:\d\d UTC": "<time>",
 }

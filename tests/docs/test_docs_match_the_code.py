@@ -1,4 +1,4 @@
-"""Holds the documents to the code: what exists is documented, and what is documented exists."""
+"""Compares the documents to the code: what exists is documented, and what is documented exists."""
 
 import importlib
 import json
@@ -71,13 +71,13 @@ def default_of(name: str) -> str:
             return f"`{value}`"
 
 
-def test_every_setting_is_documented_with_its_default_and_no_other_is():
+def test_the_settings_are_documented_with_their_defaults():
     documented = {row[0]: row[1] for row in table_of(section_of("docs/settings.md", "## All settings"), "name")}
 
     assert documented == {name: default_of(name) for name in SETTINGS}
 
 
-def test_every_name_that_looks_like_a_setting_is_one_or_a_name_in_the_code():
+def test_names_that_look_like_settings_exist():
     known = set(re.findall(r"\w+", "\n".join(file.read_text() for file in [*SOURCES, *DEPLOYMENT])))
 
     named = {
@@ -87,7 +87,7 @@ def test_every_name_that_looks_like_a_setting_is_one_or_a_name_in_the_code():
     assert not named - known
 
 
-def test_the_example_of_local_settings_holds_settings_that_the_product_takes():
+def test_the_example_of_local_settings_is_valid():
     example = json.loads(blocks("docs/settings.md", "json")[0])["Values"]
 
     assert set(example) <= SETTINGS.keys()
@@ -105,7 +105,7 @@ def said_to_run(program: str) -> set[str]:
     return {word for document in DOCUMENTS for code in code_of(document.read_text()) for word in pattern.findall(code)}
 
 
-def test_every_make_target_is_documented_and_no_other_is():
+def test_the_make_targets_are_documented():
     targets = set(re.findall(r"^([a-z]+):.*## ", text_of("Makefile"), re.MULTILINE))
     set_up = section_of("CONTRIBUTING.md", "## Set-up")
 
@@ -113,25 +113,25 @@ def test_every_make_target_is_documented_and_no_other_is():
     assert said_to_run("make") == targets
 
 
-def test_every_command_of_atlas_is_documented_and_no_other_is():
+def test_the_commands_are_documented():
     assert said_to_run("atlas") == typer.main.get_command(main.app).commands.keys()
 
 
-def test_every_option_of_simulate_is_documented_with_its_default_and_no_other_is():
+def test_the_options_of_simulate_are_documented_with_their_defaults():
     options = typer.main.get_command(main.app).commands["simulate"].params
 
     documented = {row[0]: row[1].strip("`") for row in table_of(text_of("docs/simulator.md"), "option")}
     assert documented == {option.opts[0]: "-" if option.default is None else str(option.default) for option in options}
 
 
-def test_every_option_of_doctor_is_documented_and_no_other_is():
+def test_the_options_of_doctor_are_documented():
     options = typer.main.get_command(main.app).commands["doctor"].params
 
     table = table_of(section_of("docs/administrator.md", "## Permissions"), "option")
     assert only_once(row[0] for row in table) == {option.opts[0] for option in options}
 
 
-def test_every_command_that_asks_a_tenant_is_documented_with_its_exit_code():
+def test_the_exit_codes_of_the_commands_are_documented():
     table = table_of(section_of("docs/administrator.md", "## Why a user has no page"), "command")
 
     asking = typer.main.get_command(main.app).commands.keys() - {"demo", "host", "simulate"}
@@ -139,7 +139,7 @@ def test_every_command_that_asks_a_tenant_is_documented_with_its_exit_code():
     assert all(row[2] for row in table)
 
 
-def test_every_behaviour_that_is_said_to_be_changed_can_be():
+def test_the_documented_changes_of_behaviour_are_valid():
     asked = re.findall(r"/control/behaviour\" -d '(.+)'", text_of("docs/simulator.md"))
 
     assert asked
@@ -162,7 +162,7 @@ def host_json() -> dict[str, Any]:
     return dict(leaves(json.loads(text_of("host.json"))))
 
 
-def test_every_limit_of_host_json_is_documented_with_its_value_and_its_reason_and_no_other_is():
+def test_the_limits_of_host_json_are_documented_with_a_reason():
     table = table_of(section_of("docs/host.md", "## `host.json`, limit by limit"), "limit")
 
     told = {name: value for name, value in host_json().items() if name != "version"}  # the version of its form
@@ -170,14 +170,14 @@ def test_every_limit_of_host_json_is_documented_with_its_value_and_its_reason_an
     assert all(row[2] for row in table)
 
 
-def test_the_host_runs_as_many_activities_at_once_as_probes_may_be_in_flight():
+def test_the_host_runs_enough_activities_for_every_probe():
     rules = SETTINGS["PROBE_CONCURRENCY"].metadata
 
     most = next(rule.le for rule in rules if hasattr(rule, "le"))
     assert host_json()["extensions.durableTask.maxConcurrentActivityFunctions"] >= most
 
 
-def test_every_limit_in_the_architecture_has_its_value_in_the_code():
+def test_the_limits_in_the_architecture_match_the_code():
     table = table_of(section_of("docs/architecture.md", "## Limits"), "limit")
 
     assert len(table) > 10
@@ -202,22 +202,20 @@ def test_every_limit_in_the_architecture_has_its_value_in_the_code():
         (ChangeKind, "docs/tables.md", "## `BookingsChanges`", "Kind"),
     ],
 )
-def test_every_name_that_users_see_is_documented_and_no_other_is(
-    names: type[StrEnum], document: str, heading: str, first_header: str
-):
+def test_the_names_that_users_see_are_documented(names: type[StrEnum], document: str, heading: str, first_header: str):
     table = table_of(section_of(document, heading), first_header)
 
     assert only_once(row[0] for row in table) == {str(name) for name in names}
 
 
-def test_every_need_has_its_words():
+def test_every_permission_has_a_text():
     assert PERMISSIONS.keys() == set(Permission)
 
 
 # Policy verdicts
 
 
-def test_every_open_question_is_documented_in_its_words():
+def test_the_open_questions_are_documented():
     table = table_of(section_of("docs/administrator.md", "## What a policy verdict means"), "openQuestions")
 
     assert only_once(row[0] for row in table) == {question.text for question in OpenQuestion}
@@ -264,13 +262,13 @@ def verdict_table(first_header: str) -> list[list[str]]:
     return table
 
 
-def test_every_policy_reason_is_documented_with_its_verdict_and_no_other_is():
+def test_the_policy_reasons_are_documented_with_their_verdicts():
     documented = {(row[0], row[1].strip("`")) for row in verdict_table("policyReason")}
 
     assert documented == {(told_reason(judged), str(judged.verdict)) for judged in judged_plainly()}
 
 
-def test_every_way_in_which_a_reason_goes_on_is_documented_and_no_other_is():
+def test_the_additions_to_a_reason_are_documented():
     documented = {row[0] for row in verdict_table("the reason goes on with")}
     plain = sorted((row[0] for row in verdict_table("policyReason")), key=len, reverse=True)
 
@@ -297,20 +295,20 @@ def switches() -> Iterator[tuple[str, EwsCommands]]:
                 yield "EwsEnabled is False" if is_by_ews else str(judged.value or without_policy), switch
 
 
-def test_every_switch_is_documented_in_both_directions_and_no_other_is():
+def test_the_commands_for_each_setting_are_documented():
     documented = {(row[0], row[1].strip("`"), row[2].strip("`")) for row in verdict_table("what is set")}
 
     assert documented == {(name, switch.on.strip(), switch.off.strip()) for name, switch in switches()}
 
 
-def test_every_setting_of_bookings_is_documented_with_what_it_does_and_no_other_is():
+def test_the_bookings_settings_are_documented_with_their_effect():
     table = table_of(section_of("docs/administrator.md", "## The organisation"), "setting")
 
     assert only_once(row[0] for row in table)
     assert {row[0]: row[1] for row in table} == BOOKINGS_SETTINGS
 
 
-def test_everything_that_can_be_wrong_with_a_licence_is_documented_and_nothing_else_is():
+def test_the_states_of_a_licence_are_documented():
     states = {None, *Plan} - {Plan.ENABLED, Plan.WARNING, Plan.UNINDEXED, Plan.NONE}
     told = {why_not_licensed(state).replace(Plan.LOCKED_OUT, "…") for state in states}
 
@@ -318,7 +316,7 @@ def test_everything_that_can_be_wrong_with_a_licence_is_documented_and_nothing_e
     assert only_once(row[0] for row in table) == told
 
 
-def test_the_warning_that_a_scan_saw_no_page_is_documented_in_its_words():
+def test_the_warning_about_a_scan_without_pages_is_quoted():
     section = section_of("docs/administrator.md", "## When a scan is `incomplete` or `failed`")
 
     assert NO_PAGE_SEEN in " ".join(section.split())

@@ -1,4 +1,4 @@
-"""Holds the documents to each other: every link leads somewhere, every document is led to."""
+"""Checks the links between documents: every link has a target, and every document is linked."""
 
 import re
 from pathlib import Path
@@ -19,13 +19,13 @@ def is_broken(document: Path, target: str) -> bool:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_every_relative_link_leads_somewhere(document: Path):
+def test_relative_links_have_a_target(document: Path):
     targets = [target for target in links_of(document.read_text()) if not re.match(r"\w+:", target)]
 
     assert not [target for target in targets if is_broken(document, target)]
 
 
-def test_every_document_can_be_reached_from_the_readme():
+def test_the_readme_leads_to_every_document():
     reached: set[Path] = set()
     waiting = {ROOT / "README.md"}
     while waiting:
@@ -37,7 +37,7 @@ def test_every_document_can_be_reached_from_the_readme():
     assert set(DOCUMENTS) <= reached
 
 
-def test_every_file_and_folder_that_a_document_names_exists():
+def test_the_files_that_documents_name_exist():
     roots = "activities|api|atlas|docs|infra|local|orchestrators|tests"
     named = {
         path

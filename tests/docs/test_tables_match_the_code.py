@@ -68,7 +68,7 @@ async def written_columns() -> dict[str, dict[str, str]]:
     return store.columns
 
 
-async def test_every_table_and_column_is_documented_with_its_type_and_no_other_is():
+async def test_the_tables_and_columns_are_documented_with_their_types():
     tables = only_once(title.strip("`") for title in titles_of(text_of("docs/tables.md")) if title.startswith("`"))
 
     documented = {
@@ -83,7 +83,7 @@ def columns_of(table: str) -> dict[str, str]:
     return {row[0]: row[2] for row in table_of(section_of("docs/tables.md", f"## `{table}`"), "column")}
 
 
-def test_a_file_has_the_columns_of_the_table_but_those_that_are_named():
+def test_a_csv_file_has_the_columns_of_the_table():
     (sentence,) = re.findall(r"As CSV: .+?\.(?=\s[A-Z])", section_of("docs/api.md", "## `GET /api/users`"), re.DOTALL)
     without = set(re.findall(r"`(\w+)`", sentence.partition("without")[2]))
 
@@ -91,14 +91,14 @@ def test_a_file_has_the_columns_of_the_table_but_those_that_are_named():
     assert without <= columns_of("PersonalBookings").keys()
 
 
-def test_every_name_of_a_table_in_the_code_is_in_the_list_of_tables_and_no_other_is():
+def test_the_list_of_tables_matches_the_code():
     sources = "\n".join(file.read_text() for file in (ROOT / "atlas" / "tables").glob("*.py"))
 
     constants = re.findall(r'^[A-Z_]+ = "(\w*Bookings\w*)"$', sources, re.MULTILINE)
     assert only_once(constants) == only_once(row[0] for row in table_of(text_of("docs/tables.md"), "table"))
 
 
-def test_every_table_is_documented_with_its_keys_and_reads():
+def test_every_table_has_its_keys_and_reads():
     for row in table_of(text_of("docs/tables.md"), "table"):
         section = section_of("docs/tables.md", f"## `{row[0]}`")
         assert "Keys: PartitionKey = " in section
