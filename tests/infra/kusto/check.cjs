@@ -34,8 +34,8 @@ for (const file of readdirSync(join(infra, 'queries'))) {
   // modules/alerts.bicep puts the threshold before each query.
   queries[file] = `let threshold = 1;\n${readFileSync(join(infra, 'queries', file), 'utf8')}`;
 }
-// Azure Monitor runs the mask on each request before it is stored, under the name `source`.
-queries['mask-requests.kql'] = `let source = AppRequests;\n${readFileSync(join(infra, 'modules', 'mask-requests.kql'), 'utf8')}`;
+// Azure Monitor runs the mask on each request before it is stored, under the name `source`, and on one line.
+queries['mask-requests.kql'] = `let source = AppRequests;\n${readFileSync(join(infra, 'modules', 'mask-requests.kql'), 'utf8').replaceAll('\n', ' ')}`;
 for (const { name, content } of JSON.parse(readFileSync(join(infra, 'workbook.json'), 'utf8')).items) {
   if (content.query) queries[`workbook.json ${name}`] = content.query;
 }
