@@ -18,7 +18,7 @@ from atlas.domain.time_zones import UnknownTimeZone
 from atlas.domain.user_references import InvalidUserReference
 from atlas.microsoft365.failures import NotUnderstood, Refused, TenantFailure, Throttled, Unreachable
 from atlas.pages.free_times import AmbiguousTitle
-from atlas.pages.observation import NoSuchUser
+from atlas.pages.observation import NoSuchUser, UserExcluded
 from atlas.scans.lifecycle import ScanNotRunning, ScanStopping
 from atlas.settings import InvalidSettings
 from atlas.tables.store import StorageFailure
@@ -89,6 +89,8 @@ def _own_problem(error: Exception) -> Problem | None:
             return Problem("notConfigured", " ".join(problems))
         case NoSuchUser():
             return Problem("userNotFound", str(error))
+        case UserExcluded():
+            return Problem("excluded", str(error))
         case ScanNotRunning():
             return Problem("scanNotRunning", "the scan has ended, so it cannot be cancelled")
         case StorageFailure() | OrchestrationsUnavailable() | ScanStopping():

@@ -7,6 +7,7 @@ from datetime import datetime
 from atlas.domain.events import Event
 from atlas.microsoft365.bookings_pages import BookingsPages
 from atlas.microsoft365.exchange import Exchange
+from atlas.microsoft365.exclusions import Exclusions
 from atlas.microsoft365.graph import Graph
 from atlas.tables.census import Census
 from atlas.tables.personal_bookings import UserChanges, UserOutbox, UserRows
@@ -22,6 +23,7 @@ class TenantClients:
     mailboxes: Exchange | None
     """``None``: Exchange is never called."""
     pages: BookingsPages
+    exclusions: Exclusions
     clock: Callable[[], datetime]
     tenant_id: str
     bookings_url: str

@@ -77,6 +77,18 @@ def _words(text: str) -> tuple[str, ...]:
     return words
 
 
+def _users_and_groups(text: str) -> tuple[str, ...]:
+    entries = _words(text)
+    for entry in entries:
+        name, _, rest = entry.lower().partition(":")
+        is_upn = "@" in entry and not any(character.isspace() for character in entry)
+        if name == "group":
+            _guid(rest.strip())
+        elif not is_upn:
+            _guid(entry)
+    return entries
+
+
 def schedule(text: str) -> str:
     """A schedule of six fields. Raises ``ValueError``."""
     if not NCRONTAB.fullmatch(text.strip()) or not croniter.is_valid(text, second_at_beginning=True):
@@ -147,6 +159,7 @@ Guid = Annotated[str, AfterValidator(_guid)]
 ServiceUrl = Annotated[str, AfterValidator(_service_url)]
 HttpsUrl = Annotated[str, AfterValidator(_https_url)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+UsersAndGroups = Annotated[tuple[str, ...], BeforeValidator(_users_and_groups)]
 Schedule = Annotated[str, AfterValidator(schedule)]
 AuthoritiesFile = Annotated[Path, BeforeValidator(_authorities_file)]
 CertificateFile = Annotated[SecretStr, BeforeValidator(_certificate_file)]

@@ -22,6 +22,7 @@ from atlas.setting_values import (
     ServiceUrl,
     TelemetryConnection,
     TelemetrySignIn,
+    UsersAndGroups,
     Words,
     schedule,
 )
@@ -162,6 +163,11 @@ class Settings(BaseModel):
     probe_availability: bool = Field(default=True, alias="PROBE_AVAILABILITY", description="true or false")
     exchange_evidence: bool = Field(default=True, alias="EXCHANGE_EVIDENCE", description="true or false")
     shared_pages: bool = Field(default=True, alias="SHARED_PAGES", description="true or false")
+    exclude_users: UsersAndGroups | None = Field(
+        None,
+        alias="EXCLUDE_USERS",
+        description="UPNs, object IDs or group:{object ID}, with commas between them",
+    )
     history_days: int = Field(30, alias="HISTORY_DAYS", ge=1, le=3650, description="a whole number from 1 to 3650")
     telemetry_connection: TelemetryConnection | None = Field(
         None,

@@ -12,11 +12,13 @@ from weakref import WeakKeyDictionary
 import stamina
 
 from atlas import telemetry
+from atlas.domain.excluded_users import ExcludedUsers
 from atlas.domain.pages import PageRules, sign_in_hosts
 from atlas.microsoft365.bookings_pages import BookingsPages
 from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, open_session, trusted_authorities
 from atlas.microsoft365.exchange import Exchange
+from atlas.microsoft365.exclusions import Exclusions
 from atlas.microsoft365.graph import Graph
 from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, SignIn, sign_in_with
 from atlas.microsoft365.signed_calls import SignedApiClient
@@ -122,10 +124,12 @@ def _clients(settings: Settings, client: ApiClient, sign_in: SignIn) -> TenantCl
     tenant_id = settings.tenant_id
     exchange = Exchange(SignedApiClient(client, sign_in, EXCHANGE_SCOPE, settings.exchange_url), tenant_id)
     rules = PageRules(sign_in_hosts(settings.authority_host), settings.not_set_up_markers)
+    graph = Graph(SignedApiClient(client, sign_in, GRAPH_SCOPE, settings.graph_url))
     return TenantClients(
-        directory=Graph(SignedApiClient(client, sign_in, GRAPH_SCOPE, settings.graph_url)),
+        directory=graph,
         mailboxes=exchange if settings.exchange_evidence else None,
         pages=BookingsPages(client, settings.bookings_url, tenant_id, rules),
+        exclusions=Exclusions(ExcludedUsers.parse(settings.exclude_users or ()), graph),
         clock=_now,
         tenant_id=tenant_id,
         bookings_url=settings.bookings_url,

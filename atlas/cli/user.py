@@ -14,7 +14,7 @@ from atlas.domain.statuses import Status
 from atlas.domain.user_references import InvalidUserReference, UserReference, parse_user_reference
 from atlas.domain.user_rows import UserRow
 from atlas.microsoft365.failures import TenantFailure
-from atlas.pages.observation import Inspection, NoSuchUser, inspect
+from atlas.pages.observation import Inspection, NoSuchUser, UserExcluded, inspect
 from atlas.resources import TenantClients
 from atlas.settings import Settings
 
@@ -42,7 +42,7 @@ async def run(who: str, environment: Mapping[str, str]) -> int:
         except (InvalidPageUrl, InvalidUserReference) as invalid:
             print_error(f"{who!r} does not identify a user: {invalid}")
             return INVALID_ARGUMENT
-        except NoSuchUser as missing:
+        except (NoSuchUser, UserExcluded) as missing:
             print_error(f"{who}: {missing}.")
             return 1
         except TenantFailure as failure:

@@ -155,6 +155,10 @@ class Graph:
         responses = await get_many(self._client, paths, _classify_unless_404)
         return {user_id: or_unknown(response, _parse_mailbox_or_none) for user_id, response in responses.items()}
 
+    async def get_group_member_ids(self, group_id: str) -> frozenset[str]:
+        """The object IDs of all transitive members of a group. Raises if not all of them can be read."""
+        return await graph_groups.get_member_ids(self._client, group_id)
+
     async def prove_shared_pages(self) -> None:
         """List the shared Bookings pages, to prove that they may be listed."""
         await self.get_business_list()

@@ -13,7 +13,7 @@ from atlas.domain.text import sanitize_json
 from atlas.domain.unknown import Unknown
 from atlas.domain.users import bookings_plan_states, is_usable_state
 from atlas.microsoft365.batches import or_unknown
-from atlas.microsoft365.calls import Response, classify_status
+from atlas.microsoft365.calls import Request, Response, classify_status, parse_next_link
 from atlas.microsoft365.failures import NotUnderstood, TenantFailure
 from atlas.microsoft365.graph_batch import get_many
 from atlas.microsoft365.graph_documents import NO_CODE, error_code, records_of
@@ -21,7 +21,13 @@ from atlas.microsoft365.signed_calls import SignedApiClient
 
 MISSING_PERMISSION = "grant the application permission GroupMember.Read.All of Microsoft Graph"
 ADVANCED_QUERY = {"ConsistencyLevel": "eventual"}
+PAGE_SIZE = 999
 MEMBER_FIELDS = "id,userPrincipalName,displayName,accountEnabled,assignedPlans"
+
+
+class _MemberId(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    member_id: UUID = Field(alias="id")
 
 
 async def get_groups(client: SignedApiClient, group_ids: Sequence[str]) -> Mapping[str, Group | Unknown | None]:
@@ -31,6 +37,27 @@ async def get_groups(client: SignedApiClient, group_ids: Sequence[str]) -> Mappi
     paths = {group_id: members_path(group_id) for group_id in existing}
     members = await get_many(client, paths, _classify, ADVANCED_QUERY)
     return {group_id: _group(groups[group_id], members.get(group_id)) for group_id in group_ids}
+
+
+async def get_member_ids(client: SignedApiClient, group_id: str) -> frozenset[str]:
+    """The object IDs of all transitive members of a group. Raises ``TenantFailure`` if not all of them can be read."""
+    members: set[str] = set()
+    query = urlencode({"$select": "id", "$top": str(PAGE_SIZE)})
+    url: str | None = f"{client.base_url}/v1.0/groups/{group_id}/transitiveMembers?{query}"
+    while url:
+        document = (await client.send(Request("GET", url), _classify_members)).json()
+        records = parse_records(records_of(document, "members of a group"), _MemberId.model_validate)
+        if records.malformed:
+            raise NotUnderstood(f"Microsoft Graph sent a member of a group of which {records.malformed[0].problem}")
+        members.update(str(record.member_id) for record in records.valid)
+        url = parse_next_link(client.base_url, document.get("@odata.nextLink"))
+    return frozenset(members)
+
+
+def _classify_members(response: Response) -> TenantFailure | None:
+    if response.status == 404:
+        return NotUnderstood("EXCLUDE_USERS names a group that the directory does not have")
+    return classify_status(response, MISSING_PERMISSION)
 
 
 def _group(response: Response | TenantFailure, members: Response | TenantFailure | None) -> Group | Unknown | None:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from atlas.domain.ews_settings import EwsScope
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence
 from atlas.domain.organization import OrganizationSettings
 from atlas.domain.pages import PageEvidence, PageFound
@@ -53,7 +52,8 @@ async def observe(
     """
     at = clients.clock()
     if isinstance(mailbox, Unknown):
-        mailbox = await _get_mailbox(clients, user, organization, gathering)
+        mailbox, is_incomplete = await _get_mailbox(clients, user, organization, gathering)
+        organization = _with_gap(organization, is_incomplete=is_incomplete)
     evidence = _evidence_without_page(clients, mailbox, organization, at)
     if isinstance(mailbox, Mailbox):
         page = await gathering.attempt(clients.pages.get_page(mailbox.guid))
@@ -84,11 +84,10 @@ async def observe_live(clients: TenantClients, user: LicensedUser, deadline: flo
     if clients.mailboxes is None:
         observation = await observe(clients, user, NOT_CONFIGURED, OrganizationSettings(), gathering)
     else:
-        mailbox, organization = await asyncio.gather(
+        (mailbox, is_incomplete), organization = await asyncio.gather(
             _read_mailbox(clients.mailboxes, user, gathering), _read_organization(clients.mailboxes, gathering)
         )
-        is_incomplete = organization.exchange_incomplete or isinstance(mailbox, Unknown)
-        organization = replace(organization, exchange_incomplete=is_incomplete)
+        organization = _with_gap(organization, is_incomplete=is_incomplete)
         observation = await observe(clients, user, mailbox, organization, gathering)
     return replace(observation, at=at)
 
@@ -106,20 +105,31 @@ def _evidence_without_page(
 
 async def _get_mailbox(
     clients: TenantClients, user: LicensedUser, organization: OrganizationSettings, gathering: Gathering
-) -> MailboxEvidence:
-    """The mailbox of one user: from Exchange if it can be read, otherwise its GUID from Microsoft Graph."""
+) -> tuple[MailboxEvidence, bool]:
+    """The mailbox of one user: from Exchange if it can be read, otherwise its GUID from Microsoft Graph.
+
+    The second value says whether Exchange was called and could not be read completely.
+    """
+    is_incomplete = False
     if clients.mailboxes is not None and not organization.exchange_incomplete:
-        mailbox = await _read_mailbox(clients.mailboxes, user, gathering)
+        mailbox, is_incomplete = await _read_mailbox(clients.mailboxes, user, gathering)
         if not isinstance(mailbox, Unknown):
-            return mailbox
-    return await gathering.attempt(clients.directory.get_mailbox(user.user_id))
+            return mailbox, is_incomplete
+    return await gathering.attempt(clients.directory.get_mailbox(user.user_id)), is_incomplete
 
 
-async def _read_mailbox(exchange: Exchange, user: LicensedUser, gathering: Gathering) -> MailboxEvidence:
+async def _read_mailbox(exchange: Exchange, user: LicensedUser, gathering: Gathering) -> tuple[MailboxEvidence, bool]:
     mailbox, ews = await asyncio.gather(
         gathering.attempt(exchange.get_mailbox(user.user_id)), gathering.attempt(exchange.get_policy(user.user_id))
     )
-    return replace(mailbox, ews=ews) if isinstance(mailbox, Mailbox) and isinstance(ews, EwsScope) else mailbox
+    is_incomplete = isinstance(mailbox, Unknown) or isinstance(ews, Unknown)
+    if isinstance(mailbox, Mailbox):
+        mailbox = replace(mailbox, ews=None if isinstance(ews, Unknown) else ews)
+    return mailbox, is_incomplete
+
+
+def _with_gap(organization: OrganizationSettings, *, is_incomplete: bool) -> OrganizationSettings:
+    return replace(organization, exchange_incomplete=organization.exchange_incomplete or is_incomplete)
 
 
 async def _read_organization(exchange: Exchange, gathering: Gathering) -> OrganizationSettings:

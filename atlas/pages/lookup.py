@@ -13,7 +13,7 @@ from atlas.microsoft365.deadlines import deadline_after, within
 from atlas.microsoft365.failures import TenantFailure
 from atlas.microsoft365.graph import Account
 from atlas.pages.evidence import observe_live
-from atlas.pages.observation import NoSuchUser, find_account, not_licensed_row
+from atlas.pages.observation import NoSuchUser, UserExcluded, find_account, not_licensed_row
 from atlas.pages.recording import record_gone, record_observation
 from atlas.resources import Resources
 from atlas.tables.personal_bookings import StoredRow
@@ -41,11 +41,11 @@ class LookupResult:
 async def lookup(resources: Resources, subject: UserReference, *, fresh: bool) -> LookupResult:
     """What is known about this user. With ``fresh``, or without a row, the user is observed live and recorded.
 
-    A live lookup takes at most ``TIMEOUT_SECONDS``; what is not known by then is unknown. Raises ``NoSuchUser``, and
-    ``TenantFailure`` only if the directory cannot be queried and there is no row.
+    A live lookup takes at most ``TIMEOUT_SECONDS``; what is not known by then is unknown. Raises ``NoSuchUser`` or
+    ``UserExcluded``, and ``TenantFailure`` only if the directory cannot be queried and there is no row.
     """
     stored = await _stored_row(resources, subject)
-    if stored and not fresh:
+    if stored and (await _must_not_query(resources, stored) or not fresh):
         return LookupResult(stored.row, Source.ROW)
     return await _lookup_live(resources, subject, stored)
 
@@ -59,7 +59,7 @@ async def _lookup_live(resources: Resources, subject: UserReference, stored: Sto
             raise
         return await _without_directory(resources, stored, deadline)
     if account and (stored is None or stored.row.user.user_id != account.user.user_id):
-        stored = await resources.rows.get(account.user.user_id)
+        stored = await _row_without_index(resources, account.user.user_id)
     match account, stored:
         case Account(is_licensed=True), _:
             row = await _observe(resources, account.user, stored, deadline)
@@ -72,6 +72,24 @@ async def _lookup_live(resources: Resources, subject: UserReference, stored: Sto
         case _:
             raise NoSuchUser("Microsoft Entra has no such user")
     return LookupResult(row, Source.LIVE)
+
+
+async def _row_without_index(resources: Resources, user_id: str) -> StoredRow | None:
+    """The row of a user to which the index did not lead; its entries are restored."""
+    stored = await resources.rows.get(user_id)
+    if stored:
+        await resources.index.restore(stored.row)
+    return stored
+
+
+async def _must_not_query(resources: Resources, stored: StoredRow) -> bool:
+    """Whether it is not known if the user is excluded. Raises ``UserExcluded`` for a user who is."""
+    try:
+        if await resources.exclusions.contains(stored.row.user):
+            raise UserExcluded
+    except TenantFailure:
+        return True
+    return False
 
 
 async def _without_directory(resources: Resources, stored: StoredRow, deadline: float) -> LookupResult:

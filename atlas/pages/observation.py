@@ -31,8 +31,18 @@ class NoSuchUser(Exception):
     """The directory has no such user."""
 
 
+class UserExcluded(Exception):
+    """EXCLUDE_USERS excludes this user, who is therefore never queried."""
+
+    def __init__(self) -> None:
+        super().__init__("the setting EXCLUDE_USERS excludes this user")
+
+
 async def inspect(clients: TenantClients, subject: UserReference) -> Inspection:
-    """Inspect this user now. Raises ``NoSuchUser``, and ``TenantFailure`` if the directory cannot be queried."""
+    """Inspect this user now. Raises ``NoSuchUser`` or ``UserExcluded``.
+
+    Raises ``TenantFailure`` if the directory cannot be queried.
+    """
     at = clients.clock()
     account = await find_account(clients, subject)
     if account is None:
@@ -51,13 +61,22 @@ def not_licensed_row(account: Account, at: datetime) -> UserRow:
 async def find_account(clients: TenantClients, subject: UserReference) -> Account | None:
     """The user in the directory; ``None`` if there is none. Raises ``TenantFailure``.
 
-    Only Exchange knows whose page an address belongs to: raises ``InvalidUserReference`` if it is not called.
+    Only Exchange knows whose page an address belongs to: raises ``InvalidUserReference`` if it is not called. Raises
+    ``UserExcluded``, before any request about the user if the setting names the user itself.
     """
+    id_or_upn: str | None
     match subject:
         case PageAddress():
             if clients.mailboxes is None:
                 raise InvalidUserReference(EXCHANGE_REQUIRED)
-            owner = await clients.mailboxes.get_owner(subject.mailbox_guid)
-            return await clients.directory.get_account(owner) if owner else None
+            id_or_upn = await clients.mailboxes.get_owner(subject.mailbox_guid)
         case UUID() | str():
-            return await clients.directory.get_account(str(subject))
+            id_or_upn = str(subject)
+    if id_or_upn is None:
+        return None
+    if clients.exclusions.names(id_or_upn):
+        raise UserExcluded
+    account = await clients.directory.get_account(id_or_upn)
+    if account and await clients.exclusions.contains(account.user):
+        raise UserExcluded
+    return account

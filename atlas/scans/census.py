@@ -53,9 +53,11 @@ async def list_mailbox_policies(resources: Resources, request: ListingRequest) -
 async def list_users(resources: Resources, request: UsersRequest) -> ListingResult:
     """Write one page of licensed users, each with its mailbox, to the census."""
     page = await resources.directory.get_licensed_page(await _link(resources, request, USERS))
-    mailboxes = await _mailboxes_of(resources, request, page.users)
-    users = [(user, mailboxes[user.user_id]) for user in page.users]
-    users += await _malformed_users(resources, page.malformed)
+    wanted = [user for user in page.users if not await resources.exclusions.contains(user)]
+    mailboxes = await _mailboxes_of(resources, request, wanted)
+    users = [(user, mailboxes[user.user_id]) for user in wanted]
+    malformed = await _malformed_users(resources, page.malformed)
+    users += [(user, mailbox) for user, mailbox in malformed if not await resources.exclusions.contains(user)]
     await _add_warnings(resources, request.scan_id, _warnings_about(page.malformed))
     await resources.census.add_users(request.scan_id, request.page, users)
     result = await _listed(resources, request, USERS, len(users), page.next_link)

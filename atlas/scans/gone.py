@@ -73,6 +73,9 @@ async def _position(resources: Resources, request: ListingRequest) -> Mapping[st
 async def _mark_page(
     resources: Resources, scan_id: str, started_at: datetime, rows: tuple[StoredRow, ...], tally: _Tally
 ) -> None:
+    excluded = [stored for stored in rows if await resources.exclusions.contains(stored.row.user)]
+    await _for_each(excluded, resources.outbox.delete)
+    rows = tuple(stored for stored in rows if stored not in excluded)
     await _for_each([stored for stored in rows if stored.pending_change], lambda stored: _publish(resources, stored))
     gone = [stored for stored in rows if stored.row.status is Status.GONE]
     await _for_each(gone, lambda stored: delete_old_gone_row(resources, stored))

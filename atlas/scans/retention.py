@@ -7,7 +7,6 @@ from atlas.domain.statuses import Status
 from atlas.resources import Resources
 from atlas.scans.messages import ExpiredResult, StepRequest
 from atlas.tables.personal_bookings import StoredRow
-from atlas.tables.store import RowChanged
 
 ROWS_PER_DELETION = 1000
 PART_DURATION = timedelta(seconds=45)
@@ -33,11 +32,7 @@ async def delete_old_gone_row(resources: Resources, stored: StoredRow) -> None:
     """Delete the row of a user who has been gone for HISTORY_DAYS."""
     since = stored.row.last_known_at or stored.row.checked_at
     if since < _horizon(resources):
-        try:
-            await resources.rows.delete(stored.row.user.user_id, stored.etag)
-            await resources.index.remove(stored.row, None)
-        except RowChanged:  # licensed again since the row was read
-            return
+        await resources.outbox.delete(stored)  # unless the user was licensed again since the row was read
 
 
 async def _delete_gone_rows(resources: Resources, until: datetime) -> bool:

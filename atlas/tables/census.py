@@ -77,6 +77,16 @@ class Census:
         entity = await self._store.get(BOOKINGS_CENSUS, scan_id, position_key(listing, page))
         return str(entity["Position"]) if entity else None
 
+    async def delete_user(self, scan_id: str, user_id: str) -> int:
+        """Range read of a scan's census: remove the rows of one user; returns how many there were."""
+        keys = [
+            entity["RowKey"]
+            async for entity in self._store.iterate(BOOKINGS_CENSUS, scan_id, select=["RowKey", "User"])
+            if entity["RowKey"] == mailbox_key(user_id) or f'"{user_id}"' in entity.get("User", "")
+        ]
+        await self._store.delete_all(BOOKINGS_CENSUS, scan_id, keys)
+        return len(keys)
+
     async def delete(self, scan_id: str, limit: int) -> int:
         """Remove rows of a scan, at most ``limit``; returns how many there were."""
         page = await self._store.get_page(BOOKINGS_CENSUS, scan_id, select=["RowKey"], size=min(limit, 1000))

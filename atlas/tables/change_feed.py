@@ -92,6 +92,17 @@ class ChangeFeed[Row, Change: DatedChange]:
         )
         return len(page.entities)
 
+    async def delete_of_row(self, row_key: str) -> int:
+        """Range read of all changes: remove those of one row, readable or not; returns how many."""
+        table, ending = self._kind.changes_table, f"-{row_key}"
+        keys = [
+            entity["RowKey"]
+            async for entity in self._store.iterate(table, self._tenant_id, select=["RowKey"])
+            if entity["RowKey"].endswith(ending)
+        ]
+        await self._store.delete_all(table, self._tenant_id, keys)
+        return len(keys)
+
     def key(self, change: Change) -> str:
         """The row key of a change: its time in milliseconds, then the key of the row that changed."""
         return f"{time_key(change.at)}-{self._kind.changed_key_of(change)}"

@@ -78,6 +78,15 @@ class Outbox[Row, Change: DatedChange]:
             return stored
         return Stored(stored.row, await self.rows.mark_pending(key, None, stored.etag))
 
+    async def delete(self, stored: Stored[Row, Change]) -> bool:
+        """Delete a row in the version read, with its index entries; ``False`` if another writer has changed it."""
+        try:
+            await self.rows.delete(self.rows.kind.key_of(stored.row), stored.etag)
+        except RowChanged:
+            return False
+        await self.remove_from_index(stored.row, None)
+        return True
+
     def _time_left(self, change: Change) -> float:
         return (change.at + PUBLISH_WITHIN - self.clock()).total_seconds()
 

@@ -1,4 +1,4 @@
-"""Azure Table Storage as the product uses it: point reads, range reads, conditional writes, bounded transactions."""
+"""Azure Table Storage: point reads, range reads, conditional writes and bounded transactions."""
 
 import asyncio
 import json
@@ -28,43 +28,43 @@ type Entity = dict[str, Any]
 
 MAX_TRANSACTION_ROWS = 100
 MAX_TRANSACTION_BYTES = 3_500_000
-"""The service takes 4 MiB; the rest is for the frame that each row of a transaction is wrapped in."""
-ROW_FRAME_BYTES = 1_000
+"""The service accepts 4 MiB; the rest is for the envelope around each row of a transaction."""
+ROW_ENVELOPE_BYTES = 1_000
 CONCURRENT_TRANSACTIONS = 4
 REPEATABLE = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
-"""Every write here may be sent twice: upserts by nature, inserts and conditional writes because their reader copes."""
+"""Methods that may be retried. Upserts may be sent twice; callers handle a repeated insert or conditional write."""
 
 
 class StorageFailure(Exception):
-    """Table Storage did not do what it was asked; ``str`` says what an operator can do."""
+    """A request to Table Storage failed; ``str`` says what an operator can do."""
 
 
 class StorageUnavailable(StorageFailure):
-    """No answer, or none that is of use, after the SDK's own retries."""
+    """No usable response after the SDK's own retries."""
 
 
 class StorageRefused(StorageFailure):
-    """The storage account does not let us in."""
+    """The storage account refuses access."""
 
 
 class RowExists(Exception):
-    """An insert found a row of that key."""
+    """An insert found a row with that key."""
 
 
 class RowChanged(Exception):
-    """A conditional write found the row changed, or gone, since it was read."""
+    """A conditional write found that the row was changed or deleted since it was read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a range read, and the key that the next part begins with."""
+    """Part of a range read, and the key that the next part begins with."""
 
     entities: tuple[TableEntity, ...]
     next_key: Mapping[str, str] | None
 
 
 class TableStore:
-    """The tables of one storage account. Tables are created when they are first used."""
+    """The tables of one storage account, created on first use."""
 
     def __init__(self, service: TableServiceClient, *closing: Any) -> None:
         self._service = service
@@ -72,29 +72,29 @@ class TableStore:
         self._tables: dict[str, Awaitable[TableClient]] = {}
 
     async def get(self, table: str, partition: str, row: str) -> TableEntity | None:
-        """A point read; ``None`` where there is no such row."""
+        """A point read; ``None`` if there is no such row."""
         try:
-            return await _asked((await self._table(table)).get_entity(partition, row, retry_on_methods=REPEATABLE))
+            return await _sent((await self._table(table)).get_entity(partition, row, retry_on_methods=REPEATABLE))
         except ResourceNotFoundError:
             return None
 
     async def insert(self, table: str, entity: Entity) -> str:
-        """Write a row that must not be there yet; answers its ETag. Raises ``RowExists``."""
+        """Write a row that must not exist yet; returns its ETag. Raises ``RowExists``."""
         client = await self._table(table)
         try:
-            return _etag(await _asked(client.create_entity(entity, retry_on_methods=REPEATABLE)))
+            return _etag(await _sent(client.create_entity(entity, retry_on_methods=REPEATABLE)))
         except ResourceExistsError:
             raise RowExists from None
 
     async def upsert(self, table: str, entity: Entity) -> None:
-        """Write a whole row, whether it was there or not."""
+        """Write a complete row, whether it exists or not."""
         client = await self._table(table)
-        await _asked(client.upsert_entity(entity, UpdateMode.REPLACE, retry_on_methods=REPEATABLE))
+        await _sent(client.upsert_entity(entity, UpdateMode.REPLACE, retry_on_methods=REPEATABLE))
 
     async def replace(self, table: str, entity: Entity, etag: str | None) -> str:
-        """Write a whole row over the version that ``etag`` names; without one, insert. Answers the new ETag.
+        """Write a complete row over the version with this ETag; without one, insert it. Returns the new ETag.
 
-        Raises ``RowChanged`` where another version is there, or none.
+        Raises ``RowChanged`` if there is another version, or none.
         """
         try:
             if etag is None:
@@ -104,18 +104,18 @@ class TableStore:
             raise RowChanged from None
 
     async def merge(self, table: str, entity: Entity, etag: str | None = None) -> str:
-        """Write some columns of a row that is there; answers its new ETag. Raises ``RowChanged``."""
+        """Write some columns of an existing row; returns its new ETag. Raises ``RowChanged``."""
         try:
             return await self._update(table, entity, etag, UpdateMode.MERGE)
         except (ResourceModifiedError, ResourceNotFoundError):
             raise RowChanged from None
 
     async def delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
-        """Remove a row, if ``etag`` is given only in that version. Raises ``RowChanged``; a row not there is none."""
+        """Remove a row if it exists, with ``etag`` only in that version. Raises ``RowChanged``."""
         condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         client = await self._table(table)
         try:
-            await _asked(client.delete_entity(partition, row, retry_on_methods=REPEATABLE, **condition))
+            await _sent(client.delete_entity(partition, row, retry_on_methods=REPEATABLE, **condition))
         except ResourceModifiedError:
             raise RowChanged from None
         except ResourceNotFoundError:
@@ -147,7 +147,7 @@ class TableStore:
         where: str = "",
         values: Mapping[str, Any] | None = None,
     ) -> Page:
-        """One part of a range read, narrowed by ``where`` with its ``@values``. An empty one may have a next part."""
+        """Part of a range read, filtered by ``where`` with its ``@values``. An empty part may have a next one."""
         query = (await self._table(table)).query_entities(
             f"PartitionKey eq @partition and RowKey ge @first and RowKey lt @last{where}",
             parameters={"partition": partition, "first": first, "last": last, **(values or {})},
@@ -156,24 +156,24 @@ class TableStore:
             retry_on_methods=REPEATABLE,
         )
         pages: Any = query.by_page(continuation_token=next_key)  # type: ignore[arg-type]  # typed as text, is a mapping
-        entities = await _asked(_first_page(pages))
+        entities = await _sent(_first_page(pages))
         token = pages.continuation_token
         return Page(tuple(entities), token if token and token.get("PartitionKey") else None)
 
     async def upsert_all(self, table: str, entities: Iterable[Entity]) -> None:
-        """Write rows of one partition, in transactions of at most 100 rows and 4 MiB, a few at a time."""
+        """Write rows of one partition in transactions of at most 100 rows and 4 MiB, a few at a time."""
         await self._transact(table, [("upsert", entity, {"mode": UpdateMode.REPLACE}) for entity in entities])
 
     async def merge_all(self, table: str, entities: Iterable[Entity]) -> None:
-        """As ``upsert_all``, leaving columns that are not named as they are."""
+        """As ``upsert_all``, but columns that are not given stay unchanged."""
         await self._transact(table, [("upsert", entity, {"mode": UpdateMode.MERGE}) for entity in entities])
 
     async def delete_all(self, table: str, partition: str, rows: Iterable[str]) -> None:
-        """Remove rows of one partition by their keys; one that is not there any more is no failure."""
+        """Remove rows of one partition by their keys; missing ones are ignored."""
         keys = list(rows)
         try:
             await self._transact(table, [("delete", {"PartitionKey": partition, "RowKey": row}) for row in keys])
-        except ResourceNotFoundError:  # a transaction is all or nothing: a repeated clean-up goes row by row
+        except ResourceNotFoundError:  # a transaction fails as a whole: a repeated clean-up goes row by row
             for row in keys:
                 await self.delete(table, partition, row)
 
@@ -186,7 +186,7 @@ class TableStore:
     async def _update(self, table: str, entity: Entity, etag: str | None, mode: UpdateMode) -> str:
         condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         client = await self._table(table)
-        return _etag(await _asked(client.update_entity(entity, mode, retry_on_methods=REPEATABLE, **condition)))
+        return _etag(await _sent(client.update_entity(entity, mode, retry_on_methods=REPEATABLE, **condition)))
 
     async def _transact(self, table: str, operations: Sequence[Any]) -> None:
         client = await self._table(table)
@@ -194,7 +194,7 @@ class TableStore:
 
         async def submit(transaction: Sequence[Any]) -> None:
             async with gate:
-                await _asked(client.submit_transaction(transaction, retry_on_methods=REPEATABLE))
+                await _sent(client.submit_transaction(transaction, retry_on_methods=REPEATABLE))
 
         await asyncio.gather(*(submit(transaction) for transaction in transactions_of(operations)))
 
@@ -208,16 +208,16 @@ class TableStore:
             raise
 
     async def _created(self, name: str) -> TableClient:
-        return await _asked(self._service.create_table_if_not_exists(name, retry_on_methods=REPEATABLE))
+        return await _sent(self._service.create_table_if_not_exists(name, retry_on_methods=REPEATABLE))
 
 
 def transactions_of(operations: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Operations cut into transactions that the service takes."""
+    """Operations split into transactions that the service accepts."""
     for part in batched(operations, MAX_TRANSACTION_ROWS, strict=False):
         transaction: list[Any] = []
         size = 0
         for operation in part:
-            row_size = ROW_FRAME_BYTES + len(json.dumps(operation[1], default=str).encode())
+            row_size = ROW_ENVELOPE_BYTES + len(json.dumps(operation[1], default=str).encode())
             if transaction and size + row_size > MAX_TRANSACTION_BYTES:
                 yield transaction
                 transaction, size = [], 0
@@ -227,7 +227,7 @@ def transactions_of(operations: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def open_tables(storage: Storage, session: aiohttp.ClientSession) -> TableStore:
-    """The tables of this storage, on connections of this session, which stays the caller's. Nothing is asked yet."""
+    """The tables of this storage. The session stays the caller's to close. No request is sent yet."""
     options: dict[str, Any] = {
         "transport": AioHttpTransport(session=session, session_owner=False),
         "retry_total": 5,
@@ -255,10 +255,10 @@ async def _first_page(pages: Any) -> list[TableEntity]:
     return []
 
 
-async def _asked[Answer](question: Awaitable[Answer]) -> Answer:
-    """The answer; the SDK's many failures become the two that a caller can tell apart."""
+async def _sent[Result](request: Awaitable[Result]) -> Result:
+    """The result; the SDK's many errors become the two that callers distinguish."""
     try:
-        return await question
+        return await request
     except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):
         raise
     except ClientAuthenticationError as error:
@@ -270,18 +270,18 @@ async def _asked[Answer](question: Awaitable[Answer]) -> Answer:
     except HttpResponseError as error:
         if error.status_code == 403:
             raise StorageRefused(_advice(error)) from None
-        raise StorageUnavailable(f"Table Storage answered {error.status_code}: {_first_line(error)}") from error
+        raise StorageUnavailable(f"Table Storage responded with {error.status_code}: {_first_line(error)}") from error
     except (AzureError, aiohttp.ClientError, TimeoutError) as error:
         raise StorageUnavailable(
-            f"Table Storage does not answer ({type(error).__name__}): look at StatusStorage or AzureWebJobsStorage, "
-            "and whether that account can be reached from here"
+            f"Table Storage does not respond ({type(error).__name__}): check StatusStorage or AzureWebJobsStorage, and "
+            "whether that account can be reached from here"
         ) from error
 
 
 def _advice(error: AzureError) -> str:
     return (
-        "Table Storage refuses: look at the key in StatusStorage or AzureWebJobsStorage, or grant the identity the "
-        f"role Storage Table Data Contributor. It said: {_first_line(error)}"
+        "Table Storage refuses access: check the key in StatusStorage or AzureWebJobsStorage, or grant the identity "
+        f"the role Storage Table Data Contributor. Its response: {_first_line(error)}"
     )
 
 

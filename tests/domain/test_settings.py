@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas.domain.excluded_users import ExcludedUsers
 from atlas.setting_values import DEVELOPMENT_STORAGE
 from atlas.settings import (
     DEFAULT_SCHEDULE,
@@ -392,3 +393,24 @@ ALIASES = [str(field.alias) for field in Settings.model_fields.values()]
 def test_no_value_makes_loading_raise_anything_else(environment):
     with suppress(InvalidSettings):
         assert Settings.load(environment).storage
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("adele@contoso.com", ("adele@contoso.com",)),
+        (f" {APP} , group:{IDENTITY},bob@contoso.com ", (APP, f"group:{IDENTITY}", "bob@contoso.com")),
+        (f"GROUP:{IDENTITY.upper()}", (f"GROUP:{IDENTITY.upper()}",)),
+    ],
+)
+def test_excluded_users_are_upns_ids_and_groups(text, expected):
+    assert load(EXCLUDE_USERS=text).exclude_users == expected
+    ExcludedUsers.parse(expected)
+
+
+@pytest.mark.parametrize("text", ["adele", "a b@contoso.com", "group:admins", "group:", "contoso.com", ",", f"{APP}x"])
+def test_an_invalid_excluded_user_is_reported(text):
+    (problem,) = problems(EXCLUDE_USERS=f"adele@contoso.com,{text}" if text != "," else text)
+
+    assert problem.startswith("EXCLUDE_USERS is ")
+    assert "group:{object ID}" in problem

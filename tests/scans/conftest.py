@@ -8,12 +8,14 @@ from uuid import UUID
 
 import pytest
 
+from atlas.domain.excluded_users import ExcludedUsers
 from atlas.domain.mailboxes import Mailbox
 from atlas.domain.pages import NoPage
 from atlas.domain.scans import Scan, ScanState, new_scan_id
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import UserRow
 from atlas.domain.users import LicensedUser
+from atlas.microsoft365.exclusions import Exclusions
 from atlas.microsoft365.graph import Account
 from atlas.resources import Resources
 from atlas.tables.census import Census
@@ -80,6 +82,8 @@ class MemoryTenant:
     store: MemoryStore = field(default_factory=MemoryStore)
     directory: FakeDirectory = field(default_factory=FakeDirectory)
     pages: FakePages = field(default_factory=FakePages)
+    excluded: tuple[str, ...] = ()
+    """The value of EXCLUDE_USERS."""
     now: datetime = START
     tick: timedelta = timedelta(0)
     """How far each look at the clock moves it."""
@@ -95,6 +99,7 @@ class MemoryTenant:
         rows, changes = RowTable(store, TENANT_ID, KIND), ChangeFeed(store, TENANT_ID, KIND)
         index = UserIndex(store, TENANT_ID)
         clients: Any = {"directory": self.directory, "mailboxes": None, "pages": self.pages}
+        clients["exclusions"] = Exclusions(ExcludedUsers.parse(self.excluded), clients["directory"])
         return Resources(
             **clients,
             clock=self.clock,
