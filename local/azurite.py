@@ -1,5 +1,6 @@
 """Azurite's table service as a child, so that tests, the demo and the local host have a Table Storage of their own."""
 
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -17,8 +18,8 @@ from typing import IO
 FOLDER = Path(__file__).parent / "azurite"
 _MAIN = Path("node_modules", "azurite", "dist", "src", "table", "main.js")
 _OLDEST_NODE = 20
-# Node runs this beside Azurite. Standard input is a pipe from us and ends with us, however we end; SIGINT is the one
-# way to end Azurite on which it writes its files.
+# Node runs this beside Azurite. Standard input is a pipe from this process and closes when it ends, however it ends.
+# SIGINT is the only signal on which Azurite writes its files.
 _END_WITH_STDIN = (
     "data:text/javascript,process.stdin.on('end',()=>{process.emit('SIGINT');"
     "setTimeout(()=>process.exit(),3000).unref()}).resume().unref()"
@@ -31,7 +32,7 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 
 
 class AzuriteNotThere(Exception):
-    """Azurite cannot be started; the message says in a sentence what to run."""
+    """Azurite cannot be started; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +64,42 @@ def azurite_tables(
     It serves these storage accounts, which share nothing; yields the first. Port 0 takes a free one. Azurite also ends
     when this process does, even by SIGKILL. Raises AzuriteNotThere when Node or Azurite is missing or does not start.
     """
-    if port and _answers(port):
-        raise AzuriteNotThere(f"Azurite cannot have port {port}: something else listens on it.")
+    if port and _responds(port):
+        raise AzuriteNotThere(f"Azurite cannot use port {port}: another program listens on it.")
     taken = port or _free_port()
     command = [*_command(), "--tablePort", str(taken)]
     command += ["--location", str(location)] if location else ["--inMemoryPersistence"]
-    with tempfile.TemporaryFile() as said:
+    with _locked(location), tempfile.TemporaryFile() as output_file:
         child = subprocess.Popen(  # noqa: S603 - our own arguments
             command,
             env={**os.environ, "AZURITE_ACCOUNTS": ";".join(f"{account}:{KEY}" for account in accounts)},
-            stdin=subprocess.PIPE,  # never written to: its end is what ends the child
-            stdout=said,
+            stdin=subprocess.PIPE,  # never written to: closing it stops the child
+            stdout=output_file,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in a terminal is for its parent, which still needs the tables to end well
+            start_new_session=True,  # Ctrl-C is for the parent, which needs the tables while it stops
         )
         try:
-            _wait_until_it_answers(child, taken, said)
+            _wait_until_it_responds(child, taken, output_file)
             yield Azurite(taken, child.pid, accounts[0])
         finally:
             _stop(child)
+
+
+@contextmanager
+def _locked(location: Path | None) -> Iterator[None]:
+    """Hold the folder's lock: two Azurites would overwrite each other's files."""
+    if location is None:
+        yield
+        return
+    location.mkdir(parents=True, exist_ok=True)
+    with (location / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AzuriteNotThere(
+                f"another host stores its rows in {location}: stop it, or set AzureWebJobsStorage to another storage."
+            ) from None
+        yield
 
 
 def _command() -> list[str]:
@@ -112,8 +130,8 @@ def _nodes() -> Iterator[Path]:
 
 
 def _version(node: Path) -> int:
-    asked = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 - found, not given
-    major = asked.stdout.strip().removeprefix("v").partition(".")[0]
+    shown = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 - found, not given
+    major = shown.stdout.strip().removeprefix("v").partition(".")[0]
     return int(major) if major.isdigit() else 0
 
 
@@ -124,18 +142,18 @@ def _free_port() -> int:
         return port
 
 
-def _wait_until_it_answers(child: subprocess.Popen[bytes], port: int, said: IO[bytes]) -> None:
+def _wait_until_it_responds(child: subprocess.Popen[bytes], port: int, output_file: IO[bytes]) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_SECONDS
-    while not _answers(port):
+    while not _responds(port):
         if _ended_within(0.05, child):
-            said.seek(0)
-            last_words = said.read().decode(errors="replace").strip() or "it said nothing"
-            raise AzuriteNotThere(f"Azurite ended with exit code {child.returncode}: {last_words}")
+            output_file.seek(0)
+            output = output_file.read().decode(errors="replace").strip() or "no output"
+            raise AzuriteNotThere(f"Azurite ended with exit code {child.returncode}: {output}")
         if time.monotonic() > deadline:
-            raise AzuriteNotThere(f"Azurite did not answer on port {port} within {_START_TIMEOUT_SECONDS:.0f} s.")
+            raise AzuriteNotThere(f"Azurite did not respond on port {port} within {_START_TIMEOUT_SECONDS:.0f} s.")
 
 
-def _answers(port: int) -> bool:
+def _responds(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

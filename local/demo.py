@@ -22,7 +22,7 @@ from atlas.domain.statuses import Status
 from atlas.settings import Settings
 from local.azurite import AzuriteNotThere, azurite_tables
 from local.host.child import HostDidNotStart, host_child
-from local.run_host import CHECKOUT, UNSET
+from local.run_host import CHECKOUT, UNSET, private_folder
 from local.scan_result import Result
 from local.simulator import SimulatedTenant, TenantPlan, running
 
@@ -54,7 +54,7 @@ def main(*, users: int, once: bool, port: int, show_all: bool) -> int:
 async def _demo(console: Console, users: int, port: int, *, once: bool, show_all: bool) -> int:
     _check_port(port)
     with tempfile.TemporaryDirectory(prefix="bookings-atlas-") as folder:
-        LOG_FILE.parent.mkdir(exist_ok=True)
+        private_folder(LOG_FILE.parent)
         console.print(f"Starting a simulated tenant ({users:,} users), Azurite and the local host …")
         async with running(TenantPlan(users=users), folder=Path(folder)) as tenant:
             tenant.behave(graph=LATENCY, exchange=LATENCY, bookings=LATENCY)

@@ -1,4 +1,4 @@
-"""Runs this app on the local host, as `make host` does: settings checked first, Azurite beside it if none is named."""
+"""Runs this app on the local host, as `make host` does: checks settings, and starts Azurite if no storage is set."""
 
 import contextlib
 import os
@@ -12,29 +12,36 @@ from local.host.settings import UnusableSettings, given_settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 UNSET = dict.fromkeys((field.alias or "" for field in Settings.model_fields.values()), "")
-"""Takes the product's settings that this terminal or a local.settings.json has out of a host's way."""
+"""Overrides the product's settings that this terminal or a local.settings.json may hold."""
 AZURITE_FILES = CHECKOUT / ".local" / "azurite"
 
 
 def main(*, port: int) -> int:
-    """Run until told to stop; 1 if the host cannot start. Raises ``InvalidSettings`` before anything is started."""
+    """Run until stopped; 1 if the host cannot start. Raises ``InvalidSettings`` before anything is started."""
     try:
         with contextlib.ExitStack() as stack:
             os.environ.update(stack.enter_context(storage_of(given_settings(CHECKOUT, os.environ))))
             Settings.load(given_settings(CHECKOUT, os.environ))
             return run_host(["--port", str(port), "--app", str(CHECKOUT)])
     except (AzuriteNotThere, UnusableSettings) as fault:
-        print(f"The local host cannot start: {fault}")  # noqa: T201 - a terminal's last words
+        print(f"The local host cannot start: {fault}")  # noqa: T201 - for the terminal
         return 1
 
 
 @contextlib.contextmanager
 def storage_of(settings: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """What to add to settings that name no storage: an Azurite of our own, which ends with the block."""
+    """The setting of an Azurite that runs until the block ends, if the settings name no storage."""
     if any(settings.get(name, "").strip() for name in STORAGE_NAMES):
         yield {}
         return
-    Settings.load({**settings, "AzureWebJobsStorage": "UseDevelopmentStorage=true"})  # the rest, before all else
-    AZURITE_FILES.mkdir(parents=True, exist_ok=True)
+    Settings.load({**settings, "AzureWebJobsStorage": "UseDevelopmentStorage=true"})  # before anything starts
+    private_folder(AZURITE_FILES.parent)
     with azurite_tables(AZURITE_FILES) as azurite:
         yield {"AzureWebJobsStorage": azurite.connection_string}
+
+
+def private_folder(folder: Path) -> Path:
+    """Create a folder that only its owner can read: rows and logs name people."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder

@@ -19,7 +19,7 @@ from multiprocessing.process import parent_process
 from pathlib import Path
 from signal import SIGTERM, raise_signal
 
-from local.host.child import HostChild, HostDidNotStart
+from local.host.child import HostChild, HostDidNotStart, read_ready_file
 
 LIBRARIES = ["local.host.__main__", "atlas.wiring", "atlas.cli.main"]
 """Everything that takes long to import, but no module that reads a setting when it is imported."""
@@ -44,7 +44,8 @@ def forked_host(
                 process.join(0.01)
                 if not process.is_alive():
                     raise HostDidNotStart(_text(log_file).strip())
-            yield HostChild(ready_file.read_text(encoding="utf-8"), process.pid or 0, log_file)
+            url, code = read_ready_file(ready_file)
+            yield HostChild(url, code, process.pid or 0, log_file)
         finally:
             process.terminate()
             _join(process, STOP_TIMEOUT_SECONDS)

@@ -1,8 +1,9 @@
-"""The local host as a child: for tests, benchmarks and the demo, which need a host of their own and its settings.
+"""The local host as a child process, for tests, benchmarks and the demo.
 
-A child, because Microsoft's worker library and the function app keep their state in module globals: one app a process.
+Microsoft's worker library and the function app keep their state in module globals, so a process can run one app.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -17,19 +18,20 @@ _STOP_TIMEOUT_SECONDS = 10
 
 
 class HostDidNotStart(Exception):
-    """The host ended before it was ready; the message is what it said."""
+    """The host ended before it was ready; the message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostChild:
-    """A host that answers under `url`, and its log."""
+    """A host that responds at `url`, and its log. Webhooks and admin routes require the code."""
 
     url: str
+    code: str
     pid: int
     log_file: Path
 
     def log(self) -> str:
-        """Read what it has said up to now."""
+        """Its log up to now."""
         return self.log_file.read_text(encoding="utf-8", errors="replace")
 
 
@@ -44,9 +46,9 @@ def host_child(
 ) -> Iterator[HostChild]:
     """Run a function app on the local host until the block ends, with settings on top of this environment.
 
-    Port 0 takes a free one. `arguments` go to `python -m local.host`. Another `python` has libraries of its own, and
-    another PYTHONPATH among the settings leads it to another `local`. It also ends when this process does, however that
-    ends. Raises HostDidNotStart.
+    Port 0 takes a free one. `arguments` are passed to `python -m local.host`. Another `python` brings its own
+    libraries, and PYTHONPATH in the settings its own `local`. The host also ends when this process does, even by
+    SIGKILL. Raises HostDidNotStart.
     """
     python_path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(prefix="local-host-") as folder:
@@ -64,16 +66,23 @@ def host_child(
             ) as child,
         ):
             try:
-                yield HostChild(_url(child, ready_file, log_file), child.pid, log_file)
+                url, code = _address(child, ready_file, log_file)
+                yield HostChild(url, code, child.pid, log_file)
             finally:
                 _stop(child)
 
 
-def _url(child: subprocess.Popen[bytes], ready_file: Path, log_file: Path) -> str:
+def _address(child: subprocess.Popen[bytes], ready_file: Path, log_file: Path) -> tuple[str, str]:
     while not ready_file.exists():
         if _ended_within(0.02, child):
             raise HostDidNotStart(log_file.read_text(encoding="utf-8", errors="replace").strip())
-    return ready_file.read_text(encoding="utf-8")
+    return read_ready_file(ready_file)
+
+
+def read_ready_file(ready_file: Path) -> tuple[str, str]:
+    """The address and the code of a host that is ready."""
+    ready = json.loads(ready_file.read_text(encoding="utf-8"))
+    return ready["url"], ready["code"]
 
 
 def _ended_within(seconds: float, child: subprocess.Popen[bytes]) -> bool:

@@ -1,4 +1,4 @@
-"""What a developer sees: one line for each log record, and a short summary at the start."""
+"""The console: one line for each log record, and a summary at the start."""
 
 import logging
 import sys
@@ -7,22 +7,23 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from local.host.guard import Keys
 from local.host.routes import Routes
 from local.host.timers import Timer
 from local.host.worker import running_function
 
 QUIET = ("azure.functions", "azure.durable_functions", "aiohttp.access", "asyncio")
-"""The worker's own words, and the host's; what the app's libraries say is the app's to quiet."""
+"""Loggers of the worker and the host. The app configures the loggers of its own libraries."""
 
 NOT_SIMULATED = """\
-This host stands in for Azure Functions on your machine. It does not simulate: function keys and Easy Auth (every door
-is open), scale-out to several processes, the latency of storage queues, cold starts and function timeouts, entities
-and call_http. Durable state lives in memory: it ends with this process. Activities run exactly once, unless you ask for
-at-least-once with --repeat-activities."""
+This host runs the app on this machine as Azure Functions would. It does not simulate: Easy Auth, function keys (unless
+REQUIRE_KEYS=1), scale-out to several processes, the latency of storage queues, cold starts, function timeouts, entities
+and call_http. Durable state is in memory and ends with this process. Activities run exactly once, unless you add a
+hazard such as --repeat-activities."""
 
 
 class OneLine(logging.Formatter):
-    """Time, level, the function that logged (or the logger, outside of one), message."""
+    """Time, level, the function that logged (or the logger, outside a function), message."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a record."""
@@ -55,9 +56,14 @@ def set_up_logging(log_file: Path | None = None, level: int = logging.INFO) -> N
 
 
 def summary(
-    base_url: str, routes: Routes, timers: Iterable[Timer], orchestrators: Iterable[str], activities: Iterable[str]
+    base_url: str,
+    keys: Keys,
+    routes: Routes,
+    timers: Iterable[Timer],
+    orchestrators: Iterable[str],
+    activities: Iterable[str],
 ) -> str:
-    """Say what the app has and where."""
+    """List the app's functions and their addresses."""
     lines = [f"Functions of this app, at {base_url}", ""]
     for route in sorted(routes.all, key=lambda route: (route.template, route.methods_text)):
         lines.append(f"  {route.methods_text:<10} {base_url}{route.template}")
@@ -66,10 +72,13 @@ def summary(
         lines.append(
             f"  timer      {timer.function.name}: {timer.schedule.expression}, next {due:%Y-%m-%d %H:%M:%S} UTC"
         )
-    lines += [_listed("flows", orchestrators), _listed("activities", activities)]
+    lines += [_listed("orchestrators", orchestrators), _listed("activities", activities)]
+    lines += ["", f"  Webhooks and admin routes require the code {keys.host}"]
+    if keys.function:
+        lines.append(f"  Functions require the key {keys.function}")
     return "\n".join([*lines, "", NOT_SIMULATED, ""])
 
 
 def _listed(what: str, names: Iterable[str]) -> str:
     text = ", ".join(sorted(names)) or "none"
-    return textwrap.fill(text, 118, initial_indent=f"  {what:<10} ", subsequent_indent=" " * 13, break_on_hyphens=False)
+    return textwrap.fill(text, 118, initial_indent=f"  {what:<13} ", subsequent_indent=" " * 16, break_on_hyphens=False)

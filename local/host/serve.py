@@ -1,4 +1,4 @@
-"""Puts the host together and runs it: settings, worker, doors, timers and task hub around one function app."""
+"""Assembles the host and runs it: settings, worker, routes, timers and task hub around one function app."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,14 @@ from azure.durable_functions.models.utils.http_utils import _close_session as cl
 
 from local.host.console import summary
 from local.host.durable.engine import Engine
+from local.host.durable.hazards import Hazards
 from local.host.durable.management import Management, client_json
-from local.host.durable.tasks import Functions, Hazards
-from local.host.http_server import MAX_BODY_BYTES, HttpServer
+from local.host.durable.tasks import Functions
+from local.host.guard import Keys, refuse_other_sites
+from local.host.http_server import MAX_BODY_BYTES, MAX_HEADER_BYTES, HttpServer
 from local.host.records import TypedData
 from local.host.routes import Routes, read_route
-from local.host.settings import HostSettings, is_disabled, read_host_json, read_local_settings
+from local.host.settings import HostSettings, is_disabled, is_on, read_host_json, read_local_settings
 from local.host.timers import BadSchedule, Schedule, Timer
 from local.host.worker import BrokenApp, Function, Worker
 
@@ -32,12 +34,12 @@ HOST = "127.0.0.1"
 
 
 class PortInUse(Exception):
-    """Something else listens on the port; the message names it."""
+    """Another program listens on the port; the message names the port."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run may do differently: hazards of production, and how long completions are gathered for one turn."""
+    """What a run may do differently: hazards of production, and how long completions are collected for one turn."""
 
     hazards: Hazards = field(default_factory=Hazards)
     gather_seconds: float = 0.015
@@ -46,10 +48,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A host that answers: where, and what it would say about itself."""
+    """A host that responds: its address, its code for webhooks and admin routes, and a summary for its developer."""
 
     port: int
     url: str
+    code: str
     summary: str
 
 
@@ -60,13 +63,13 @@ async def serve(
     options: Options | None = None,
     on_ready: Callable[[Ready], None] | None = None,
 ) -> None:
-    """Run the function app of a folder until cancelled or told to stop by SIGINT or SIGTERM.
+    """Run the function app of a folder until it is cancelled, or stopped by SIGINT or SIGTERM.
 
-    Port 0 takes a free one. Settings of the environment win over local.settings.json, whose values are put into the
-    environment before the app is imported. Raises BrokenApp, UnusableSettings or PortInUse when it cannot start.
+    Port 0 takes a free one. The environment overrides local.settings.json, whose values are put into the environment
+    before the app is imported. Raises BrokenApp, UnusableSettings or PortInUse when it cannot start.
     """
     options = options or Options()
-    app_folder = Path(os.path.abspath(app_folder))  # noqa: ASYNC240,PTH100 - asks the disk nothing
+    app_folder = Path(os.path.abspath(app_folder))  # noqa: ASYNC240,PTH100 - does not touch the disk
     for name, value in read_local_settings(app_folder).items():
         os.environ.setdefault(name, value)
     host = await _Host.build(app_folder, read_host_json(app_folder), options)
@@ -75,7 +78,7 @@ async def serve(
         ready = await host.start(port)
         if on_ready:
             on_ready(ready)
-        await _until_told_to_stop(handle_signals=options.handle_signals)
+        await _until_stopped(handle_signals=options.handle_signals)
 
 
 class _Host:
@@ -84,14 +87,16 @@ class _Host:
         self._settings = settings
         self._by_kind: dict[str, dict[str, Function]] = {}
         for function in functions:
-            self._by_kind.setdefault(function.kind, {})[_durable_name(function)] = function
-        self._refuse_what_is_not_simulated()
-        self._routes = Routes([read_route(door, settings.route_prefix) for door in self._of("httpTrigger").values()])
+            self._by_kind.setdefault(function.kind, {})[_durable_name(function).lower()] = function
+        self._warn_of_unknown_triggers()
+        functions_with_routes = self._of("httpTrigger").values()
+        self._routes = Routes([read_route(function, settings.route_prefix) for function in functions_with_routes])
+        self._keys = Keys.random(require_function_keys=is_on(os.environ.get("REQUIRE_KEYS", "")))
         self._timers = dict(self._read_timers())
         self._engine = Engine(
             self._run_orchestrator,
             self._run_activity,
-            Functions(frozenset(self._of("orchestrationTrigger")), frozenset(self._of("activityTrigger"))),
+            Functions(self._names("orchestrationTrigger"), self._names("activityTrigger")),
             concurrent_orchestrators=settings.concurrent_orchestrators,
             concurrent_activities=settings.concurrent_activities,
             gather_seconds=options.gather_seconds,
@@ -108,13 +113,20 @@ class _Host:
         return cls(worker, functions, settings, options)
 
     async def start(self, port: int) -> Ready:
-        doors = HttpServer(self._worker, self._routes)
-        application = web.Application(client_max_size=MAX_BODY_BYTES)
-        application.add_routes(Management(self._engine, lambda: self._url).routes())
-        application.router.add_get("/admin/host/status", self._tell_status)
-        application.router.add_post("/admin/functions/{name}", self._start_by_hand)
-        application.router.add_route("*", "/{path:(?s:.*)}", doors.answer)
-        self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+        http = HttpServer(self._worker, self._routes, self._keys)
+        application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[refuse_other_sites(self._keys)])
+        application.add_routes(Management(self._engine, lambda: self._url, self._keys.host).routes())
+        application.router.add_get("/admin/host/status", self._host_status)
+        application.router.add_post("/admin/functions/{name}", self._run_timer)
+        application.router.add_route("*", "/{path:(?s:.*)}", http.respond)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=0.5,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, HOST, port)
         try:
@@ -122,21 +134,22 @@ class _Host:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortInUse(
-                    f"port {port} is in use: stop what listens there, or choose another with --port"
+                    f"port {port} is in use: stop the program that listens there, or choose another port"
                 ) from error
             raise
         taken = int(self._runner.addresses[0][1])
         self._url = f"http://{HOST}:{taken}"
-        self._worker.client_json = client_json(self._url, self._settings.hub_name)
+        self._worker.client_json = client_json(self._url, self._settings.hub_name, self._keys.host)
         self._running_timers = [asyncio.create_task(timer.run_for_ever()) for timer in self._timers.values()]
         text = summary(
             self._url,
+            self._keys,
             self._routes,
             self._timers.values(),
-            self._of("orchestrationTrigger"),
-            self._of("activityTrigger"),
+            self._names("orchestrationTrigger"),
+            self._names("activityTrigger"),
         )
-        return Ready(taken, self._url, text)
+        return Ready(taken, self._url, self._keys.host, text)
 
     async def stop(self) -> None:
         for timer in self._running_timers:
@@ -148,9 +161,13 @@ class _Host:
         self._worker.stop()
 
     def _of(self, kind: str) -> dict[str, Function]:
+        """The functions of a trigger, by their names in lower case: Azure finds names in any case."""
         return self._by_kind.get(kind, {})
 
-    def _refuse_what_is_not_simulated(self) -> None:
+    def _names(self, kind: str) -> frozenset[str]:
+        return frozenset(_durable_name(function) for function in self._of(kind).values())
+
+    def _warn_of_unknown_triggers(self) -> None:
         known = {"httpTrigger", "timerTrigger", "orchestrationTrigger", "activityTrigger"}
         for kind in self._by_kind.keys() - known:
             log.warning("%s: the local host does not simulate a %s, so it never runs", ", ".join(self._of(kind)), kind)
@@ -160,23 +177,23 @@ class _Host:
             try:
                 schedule = Schedule.parse(function.trigger["schedule"], os.environ)
             except BadSchedule as fault:
-                log.error("the timer %s does not start: %s", name, fault)  # noqa: TRY400 - the message is all
+                log.error("the timer %s does not start: %s", name, fault)  # noqa: TRY400 - the message says it all
             else:
                 yield name, Timer(self._worker, function, schedule)
 
-    async def _run_orchestrator(self, name: str, question: str) -> str:
-        answer = await self._worker.invoke(self._of("orchestrationTrigger")[name], TypedData(string=question))
-        return str(answer.value) if answer else "{}"
+    async def _run_orchestrator(self, name: str, request: str) -> str:
+        result = await self._worker.invoke(self._of("orchestrationTrigger")[name.lower()], TypedData(string=request))
+        return str(result.value) if result else "{}"
 
     async def _run_activity(self, name: str, argument: str) -> str:
-        answer = await self._worker.invoke(self._of("activityTrigger")[name], TypedData(string=argument))
-        return str(answer.value) if answer else "null"
+        result = await self._worker.invoke(self._of("activityTrigger")[name.lower()], TypedData(string=argument))
+        return str(result.value) if result else "null"
 
-    async def _tell_status(self, _request: web.Request) -> web.Response:
+    async def _host_status(self, _request: web.Request) -> web.Response:
         return web.json_response({"state": "Running"})
 
-    async def _start_by_hand(self, request: web.Request) -> web.Response:
-        timer = self._timers.get(request.match_info["name"])
+    async def _run_timer(self, request: web.Request) -> web.Response:
+        timer = self._timers.get(request.match_info["name"].lower())
         if timer is None:
             return web.Response(status=404)
         work = asyncio.create_task(_once(timer))
@@ -193,14 +210,14 @@ def _durable_name(function: Function) -> str:
     return str(function.trigger.get("orchestration") or function.trigger.get("activity") or function.name)
 
 
-async def _until_told_to_stop(*, handle_signals: bool) -> None:
-    told = asyncio.Event()
+async def _until_stopped(*, handle_signals: bool) -> None:
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM) if handle_signals and sys.platform != "win32" else ()
     for number in signals:
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stop.set)
     try:
-        await told.wait()
+        await stop.wait()
     finally:
         for number in signals:
             loop.remove_signal_handler(number)

@@ -109,7 +109,7 @@ async def test_a_throttled_tenant_is_scanned_all_the_same(tmp_path: Path, azurit
 
 async def test_the_timer_starts_a_scan(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=5) as tenant, deployed(tenant, azurite) as product:
-        started = await product.http.post("/admin/functions/start_scheduled_scan", json={})
+        started = await product.http.post(f"/admin/functions/start_scheduled_scan?code={product.host.code}", json={})
         while not (scans := (await product.http.get("/api/scans")).json()["value"]):
             await asyncio.sleep(0.02)
         scan = await product.ended(scans[0]["id"])

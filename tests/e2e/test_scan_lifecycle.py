@@ -158,7 +158,9 @@ async def test_a_scan_stopped_after_many_pages_stops_every_flow(tmp_path: Path, 
         await product.probed(scan_id, 41)  # continued as new after ten pages
         tenant.behave(bookings={"latency_ms": 2000})
         stopped = await product.http.delete(f"/api/scans/{scan_id}")
-        orchestrations = (await product.http.get(INSTANCES, params={"instanceIdPrefix": scan_id})).json()
+        orchestrations = (
+            await product.http.get(INSTANCES, params={"instanceIdPrefix": scan_id, "code": product.host.code})
+        ).json()
 
     assert stopped.json()["state"] == "cancelled"
     assert len(orchestrations) > 40

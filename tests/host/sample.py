@@ -1,4 +1,4 @@
-"""The sample app from outside: what tests ask of it, in one line each."""
+"""A client of the sample app: the requests of the tests, in one line each."""
 
 import asyncio
 import itertools
@@ -20,11 +20,11 @@ numbers = itertools.count(1)
 
 
 async def until[Found](look: Callable[[], Awaitable[Found | None]], what: str) -> Found:
-    """Observation again until something is found."""
+    """Look again until something is found."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (found := await look()) is None:
         if time.monotonic() > deadline:
-            raise AssertionError(f"in vain: {what}")
+            raise AssertionError(f"waited in vain for {what}")
         await asyncio.sleep(0.01)
     return found
 
@@ -37,18 +37,23 @@ class Sample:
     host: HostChild
 
     async def get(self, path: str) -> Any:
-        async with self.http.get(f"{self.host.url}/api/{path}") as answer:
-            return await answer.json(content_type=None)
+        async with self.http.get(f"{self.host.url}/api/{path}") as response:
+            return await response.json(content_type=None)
 
     async def post(self, path: str, body: Any = None) -> tuple[int, str]:
-        async with self.http.post(f"{self.host.url}/api/{path}", json=body) as answer:
-            return answer.status, await answer.text()
+        async with self.http.post(f"{self.host.url}/api/{path}", json=body) as response:
+            return response.status, await response.text()
 
-    async def start(self, flow: str, argument: Any = None) -> str:
-        instance_id = f"{flow}-{next(numbers)}"
-        status, text = await self.post(f"start/{flow}?id={instance_id}", argument)
+    async def start(self, orchestrator: str, argument: Any = None) -> str:
+        instance_id = f"{orchestrator}-{next(numbers)}"
+        status, text = await self.post(f"start/{orchestrator}?id={instance_id}", argument)
         assert status == 202, text
         return instance_id
+
+    async def history(self, instance_id: str) -> list[dict[str, Any]]:
+        path = f"/runtime/webhooks/durabletask/instances/{instance_id}?showHistory=true&code={self.host.code}"
+        async with self.http.get(self.host.url + path) as response:
+            return list((await response.json())["historyEvents"])
 
     async def status(self, instance_id: str) -> Any:
         return await self.get(f"status/{instance_id}")
@@ -67,12 +72,12 @@ class Sample:
 
         return await until(look, f"{instance_id} running")
 
-    async def output_of(self, flow: str, argument: Any = None) -> Any:
-        ended = await self.ends(await self.start(flow, argument))
+    async def output_of(self, orchestrator: str, argument: Any = None) -> Any:
+        ended = await self.ends(await self.start(orchestrator, argument))
         assert ended["runtimeStatus"] == "Completed", ended
         return ended["output"]
 
-    async def failure_of(self, flow: str, argument: Any = None) -> str:
-        ended = await self.ends(await self.start(flow, argument))
+    async def failure_of(self, orchestrator: str, argument: Any = None) -> str:
+        ended = await self.ends(await self.start(orchestrator, argument))
         assert ended["runtimeStatus"] == "Failed", ended
         return str(ended["output"])

@@ -1,4 +1,4 @@
-"""The durable webhooks over plain HTTP, as curl or another client would use them."""
+"""The durable webhooks over plain HTTP, as curl or another client uses them."""
 
 from typing import Any
 
@@ -9,16 +9,17 @@ from tests.host.sample import Sample
 
 async def call(sample: Sample, method: str, path: str, **more: Any) -> tuple[int, Any, Any]:
     url = f"{sample.host.url}/runtime/webhooks/durabletask/{path}"
-    async with sample.http.request(method, url, **more) as answer:
-        return answer.status, await answer.json(content_type=None), answer.headers
+    headers = {"x-functions-key": sample.host.code, **more.pop("headers", {})}
+    async with sample.http.request(method, url, headers=headers, **more) as response:
+        return response.status, await response.json(content_type=None), response.headers
 
 
-async def test_a_flow_started_with_plain_json_gets_it(sample: Sample):
-    status, answer, headers = await call(sample, "POST", "orchestrators/echo_input", json={"plain": 1})
-    ended = await sample.ends(answer["id"])
+async def test_an_orchestration_receives_plain_json(sample: Sample):
+    status, started, headers = await call(sample, "POST", "orchestrators/echo_input", json={"plain": 1})
+    ended = await sample.ends(started["id"])
 
     assert status == 202
-    assert headers["Location"] == answer["statusQueryGetUri"]
+    assert headers["Location"] == started["statusQueryGetUri"]
     assert ended["output"] == {"plain": 1}
 
 
@@ -35,7 +36,7 @@ async def test_status_is_202_while_it_runs_and_200_at_its_end(sample: Sample):
     assert (status, ended["runtimeStatus"], ended["output"]) == (200, "Terminated", "enough")
 
 
-async def test_a_failure_is_500_only_when_asked_for(sample: Sample):
+async def test_a_failure_is_500_only_on_request(sample: Sample):
     failed = await sample.start("fails_uncaught")
     await sample.ends(failed)
 
@@ -43,7 +44,7 @@ async def test_a_failure_is_500_only_when_asked_for(sample: Sample):
     assert (await call(sample, "GET", f"instances/{failed}?returnInternalServerErrorOnFailure=true"))[0] == 500
 
 
-async def test_input_and_history_are_shown_as_asked(sample: Sample):
+async def test_input_and_history_are_shown_on_request(sample: Sample):
     done = await sample.start("say_hello", "you")
     await sample.ends(done)
 
@@ -76,7 +77,7 @@ async def test_lists_come_in_pages(sample: Sample):
     assert pages == [["page-0", "page-1"], ["page-2", "page-3"], ["page-4"]]
 
 
-async def test_lists_are_cut_by_time(sample: Sample):
+async def test_lists_are_filtered_by_time(sample: Sample):
     await call(sample, "POST", "orchestrators/echo_input/timely")
     both = "instances?instanceIdPrefix=timely&createdTimeFrom={}&createdTimeTo={}"
 
@@ -101,11 +102,11 @@ async def test_lists_are_cut_by_time(sample: Sample):
         ("POST", "orchestrators/say_hello/%C3%A4", 400),
     ],
 )
-async def test_what_cannot_be_done_is_refused(sample: Sample, method: str, path: str, status: int):
+async def test_impossible_operations_are_refused(sample: Sample, method: str, path: str, status: int):
     assert (await call(sample, method, path))[0] == status
 
 
-async def test_what_has_ended_is_gone_for_events_and_for_terminate(sample: Sample):
+async def test_an_ended_orchestration_is_gone_for_events_and_terminate(sample: Sample):
     done = await sample.start("say_hello", "you")
     await sample.ends(done)
 

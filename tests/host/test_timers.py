@@ -1,4 +1,4 @@
-"""Timer functions: when they are due, and that nothing else makes them run but a hand."""
+"""Timer functions: when they are due, and that only the admin route runs them otherwise."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)  # a Saturday
         ("5 12 * * *", datetime(2026, 11, 21, 12, 5, 0, tzinfo=UTC)),
     ],
 )
-def test_a_schedule_is_due_as_ncrontab_says(expression: str, due: datetime):
+def test_a_schedule_is_due_as_ncrontab_defines(expression: str, due: datetime):
     assert Schedule.parse(expression, {}).after(NOON) == due
 
 
@@ -32,16 +32,17 @@ def test_a_schedule_may_be_a_setting():
 
 
 @pytest.mark.parametrize("expression", ["%MISSING%", "0 0 3 * *  * *", "0 0 25 * * *", "00:05:00", "@daily", "soon"])
-def test_a_schedule_that_cannot_be_used_is_refused(expression: str):
+def test_an_invalid_schedule_is_refused(expression: str):
     with pytest.raises(BadSchedule):
         Schedule.parse(expression, {})
 
 
-async def test_a_timer_does_not_run_at_start_and_runs_by_hand(sample: Sample):
+async def test_a_timer_runs_through_the_admin_route(sample: Sample):
     assert await sample.get("ticks") == []
 
-    async with sample.http.post(f"{sample.host.url}/admin/functions/tick", json={"input": ""}) as answer:
-        assert answer.status == 202
+    tick_url = f"{sample.host.url}/admin/functions/Tick?code={sample.host.code}"
+    async with sample.http.post(tick_url, json={"input": ""}) as response:
+        assert response.status == 202
 
     async def ticked():
         return await sample.get("ticks") or None
@@ -51,9 +52,9 @@ async def test_a_timer_does_not_run_at_start_and_runs_by_hand(sample: Sample):
     assert (await sample.ends(tick["instance"]))["output"] == "hello the timer"
 
 
-async def test_only_timers_start_by_hand(sample: Sample):
-    async with sample.http.post(f"{sample.host.url}/admin/functions/echo", json={}) as answer:
-        assert answer.status == 404
+async def test_the_admin_route_runs_only_timers(sample: Sample):
+    async with sample.http.post(f"{sample.host.url}/admin/functions/echo?code={sample.host.code}", json={}) as response:
+        assert response.status == 404
 
 
 async def test_a_timer_runs_when_it_is_due(http):
@@ -67,7 +68,7 @@ async def test_a_timer_runs_when_it_is_due(http):
         await until(ticked_twice, "two ticks")
 
 
-async def test_a_timer_without_its_setting_does_not_keep_the_rest_from_working(http):
+async def test_an_invalid_schedule_does_not_stop_the_rest(http):
     with host_child(SAMPLE_APP, settings={"SAMPLE_SCHEDULE": "soon"}) as host:
         sample = Sample(http, host)
         assert await sample.output_of("say_hello", "you") == "hello you"

@@ -1,4 +1,4 @@
-"""The durable task hub in memory: starts orchestrations, wakes them when something happened, sees how they end."""
+"""The durable task hub in memory: starts orchestrations, wakes them when something happens, and ends them."""
 
 import asyncio
 import json
@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.host.durable import turns
+from local.host.durable.hazards import Hazards
 from local.host.durable.history import EventType
 from local.host.durable.instances import Execution, Instance, Message, Parent, Status
-from local.host.durable.payloads import Payloads, PayloadTooLarge, weigh_status
+from local.host.durable.payloads import PayloadRefused, Payloads, check_status
 from local.host.durable.shim import CALL_SUB_ORCHESTRATOR, CREATE_TIMER, NotSimulated, Scheduled
-from local.host.durable.tasks import Functions, Hazards, Invoke, Refused, Tasks, UnknownFunction, written
+from local.host.durable.tasks import Functions, Invoke, Refused, Tasks, UnknownFunction, written
 from local.host.worker import InvocationFailed, own_frames
 
 log = logging.getLogger("local.host")
@@ -23,13 +24,13 @@ class AlreadyRunning(Refused):
 
 
 class BadInstanceId(Refused):
-    """An id that Azure would refuse."""
+    """An instance id that Azure would refuse."""
 
 
 class Engine:
     """A task hub for these functions, which the two callables run.
 
-    Completions that arrive within `gather_seconds` of each other become one turn, unless nothing more can arrive.
+    Completions that arrive within `gather_seconds` of each other share one turn, unless nothing more can arrive.
     """
 
     def __init__(
@@ -46,27 +47,28 @@ class Engine:
         self.instances: dict[str, Instance] = {}
         self._run_orchestrator = run_orchestrator
         self._functions = functions
+        self._hazards = hazards or Hazards()
         self._slots = asyncio.Semaphore(concurrent_orchestrators)
         self._gather_seconds = gather_seconds
         self._payloads = Payloads()
-        self._tasks = Tasks(self, functions, run_activity, concurrent_activities, hazards or Hazards(), self._payloads)
+        self._tasks = Tasks(self, functions, run_activity, concurrent_activities, self._hazards, self._payloads)
         self._turns: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    # What the management webhooks ask for
+    # For the management webhooks
 
     def start(
         self, name: str, instance_id: str | None, input_json: str | None, parent: Parent | None = None
     ) -> Instance:
         """Start an orchestration; one of the same id that has ended is replaced."""
         instance_id = instance_id or uuid.uuid4().hex
-        _must_be_an_id(instance_id)
-        self._functions.must_have_orchestrator(name)
+        _check_id(instance_id)
+        self._functions.check_orchestrator(name)
         if instance_id in self.instances and not self.instances[instance_id].has_ended:
             raise AlreadyRunning(
                 f"An Orchestration instance with the ID {instance_id} already exists and has not ended."
             )
-        self._payloads.weigh(input_json, name, "input")
+        self._payloads.check(input_json, name, "input")
         now = datetime.now(UTC)
         instance = Instance(instance_id, name, Execution(input_json), now, now, parent)
         self.instances.pop(instance_id, None)  # so that the new one is the last one in the order of starting
@@ -75,29 +77,40 @@ class Engine:
         return instance
 
     def terminate(self, instance: Instance, reason: str) -> None:
-        """End an orchestration; its sub-orchestrations and running activities go on, as in Azure."""
-        self._end(instance, Status.TERMINATED, json.dumps(reason))
+        """End an orchestration; its sub-orchestrations and running activities go on, as in Azure.
+
+        In Azure the request waits in a queue; the hazard `terminate_seconds` delays it here.
+        """
+        if self._hazards.terminate_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._hazards.terminate_seconds, self._terminate_now, instance, reason)
+        else:
+            self._terminate_now(instance, reason)
+
+    def _terminate_now(self, instance: Instance, reason: str) -> None:
+        if not instance.has_ended and not self._closed:
+            self._end(instance, Status.TERMINATED, json.dumps(reason))
 
     def raise_event(self, instance: Instance, name: str, data_json: str) -> None:
-        """Tell an orchestration that something happened outside."""
-        self._payloads.weigh(data_json, instance.name, f"event {name}")
-        self.tell(instance, instance.execution, Message(EventType.EVENT_RAISED, {"Name": name, "Input": data_json}))
+        """Send an external event to an orchestration."""
+        self._payloads.check(data_json, instance.name, f"event {name}")
+        self.send(instance, instance.execution, Message(EventType.EVENT_RAISED, {"Name": name, "Input": data_json}))
 
     def suspend(self, instance: Instance) -> None:
-        """Hold an orchestration; what arrives meanwhile waits."""
+        """Pause an orchestration; messages wait."""
         instance.suspended = True
 
     def resume(self, instance: Instance) -> None:
-        """Let a suspended orchestration go on."""
+        """Continue a suspended orchestration."""
         instance.suspended = False
         self._wake(instance)
 
     def purge(self, instance: Instance) -> None:
-        """Forget an orchestration."""
+        """Delete an orchestration."""
         self.instances.pop(instance.instance_id, None)
 
     def close(self) -> None:
-        """Stop everything without telling anybody."""
+        """Stop everything, without results."""
         self._closed = True
         for instance in self.instances.values():
             instance.execution.close()
@@ -109,8 +122,8 @@ class Engine:
 
     # When a turn is due
 
-    def tell(self, instance: Instance, execution: Execution, message: Message) -> None:
-        """Wake an orchestration with what happened, if the execution it happened to is still the current one."""
+    def send(self, instance: Instance, execution: Execution, message: Message) -> None:
+        """Wake an orchestration with a message, if the execution that the message is for is still the current one."""
         if instance.execution is execution and not instance.has_ended:
             instance.inbox.append(message)
             self._wake(instance)
@@ -146,15 +159,15 @@ class Engine:
     async def _take_turn(self, instance: Instance) -> None:
         async with self._slots:
             if not instance.has_ended:
-                self._write_down_inbox(instance)
-                answer = await self._ask(instance)
+                self._move_inbox_to_history(instance)
+                result = await self._run_turn(instance)
                 # It may have been terminated while the orchestrator ran.
-                if answer and not instance.has_ended:
-                    self._apply(instance, answer)
+                if result and not instance.has_ended:
+                    self._apply(instance, result)
         instance.in_turn = False
         self._wake(instance)
 
-    def _write_down_inbox(self, instance: Instance) -> None:
+    def _move_inbox_to_history(self, instance: Instance) -> None:
         now = datetime.now(UTC)
         history = instance.execution.history
         history.mark_played()
@@ -164,69 +177,71 @@ class Engine:
         instance.inbox.clear()
         instance.updated_at = now
 
-    async def _ask(self, instance: Instance) -> turns.Answer | None:
+    async def _run_turn(self, instance: Instance) -> turns.TurnResult | None:
         try:
-            return turns.read_answer(await self._run_orchestrator(instance.name, turns.question(instance)))
+            return turns.read_result(await self._run_orchestrator(instance.name, turns.request(instance)))
         except InvocationFailed as failure:
             stack = own_frames(failure.stack)
-            answer = turns.read_failure(failure.message, stack)
-            if answer is None:
+            result = turns.read_failure(failure.message, stack)
+            if result is None:
                 self._fail(instance, failure.message, stack)
-            return answer
+            return result
         except (ValueError, LookupError, TypeError) as fault:
-            self._fail(instance, f"{instance.name} did not answer as an orchestrator does: {fault!r}")
+            self._fail(instance, f"{instance.name} returned something that is not an orchestrator's result: {fault!r}")
             return None
 
-    def _apply(self, instance: Instance, answer: turns.Answer) -> None:
+    def _apply(self, instance: Instance, result: turns.TurnResult) -> None:
         execution = instance.execution
         try:
-            self._show_status(instance, answer.custom_status)
-            outcome = turns.conclude(execution, answer)
+            self._set_status(instance, result.custom_status)
+            outcome = turns.conclude(execution, result)
             for task in outcome.new_tasks:
                 self._tasks.check(task)
-        except (turns.FlowFault, NotSimulated, PayloadTooLarge, UnknownFunction) as fault:
+        except (turns.OrchestratorFault, NotSimulated, PayloadRefused, UnknownFunction) as fault:
             self._fail(instance, str(fault))
             return
         now = datetime.now(UTC)
-        instance.status = Status.RUNNING  # with what it shows, so that nobody sees one without the other
+        instance.status = (
+            Status.RUNNING
+        )  # together with the custom status, so that no reader sees one without the other
         for task in outcome.new_tasks:
-            _write_down_task(execution, task, now)
+            _add_to_history(execution, task, now)
         execution.history.add(EventType.ORCHESTRATOR_COMPLETED, now)
         for task_id in outcome.cancelled_timers:
             execution.cancel_timer(task_id)
         for task in outcome.new_tasks:
             self._tasks.begin(instance, task)
         if outcome.is_over:
-            self._conclude(instance, answer, outcome)
+            self._conclude(instance, result, outcome)
 
-    def _show_status(self, instance: Instance, custom_status: Any) -> None:
+    def _set_status(self, instance: Instance, custom_status: Any) -> None:
         if custom_status is not None:
-            weigh_status(json.dumps(custom_status, ensure_ascii=False), instance.name)
+            check_status(json.dumps(custom_status, ensure_ascii=False), instance.name)
             instance.custom_status = custom_status
 
     # How it ends
 
-    def _conclude(self, instance: Instance, answer: turns.Answer, outcome: turns.Outcome) -> None:
-        if answer.error:
-            failure = f"Orchestrator function '{instance.name}' failed: {answer.error}"
-            self._fail(instance, failure, answer.stack)
+    def _conclude(self, instance: Instance, result: turns.TurnResult, outcome: turns.Outcome) -> None:
+        if result.error:
+            failure = f"Orchestrator function '{instance.name}' failed: {result.error}"
+            self._fail(instance, failure, result.stack)
         elif outcome.continues_with is not None:
             self._continue_as_new(instance, outcome.continues_with)
         else:
-            self._complete(instance, answer.output_json)
+            self._complete(instance, result.output_json)
 
     def _continue_as_new(self, instance: Instance, input_text: str) -> None:
         instance.execution.close()
         instance.execution = Execution(json.dumps(input_text))
-        instance.custom_status = None  # as DurableTask does: each generation shows its own
-        # What came in by name is for whoever runs under this id; results are for the generation that asked.
+        instance.custom_status = None  # as in DurableTask: each generation has its own
+        # External events are for any generation of this instance; results are only for the generation that scheduled.
         instance.inbox = [message for message in instance.inbox if message.event_type == EventType.EVENT_RAISED]
         self._begin(instance)
 
     def _complete(self, instance: Instance, output_json: str | None) -> None:
         try:
-            self._payloads.weigh(output_json, instance.name, "output")
-        except PayloadTooLarge as fault:
+            self._payloads.check(output_json, instance.name, "output")
+        except PayloadRefused as fault:
             self._fail(instance, str(fault))
         else:
             self._end(instance, Status.COMPLETED, output_json)
@@ -251,7 +266,7 @@ class Engine:
             self._tasks.finish(parent, EventType.SUB_ORCHESTRATION_FAILED, Reason=reason, Details="")
 
 
-def _write_down_task(execution: Execution, task: Scheduled, now: datetime) -> None:
+def _add_to_history(execution: Execution, task: Scheduled, now: datetime) -> None:
     history = execution.history
     if task.kind == CREATE_TIMER:
         fire_at = written(task.fire_at) if task.fire_at else None
@@ -262,9 +277,9 @@ def _write_down_task(execution: Execution, task: Scheduled, now: datetime) -> No
         history.add(event_type, now, event_id=task.task_id, Name=task.name)
 
 
-def _must_be_an_id(instance_id: str) -> None:
+def _check_id(instance_id: str) -> None:
     printable = instance_id.isascii() and instance_id.isprintable()
     if len(instance_id) > 100 or not printable or set(instance_id) & set("/\\#?"):
         raise BadInstanceId(
-            f"{instance_id!r} is no instance id: up to 100 printable ASCII characters, none of / \\ # ?"
+            f"{instance_id!r} is not an instance id: up to 100 printable ASCII characters without / \\ # ?"
         )

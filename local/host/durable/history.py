@@ -1,4 +1,4 @@
-"""What an orchestration remembers between its turns, as the JSON events that the SDK replays."""
+"""The history of an orchestration, as the JSON events that the SDK replays."""
 
 import json
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ class History:
         return f"[{','.join(part for part in (self._played, new) if part)}]"
 
     def mark_played(self) -> None:
-        """Remember that the orchestrator has seen every event up to now."""
+        """Mark every event up to now as replayed."""
         fresh = self.events[self._played_count :]
         for event in fresh:
             event["IsPlayed"] = True
@@ -63,7 +63,7 @@ class History:
         self._played_count = len(self.events)
 
     def shown(self, *, with_output: bool) -> list[Event]:
-        """Give the events as a status query with showHistory answers them."""
+        """The events as a status query with showHistory returns them."""
         names = {EventType.ORCHESTRATOR_STARTED, EventType.ORCHESTRATOR_COMPLETED}
         return [_shown(event, with_output=with_output) for event in self.events if event["EventType"] not in names]
 
@@ -72,7 +72,7 @@ def _shown(event: Event, *, with_output: bool) -> Event:
     event_type = EventType(event["EventType"])
     when = datetime.fromisoformat(event["Timestamp"]).isoformat().replace("+00:00", "Z")
     shown = {"EventType": "".join(part.title() for part in event_type.name.split("_")), "Timestamp": when}
-    for name in ("Name", "FireAt", "Reason", "InstanceId"):
+    for name in ("Name", "FireAt", "Reason", "InstanceId", "TaskScheduledId"):
         if event.get(name) is not None:
             shown[name] = event[name]
     if with_output and event.get("Result") is not None:

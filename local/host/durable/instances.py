@@ -1,4 +1,4 @@
-"""One orchestration: what is known about it from outside, and the execution that is going on inside."""
+"""One orchestration: its status as clients see it, and its current execution."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.TERMINATED})
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something that will wake an orchestration: the event it becomes in the history."""
+    """A message that wakes an orchestration: the event it becomes in the history."""
 
     event_type: EventType
     fields: dict[str, Any]
@@ -36,7 +36,7 @@ class Message:
 
 @dataclass(eq=False, slots=True)
 class Execution:
-    """One generation of an orchestration; continue_as_new begins another."""
+    """One generation of an orchestration; continue_as_new starts another."""
 
     input_json: str | None
     execution_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -55,7 +55,7 @@ class Execution:
             self.open_tasks.discard(task_id)
 
     def close(self) -> None:
-        """Stop its timers; whatever else still runs will find nobody to tell."""
+        """Stop its timers; results that still arrive are dropped."""
         for timer in self.timers.values():
             timer.cancel()
         self.timers.clear()
@@ -64,7 +64,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """Who waits for a sub-orchestration, and under which number."""
+    """The orchestration that waits for a task, and the number of that task."""
 
     instance: "Instance"
     execution: Execution
@@ -91,18 +91,18 @@ class Instance:
 
     @property
     def has_ended(self) -> bool:
-        """Tell whether nothing more will happen to it."""
+        """Whether it has ended."""
         return self.status in ENDED
 
     @property
     def runtime_status(self) -> Status:
-        """Give the status as it is seen from outside."""
+        """The status that clients see."""
         return Status.SUSPENDED if self.suspended and not self.has_ended else self.status
 
     def to_dict(
         self, *, show_input: bool, show_history: bool = False, show_history_output: bool = False
     ) -> dict[str, Any]:
-        """Describe it as the status webhook does."""
+        """Its JSON in the status webhook."""
         return {
             "name": self.name,
             "instanceId": self.instance_id,

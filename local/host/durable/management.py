@@ -1,4 +1,4 @@
-"""The webhooks through which the durable client talks to the task hub, with the answers that the real ones give."""
+"""The webhooks that the durable client calls, with the responses that the real ones give."""
 
 import json
 from collections.abc import Callable
@@ -9,46 +9,55 @@ from aiohttp import web
 
 from local.host.durable.engine import AlreadyRunning, BadInstanceId, Engine
 from local.host.durable.instances import Instance
-from local.host.durable.payloads import PayloadTooLarge
+from local.host.durable.payloads import PayloadRefused
 from local.host.durable.tasks import UnknownFunction
 
 PREFIX = "/runtime/webhooks/durabletask"
 _DEFAULT_PAGE = 100
 
 
-def client_json(base_url: str, hub_name: str) -> str:
-    """Give a durable client binding its value: where the webhooks are."""
+def client_json(base_url: str, hub_name: str, code: str) -> str:
+    """The value of a durable client binding: the URLs of the webhooks, and of the same webhooks for the SDK alone."""
     instance = f"{base_url}{PREFIX}/instances/INSTANCEID"
-    start = f"{base_url}{PREFIX}/orchestrators/{{functionName}}[/{{instanceId}}]"
+    start = f"{base_url}{PREFIX}/orchestrators/{{functionName}}[/{{instanceId}}]?code={code}"
     return json.dumps(
         {
             "taskHubName": hub_name,
             "creationUrls": {"createNewInstancePostUri": start, "createAndWaitOnNewInstancePostUri": start},
-            "managementUrls": _links(instance) | {"id": "INSTANCEID"},
+            "managementUrls": _links(instance, code) | {"id": "INSTANCEID"},
             "baseUrl": f"{base_url}{PREFIX}",
-            "requiredQueryStringParameters": "",
-            "rpcBaseUrl": f"{base_url}{PREFIX}/",
+            "requiredQueryStringParameters": f"code={code}",
+            "rpcBaseUrl": f"{base_url}{rpc_prefix(code)}/",
         }
     )
+
+
+def rpc_prefix(code: str) -> str:
+    """The path under which the SDK calls the webhooks. It sends no code in its requests, so the path holds it."""
+    return f"/rpc/{code}/durabletask"
 
 
 class Management:
     """The webhooks of one task hub."""
 
-    def __init__(self, engine: Engine, base_url: Callable[[], str]) -> None:
+    def __init__(self, engine: Engine, base_url: Callable[[], str], code: str) -> None:
         self._engine = engine
         self._base_url = base_url
+        self._code = code
 
     def routes(self) -> list[web.RouteDef]:
         """List the webhooks for an aiohttp application."""
-        instance = PREFIX + "/instances/{id}"
+        return [route for prefix in (PREFIX, rpc_prefix(self._code)) for route in self._routes_under(prefix)]
+
+    def _routes_under(self, prefix: str) -> list[web.RouteDef]:
+        instance = prefix + "/instances/{id}"
         return [
-            web.post(PREFIX + "/orchestrators/{name}", self.start),
-            web.post(PREFIX + "/orchestrators/{name}/{id}", self.start),
-            web.get(PREFIX + "/instances", self.query),
-            web.get(PREFIX + "/instances/", self.query),
-            web.delete(PREFIX + "/instances", self.purge_many),
-            web.delete(PREFIX + "/instances/", self.purge_many),
+            web.post(prefix + "/orchestrators/{name}", self.start),
+            web.post(prefix + "/orchestrators/{name}/{id}", self.start),
+            web.get(prefix + "/instances", self.query),
+            web.get(prefix + "/instances/", self.query),
+            web.delete(prefix + "/instances", self.purge_many),
+            web.delete(prefix + "/instances/", self.purge_many),
             web.get(instance, self.status),
             web.delete(instance, self.purge),
             web.post(instance + "/raiseEvent/{event}", self.raise_event),
@@ -61,16 +70,17 @@ class Management:
         try:
             json.loads(body or "null")
             instance = self._engine.start(request.match_info["name"], request.match_info.get("id"), body or None)
-        except (UnknownFunction, BadInstanceId, PayloadTooLarge, ValueError) as refusal:
+        except (UnknownFunction, BadInstanceId, PayloadRefused, ValueError) as refusal:
             return _refused(400, str(refusal))
         except AlreadyRunning as refusal:
             return _refused(409, str(refusal))
         url = f"{self._base_url()}{PREFIX}/instances/{instance.instance_id}"
-        answer = {"id": instance.instance_id} | _links(url)
-        return web.json_response(answer, status=202, headers={"Location": url, "Retry-After": "10"})
+        links = _links(url, self._code)
+        headers = {"Location": links["statusQueryGetUri"], "Retry-After": "10"}
+        return web.json_response({"id": instance.instance_id} | links, status=202, headers=headers)
 
     async def status(self, request: web.Request) -> web.Response:
-        """Tell how an orchestration is doing: 202 while it runs, 200 when it has ended."""
+        """Return the status of an orchestration: 202 while it runs, 200 when it has ended."""
         instance = self._engine.instances.get(request.match_info["id"])
         if instance is None:
             return web.Response(status=404)
@@ -90,13 +100,13 @@ class Management:
         show_input = _flag(request, "showInput")
         found = self._matching(request)
         begin = int(request.headers.get("x-ms-continuation-token") or 0)
-        end = begin + int(request.query.get("top", _DEFAULT_PAGE))
+        end = begin + _page_size(request)
         page = [instance.to_dict(show_input=show_input) for instance in found[begin:end]]
         token = str(end) if end < len(found) else ""
         return web.json_response(page, headers={"x-ms-continuation-token": token})
 
     async def purge(self, request: web.Request) -> web.Response:
-        """Forget one orchestration that has ended."""
+        """Delete one orchestration that has ended."""
         instance = self._engine.instances.get(request.match_info["id"])
         if instance is None:
             return web.Response(status=404)
@@ -106,7 +116,7 @@ class Management:
         return web.json_response({"instancesDeleted": 1})
 
     async def purge_many(self, request: web.Request) -> web.Response:
-        """Forget the orchestrations that have ended and match."""
+        """Delete the orchestrations that have ended and match."""
         if "createdTimeFrom" not in request.query:
             return web.json_response("Please provide value for 'createdTimeFrom' parameter.", status=400)
         ended = [instance for instance in self._matching(request) if instance.has_ended]
@@ -115,7 +125,7 @@ class Management:
         return web.json_response({"instancesDeleted": len(ended)}) if ended else web.Response(status=404)
 
     async def raise_event(self, request: web.Request) -> web.Response:
-        """Hand an event to an orchestration."""
+        """Raise an event for an orchestration."""
         body = await request.text()
         try:
             json.loads(body or "null")
@@ -145,33 +155,38 @@ class Management:
             return web.Response(status=410)
         try:
             act(instance)
-        except PayloadTooLarge as refusal:
+        except PayloadRefused as refusal:
             return _refused(400, str(refusal))
         return web.Response(status=202)
 
     def _matching(self, request: web.Request) -> list[Instance]:
         begin, end = _time(request, "createdTimeFrom"), _time(request, "createdTimeTo")
-        statuses = {part for part in request.query.get("runtimeStatus", "").split(",") if part}
+        statuses = {part.lower() for part in request.query.get("runtimeStatus", "").split(",") if part}
         prefix = request.query.get("instanceIdPrefix", "")
         return [
             instance
             for instance in self._engine.instances.values()
             if (begin is None or instance.created_at >= begin)
             and (end is None or instance.created_at <= end)
-            and (not statuses or instance.runtime_status in statuses)
+            and (not statuses or instance.runtime_status.lower() in statuses)
             and instance.instance_id.startswith(prefix)
         ]
 
 
-def _links(instance: str) -> dict[str, str]:
+def _links(instance: str, code: str) -> dict[str, str]:
     return {
-        "statusQueryGetUri": instance,
-        "sendEventPostUri": f"{instance}/raiseEvent/{{eventName}}",
-        "terminatePostUri": f"{instance}/terminate?reason={{text}}",
-        "purgeHistoryDeleteUri": instance,
-        "suspendPostUri": f"{instance}/suspend?reason={{text}}",
-        "resumePostUri": f"{instance}/resume?reason={{text}}",
+        "statusQueryGetUri": f"{instance}?code={code}",
+        "sendEventPostUri": f"{instance}/raiseEvent/{{eventName}}?code={code}",
+        "terminatePostUri": f"{instance}/terminate?reason={{text}}&code={code}",
+        "purgeHistoryDeleteUri": f"{instance}?code={code}",
+        "suspendPostUri": f"{instance}/suspend?reason={{text}}&code={code}",
+        "resumePostUri": f"{instance}/resume?reason={{text}}&code={code}",
     }
+
+
+def _page_size(request: web.Request) -> int:
+    top = request.query.get("top", "")
+    return int(top) if top.isdecimal() and int(top) else _DEFAULT_PAGE
 
 
 def _flag(request: web.Request, name: str, *, default: bool = False) -> bool:
@@ -188,5 +203,5 @@ def _time(request: web.Request, name: str) -> datetime | None:
 
 
 def _refused(status: int, message: str) -> web.Response:
-    answer: dict[str, Any] = {"Message": message, "ExceptionMessage": message}
-    return web.json_response(answer, status=status)
+    problem: dict[str, Any] = {"Message": message, "ExceptionMessage": message}
+    return web.json_response(problem, status=status)

@@ -1,12 +1,12 @@
 """Work out which durable tasks an orchestrator's actions stand for, and under which numbers.
 
-The SDK tells the extension *what* an orchestrator has asked for, as an append-only list with one action a `yield`;
-it never says under which number. Both sides count for themselves, in the order in which tasks are scheduled, and
-results find their way back by these numbers only. The extension (.NET) awaits one action after another, and a WhenAll
-until all of its tasks are done; the SDK goes on at a WhenAll's first failure. As long as nothing but actions takes
-numbers, both count alike. Retries take numbers when a task fails, and then the two can drift apart: results would go
-to the wrong task (Azure/azure-functions-durable-python#603). So there are two shims, one that counts as .NET does and
-one that counts as the SDK does, and their tasks are compared after each turn.
+The SDK sends the extension *what* an orchestrator has scheduled, as an append-only list with one action per `yield`,
+without numbers. Each side numbers tasks itself, in the order in which they are scheduled, and results are matched by
+these numbers only. The extension (.NET) awaits one action after another, and a WhenAll
+until all of its tasks are done; the SDK goes on at a WhenAll's first failure. As long as only actions take
+numbers, both number alike. Retries take numbers when a task fails, and then the two can drift apart: results would go
+to the wrong task (Azure/azure-functions-durable-python#603). So there are two shims, one that numbers as .NET does and
+one that numbers as the SDK does, and their tasks are compared after each turn.
 """
 
 from collections import Counter, defaultdict, deque
@@ -49,19 +49,19 @@ class Node:
     children: "list[Node]" = field(default_factory=list)
 
     def finish(self, *, failed: bool = False) -> None:
-        """Mark it done and tell whatever waits for it."""
+        """Mark it done and notify what waits for it."""
         if not self.done:
             self.done, self.failed = True, failed
             if self.parent:
                 self.parent.child_finished(self)
 
     def child_finished(self, child: "Node") -> None:
-        """Hear that one of the tasks it consists of is done."""
+        """One of the tasks it consists of is done."""
 
 
 @dataclass(slots=True)
 class Scheduled(Node):
-    """A task with a number: an activity, a sub-orchestration or a timer. `path` says where the flow asked for it."""
+    """A task with a number: an activity, a sub-orchestration or a timer. `path` is where it was scheduled."""
 
     task_id: int = -1
     path: Path = ()
@@ -74,7 +74,7 @@ class Scheduled(Node):
 
     @property
     def identity(self) -> tuple[Path, int, str]:
-        """What must stay the same about the task under this number, on both sides and in every replay."""
+        """What must be equal for the task of this number on both sides and in every replay."""
         return self.path, self.kind, self.name
 
 
@@ -118,7 +118,7 @@ class Retried(Node):
 
 
 class Shim:
-    """One side's count. Feed it the history and the actions; `tasks` says which numbers it gave to what."""
+    """One side's numbering: feed it the history and the actions; `tasks` are the tasks by their numbers."""
 
     def __init__(self, *, fails_fast: bool) -> None:
         self.tasks: list[Scheduled] = []
@@ -140,7 +140,7 @@ class Shim:
                 self._start_due(actions)
 
     def is_through(self, actions: list[Action]) -> bool:
-        """Tell whether every action was started and the last one is done."""
+        """Whether every action was started and the last one is done."""
         return self._position == len(actions) and (self._current is None or self._current.done)
 
     def _completes(self, event_type: int, event: Event) -> bool:
@@ -229,7 +229,7 @@ class Shim:
 
     def _timer(self, fire_at: datetime, parent: Node | None, path: Path, *, cancelled: bool = False) -> Scheduled:
         timer = Scheduled(parent, kind=CREATE_TIMER, path=path, fire_at=fire_at, cancelled=cancelled)
-        # A cancelled timer counts as done for .NET, whose task for it is; the SDK never hears of it again.
+        # A cancelled timer counts as done for .NET, whose task for it is; the SDK gets no event for it.
         timer.done = cancelled and not self._fails_fast
         return self._numbered(timer)
 

@@ -1,20 +1,21 @@
-"""What orchestrations ask for: activities that run, sub-orchestrations that start, timers that fire."""
+"""The tasks of orchestrations: activities that run, sub-orchestrations that start, timers that fire."""
 
 import asyncio
+import contextlib
 import json
-import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from local.host.durable.hazards import Hazards, InvocationKilled, run_until_killed
 from local.host.durable.history import EventType
 from local.host.durable.instances import Execution, Instance, Message, Parent
-from local.host.durable.payloads import Payloads, PayloadTooLarge
+from local.host.durable.payloads import PayloadRefused, Payloads
 from local.host.durable.shim import CALL_SUB_ORCHESTRATOR, CREATE_TIMER, Scheduled
 from local.host.worker import InvocationFailed, report
 
-type Invoke = Callable[[str, str], Awaitable[str]]
+type Invoke = Callable[[str, str], Coroutine[Any, Any, str]]
 
 
 class UnknownFunction(Exception):
@@ -27,49 +28,32 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """The names that orchestrations can call."""
+    """The functions that orchestrations can call, by names in any case."""
 
     orchestrators: frozenset[str]
     activities: frozenset[str]
 
-    def must_have_orchestrator(self, name: str) -> None:
-        """Raise UnknownFunction in the words of the real extension."""
-        _must_know(name, "an orchestrator", self.orchestrators)
+    def check_orchestrator(self, name: str) -> None:
+        """Raise UnknownFunction with the real extension's message."""
+        _check_known(name, "an orchestrator", self.orchestrators)
 
-    def must_have_activity(self, name: str) -> None:
-        """Raise UnknownFunction in the words of the real extension."""
-        _must_know(name, "an activity", self.activities)
-
-
-@dataclass(frozen=True, slots=True)
-class Hazards:
-    """What production does and a laptop does not, unless asked to.
-
-    `repeat` is the probability with which an activity runs twice, as at-least-once delivery allows; `seed` decides
-    which ones, by instance and task, so that a run can be repeated.
-    """
-
-    repeat: float = 0.0
-    seed: int = 0
-
-    def repeats(self, instance_id: str, task_id: int) -> bool:
-        """Tell whether this task is one that runs twice."""
-        chance = random.Random(f"{self.seed}/{instance_id}/{task_id}").random()  # noqa: S311 - a test's dice
-        return chance < self.repeat
+    def check_activity(self, name: str) -> None:
+        """Raise UnknownFunction with the real extension's message."""
+        _check_known(name, "an activity", self.activities)
 
 
 class Hub(Protocol):
-    """What tasks need of the engine."""
+    """The part of the engine that tasks use."""
 
     def start(self, name: str, instance_id: str | None, input_json: str | None, parent: Parent) -> Instance:
         """Start an orchestration."""
 
-    def tell(self, instance: Instance, execution: Execution, message: Message) -> None:
-        """Wake an orchestration with what happened."""
+    def send(self, instance: Instance, execution: Execution, message: Message) -> None:
+        """Wake an orchestration with a message."""
 
 
 class Tasks:
-    """Runs tasks and tells the orchestration that asked for one how it ended."""
+    """Runs tasks and sends their results to the orchestrations that scheduled them."""
 
     def __init__(
         self,
@@ -89,17 +73,17 @@ class Tasks:
         self._running: set[asyncio.Task[None]] = set()
 
     def check(self, task: Scheduled) -> None:
-        """Raise UnknownFunction or PayloadTooLarge for what cannot be asked for."""
+        """Raise UnknownFunction or PayloadRefused for a task that cannot be scheduled."""
         if task.kind == CREATE_TIMER:
             return
         if task.kind == CALL_SUB_ORCHESTRATOR:
-            self._functions.must_have_orchestrator(task.name)
+            self._functions.check_orchestrator(task.name)
         else:
-            self._functions.must_have_activity(task.name)
-        self._payloads.weigh(task.input_text, task.name, "input")
+            self._functions.check_activity(task.name)
+        self._payloads.check(task.input_text, task.name, "input")
 
     def begin(self, instance: Instance, task: Scheduled) -> None:
-        """Do what an orchestration asked for."""
+        """Start a task that an orchestration scheduled."""
         waiting = Parent(instance, instance.execution, task.task_id)
         if task.kind == CREATE_TIMER:
             self._start_timer(waiting, task)
@@ -113,13 +97,13 @@ class Tasks:
             activity.add_done_callback(self._running.discard)
 
     def finish(self, waiting: Parent, event_type: EventType, **fields: Any) -> None:
-        """Tell an orchestration that one of its tasks is done."""
+        """Send an orchestration the result of one of its tasks."""
         waiting.execution.open_tasks.discard(waiting.task_id)
         message = Message(event_type, {"TaskScheduledId": waiting.task_id, **fields})
-        self._hub.tell(waiting.instance, waiting.execution, message)
+        self._hub.send(waiting.instance, waiting.execution, message)
 
     def close(self) -> None:
-        """Stop what runs without telling anybody."""
+        """Cancel what runs, without results."""
         for activity in self._running:
             activity.cancel()
 
@@ -132,7 +116,7 @@ class Tasks:
         def fire() -> None:
             execution.timers.pop(task.task_id, None)
             execution.open_tasks.discard(task.task_id)
-            self._hub.tell(waiting.instance, execution, message)
+            self._hub.send(waiting.instance, execution, message)
 
         seconds = (fire_at - datetime.now(UTC)).total_seconds()
         execution.open_tasks.add(task.task_id)
@@ -142,34 +126,48 @@ class Tasks:
         instance_id = task.instance_id or f"{waiting.execution.execution_id}:{task.task_id:x}"
         try:
             self._hub.start(task.name, instance_id, json.dumps(task.input_text), waiting)
-        except (Refused, PayloadTooLarge) as refusal:
+        except (Refused, PayloadRefused) as refusal:
             report(f"sub-orchestration {task.name} ({instance_id})", refusal)
             self.finish(waiting, EventType.SUB_ORCHESTRATION_FAILED, Reason=str(refusal), Details="")
 
     async def _do_activity(self, waiting: Parent, task: Scheduled) -> None:
         instance_id = waiting.instance.instance_id
-        times = 2 if self._hazards.repeats(instance_id, task.task_id) else 1
         async with self._slots:
-            try:
-                for _ in range(times):
-                    result = await self._run_activity(task.name, task.input_text or "null")
-                self._payloads.weigh(result, task.name, "output")
-            except (InvocationFailed, PayloadTooLarge) as failure:
-                report(f"activity {task.name} of {instance_id}", failure)
-                reason = f"Activity function '{task.name}' failed: {failure}"
-                details = failure.stack if isinstance(failure, InvocationFailed) else ""
-                self.finish(waiting, EventType.TASK_FAILED, Reason=reason, Details=details)
-            else:
-                self.finish(waiting, EventType.TASK_COMPLETED, Result=result)
+            event_type, fields = await self._result_of(instance_id, task)
+        if delay := self._hazards.delay_seconds(instance_id, task.task_id):
+            await asyncio.sleep(delay)
+        self.finish(waiting, event_type, **fields)
+
+    async def _result_of(self, instance_id: str, task: Scheduled) -> tuple[EventType, dict[str, Any]]:
+        try:
+            result = await self._deliver(instance_id, task)
+            self._payloads.check(result, task.name, "output")
+        except (InvocationFailed, PayloadRefused) as failure:
+            report(f"activity {task.name} of {instance_id}", failure)
+            reason = f"Activity function '{task.name}' failed: {failure}"
+            details = failure.stack if isinstance(failure, InvocationFailed) else ""
+            return EventType.TASK_FAILED, {"Reason": reason, "Details": details}
+        return EventType.TASK_COMPLETED, {"Result": result}
+
+    async def _deliver(self, instance_id: str, task: Scheduled) -> str:
+        argument = task.input_text or "null"
+        if self._hazards.kills(instance_id, task.task_id):
+            steps = self._hazards.steps_before_kill(instance_id, task.task_id)
+            with contextlib.suppress(InvocationKilled):
+                await run_until_killed(self._run_activity(task.name, argument), steps)
+        if self._hazards.repeats(instance_id, task.task_id):
+            with contextlib.suppress(InvocationFailed):
+                await self._run_activity(task.name, argument)
+        return await self._run_activity(task.name, argument)
 
 
 def written(at: datetime) -> str:
-    """Write the time at which a timer fires."""
+    """The time at which a timer fires, as text."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _must_know(name: str, what: str, known: frozenset[str]) -> None:
-    if name not in known:
+def _check_known(name: str, what: str, known: frozenset[str]) -> None:
+    if name.lower() not in {function.lower() for function in known}:
         raise UnknownFunction(
             f"The function '{name}' doesn't exist, is disabled, or is not {what} function. "
             f"Known here: {', '.join(sorted(known)) or 'none'}."

@@ -1,4 +1,4 @@
-"""One turn of an orchestrator: what the worker is asked, what it answers, and what that answer means."""
+"""One turn of an orchestrator: the request to the worker, its result, and what follows from it."""
 
 import json
 from dataclasses import dataclass, replace
@@ -10,21 +10,21 @@ from local.host.durable.shim import Action, Scheduled, Shim
 _OUT_OF_PROCESS_DATA = "$OutOfProcData$:"
 
 
-class FlowFault(Exception):
+class OrchestratorFault(Exception):
     """The orchestrator broke a rule of Durable Functions; the instance fails with this message."""
 
 
-class NonDeterministic(FlowFault):
-    """A replay asked for something else than the run before."""
+class NonDeterministic(OrchestratorFault):
+    """A replay scheduled something else than the run before."""
 
 
-class IdHazard(FlowFault):
+class IdHazard(OrchestratorFault):
     """The SDK and the extension would number the tasks of this orchestrator differently."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What an orchestrator said at the end of a turn."""
+class TurnResult:
+    """What an orchestrator returned at the end of a turn."""
 
     actions: list[Action]
     is_done: bool
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What follows from an answer: new tasks, and whether the execution is over and how."""
+    """What follows from a result: new tasks, and whether and how the execution is over."""
 
     new_tasks: list[Scheduled]
     cancelled_timers: list[int]
@@ -44,7 +44,7 @@ class Outcome:
     continues_with: str | None
 
 
-def question(instance: Instance) -> str:
+def request(instance: Instance) -> str:
     """Encode what the orchestration trigger sends to the worker."""
     execution = instance.execution
     rest = {
@@ -61,10 +61,10 @@ def question(instance: Instance) -> str:
     return f'{{"history":{execution.history.to_json()},{json.dumps(rest)[1:]}'
 
 
-def read_answer(answer: str, stack: str = "") -> Answer:
+def read_result(result: str, stack: str = "") -> TurnResult:
     """Decode what an orchestrator returned."""
-    state = json.loads(answer)
-    return Answer(
+    state = json.loads(result)
+    return TurnResult(
         actions=[action for group in state["actions"] for action in group],
         is_done=state.get("isDone", False),
         output_json=json.dumps(state["output"]) if "output" in state else None,
@@ -74,44 +74,44 @@ def read_answer(answer: str, stack: str = "") -> Answer:
     )
 
 
-def read_failure(message: str, stack: str) -> Answer | None:
-    """Decode what an orchestrator raised; None if it did not get as far as saying it in the SDK's way.
+def read_failure(message: str, stack: str) -> TurnResult | None:
+    """Decode what an orchestrator raised; None if the SDK did not encode it.
 
-    The stack is kept where the fault is the orchestrator's own: a failed activity was shown when it failed.
+    The stack is kept if the fault is the orchestrator's own: a failed activity was logged when it failed.
     """
     _, label, state = message.partition(_OUT_OF_PROCESS_DATA)
     if not label:
         return None
-    answer = read_answer(state, stack)
-    return replace(answer, stack="") if " function '" in (answer.error or "") else answer
+    result = read_result(state, stack)
+    return replace(result, stack="") if " function '" in (result.error or "") else result
 
 
-def conclude(execution: Execution, answer: Answer) -> Outcome:
-    """Replay the history against the answer; FlowFault when the two sides would not understand each other."""
-    _must_repeat_itself(execution.actions, answer.actions)
+def conclude(execution: Execution, result: TurnResult) -> Outcome:
+    """Replay the history against the result; OrchestratorFault if SDK and extension would disagree about it."""
+    _check_determinism(execution.actions, result.actions)
     events = execution.history.events
-    execution.sdk.feed(events[execution.fed :], answer.actions)
+    execution.sdk.feed(events[execution.fed :], result.actions)
     execution.fed = len(events)
-    execution.actions = answer.actions
+    execution.actions = result.actions
     extension = Shim(fails_fast=False)
-    extension.feed(events, answer.actions)
-    _must_count_alike(execution, extension)
+    extension.feed(events, result.actions)
+    _check_numbering(execution, extension)
     known = len(execution.scheduled)
     execution.scheduled = extension.tasks
     return Outcome(
         new_tasks=extension.tasks[known:],
         cancelled_timers=[task.task_id for task in extension.tasks if task.cancelled],
-        is_over=(answer.is_done or bool(answer.error)) and extension.is_through(answer.actions),
+        is_over=(result.is_done or bool(result.error)) and extension.is_through(result.actions),
         continues_with=extension.continues_with,
     )
 
 
-def _must_repeat_itself(before: list[Action], now: list[Action]) -> None:
+def _check_determinism(before: list[Action], now: list[Action]) -> None:
     for index, action in enumerate(before):
         if index >= len(now) or _shape(now[index]) != _shape(action):
             raise NonDeterministic(
-                f"Non-Deterministic workflow detected: yield number {index + 1} asked for {_shape(action)} before "
-                f"and for {_shape(now[index]) if index < len(now) else 'nothing'} now. Orchestrators must not use the "
+                f"Non-Deterministic workflow detected: yield number {index + 1} scheduled {_shape(action)} before "
+                f"and {_shape(now[index]) if index < len(now) else 'nothing'} now. Orchestrators must not use the "
                 "clock, random numbers, settings or I/O, nor change while instances run."
             )
 
@@ -121,7 +121,7 @@ def _shape(action: Action) -> tuple[Any, ...]:
     return action["actionType"], name, tuple(_shape(part) for part in action.get("compoundActions", ()))
 
 
-def _must_count_alike(execution: Execution, extension: Shim) -> None:
+def _check_numbering(execution: Execution, extension: Shim) -> None:
     for ours, theirs in (
         *zip(execution.sdk.tasks, extension.tasks, strict=False),
         *zip(execution.scheduled, extension.tasks, strict=False),

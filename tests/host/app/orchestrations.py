@@ -48,6 +48,14 @@ async def count_run(key: str) -> int:
 
 
 @blueprint.activity_trigger(input_name="key")
+async def count_run_slowly(key: str) -> int:
+    runs[key] += 1
+    for _ in range(40):
+        await asyncio.sleep(0)
+    return runs[key]
+
+
+@blueprint.activity_trigger(input_name="key")
 async def read_count(key: str) -> int:
     return runs[key]
 
@@ -271,6 +279,25 @@ def counts_runs(context: df.DurableOrchestrationContext):
     keys = [f"{context.instance_id}/{number}" for number in range(context.get_input())]
     yield context.task_all([context.call_activity("count_run", key) for key in keys])
     return (yield context.task_all([context.call_activity("read_count", key) for key in keys]))
+
+
+@blueprint.orchestration_trigger(context_name="context")
+def counts_slow_runs(context: df.DurableOrchestrationContext):
+    keys = [f"{context.instance_id}/{number}" for number in range(context.get_input())]
+    return (yield context.task_all([context.call_activity("count_run_slowly", key) for key in keys]))
+
+
+@blueprint.orchestration_trigger(context_name="context")
+def calls_in_capitals(context: df.DurableOrchestrationContext):
+    return (yield context.call_activity("GREET", "you"))
+
+
+@blueprint.orchestration_trigger(context_name="context")
+def nests(context: df.DurableOrchestrationContext):
+    nested: list = []
+    for _ in range(context.get_input()):
+        nested = [nested]
+    return nested
 
 
 @blueprint.orchestration_trigger(context_name="context")

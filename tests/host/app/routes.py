@@ -49,6 +49,11 @@ async def teapot(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse("I'm a teapot", status_code=418, headers=headers)
 
 
+@blueprint.route("open", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def open_to_all(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse("open")
+
+
 @blueprint.route("broken", methods=["GET"])
 async def broken(req: func.HttpRequest) -> func.HttpResponse:
     raise RuntimeError("the kettle is empty")
