@@ -13,6 +13,9 @@ app_roles() {
   if [ "${ATLAS_READ_SHARED_BOOKINGS:-false}" = true ]; then
     say "$GRAPH 6e98f277-b046-4193-a4f2-6bf6a78cd491 Bookings.Read.All"
   fi
+  if [[ "${ATLAS_READ_SHARED_BOOKINGS:-false}" = true || "${ATLAS_EXCLUDE_USERS:-}" = *group:* ]]; then
+    say "$GRAPH 98830695-27a2-44f7-8c18-0c3ebc9698f6 GroupMember.Read.All"
+  fi
 }
 
 # What a role is for, by its name.
@@ -21,6 +24,7 @@ purpose_of() {
     User.Read.All) say 'lists the licensed users; without it, every scan fails' ;;
     Exchange.ManageAsApp) say 'reads mailboxes and policies, together with the role group below; without it, no reasons' ;;
     Bookings.Read.All) say 'reads shared pages' ;;
+    GroupMember.Read.All) say 'lists the members of groups: excluded ones, and those with access to shared pages' ;;
   esac
 }
 

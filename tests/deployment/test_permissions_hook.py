@@ -8,6 +8,7 @@ import pytest
 from atlas.health import permissions
 from tests.deployment.hooks import CLIENT, PRINCIPAL, REGISTRATION, TENANT, Checkout
 
+GROUP_MEMBER_READ_ALL = "98830695-27a2-44f7-8c18-0c3ebc9698f6"
 REQUIRED = {permissions.USER_READ_ALL, permissions.EXCHANGE_MANAGE_AS_APP}
 
 
@@ -51,7 +52,18 @@ def test_a_missing_permission_prints_the_commands(checkout: Checkout, failing: s
 def test_only_what_is_read_is_granted(checkout: Checkout) -> None:
     run = checkout.run("postprovision.sh", ATLAS_EXCHANGE_EVIDENCE="false", ATLAS_READ_SHARED_BOOKINGS="true")
 
-    assert {grant["appRoleId"] for grant in run.granted} == {permissions.USER_READ_ALL, permissions.BOOKINGS_READ_ALL}
+    assert {grant["appRoleId"] for grant in run.granted} == {
+        permissions.USER_READ_ALL,
+        permissions.BOOKINGS_READ_ALL,
+        GROUP_MEMBER_READ_ALL,
+    }
+
+
+@pytest.mark.parametrize(("excluded", "granted"), [("group:0b9e9d4c", True), ("anna@contoso.com", False), ("", False)])
+def test_an_excluded_group_needs_a_role(checkout: Checkout, excluded: str, granted: bool) -> None:
+    run = checkout.run("postprovision.sh", ATLAS_EXCLUDE_USERS=excluded)
+
+    assert (GROUP_MEMBER_READ_ALL in {grant["appRoleId"] for grant in run.granted}) == granted
 
 
 def test_a_registration_needs_consent(checkout: Checkout) -> None:
@@ -107,6 +119,7 @@ def test_the_printed_roles_are_those_of_the_doctor(checkout: Checkout) -> None:
             (permissions.GRAPH_APP_ID, permissions.USER_READ_ALL),
             (permissions.EXCHANGE_APP_ID, permissions.EXCHANGE_MANAGE_AS_APP),
             (permissions.GRAPH_APP_ID, permissions.BOOKINGS_READ_ALL),
+            (permissions.GRAPH_APP_ID, GROUP_MEMBER_READ_ALL),
         )
     ]
     assert run.calls == []
