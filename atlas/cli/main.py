@@ -95,6 +95,21 @@ def doctor(
         raise typer.Exit(asyncio.run(command.run(os.environ if url else read_environment(), calibrate, url)))
 
 
+@app.command()
+def forget(
+    who: Annotated[str, typer.Argument(metavar="USER", help="UPN, object ID or URL of a personal page")],
+) -> None:
+    """Remove every trace of a person from the tables.
+
+    Needs the settings of the storage, and works for users who were deleted. Run it while no scan is running.
+    """
+    with invalid_settings_reported():
+        from atlas.cli import forget as command
+        from atlas.cli.environment import read_environment
+
+        raise typer.Exit(asyncio.run(command.run(who, read_environment())))
+
+
 for more in sorted(entry_points(group=MORE_COMMANDS)):
     app.command(more.name)(more.load())
 

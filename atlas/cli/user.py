@@ -65,6 +65,7 @@ async def _identify(clients: TenantClients, who: str) -> UserReference:
         if len(name) < MIN_NAME_LENGTH or "@" in name:
             raise
         found = await clients.directory.search_accounts(name, MAX_SUGGESTIONS + 1)
+        found = tuple([account for account in found if not await clients.exclusions.contains(account.user)])
         if len(found) == 1:
             return found[0].user.upn
         if not found:

@@ -10,6 +10,7 @@ import pytest
 import stamina
 
 from atlas.cli import doctor as doctor_command
+from atlas.cli import forget as forget_command
 from atlas.cli import policy as policy_command
 from atlas.cli import user as user_command
 from atlas.microsoft365.calls import MAX_REQUEST_ATTEMPTS
@@ -60,6 +61,10 @@ class Commands:
     async def policy(self, **settings: str) -> Shown:
         """``atlas policy``."""
         return await self._shown(policy_command.run({**self._settings, **settings}))
+
+    async def forget(self, who: str, **settings: str) -> Shown:
+        """``atlas forget``."""
+        return await self._shown(forget_command.run(who, {**self._settings, **settings}))
 
     async def doctor(self, calibrate: tuple[str, str] | None = None, app: str | None = None, **settings: str) -> Shown:
         """``atlas doctor``."""
