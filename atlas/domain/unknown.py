@@ -19,6 +19,8 @@ class Unknown:
 
     reason: Reason
     detail: str = ""
+    is_final: bool = False
+    """Whether requesting it again, or elsewhere, cannot help."""
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)

@@ -51,7 +51,7 @@ async def observe(
     A mailbox that the scan could not determine is requested individually. Raises only ``gathering.raises``.
     """
     at = clients.clock()
-    if isinstance(mailbox, Unknown):
+    if isinstance(mailbox, Unknown) and not mailbox.is_final:
         mailbox, is_incomplete = await _get_mailbox(clients, user, organization, gathering)
         organization = _with_gap(organization, is_incomplete=is_incomplete)
     evidence = _evidence_without_page(clients, mailbox, organization, at)

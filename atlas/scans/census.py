@@ -111,7 +111,7 @@ async def _malformed_users(
         user = stored.row.user if stored else _identified(record)
         if user:
             problem = f"Microsoft Graph sent a record of this user of which {record.problem}"
-            users.append((user, Unknown(Reason.NOT_UNDERSTOOD, problem)))
+            users.append((user, Unknown(Reason.NOT_UNDERSTOOD, problem, is_final=True)))
     return users
 
 

@@ -19,6 +19,7 @@ from local.simulator.options import (
     TenantPlan,
 )
 from local.simulator.serve import SimulatedTenant, running
+from local.simulator.shared_pages import SharedPage, SharedPageKind
 from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan, Record, UserKind
 from local.simulator.user_mixes import MIXES
 
@@ -38,6 +39,8 @@ __all__ = [
     "Page",
     "Plan",
     "Record",
+    "SharedPage",
+    "SharedPageKind",
     "SignIn",
     "SimulatedTenant",
     "TenantPlan",

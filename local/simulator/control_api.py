@@ -5,6 +5,8 @@
 | `GET /control/users?skip=0&top=100` | users in the order of their index, with what a scan must find for each; `exchange=false`, `mailboxPolicy=false`, `availability=false` leave that evidence out; `licensed=true` only those with a row |
 | `GET /control/users/{index, object id, UPN or mailbox GUID}` | one of them |
 | `POST /control/users/{...}` | `{"action": ...}`: `open_bookings` (a page appears, `after_seconds` later), `delete_page`, `set_page` (`page`), `set_policy` (`policy`), `set_record` (`record`), `lose_licence`, `gain_licence`, `delete`, `recreate_mailbox`, `remove_mailbox`, `remove_capability`, `restore_capability`, `restore` (as at the start) |
+| `GET /control/shared-pages` | every shared page with its kind and the finding that it must have |
+| `POST /control/shared-pages/{index, address or account ID}` | `{"action": ...}`: `delete`, `restore`, `rename` (`display_name`), `publish`, `unpublish`, `grant` and `revoke` full access (`trustee`) |
 | `GET`, `PATCH /control/behaviour` | all options of `Behaviour`; a PATCH names only what changes: `{"bookings": {"latency_ms": 200}, "organization": {"bookings_auth_enabled": true}}` |
 | `GET`, `POST`, `DELETE /control/faults` | the faults that wait; add one (the fields of `Fault`); remove all |
 | `GET /control/metrics` | requests by service, operation and status, most in flight, `writes` |
@@ -23,6 +25,7 @@ from aiohttp import web
 from local.simulator import expected_results
 from local.simulator.faults import Fault
 from local.simulator.options import UnknownOption
+from local.simulator.shared_pages import SharedPageChange
 from local.simulator.state import SimulatorState
 from local.simulator.tenant import Tenant
 from local.simulator.user_kinds import Mailbox, MailboxPolicy, Page, Plan, Record
@@ -132,6 +135,38 @@ class Control:
         else:
             raise UnknownAction(f"{action}: not one of {', '.join(sorted(ACTIONS))}")
 
+    def shared_pages(self) -> list[dict[str, Any]]:
+        """Every shared page as plain values, with the finding that it must have."""
+        return [
+            {**asdict(page), "created_at": page.created_at.isoformat(), "finding": page.finding}
+            for page in self._state.shared_pages.all()
+        ]
+
+    def change_shared_page(self, key: str, action: str, **more: Any) -> None:
+        """Do something to a shared page; deleted pages are found by their index only."""
+        pages = self._state.shared_pages
+        page = None if key.isdecimal() else pages.find(key)
+        if not key.isdecimal() and page is None:
+            raise UnknownUser(f"{key}: no such page")
+        index = page.index if page else int(key)
+        change = pages.changes.get(index, SharedPageChange())
+        match action:
+            case "delete":
+                pages.change(index, is_deleted=True)
+            case "restore":
+                pages.changes.pop(index, None)
+            case "rename":
+                pages.change(index, display_name=str(more["display_name"]))
+            case "publish" | "unpublish":
+                pages.change(index, published=action == "publish")
+            case "grant":
+                revoked = tuple(trustee for trustee in change.revoked if trustee != more["trustee"])
+                pages.change(index, granted=(*change.granted, str(more["trustee"])), revoked=revoked)
+            case "revoke":
+                pages.change(index, revoked=(*change.revoked, str(more["trustee"])))
+            case _:
+                raise UnknownAction(f"{action}: not one of {', '.join(sorted(SHARED_PAGE_ACTIONS))}")
+
     def add_fault(self, fault: Fault) -> None:
         """Let calls fail."""
         self._state.faults.add(fault)
@@ -144,6 +179,8 @@ class Control:
                 web.get("/control/users", self._get_users),
                 web.get("/control/users/{key}", self._get_user),
                 web.post("/control/users/{key}", self._post_user),
+                web.get("/control/shared-pages", self._get_shared_pages),
+                web.post("/control/shared-pages/{key}", self._post_shared_page),
                 web.get("/control/behaviour", self._get_behaviour),
                 web.patch("/control/behaviour", self._patch_behaviour),
                 web.get("/control/faults", self._get_faults),
@@ -170,6 +207,14 @@ class Control:
     async def _post_user(self, request: web.Request) -> web.Response:
         asked = await request.json()
         return web.json_response(self.change_user(request.match_info["key"], asked.pop("action", ""), **asked))
+
+    async def _get_shared_pages(self, _: web.Request) -> web.Response:
+        return web.json_response({"value": self.shared_pages()})
+
+    async def _post_shared_page(self, request: web.Request) -> web.Response:
+        requested = await request.json()
+        self.change_shared_page(request.match_info["key"], requested.pop("action", ""), **requested)
+        return await self._get_shared_pages(request)
 
     async def _get_behaviour(self, _: web.Request) -> web.Response:
         return web.json_response(asdict(self._state.behaviour))
@@ -219,6 +264,7 @@ _ACTIONS: dict[str, dict[str, Any]] = {
     "remove_capability": {"mailbox": Mailbox.WITHOUT_CAPABILITY},
     "restore_capability": {"mailbox": Mailbox.NORMAL},
 }
+SHARED_PAGE_ACTIONS = frozenset({"delete", "restore", "rename", "publish", "unpublish", "grant", "revoke"})
 ACTIONS = frozenset({*_ACTIONS, *_SETTERS, "open_bookings", "recreate_mailbox", "restore"})
 
 

@@ -1,4 +1,4 @@
-"""Exchange Online's InvokeCommand: grants, cmdlets, anchored paging and errors (docs/microsoft-365.md, section 3)."""
+"""Exchange Online's InvokeCommand: permissions, cmdlets, pages, batches, errors (docs/microsoft-365.md, section 3)."""
 
 import base64
 import binascii
@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local.simulator import exchange_rows as rows
+from local.simulator.endpoint import faulty
+from local.simulator.exchange_shared_pages import ExchangeSharedPages
 from local.simulator.faults import Fault
-from local.simulator.http_messages import Request, Response
+from local.simulator.http_messages import CaseInsensitiveHeaders, Request, Response
 from local.simulator.principals import EXCHANGE
 from local.simulator.state import SimulatorState
 from local.simulator.tokens import Tokens
@@ -19,12 +21,20 @@ from local.simulator.users import SimulatedUser
 
 _PATH = re.compile(r"/adminapi/beta/([^/]+)/InvokeCommand", re.IGNORECASE)
 _CREATED = re.compile(r"WhenCreatedUTC -ge '([^']+)' -and WhenCreatedUTC -lt '([^']+)'")
+_BATCH_PATH = re.compile(r"/adminapi/beta/([^/]+)/\$batch", re.IGNORECASE)
+_MAX_PARTS = 10
 _PAGE_SIZE = re.compile(r"odata\.maxpagesize=(\d+)", re.IGNORECASE)
 _READING_ROLES = frozenset(
     {"Global Reader", "Exchange Administrator", "Global Administrator", "View-Only Organization Management"}
 )
 _CMDLETS_OF_ROLES = {
-    "View-Only Recipients": {"get-mailbox", "get-casmailbox"},
+    "View-Only Recipients": {
+        "get-mailbox",
+        "get-casmailbox",
+        "get-mailboxpermission",
+        "get-recipientpermission",
+        "get-recipient",
+    },
     "View-Only Configuration": {"get-organizationconfig", "get-owamailboxpolicy"},
 }
 """Roles that read a part."""
@@ -45,14 +55,19 @@ class Exchange:
     def __init__(self, state: SimulatorState, tokens: Tokens) -> None:
         self._state = state
         self._tokens = tokens
+        self._shared_pages = ExchangeSharedPages(state)
 
     def operation_of(self, request: Request) -> str:
-        """Name of the cmdlet, and `.next` for a page after the first."""
+        """Name of the cmdlet, and `.next` for a page after the first; batch for several cmdlets."""
+        if _BATCH_PATH.fullmatch(request.path):
+            return "batch"
         cmdlet, _ = _command(request)
         return f"{cmdlet or 'other'}.next" if "$skiptoken" in request.query else cmdlet or "other"
 
     def is_write(self, request: Request) -> bool:
         """Cmdlets that get and search only read."""
+        if self.operation_of(request) == "batch":
+            return any(self.is_write(part) for _, part in self._parts_of(request))
         cmdlet, _ = _command(request)
         if request.method == "POST" and cmdlet:
             return not cmdlet.lower().startswith(("get-", "search-", "test-"))
@@ -75,7 +90,9 @@ class Exchange:
         return Response(fault.status, b"" if fault.status >= 500 else {"error": {"code": "TooManyRequests"}})
 
     def respond(self, request: Request) -> Response:
-        """Run a cmdlet for whoever may."""
+        """Run a cmdlet, or several, if the caller may."""
+        if self.operation_of(request) == "batch":
+            return self._batch(request)
         return self._rejection(request) or self._run(request).with_headers({"request-id": self._state.request_id()})
 
     def _rejection(self, request: Request) -> Response | None:
@@ -85,6 +102,8 @@ class Exchange:
         if caller is None or "Exchange.ManageAsApp" not in caller.roles:
             return Response(401, b"", {"WWW-Authenticate": f'Bearer client_id="{next(iter(EXCHANGE))}"'})
         cmdlet, _ = _command(request)
+        if (cmdlet or "").lower() == "search-unifiedauditlog":
+            return None if self._state.behaviour.exchange.audit_search else _forbidden()
         role = self._state.behaviour.exchange.role
         if role not in _READING_ROLES and (cmdlet or "").lower() not in _CMDLETS_OF_ROLES.get(role or "", ()):
             return _forbidden()
@@ -109,9 +128,63 @@ class Exchange:
                 return self._collection(request, [row], [], None)
             case "get-owamailboxpolicy":
                 return self._collection(request, list(rows.OWA_POLICIES), [], None)
+            case "get-mailboxpermission" | "get-recipientpermission" | "get-recipient" | "search-unifiedauditlog":
+                return self._shared(request, cmdlet.lower(), parameters)
             case _:
                 name = "System.Management.Automation.CommandNotFoundException"
                 return self._problem(name, f"The term '{cmdlet}' is not recognized as the name of a cmdlet.")
+
+    def _shared(self, request: Request, cmdlet: str, parameters: dict[str, Any]) -> Response:
+        """Cmdlets that concern shared pages."""
+        identity = str(parameters.get("Identity", ""))
+        if cmdlet == "search-unifiedauditlog":
+            found = self._shared_pages.audit_records(parameters)
+        elif cmdlet == "get-recipient":
+            recipient = self._shared_pages.recipient(identity)
+            found = [recipient] if recipient else None
+        elif cmdlet == "get-mailboxpermission":
+            found = self._shared_pages.mailbox_permissions(identity)
+        else:
+            found = self._shared_pages.recipient_permissions(identity)
+        return self._not_found(identity) if found is None else self._collection(request, found, [], None)
+
+    def _batch(self, request: Request) -> Response:
+        parts = self._parts_of(request)
+        if not parts or len(parts) > _MAX_PARTS or len({key for key, _ in parts}) < len(parts):
+            return self._problem("System.ArgumentException", "The batch is not valid.")
+        responses = [self._respond_to_part(key, part) for key, part in parts]
+        self._state.faults.shuffle(responses)
+        return Response(200, {"responses": responses})
+
+    def _respond_to_part(self, key: str, part: Request) -> dict[str, Any]:
+        operation = f"part.{self.operation_of(part)}"
+        self._state.metrics.of(self.name).by_operation[operation] += 1
+        fault = self._state.faults.next_for(f"{self.name}.{operation}")
+        response = faulty(self, fault, part) if fault else self.respond(part)
+        body = response.body if isinstance(response.body, dict) else None
+        return {"id": key, "status": response.status, "headers": dict(response.headers), "body": body}
+
+    def _parts_of(self, request: Request) -> list[tuple[str, Request]]:
+        document = request.json()
+        parts = document.get("requests") if isinstance(document, dict) else None
+        authorization = {"Authorization": request.headers.get("Authorization", "")}
+        return [
+            (
+                str(part.get("id")),
+                Request(
+                    str(part.get("method", "GET")),
+                    str(part.get("url", "")).removeprefix(self._state.urls["exchange"]),
+                    CaseInsensitiveHeaders({**part.get("headers", {}), **authorization}),
+                    json.dumps(part.get("body")).encode(),
+                ),
+            )
+            for part in parts or []
+            if isinstance(part, dict)
+        ]
+
+    def _not_found(self, identity: str) -> Response:
+        message = f"The operation couldn't be performed because object '{identity}' couldn't be found on 'SIM.PROD'."
+        return self._problem(_NOT_FOUND, message)
 
     def _mailboxes(self, request: Request, parameters: dict[str, Any], to_row: Any) -> Response:
         if "Identity" in parameters:
@@ -147,12 +220,20 @@ class Exchange:
             return self._problem("System.Management.Automation.ParameterBindingException", "A parameter is not valid.")
         asked = _PAGE_SIZE.search(request.headers.get("Prefer", ""))
         size = min(int(asked[1]) if asked else exchange.max_page_size, exchange.max_page_size, limit - given)
+        if parameters.get("RecipientTypeDetails") == ["SchedulingMailbox"]:
+            return self._shared_mailboxes(request, size, place, fingerprint)
         users, after = _take(self._matching(parameters, to_row, matches, place), size, place)
         is_last = after is None
         is_cut = not is_last and given + len(users) >= limit
         warnings = [*(exchange.warnings if given == 0 else ()), *([_TRUNCATED] if is_cut else [])]
         token = None if is_last or is_cut else [after, given + len(users), self._state.clock(), fingerprint]
         return self._collection(request, [to_row(user, in_listing=True) for user in users], warnings, token)
+
+    def _shared_mailboxes(self, request: Request, size: int, place: int, fingerprint: str) -> Response:
+        listed = self._shared_pages.mailboxes()
+        after = place + size
+        token = [after, after, self._state.clock(), fingerprint] if len(listed) > after else None
+        return self._collection(request, listed[place:after], [], token)
 
     def _matching(
         self, parameters: dict[str, Any], to_row: Any, matches: Callable[[SimulatedUser], bool], place: int
@@ -169,10 +250,8 @@ class Exchange:
         tenant = self._state.tenant
         user = tenant.by_address(identity) or tenant.by_object_id(identity) or tenant.by_mailbox(identity)
         if user is None or not user.in_exchange:
-            message = (
-                f"The operation couldn't be performed because object '{identity}' couldn't be found on 'SIM.PROD'."
-            )
-            return self._problem(_NOT_FOUND, message)
+            shared = self._shared_pages.mailbox(identity)
+            return self._collection(request, [shared], [], None) if shared else self._not_found(identity)
         return self._collection(request, [to_row(user, in_listing=False)], [], None)
 
     def _collection(self, request: Request, found: list[dict[str, Any]], warnings: list[str], token: Any) -> Response:

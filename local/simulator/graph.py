@@ -5,8 +5,9 @@ from typing import Any
 from local.simulator.endpoint import faulty
 from local.simulator.faults import Fault
 from local.simulator.graph_responses import problem
+from local.simulator.graph_shared_pages import GraphSharedPages
 from local.simulator.graph_users import GraphUsers
-from local.simulator.http_messages import Request, Response
+from local.simulator.http_messages import CaseInsensitiveHeaders, Request, Response
 from local.simulator.principals import GRAPH
 from local.simulator.state import SimulatorState
 from local.simulator.tokens import Tokens
@@ -15,6 +16,16 @@ from local.simulator.user_kinds import Record
 _MAX_PARTS = 20
 _MAY_READ_USERS = frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"})
 _MAY_READ_SHARED_PAGES = frozenset({"Bookings.Read.All", "Bookings.Manage.All", "Bookings.ReadWrite.All"})
+_MAY_READ_GROUPS = frozenset({"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"})
+_MAY_READ_AUDIT = frozenset({"AuditLogsQuery-Exchange.Read.All", "AuditLogsQuery.Read.All"})
+_ROLES_OF = {
+    "businesses": _MAY_READ_SHARED_PAGES,
+    "business": _MAY_READ_SHARED_PAGES,
+    "group": _MAY_READ_GROUPS,
+    "members": _MAY_READ_GROUPS,
+    "audit": _MAY_READ_AUDIT,
+}
+"""What an operation needs; any other needs to read users."""
 
 
 class Graph:
@@ -26,9 +37,10 @@ class Graph:
         self._state = state
         self._tokens = tokens
         self._users = GraphUsers(state)
+        self._shared_pages = GraphSharedPages(state)
 
     def operation_of(self, request: Request) -> str:
-        """users, users.next, count, user, settings, batch, businesses or other."""
+        """users, users.next, count, user, settings, batch, businesses, business, group, members, audit or other."""
         match _parts(request.path):
             case ["users"]:
                 return "users.next" if "$skiptoken" in request.query else "users"
@@ -40,13 +52,13 @@ class Graph:
                 return "settings"
             case ["$batch"]:
                 return "batch"
-            case ["solutions", "bookingBusinesses"]:
-                return "businesses"
-            case _:
-                return "other"
+            case parts:
+                return self._shared_pages.operation_of(parts) or "other"
 
     def is_write(self, request: Request) -> bool:
-        """Everything but GET writes, except the batch, whose parts are looked at."""
+        """Everything but GET writes, except audit queries, and batches whose parts do not."""
+        if request.method == "POST" and self.operation_of(request) == "audit":
+            return False
         if request.method == "POST" and self.operation_of(request) == "batch":
             return any(part.get("method", "GET").upper() != "GET" for part in _requests(request))
         return request.method not in {"GET", "HEAD"}
@@ -82,8 +94,7 @@ class Graph:
         if caller is None:
             return problem(self._state, 401, "InvalidAuthenticationToken", "Access token validation failure.")
         operation = self.operation_of(request)
-        may = _MAY_READ_SHARED_PAGES if operation == "businesses" else _MAY_READ_USERS
-        if caller.roles & may or operation == "batch":
+        if caller.roles & _ROLES_OF.get(operation, _MAY_READ_USERS) or operation == "batch":
             return None
         return self._forbidden(request)
 
@@ -100,13 +111,13 @@ class Graph:
             case ["users", "$count"]:
                 return self._users.count(request)
             case ["users", key]:
-                return self._users.one(request, key)
+                return self._users.one(request, key, self._shared_pages.account(key))
             case ["users", key, "settings", "exchange"]:
                 return self._users.exchange_settings(key)
             case ["$batch"] if request.method == "POST":
                 return self._batch(request)
-            case ["solutions", "bookingBusinesses"]:
-                return Response(200, {"value": [{"id": "HelpDesk@contoso-labs.com", "displayName": "Help Desk"}]})
+            case parts if self._shared_pages.operation_of(parts):
+                return self._shared_pages.respond(request, parts)
             case _:
                 message = f"Resource not found for the segment '{request.path.rpartition('/')[2]}'."
                 return problem(self._state, 400, "BadRequest", message)
@@ -124,7 +135,7 @@ class Graph:
 
     def _part(self, batch: Request, part: dict[str, Any]) -> dict[str, Any]:
         authorization = {"Authorization": batch.headers.get("Authorization", "")}
-        headers = _Headers({**part.get("headers", {}), **authorization})
+        headers = CaseInsensitiveHeaders({**part.get("headers", {}), **authorization})
         request = Request("GET", f"/v1.0/{part['url'].lstrip('/')}", headers)
         operation = self.operation_of(request)
         self._state.metrics.of(self.name).by_operation[f"part.{operation}"] += 1
@@ -144,19 +155,9 @@ class Graph:
                 return False
 
 
-class _Headers(dict[str, str]):
-    """Headers of a part, found in any case."""
-
-    def __init__(self, headers: dict[str, str]) -> None:
-        super().__init__({name.lower(): value for name, value in headers.items()})
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return super().get(name.lower(), default)
-
-
 def _parts(path: str) -> list[str]:
     """Segments after the version."""
-    return path.removeprefix("/v1.0/").strip("/").split("/")
+    return path.removeprefix("/v1.0/").removeprefix("/beta/").strip("/").split("/")
 
 
 def _requests(request: Request) -> list[dict[str, Any]]:

@@ -120,16 +120,17 @@ class GraphUsers:
         users = islice(found, int(request.query.get("$top", _USUAL)))
         return Response(200, {"value": [_row(user, select, in_listing=True) for user in users]})
 
-    def one(self, request: Request, key: str) -> Response:
-        """GET /users/{id or UPN}."""
+    def one(self, request: Request, key: str, other: Mapping[str, Any] | None = None) -> Response:
+        """GET /users/{id or UPN}; `other` is an account that belongs to no person."""
         user = self.found(key)
-        if user is None:
+        if user is None and other is None:
             return unknown_resource(self._state, key)
         select = self._select(request)
         if isinstance(select, Response):
             return select
         context = {"@odata.context": f"{self._base()}/$metadata#users({','.join(select)})/$entity"}
-        return Response(200, {**context, **_row(user, select, in_listing=False)})
+        row = _row(user, select, in_listing=False) if user else {name: (other or {})[name] for name in select}
+        return Response(200, {**context, **row})
 
     def exchange_settings(self, key: str) -> Response:
         """GET /users/{id or UPN}/settings/exchange: the Exchange GUID."""

@@ -10,6 +10,17 @@ from urllib.parse import parse_qsl, unquote
 from local.simulator.faults import Effect, Fault
 
 
+class CaseInsensitiveHeaders(dict[str, str]):
+    """Headers of a part, found in any case."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        super().__init__({name.lower(): value for name, value in headers.items()})
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The header of this name, in any case."""
+        return super().get(name.lower(), default)
+
+
 @dataclass(frozen=True)
 class Request:
     """One request as it was received."""

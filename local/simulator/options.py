@@ -59,6 +59,12 @@ class GraphBehaviour(ServiceBehaviour):
     foreign_next_link: bool = False
     """The first next link points to another host, which must not get the token."""
     shuffle_batches: bool = True
+    businesses_limit: int = 500
+    """As many shared pages are listed at most, without a link to the others."""
+    audit_versions: tuple[str, ...] = ("beta",)
+    """Where audit queries work; on most tenants not on v1.0."""
+    audit_polls: int = 2
+    """How often an audit query is still running when its state is requested."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,8 @@ class ExchangeBehaviour(ServiceBehaviour):
     max_page_size: int = 1000
     """Rows a page holds at most."""
     page_lifetime_seconds: float = 1800
+    audit_search: bool = False
+    """Whether the service principal has View-Only Audit Logs, so that Search-UnifiedAuditLog works."""
     warnings: tuple[str, ...] = ()
     """Warnings that do not mean truncation, for example of a corrupted object; added to the first page."""
 
@@ -157,6 +165,8 @@ class TenantPlan:
     """Users on top without the plan and outside the filter; None: 10 %, at least 5."""
     exchange_only: int | None = None
     """Mailboxes on top that only Exchange knows; None: 2 %, at least 3."""
+    shared_pages: int = 30
+    """Shared Bookings pages: from 26 on, one of each kind."""
     home_tenant_id: str | None = None
     """Tenant of the app registration and the identities, where it is not the one that is scanned."""
     behaviour: Behaviour = field(default_factory=Behaviour)

@@ -24,6 +24,7 @@ from local.simulator.http_messages import Service
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.options import Behaviour, TenantPlan
 from local.simulator.principals import principals_of
+from local.simulator.shared_pages import SharedPage
 from local.simulator.state import SimulatorState
 from local.simulator.tokens import Tokens
 from local.simulator.users import SimulatedUser
@@ -134,6 +135,14 @@ class SimulatedTenant:
     def change_user(self, key: str | int, action: str, **more: Any) -> dict[str, Any]:
         """Do something to a user: the actions of the control API."""
         return self.control.change_user(str(key), action, **more)
+
+    def shared_pages(self) -> list[SharedPage]:
+        """Every shared page that exists."""
+        return list(self.state.shared_pages.all())
+
+    def change_shared_page(self, key: str | int, action: str, **more: Any) -> None:
+        """Do something to a shared page: the actions of the control API."""
+        self.control.change_shared_page(str(key), action, **more)
 
     def behave(self, **changes: Any) -> Behaviour:
         """Change behaviour, for example `behave(bookings={"latency_ms": 200})`."""

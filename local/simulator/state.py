@@ -10,6 +10,7 @@ from local.simulator import ids
 from local.simulator.faults import Faults
 from local.simulator.metrics import Metrics
 from local.simulator.options import Behaviour, TenantPlan
+from local.simulator.shared_pages import SharedPages
 from local.simulator.tenant import Tenant
 
 
@@ -21,6 +22,7 @@ class SimulatorState:
     clock: Callable[[], float] = time.time
     """Epoch seconds; a test may pass its own."""
     tenant: Tenant = field(init=False)
+    shared_pages: SharedPages = field(init=False)
     behaviour: Behaviour = field(init=False)
     faults: Faults = field(init=False)
     metrics: Metrics = field(default_factory=Metrics)
@@ -29,6 +31,7 @@ class SimulatorState:
 
     def __post_init__(self) -> None:
         self.tenant = Tenant(self.plan)
+        self.shared_pages = SharedPages(self.plan, self.tenant.population)
         self.behaviour = self.plan.behaviour
         self.faults = Faults(self.plan.seed)
         self._request_key = ids.key_of(self.plan.seed, "requests")

@@ -85,7 +85,7 @@ class Population:
         self._mailbox_key = ids.key_of(plan.seed, "mailbox guids")
 
     def user(self, index: int) -> SimulatedUser:
-        """The user as constructed, before anything changed."""
+        """The user as created, before anything changed."""
         random_bytes = hashlib.blake2b(index.to_bytes(8), digest_size=32, key=self._random_key).digest()
         plan, kind = self._plan_of(index, random_bytes), self._kind_of(index, random_bytes)
         recipient_type, display_name, local = _named(index, random_bytes)

@@ -18,12 +18,13 @@ from activities import (
 )
 from atlas import wiring
 from atlas.domain.scans import Scan, ScanState, new_scan_id
+from atlas.domain.statuses import Status
 from atlas.microsoft365.calls import MAX_REQUEST_ATTEMPTS
 from atlas.tables.census import Census
 from atlas.tables.scan_log import ScanLog
 from atlas.tables.store import StorageUnavailable
 from local.simulator import Behaviour, Fault, TenantPlan, running
-from local.simulator.user_mixes import EVERY, HEALTHY
+from local.simulator.user_mixes import EVERY, HEALTHY, MALFORMED
 from orchestrators import names
 from tests.orchestrators.conftest import ORCHESTRATORS
 from tests.orchestrators.fake_context import Engine
@@ -109,6 +110,35 @@ async def test_a_scan_finds_the_truth_about_everybody(tenant):
         assert row.scan_id == scan.scan_id
     assert sum(scan.by_status.values()) == len(licensed) == scan.users_probed
     assert tenant.simulated.metrics()["writes"] == []
+    assert await tenant.changes() == []
+
+
+@pytest.mark.parametrize("tenant", [{"users": 60, "mix": MALFORMED}], indirect=True)
+async def test_malformed_records_affect_only_themselves(tenant):
+    _, scan = await tenant.scan()
+
+    licensed, rows = tenant.licensed(), await tenant.rows()
+    assert scan.state is ScanState.COMPLETED, (scan.error, scan.warnings)
+    assert {user_id: row.status for user_id, row in rows.items()} == {
+        user_id: user["expected"]["status"] for user_id, user in licensed.items()
+    }
+    assert all((row.reason or "").startswith("notUnderstood") for row in rows.values() if row.status == Status.UNKNOWN)
+    assert any("records of users in Microsoft Graph are malformed" in warning for warning in scan.warnings)
+    assert any("mailbox records of Exchange are malformed" in warning for warning in scan.warnings)
+
+
+async def test_a_malformed_record_keeps_the_row(tenant):
+    await tenant.scan()
+    before = await tenant.rows()
+    user_id = next(user_id for user_id, row in before.items() if row.status == Status.PUBLISHED)
+    tenant.simulated.change_user(user_id, "set_record", record="nullUpn")
+
+    _, scan = await tenant.scan(scanned_before=True)
+
+    row = (await tenant.rows())[user_id]
+    assert scan.state is ScanState.COMPLETED
+    assert (row.status, row.last_known_status, row.url) == (Status.UNKNOWN, Status.PUBLISHED, before[user_id].url)
+    assert row.user == before[user_id].user
     assert await tenant.changes() == []
 
 
