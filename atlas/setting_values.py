@@ -1,6 +1,6 @@
-"""What a setting may hold: each kind of value with its check, which says nothing of the value itself.
+"""The kinds of values that settings have, with their validation.
 
-Raises ``ValueError``, with a hint where one helps; a value may be a secret in the wrong place, so it is never quoted.
+Validators raise ``ValueError``, with a hint if one helps, and never quote the value: it may be a misplaced secret.
 """
 
 import re
@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 _VALUE = r"(\d+|[a-z]{3})"
 _FIELD = rf"(\*|{_VALUE}(-{_VALUE})?)(/\d+)?"
 NCRONTAB = re.compile(rf"({_FIELD}(,{_FIELD})*)(\s+{_FIELD}(,{_FIELD})*){{5}}", re.IGNORECASE)
-"""Six fields of numbers, names, ranges and steps: croniter knows more signs than Azure's timer does."""
+"""Six fields of numbers, names, ranges and steps: croniter accepts more than Azure's timer does."""
 TELEMETRY_SIGN_IN = re.compile(r"(ClientId=(?P<client>[0-9a-f-]{36});)?Authorization=AAD;?", re.IGNORECASE)
 LOOPBACK = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 OTHER_CLOUDS = re.compile(
@@ -32,7 +32,7 @@ DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsu"
     "Fq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
 )
-"""What ``UseDevelopmentStorage=true`` stands for; the key is Azurite's published one."""
+"""The meaning of ``UseDevelopmentStorage=true``; the key is Azurite's published one."""
 
 
 def _guid(text: str) -> str:
@@ -45,8 +45,8 @@ def _guid(text: str) -> str:
 def _url_parts(text: str) -> SplitResult:
     try:
         parts = urlsplit(text.strip().rstrip("/"))
-        _ = parts.port  # checked when it is read
-    except ValueError:  # its message quotes the address, which may hold a secret
+        _ = parts.port  # validated when it is read
+    except ValueError:  # its message quotes the URL, which may contain a secret
         raise ValueError from None
     return parts
 
@@ -66,7 +66,7 @@ def _service_url(text: str) -> str:
 def _https_url(text: str) -> str:
     url = _service_url(text)
     if not url.startswith("https://"):
-        raise ValueError("the sign-in service is always asked over https")
+        raise ValueError("the sign-in service requires https")
     return url
 
 
@@ -100,9 +100,9 @@ def _text_of_file(text: str) -> str:
     try:
         return Path(text).read_text()
     except OSError:
-        raise ValueError("no such file, or none that can be read") from None
+        raise ValueError("the file does not exist or cannot be read") from None
     except ValueError:
-        raise ValueError("not a text") from None
+        raise ValueError("the file does not contain text") from None
 
 
 def _authorities_file(text: str) -> Path:
@@ -110,7 +110,7 @@ def _authorities_file(text: str) -> Path:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=text)
     except (ssl.SSLError, OSError):
-        raise ValueError("no certificate in it that can be read") from None
+        raise ValueError("the file contains no certificate that can be read") from None
     return Path(text)
 
 
@@ -119,10 +119,10 @@ def _certificate(secret: SecretStr) -> SecretStr:
     try:
         load_pem_x509_certificate(text.encode())
         key = load_pem_private_key(text.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):  # what it says may quote the text
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # its message may quote the text
         raise ValueError from None
     if not isinstance(key, RSAPrivateKey):
-        raise ValueError("the key has to be an RSA key")  # noqa: TRY004 - what pydantic takes for a wrong value
+        raise ValueError("the key is not an RSA key")  # noqa: TRY004 - what pydantic takes for a wrong value
     return secret
 
 
@@ -136,7 +136,7 @@ def _connection_string(secret: SecretStr) -> SecretStr:
         return SecretStr(DEVELOPMENT_STORAGE)
     try:
         TableServiceClient.from_connection_string(text)
-    except (ValueError, KeyError):  # what it says may quote the key
+    except (ValueError, KeyError):  # its message may quote the key
         raise ValueError from None
     return secret
 

@@ -1,4 +1,4 @@
-"""Turns the environment into one frozen ``Settings``, checked at once; every wrong value is named with what is right.
+"""Parses the environment into one frozen ``Settings``; all problems are reported at the same time.
 
 The names and their meaning are those of docs/settings.md.
 """
@@ -29,12 +29,12 @@ from atlas.setting_values import (
 
 DEFAULT_SCHEDULE = "0 0 3 * * *"
 SECRET_MARKERS = frozenset("@?;=~")
-"""Characters of passwords in addresses, shared access signatures, connection strings and client secrets: a value that
-holds one is not quoted back, for it may be a secret in the wrong place."""
+"""Characters of passwords in URLs, shared access signatures, connection strings and client secrets: a value that
+contains one is not quoted, as it may be a misplaced secret."""
 
 
 class InvalidSettings(Exception):
-    """The settings cannot be used; ``str`` is the whole message, ``problems`` one sentence for each setting."""
+    """The settings are invalid; ``str`` is the complete message, ``problems`` has a sentence for each setting."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(("Bookings Atlas cannot start, because of its settings:", *problems)))
@@ -43,7 +43,7 @@ class InvalidSettings(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ManagedIdentity:
-    """Sign in as this user-assigned managed identity; without a client id, as the system-assigned one."""
+    """Sign in as this user-assigned managed identity; without a client ID, as the system-assigned one."""
 
     client_id: str | None = None
 
@@ -58,7 +58,7 @@ class ClientSecret:
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """Sign in as an app registration with a certificate; ``pem`` holds it and its private key."""
+    """Sign in as an app registration with a certificate; ``pem`` contains it and its private key."""
 
     client_id: str
     pem: SecretStr
@@ -84,7 +84,7 @@ class StorageByConnectionString:
 
 @dataclass(frozen=True, slots=True)
 class StorageByIdentity:
-    """A storage account that lets a managed identity in."""
+    """A storage account that a managed identity may access."""
 
     table_service_url: str
     client_id: str | None = None
@@ -95,7 +95,7 @@ type Storage = StorageByConnectionString | StorageByIdentity
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """Where events and traces go, and who sends them."""
+    """Where events and traces are sent, and with which identity."""
 
     connection_string: str
     by_identity: bool = False
@@ -109,7 +109,7 @@ CONNECTION_STRING = "the connection string of a storage account (or set {}__tabl
 
 
 class Settings(BaseModel):
-    """Every setting of the product, with what each should be as its description."""
+    """Every setting of the product; the description of each says what a valid value is."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -183,10 +183,10 @@ class Settings(BaseModel):
 
     @classmethod
     def load(cls, environment: Mapping[str, str], *, needs_storage: bool = True) -> Self:
-        """The settings of this environment; a name with an empty value counts as absent.
+        """The settings of this environment; an empty value counts as not set.
 
-        Without ``needs_storage`` there may be none. Raises ``InvalidSettings`` with every problem at once. Values are
-        quoted back unless they are secrets.
+        Without ``needs_storage``, storage is optional. Raises ``InvalidSettings`` with all problems. Values are quoted
+        unless they may be secrets.
         """
         given = {name: value for name, value in environment.items() if value.strip()}
         problems = [*_sign_in_problems(given), *_storage_problems(given, needs_storage=needs_storage)]
@@ -212,7 +212,7 @@ class Settings(BaseModel):
 
     @property
     def telemetry(self) -> Telemetry | None:
-        """Where events and traces go, if anywhere."""
+        """Where events and traces are sent; ``None``: nowhere."""
         if self.telemetry_connection is None:
             return None
         sign_in = TELEMETRY_SIGN_IN.fullmatch(self.telemetry_sign_in or "")
@@ -220,7 +220,7 @@ class Settings(BaseModel):
 
     @property
     def storage(self) -> Storage | None:
-        """Where the rows are kept: ``StatusStorage``, else the storage of the host, if there is any."""
+        """The storage of the rows: ``StatusStorage``, otherwise the storage of the host; ``None``: not set."""
         if self.status_storage:
             return StorageByConnectionString(self.status_storage)
         if self.status_storage_url:
@@ -250,7 +250,7 @@ def _sign_in_problems(given: Mapping[str, str]) -> Iterator[str]:
     kinds = [name for name in (*WITH_APP_REGISTRATION, "MANAGED_IDENTITY_CLIENT_ID") if name in given]
     with_app = any(name in WITH_APP_REGISTRATION for name in kinds)
     if len(kinds) > 1:
-        yield f"{' and '.join(kinds)} are set; at most one kind of sign-in may be."
+        yield f"{' and '.join(kinds)} are set; at most one kind of sign-in may be set."
     elif "AZURE_CLIENT_ID" in given and not with_app:
         yield f"AZURE_CLIENT_ID is set; it needs one of {', '.join(WITH_APP_REGISTRATION)} beside it."
     elif with_app and "AZURE_CLIENT_ID" not in given:
@@ -260,13 +260,13 @@ def _sign_in_problems(given: Mapping[str, str]) -> Iterator[str]:
 def _storage_problems(given: Mapping[str, str], *, needs_storage: bool) -> Iterator[str]:
     for prefix in ("StatusStorage", "AzureWebJobsStorage"):
         if {prefix, f"{prefix}__tableServiceUri"} <= given.keys():
-            yield f"{prefix} and {prefix}__tableServiceUri are set; the rows have one place, so set one of them."
+            yield f"{prefix} and {prefix}__tableServiceUri are set; set only one of them."
     if needs_storage and not given.keys() & STORAGE_NAMES:
         yield f"AzureWebJobsStorage is missing; it should be {_should_be('AzureWebJobsStorage')}."
 
 
 def schedule_of(environment: Mapping[str, str]) -> str:
-    """The timer's schedule, read when the app is imported: a wrong one is told by ``Settings.load``, not by a crash."""
+    """The timer's schedule, read when the app is imported; ``Settings.load`` reports an invalid one later."""
     text = environment.get("SCAN_SCHEDULE", "").strip()
     try:
         return schedule(text)
@@ -275,7 +275,7 @@ def schedule_of(environment: Mapping[str, str]) -> str:
 
 
 def api_access_of(environment: Mapping[str, str]) -> str:
-    """Who may call the routes, read when the app is imported; anything but ``entra`` demands a function key."""
+    """Who may call the routes, read when the app is imported; anything but ``entra`` requires a function key."""
     return "entra" if environment.get("API_ACCESS", "").strip() == "entra" else "key"
 
 

@@ -1,7 +1,7 @@
-"""Tells events and traces to Azure Monitor, through OpenTelemetry; without it, events go to the log.
+"""Sends events and traces to Azure Monitor through OpenTelemetry; without it, events go to the log.
 
-No event and no step names a person, and no library is instrumented, for addresses hold UPNs and mailbox GUIDs. What is
-logged of a failure is sent too: there only a library's own words could name somebody.
+Events and spans contain no personal data, and no library is instrumented, because URLs contain UPNs and mailbox GUIDs.
+Logged failures are sent too; only a library's own message in them could name a person.
 """
 
 import hashlib
@@ -28,9 +28,9 @@ NO_OTHER_HOSTS = {
     "OTEL_METRICS_EXPORTER": "none",
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "azure_app_service",
 }
-"""Keeps the library from telling Microsoft about itself, at addresses that no setting names."""
-OURS = ("activities", "api", "atlas")
-"""Loggers whose warnings are sent too: a host that knows of our sending forwards them no more."""
+"""Keeps the library from sending data about itself to Microsoft, to hosts that no setting names."""
+FORWARDED = ("activities", "api", "atlas")
+"""Loggers whose warnings are sent too: the host stops forwarding them once the app sends telemetry itself."""
 FLUSH_TIMEOUT_MILLISECONDS = 5000
 
 log = logging.getLogger(LOGGER)
@@ -40,12 +40,12 @@ tracer = trace.get_tracer(LOGGER)
 
 
 def configure(telemetry: Telemetry) -> None:
-    """Send events and traces to Azure Monitor from now on. Asking again changes nothing."""
-    if not log.propagate:  # as the end of this leaves it
+    """Send events and traces to Azure Monitor from now on. Calling it again changes nothing."""
+    if not log.propagate:  # already configured: the last line of this function sets it
         return
     for name, value in NO_OTHER_HOSTS.items():
         os.environ.setdefault(name, value)
-    # Imported late: it takes long, and an app that is not watched does not need it.
+    # Imported late: the import is slow, and an app without monitoring does not need it.
     from azure.identity import ManagedIdentityCredential
     from azure.monitor.opentelemetry import configure_azure_monitor
 
@@ -60,24 +60,24 @@ def configure(telemetry: Telemetry) -> None:
         disable_offline_storage=True,
         instrumentation_options={name: {"enabled": False} for name in NOT_INSTRUMENTED},
     )
-    for name in OURS:
+    for name in FORWARDED:
         for handler in log.handlers:
             logging.getLogger(name).addHandler(handler)
-    log.propagate = False  # else the host would send each event a second time, as a line of the log
+    log.propagate = False  # otherwise the host would send each event again, as a log line
 
 
 def emit(event: Event) -> None:
-    """One event; its facts stand beside it for Azure Monitor, and in the line for a log."""
+    """Emit an event; its facts are attributes for Azure Monitor, and part of the line in a log."""
     facts = dict(event.facts)
     log.info("%s %s", event.name, json.dumps(facts), extra={EVENT_NAME: event.name, **facts})
 
 
 @contextmanager
 def span(name: str, scan_id: str, *, logs_failure: bool = True) -> Iterator[None]:
-    """A step of a scan. All steps of a scan are one trace, on whatever instance they run and however often.
+    """A span for one step of a scan. All steps of a scan form one trace, on any instance, however often they run.
 
-    The trace of the host's own invocation is linked to it. A step that fails is logged here, for a host that knows of
-    our sending logs no failure of a function.
+    It links to the host's own trace of the invocation. A failed step is logged here, because a host that knows that the
+    app sends telemetry itself does not log it.
     """
     invocation = trace.get_current_span().get_span_context()
     links = [Link(invocation)] if invocation.is_valid else []
@@ -87,7 +87,7 @@ def span(name: str, scan_id: str, *, logs_failure: bool = True) -> Iterator[None
         context,
         attributes={"scanId": scan_id},
         links=links,
-        record_exception=False,  # its text might name a person
+        record_exception=False,  # its message might name a person
         set_status_on_exception=False,
     ) as step:
         try:
@@ -100,7 +100,7 @@ def span(name: str, scan_id: str, *, logs_failure: bool = True) -> Iterator[None
 
 
 def flush() -> None:
-    """Send what is not sent yet, before the process ends."""
+    """Send what has not been sent yet, before the process ends."""
     for provider in (get_logger_provider(), trace.get_tracer_provider()):
         if force_flush := getattr(provider, "force_flush", None):
             force_flush(FLUSH_TIMEOUT_MILLISECONDS)

@@ -1,4 +1,4 @@
-"""What of a page's free time can be booked: free items merged, and kept where a meeting of the type fits."""
+"""Which part of a page's free time can be booked: free items merged, and cut to what fits a meeting."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ FREE_STATES = frozenset({"BOOKINGSAVAILABILITYSTATUS_AVAILABLE", "BOOKINGSAVAILA
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityItem:
-    """One stretch of time as the Bookings service gives it, in UTC."""
+    """One period as the Bookings service returns it, in UTC."""
 
     status: str
     start: datetime
@@ -18,14 +18,14 @@ class AvailabilityItem:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A stretch of time that can be booked, in UTC."""
+    """A period that can be booked, in UTC."""
 
     start: datetime
     end: datetime
 
 
 def clip(items: Iterable[AvailabilityItem], start: datetime, end: datetime) -> tuple[AvailabilityItem, ...]:
-    """The items between two moments; those that reach beyond are cut."""
+    """The items between two times; those that extend beyond are cut."""
     return tuple(
         AvailabilityItem(item.status, max(item.start, start), min(item.end, end))
         for item in items
@@ -34,9 +34,9 @@ def clip(items: Iterable[AvailabilityItem], start: datetime, end: datetime) -> t
 
 
 def free_slots(items: Iterable[AvailabilityItem], duration: timedelta, not_before: datetime) -> tuple[Slot, ...]:
-    """Free time in order, touching and overlapping stretches merged, without the past and without what is too short.
+    """Free time in order, with adjacent and overlapping periods merged, without the past and what is too short.
 
-    The service includes past stretches of the current day, so ``not_before`` (usually now) cuts them off.
+    The service includes past periods of the current day, so ``not_before`` (usually now) cuts them off.
     """
     merged: list[Slot] = []
     for start, end in sorted((item.start, item.end) for item in items if item.status in FREE_STATES):

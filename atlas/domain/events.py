@@ -1,4 +1,4 @@
-"""What is told to whoever watches the app: one event for each probe and for each scan, without a person in it.
+"""The events emitted to monitoring: one for each probe and each scan, without personal data.
 
 Alerts and the workbook of the deployment read these names (docs/operate.md).
 """
@@ -20,7 +20,7 @@ SCAN_FINISHED = "ScanFinished"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A name, and facts about it; what is not known has no fact."""
+    """A name with facts; what is not known has no fact."""
 
     name: str
     facts: Mapping[str, str | int | float]
@@ -28,16 +28,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What a probe took."""
+    """The cost of a probe."""
 
     duration: timedelta
     requests: int
     wait_seconds: float | None = None
-    """How long the service asked to be left alone, where it did."""
+    """How long the service said to wait, if it did."""
 
 
 def probe_finished(scan_id: str, tenant_id: str, user_id: str, row: UserRow | None, effort: Effort) -> Event:
-    """One probe; without a row it is to be repeated."""
+    """One probe; without a row, it will be repeated."""
     return _event(
         PROBE_FINISHED,
         scanId=scan_id,
@@ -70,12 +70,12 @@ def scan_finished(scan: Scan) -> Event:
 
 
 def hashed_user(tenant_id: str, user_id: str) -> str:
-    """The same user is the same text in each event, and nobody can tell who it is who does not know the object id."""
+    """The same text for a user in every event; it identifies the user only to those who know the object ID."""
     return hashlib.sha256(f"{tenant_id}/{user_id}".encode()).hexdigest()[:16]
 
 
 def _reason_of(row: UserRow | None, effort: Effort) -> str | None:
-    """The one word of an ``unknown``: the sentence behind it may name a host."""
+    """The first word of an ``unknown``: the sentence after it may contain a host."""
     if row is None:
         return "throttled" if effort.wait_seconds is not None else None
     return str(Unknown.parse(row.reason).reason) if row.status is Status.UNKNOWN and row.reason else None

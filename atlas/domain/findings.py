@@ -1,4 +1,4 @@
-"""Where two pieces of evidence disagree, or a page is of no use: shown beside the status, never changing it."""
+"""Findings: evidence that disagrees, or a page that cannot be used. They never change the status."""
 
 from enum import StrEnum
 
@@ -18,15 +18,15 @@ class Finding(StrEnum):
 
 
 def findings_of(evidence: Evidence) -> tuple[Finding, ...]:
-    """What is odd about this user's evidence, in the order of the names above."""
-    answers = isinstance(evidence.page, PageFound)
-    is_there = isinstance(evidence.page, PageFound | SignInRequired)
+    """The findings of this evidence, in the order of the names above."""
+    responds = isinstance(evidence.page, PageFound)
+    exists = isinstance(evidence.page, PageFound | SignInRequired)
     lacks_capability = isinstance(evidence.mailbox, Mailbox) and evidence.mailbox.has_capability is False
     offers = isinstance(evidence.page, PageFound) and bool(evidence.page.public_types)
     found = {
-        Finding.POLICY_CONTRADICTS_PAGE: is_there and evidence.policy.verdict is Verdict.OFF,
+        Finding.POLICY_CONTRADICTS_PAGE: exists and evidence.policy.verdict is Verdict.OFF,
         Finding.POLICY_CONFLICT: evidence.policy.is_conflict,
-        Finding.CAPABILITY_CONTRADICTS_PAGE: answers and lacks_capability,
+        Finding.CAPABILITY_CONTRADICTS_PAGE: responds and lacks_capability,
         Finding.NOTHING_BOOKABLE: offers and evidence.bookable is False,
     }
     return tuple(finding for finding, holds in found.items() if holds)

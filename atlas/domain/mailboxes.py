@@ -1,4 +1,4 @@
-"""What is known about a user's mailbox: its address in Exchange, and whether Bookings was provisioned in it."""
+"""What is known about a user's mailbox: its address in Exchange, and whether Bookings is provisioned in it."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,7 +7,7 @@ from atlas.domain.ews_settings import EwsScope
 from atlas.domain.unknown import Unknown
 
 BOOKINGS_CAPABILITY = "BPOS_S_BookingsAddOn"
-"""The entry of ``PersistedCapabilities`` that says the Bookings plan arrived in Exchange."""
+"""The entry of ``PersistedCapabilities`` that shows that the Bookings plan has reached Exchange."""
 
 NO_GUID = UUID(int=0)
 """The ``ExchangeGuid`` of a recipient whose mailbox is not in Exchange Online."""
@@ -15,7 +15,7 @@ NO_GUID = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """A mailbox in Exchange Online. Microsoft Graph tells its GUID alone, Exchange all of it."""
+    """A mailbox in Exchange Online. Microsoft Graph reports only its GUID, Exchange everything."""
 
     guid: UUID
     primary_smtp_address: str | None = None

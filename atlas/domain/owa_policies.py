@@ -1,4 +1,4 @@
-"""Who may make shared Bookings pages: the settings beside personal bookings, and what a benchmark says of them."""
+"""Who may create shared Bookings pages: the settings for that, and the result of a benchmark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class OwaPolicy:
-    """An OWA mailbox policy, as far as it bears on Bookings; ``None`` where Exchange tells no value."""
+    """The parts of an OWA mailbox policy that concern Bookings; ``None`` if Exchange returns no value."""
 
     identity: str
     is_default: bool | None
     allows_creation: bool | None
-    """``BookingsMailboxCreationEnabled``: whether its users may make shared pages."""
+    """``BookingsMailboxCreationEnabled``: whether its users may create shared pages."""
     domain: str | None = None
-    """``BookingsMailboxDomain``: the domain that addresses of new shared pages are of."""
+    """``BookingsMailboxDomain``: the domain of the addresses of new shared pages."""
 
 
 class Benchmark(StrEnum):
     """The outcome of a control."""
 
-    PASS = "pass"  # noqa: S105 - no password
+    PASS = "pass"  # noqa: S105 - not a password
     FAIL = "fail"
     UNKNOWN = "unknown"
 
@@ -28,8 +28,8 @@ class Benchmark(StrEnum):
 def judge_cis_1_3_9(bookings_enabled: bool | None, policies: Sequence[OwaPolicy] | None) -> Benchmark:  # noqa: FBT001
     """CIS Microsoft 365 benchmark 1.3.9: shared Bookings pages are restricted to selected users.
 
-    It passes where ``BookingsEnabled`` is false, or the default OWA policy forbids to make pages. A setting without a
-    value is neither on nor off: two well-known scanners read it in opposite ways, so it is ``unknown`` here.
+    It passes if ``BookingsEnabled`` is false, or the default OWA policy does not allow creating pages. A setting
+    without a value is ``unknown`` here: two well-known scanners interpret it in opposite ways.
     """
     defaults = [policy.allows_creation for policy in policies or () if policy.is_default]
     if bookings_enabled is False or (defaults and all(allows is False for allows in defaults)):

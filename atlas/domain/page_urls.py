@@ -1,4 +1,4 @@
-"""The addresses of personal Bookings pages: built in one form, parsed in every form seen in the wild."""
+"""The addresses of personal Bookings pages: built in one form, parsed in every form in use."""
 
 import re
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ SHORT_LINK = re.compile(r"(?:https?:/{1,2})?(?:www\.)?book\.ms(?:[/?#:]|$)", re.
 
 @dataclass(frozen=True, slots=True)
 class PageAddress:
-    """What the address of a personal page tells: whose mailbox, and which meeting type if it names one."""
+    """The contents of the address of a personal page: the mailbox, and the meeting type if it names one."""
 
     mailbox_guid: UUID
     domain: str
     meeting_type_id: str | None = None
     is_private_link: bool = False
-    """Whether the link carries a code that opens a private meeting type."""
+    """Whether the link contains a code that opens a private meeting type."""
 
 
 class InvalidPageUrl(ValueError):
-    """The text is no address of a personal Bookings page; the message says why, in words for its sender."""
+    """The text is not the address of a personal Bookings page; the message tells its sender why."""
 
 
 def page_url(bookings_url: str, mailbox_guid: UUID, domain: str) -> str:
@@ -44,23 +44,26 @@ def meeting_type_url(url: str, type_id: str) -> str:
 
 
 def domain_of(address: str | None) -> str | None:
-    """The part of a mail address or UPN after its last ``@``, lower case; ``None`` where there is none."""
+    """The part of a mail address or UPN after its last ``@``, lower case; ``None`` if there is none."""
     _, at, domain = (address or "").rpartition("@")
     return domain.lower() if at and domain else None
 
 
 def parse_page_url(text: str) -> PageAddress:
-    """Read a pasted address, whatever its host, percent-encoding (once or twice), letter case and query are.
+    """Parse a pasted address with any host, percent-encoding (once or twice), letter case and query.
 
-    Raises ``InvalidPageUrl`` for anything else; ``book.ms`` short links carry no user and are told so.
+    Raises ``InvalidPageUrl`` for anything else; ``book.ms`` short links do not identify a user.
     """
     plain = unquote(unquote(text.strip()))
     if SHORT_LINK.match(plain):
-        raise InvalidPageUrl("a book.ms short link names no user: open it and paste the address it leads to")
+        raise InvalidPageUrl(
+            "a book.ms short link does not identify a user: open it, and paste the address that it leads to"
+        )
     found = PERSONAL_PAGE.search(plain)
     if not found:
         raise InvalidPageUrl(
-            "this is no personal Bookings page: such an address holds /bookwithme/user/{mailbox GUID}@{domain}"
+            "this is not the address of a personal Bookings page, which contains "
+            "/bookwithme/user/{mailbox GUID}@{domain}"
         )
     is_private_link = "bookingcode=" in plain.lower()
     return PageAddress(UUID(found["guid"]), found["domain"].lower(), found["type_id"], is_private_link)

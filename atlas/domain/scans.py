@@ -1,4 +1,4 @@
-"""A scan of the whole tenant: its id, its state, and what is told of it while it runs and after."""
+"""A scan of the tenant: its ID, its state, and what is reported about it."""
 
 import re
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ class ScanState(StrEnum):
     RUNNING = "running"
     COMPLETED = "completed"
     INCOMPLETE = "incomplete"
-    """Every licensed user was listed, and something about some of them could not be recorded or confirmed."""
+    """Every licensed user was listed, but some could not be recorded or confirmed."""
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
 ENDED = frozenset({ScanState.COMPLETED, ScanState.INCOMPLETE, ScanState.FAILED, ScanState.CANCELLED})
 FINISHED = frozenset({ScanState.COMPLETED, ScanState.INCOMPLETE})
-"""Ended by having seen the whole list of licensed users."""
+"""The scan read the complete list of licensed users."""
 
 SCAN_ID = re.compile(r"scan-(?P<started>\d{8}T\d{9})-[0-9a-f]{8}")
 STARTED_FORMAT = "%Y%m%dT%H%M%S%f"
@@ -29,7 +29,7 @@ STARTED_FORMAT = "%Y%m%dT%H%M%S%f"
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What is told of one scan (docs/api.md)."""
+    """One scan (docs/api.md)."""
 
     scan_id: str
     state: ScanState
@@ -47,17 +47,17 @@ class Scan:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing about it will change any more."""
+        """Whether it will not change any more."""
         return self.state in ENDED
 
 
 def new_scan_id(started_at: datetime, token: str) -> str:
-    """An id that tells when the scan started; ``token`` is 8 hex digits that no other scan has."""
+    """An ID that contains when the scan started; ``token`` is 8 hex digits that make it unique."""
     return f"scan-{started_at.astimezone(UTC).strftime(STARTED_FORMAT)[:-3]}-{token}"
 
 
 def started_at_of(scan_id: str) -> datetime | None:
-    """When the scan of this id started; ``None`` for a text that is no scan's id."""
+    """When the scan with this ID started; ``None`` if the text is not the ID of a scan."""
     found = SCAN_ID.fullmatch(scan_id)
     if not found:
         return None
@@ -68,7 +68,7 @@ def started_at_of(scan_id: str) -> datetime | None:
 
 
 def estimated_end(started_at: datetime, now: datetime, probed: int, total: int | None) -> datetime | None:
-    """When a scan that goes on at its pace so far will end; ``None`` while there is no pace or no total."""
+    """When a scan that continues at its present rate will end; ``None`` while the rate or the total is not known."""
     if not total or not 0 < probed <= total:
         return None
     try:

@@ -1,16 +1,16 @@
-"""Texts of remote services, made fit to be stored and sent."""
+"""Makes texts of remote services safe to store, send and print."""
 
 import math
 from typing import Any
 
 
 def printable(text: str) -> str:
-    """The text as a terminal may show it: no character of it moves the cursor or hides what follows."""
+    """The text without characters that would move a terminal's cursor or hide what follows."""
     return "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
 
 
 def sanitize_json(value: Any) -> Any:
-    """A value of JSON with every text in it whole, and no number that JSON does not know."""
+    """A JSON value without lone surrogates, and without numbers that JSON does not have."""
     match value:
         case str():
             return replace_lone_surrogates(value)
@@ -25,5 +25,5 @@ def sanitize_json(value: Any) -> Any:
 
 
 def replace_lone_surrogates(text: str) -> str:
-    """The text without halves of characters: JSON may hold them, where a name was cut; storage and UTF-8 may not."""
+    """The text without lone surrogates, which JSON may contain if a name was cut, but storage and UTF-8 may not."""
     return text.encode("utf-8", "replace").decode()

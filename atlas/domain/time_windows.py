@@ -1,4 +1,4 @@
-"""The stretch of time that a caller asks about: from two texts, a zone and the clock."""
+"""The period that a caller requests, from two texts, a time zone and the current time."""
 
 import re
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 DEFAULT_LENGTH = timedelta(days=7)
-LONGEST = timedelta(days=62)
+MAX_LENGTH = timedelta(days=62)
 YEARS = range(2000, 2101)
 BROKEN_OFFSET = re.compile(r" (\d\d:?\d\d)$")
-"""A ``+`` that was not percent-encoded in a query arrives as a blank."""
+"""A ``+`` that was not percent-encoded in a query arrives as a space."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
-    """A stretch of time, aware, and the zone in which its caller reads clocks."""
+    """A period of aware times, and the time zone of the caller."""
 
     start: datetime
     end: datetime
@@ -22,7 +22,7 @@ class TimeWindow:
 
 
 class InvalidTimeWindow(ValueError):
-    """The texts make no window; ``field`` is the one to mend."""
+    """The texts are not a valid period; ``field`` is the one to correct."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)
@@ -32,14 +32,14 @@ class InvalidTimeWindow(ValueError):
 def time_window(start: str | None, end: str | None, zone: ZoneInfo, now: datetime) -> TimeWindow:
     """From ``start`` (default: now) to ``end`` (default: 7 days later), at most 62 days. Raises ``InvalidTimeWindow``.
 
-    A text without an offset is a wall clock of ``zone``; one that the clocks skip or show twice is the first reading.
+    A text without an offset is local time in ``zone``; a skipped or repeated time is its first occurrence.
     """
     first = _moment("from", start, zone) if start else now.astimezone(UTC).replace(microsecond=0)
     last = _moment("to", end, zone) if end else first + DEFAULT_LENGTH
     if last <= first:
         raise InvalidTimeWindow("to", "should be later than from")
-    if last - first > LONGEST:
-        raise InvalidTimeWindow("to", f"should be at most {LONGEST.days} days after from")
+    if last - first > MAX_LENGTH:
+        raise InvalidTimeWindow("to", f"should be at most {MAX_LENGTH.days} days after from")
     return TimeWindow(first, last, zone)
 
 
@@ -48,7 +48,7 @@ def _moment(field: str, text: str, zone: ZoneInfo) -> datetime:
         moment = datetime.fromisoformat(BROKEN_OFFSET.sub(r"+\1", text.strip()))
     except ValueError:
         raise InvalidTimeWindow(
-            field, "should be a time of ISO 8601, such as 2026-11-23T08:00:00 or …T08:00:00Z"
+            field, "should be an ISO 8601 time, such as 2026-11-23T08:00:00 or 2026-11-23T08:00:00Z"
         ) from None
     if moment.year not in YEARS:
         raise InvalidTimeWindow(field, f"should be in the years {YEARS[0]} to {YEARS[-1]}")

@@ -7,7 +7,7 @@ from tzlocal.windows_tz import win_tz
 
 
 class UnknownTimeZone(ValueError):
-    """The text names no time zone; display forms such as ``(UTC+01:00) Amsterdam`` do not either."""
+    """The text is not the name of a time zone; display names such as ``(UTC+01:00) Amsterdam`` are not names."""
 
 
 def time_zone(name: str) -> ZoneInfo:
@@ -20,6 +20,6 @@ def time_zone(name: str) -> ZoneInfo:
 
 @cache
 def _names() -> dict[str, str]:
-    """The key of each zone by its names in lower case; where both sides use a name, IANA's meaning stands."""
+    """The key of each zone by its names in lower case; if both sides use a name, IANA's meaning applies."""
     windows = {name.lower(): key for name, key in win_tz.items()}
     return windows | {key.lower(): key for key in available_timezones()}

@@ -1,11 +1,11 @@
-"""What "we could not learn" looks like: a value with its reason, never a default and never a no."""
+"""A value that could not be determined, with the reason; never a default and never a no."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why something could not be learned (docs/administrator.md)."""
+    """Why something could not be determined (docs/administrator.md)."""
 
     THROTTLED = "throttled"
     UNREACHABLE = "unreachable"
@@ -15,7 +15,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """We asked and could not learn. Never the same as "no"."""
+    """The value could not be determined. Never the same as "no"."""
 
     reason: Reason
     detail: str = ""
@@ -27,6 +27,6 @@ class Unknown:
 
     @classmethod
     def parse(cls, text: str) -> "Unknown":
-        """The value whose ``str`` is ``text``; ValueError for a text that starts with no known reason."""
+        """The value whose ``str`` is ``text``. Raises ``ValueError`` if it does not start with a known reason."""
         reason, _, detail = text.partition(": ")
         return cls(Reason(reason), detail)

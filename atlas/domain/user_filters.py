@@ -1,4 +1,4 @@
-"""Which rows a caller wants to see."""
+"""Which rows a caller requests."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from atlas.domain.user_rows import UserRow
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """All of these have to hold; ``None`` asks for nothing."""
+    """All conditions have to match; ``None`` matches everything."""
 
     statuses: frozenset[Status] | None = None
     """``None``: every status but ``gone``."""
@@ -17,21 +17,21 @@ class UserFilter:
     enabled: bool | None = None
     user_type: str | None = None
     search: str | None = None
-    """The beginning, in any case, of the UPN, the display name or a word of it."""
+    """A prefix, in any case, of the UPN, the display name or a word in it."""
 
     def matches(self, row: UserRow) -> bool:
-        """Whether this row is wanted."""
+        """Whether the filter matches this row."""
         user = row.user
         return (
             (row.status in self.statuses if self.statuses else row.status is not Status.GONE)
             and (self.domain is None or domain_of(user.upn) == self.domain.lower())
             and (self.enabled is None or user.account_enabled is self.enabled)
             and (self.user_type is None or (user.user_type or "").lower() == self.user_type.lower())
-            and (self.search is None or _begins(self.search.casefold(), user.upn, user.display_name or ""))
+            and (self.search is None or _has_prefix(self.search.casefold(), user.upn, user.display_name or ""))
         )
 
 
-def _begins(search: str, upn: str, display_name: str) -> bool:
+def _has_prefix(search: str, upn: str, display_name: str) -> bool:
     name = display_name.casefold()
     words = name.split()
     beginnings = (upn.casefold(), name, *(" ".join(words[first:]) for first in range(1, len(words))))

@@ -1,4 +1,4 @@
-"""Who is meant by a text: an object id, the address of a page, or a UPN."""
+"""Identifies a user from a text: an object ID, the address of a page, or a UPN."""
 
 from urllib.parse import unquote
 from uuid import UUID
@@ -6,28 +6,28 @@ from uuid import UUID
 from atlas.domain.page_urls import PageAddress, parse_page_url
 
 type UserReference = UUID | PageAddress | str
-"""An object id, the address of a page, or a UPN."""
+"""An object ID, the address of a page, or a UPN."""
 
 
 class InvalidUserReference(ValueError):
-    """The text names nobody; the message says what would."""
+    """The text does not identify a user; the message says what would."""
 
 
 def parse_user_reference(text: str) -> UserReference:
-    """Who is meant by an object id, a pasted page address or a UPN.
+    """The user that an object ID, a pasted page address or a UPN identifies.
 
-    Raises ``InvalidPageUrl`` for an address that is none of a personal page, else ``InvalidUserReference``.
+    Raises ``InvalidPageUrl`` for an address that is not a personal page's, otherwise ``InvalidUserReference``.
     """
     text = text.strip()
     try:
         return UUID(text)
     except ValueError:
         pass
-    if "/" in unquote(unquote(text)):  # no UPN holds one
+    if "/" in unquote(unquote(text)):  # a UPN contains none
         return parse_page_url(text)
     name, _, domain = text.rpartition("@")
     if not name or "." not in domain or any(character.isspace() for character in text):
         raise InvalidUserReference(
-            "name a user by UPN (adele@contoso.com), Entra object id, or the address of a personal page"
+            "name a user by UPN (adele@contoso.com), Entra object ID, or the address of a personal page"
         )
     return text

@@ -1,4 +1,4 @@
-"""Who counts as licensed for Bookings, and what is kept about such a user."""
+"""Who is licensed for Bookings, and what is stored about the user."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from uuid import UUID
 from atlas.domain.records import MalformedRecord
 
 BOOKINGS_PLAN_ID = UUID("199a5c09-e0ca-4e37-8f7c-b05d533e1ea2")
-"""The service plan MICROSOFTBOOKINGS; it is told by this id alone, never by its service name."""
+"""The service plan MICROSOFTBOOKINGS, identified by this ID alone, never by its service name."""
 
 USABLE_PLAN_STATES = frozenset({"enabled", "warning"})
 """``Warning`` is the grace period of an expired subscription: the plan still works."""
@@ -16,7 +16,7 @@ USABLE_PLAN_STATES = frozenset({"enabled", "warning"})
 STATES_BY_USE = ("enabled", "warning", "suspended", "lockedout", "deleted")
 
 DELETED = "the user was deleted"
-"""Why a user is gone whom the directory does not have any more."""
+"""Why a user is gone who no longer exists in the directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class LicensedUser:
     """A user of the directory whose Bookings plan is usable, as Microsoft Graph describes one."""
 
     user_id: str
-    """Entra object id, lower case; the key of everything that is kept about the user."""
+    """Entra object ID in lower case; the key of everything stored about the user."""
     upn: str
     display_name: str | None = None
     department: str | None = None
@@ -35,7 +35,7 @@ class LicensedUser:
 
 
 def is_usable_state(capability_status: str) -> bool:
-    """Whether a plan of this state works now."""
+    """Whether a plan in this state works now."""
     return capability_status.lower() in USABLE_PLAN_STATES
 
 
@@ -65,13 +65,13 @@ def _usefulness(state: str) -> int:
 
 
 def why_not_licensed(plan_state: str | None) -> str:
-    """What is wrong with a user's Bookings plan of this state; ``None``: the user has none in any state."""
+    """Why a Bookings plan in this state does not work; ``None``: the user has no such plan."""
     match (plan_state or "").lower():
         case "":
             return "the Bookings plan was never assigned to the user"
         case "suspended":
             return "the user's Bookings plan is Suspended: its subscription has expired, and the data is kept"
         case "deleted":
-            return "the user's Bookings plan is Deleted: it was taken out of the user's licences"
+            return "the user's Bookings plan is Deleted: it was removed from the user's licences"
         case _:
             return f"the user's Bookings plan is {plan_state}"

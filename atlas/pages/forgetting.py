@@ -7,6 +7,8 @@ from atlas.domain.page_urls import PageAddress
 from atlas.domain.user_references import UserReference
 from atlas.resources import Resources
 
+CENSUS_ROWS_PER_DELETION = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
@@ -31,6 +33,8 @@ async def forget(resources: Resources, subject: UserReference) -> Forgotten:
         changes += await resources.changes.delete_of_row(user_id)
         async for scan in resources.scans.iterate():
             census_rows += await resources.census.delete_user(scan.scan_id, user_id)
+            while scan.has_ended and await resources.census.delete(scan.scan_id, CENSUS_ROWS_PER_DELETION):
+                continue  # positions in listings may contain the IDs of users
         index_entries += await resources.index.remove_user(user_id)
         _, etag = await resources.rows.get_version(user_id)
         if etag:  # a row that cannot be read names the user too

@@ -85,7 +85,7 @@ async def test_an_allowed_user_gets_the_command_to_turn_it_off(start):
     [
         (Plan.NONE, "never assigned"),
         (Plan.SUSPENDED, "Suspended: its subscription has expired"),
-        (Plan.DELETED, "Deleted: it was taken out"),
+        (Plan.DELETED, "Deleted: it was removed"),
         (Plan.LOCKED_OUT, "LockedOut"),
     ],
 )

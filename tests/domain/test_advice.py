@@ -169,7 +169,7 @@ def test_every_status_has_a_fix():
         ("", "never assigned"),
         ("Suspended", "Suspended: its subscription has expired"),
         ("suspended", "Suspended"),
-        ("Deleted", "Deleted: it was taken out"),
+        ("Deleted", "Deleted: it was removed"),
         ("LockedOut", "is LockedOut"),
         ("SomethingNew", "is SomethingNew"),
     ],

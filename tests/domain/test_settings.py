@@ -357,7 +357,7 @@ def test_development_storage_stands_for_azurite(text):
 def test_a_storage_that_is_named_twice_is_refused(prefix):
     (told,) = problems(**{prefix: STORAGE, f"{prefix}__tableServiceUri": TABLES})
 
-    assert "set one of them" in told
+    assert "set only one of them" in told
 
 
 @pytest.mark.parametrize(

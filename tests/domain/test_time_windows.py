@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.domain.time_windows import LONGEST, InvalidTimeWindow, time_window
+from atlas.domain.time_windows import MAX_LENGTH, InvalidTimeWindow, time_window
 from atlas.domain.time_zones import UnknownTimeZone, time_zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -98,4 +98,4 @@ def test_whatever_is_given_a_window_is_short_and_forward_or_told_as_wrong(start:
     except InvalidTimeWindow:
         return
 
-    assert timedelta(0) < window.end - window.start <= LONGEST
+    assert timedelta(0) < window.end - window.start <= MAX_LENGTH
