@@ -36,7 +36,7 @@ async def test_a_row_is_inserted_once(store, tenant_id):
     assert (await store.get(TABLE, tenant_id, "a"))["Text"] == "one"
 
 
-async def test_a_row_is_written_only_over_the_version_that_was_read(store, tenant_id):
+async def test_a_write_requires_the_version_read(store, tenant_id):
     first = await store.insert(TABLE, row(tenant_id, "a", Text="one"))
     second = await store.replace(TABLE, row(tenant_id, "a", Text="two"), first)
 
@@ -61,7 +61,7 @@ async def test_a_row_that_is_gone_is_not_written_over(store, tenant_id):
     await store.delete(TABLE, tenant_id, "a", etag)
 
 
-async def test_a_merge_leaves_the_other_columns_and_a_replace_does_not(store, tenant_id):
+async def test_a_merge_keeps_other_columns(store, tenant_id):
     etag = await store.insert(TABLE, row(tenant_id, "a", One="1", Two="2"))
     etag = await store.merge(TABLE, row(tenant_id, "a", Two="3"), etag)
     merged = dict(await store.get(TABLE, tenant_id, "a"))
@@ -71,14 +71,14 @@ async def test_a_merge_leaves_the_other_columns_and_a_replace_does_not(store, te
     assert set(await store.get(TABLE, tenant_id, "a")) == {"PartitionKey", "RowKey", "Three"}
 
 
-async def test_a_range_is_read_in_order_over_all_its_parts(store, tenant_id):
+async def test_a_range_is_read_in_order(store, tenant_id):
     await store.upsert_all(TABLE, [row(tenant_id, f"{n:04d}") for n in range(1100)])
 
     assert await keys(store, tenant_id) == [f"{n:04d}" for n in range(1100)]
     assert await keys(store, tenant_id, first="0005", last="0008") == ["0005", "0006", "0007"]
 
 
-async def test_a_part_of_a_range_names_where_the_next_begins(store, tenant_id):
+async def test_each_part_of_a_range_leads_to_the_next(store, tenant_id):
     await store.upsert_all(TABLE, [row(tenant_id, f"{n}", Text="x") for n in range(5)])
 
     first = await store.get_page(TABLE, tenant_id, size=3, select=["RowKey"])
@@ -107,7 +107,7 @@ async def test_rows_of_many_kilobytes_are_written_in_bulk(store, tenant_id):
     assert len(await keys(store, tenant_id)) == 20
 
 
-async def test_rows_are_removed_in_bulk_also_those_that_are_gone_already(store, tenant_id):
+async def test_bulk_deletion_ignores_missing_rows(store, tenant_id):
     await store.upsert_all(TABLE, [row(tenant_id, f"{n:03d}") for n in range(150)])
     await store.delete(TABLE, tenant_id, "007")
 
@@ -190,7 +190,7 @@ def the_sdk_retries_without_waiting(monkeypatch):
     monkeypatch.setattr("azure.core.pipeline.policies.AsyncRetryPolicy.sleep", at_once)
 
 
-async def test_connections_that_were_closed_while_idle_do_not_fail_a_write(azurite, tenant_id):
+async def test_closed_idle_connections_do_not_fail_a_write(azurite, tenant_id):
     async with store_behind_proxy(azurite) as (proxy, store):
         etag = await store.insert(TABLE, row(tenant_id, "a", Text="one"))
         proxy.cut_all()
@@ -206,7 +206,7 @@ async def test_connections_that_were_closed_while_idle_do_not_fail_a_write(azuri
         assert await keys(store, tenant_id) == ["b", "c", "d"]
 
 
-async def test_an_answer_that_is_lost_does_not_fail_a_write(azurite, tenant_id):
+async def test_a_lost_response_does_not_fail_a_write(azurite, tenant_id):
     async with store_behind_proxy(azurite) as (proxy, store):
         await store.upsert(TABLE, row(tenant_id, "a"))
         proxy.cut_before_answers = 1
@@ -220,7 +220,7 @@ async def test_an_answer_that_is_lost_does_not_fail_a_write(azurite, tenant_id):
         assert await keys(store, tenant_id) == ["b", "c", "d"]
 
 
-async def test_a_storage_that_does_not_answer_says_what_to_look_at(azurite, tenant_id):
+async def test_unreachable_storage_says_what_to_check(azurite, tenant_id):
     async with store_behind_proxy(azurite) as (proxy, store):
         proxy.target = 9
         with pytest.raises(StorageUnavailable, match="StatusStorage"):
@@ -231,7 +231,7 @@ async def test_a_storage_that_does_not_answer_says_what_to_look_at(azurite, tena
 
 
 @pytest.mark.filterwarnings("ignore:Testing an element's truth value")  # how the SDK reads an XML error
-async def test_a_wrong_key_is_a_refusal_that_does_not_tell_it(azurite, tenant_id):
+async def test_a_wrong_key_is_refused_and_not_quoted(azurite, tenant_id):
     wrong = "d3Jvbmc="
     storage = Settings.load(
         {"TENANT_ID": tenant_id, "StatusStorage": azurite.connection_string.replace(KEY, wrong)}

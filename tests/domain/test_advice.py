@@ -129,7 +129,7 @@ QUOTED = "'o''hara@contoso.com'"
         (row("gone", reason=why_not_licensed(None)), ["licence", "Licenses and apps"], ["Set-"]),
     ],
 )
-def test_the_fix_fits_the_reason(row, told, untold):
+def test_advice_fits_the_reason(row, told, untold):
     fix = advice_for_user(row, BASE) or ""
 
     assert [words for words in told if words not in fix] == []
@@ -137,7 +137,7 @@ def test_the_fix_fits_the_reason(row, told, untold):
 
 
 @pytest.mark.parametrize("verdict", [ON, DISABLED, NOT_ASKED, (None, None, None)])
-def test_a_page_that_works_needs_nothing(verdict):
+def test_a_working_page_needs_no_advice(verdict):
     assert advice_for_user(row("published", *verdict), BASE) is None
 
 
@@ -146,7 +146,7 @@ POLICIES = (None, *product(Verdict, Cause, Scope))
 
 
 @pytest.mark.parametrize("status", Status)
-def test_whatever_a_row_holds_its_fix_is_a_few_lines_of_text(status):
+def test_advice_is_short_for_any_row(status):
     for reason, policy, url in product(REASONS, POLICIES, (None, f"{BASE}/x")):
         one = row(status, *(policy or ()), reason=reason, url=url)
         if one.policy:
@@ -158,7 +158,7 @@ def test_whatever_a_row_holds_its_fix_is_a_few_lines_of_text(status):
         assert (fix is None) == (status is Status.PUBLISHED and not is_off), one
 
 
-def test_every_status_has_a_fix():
+def test_every_status_has_advice():
     assert set(ADVICE) == set(Status)
 
 
@@ -174,6 +174,6 @@ def test_every_status_has_a_fix():
         ("SomethingNew", "is SomethingNew"),
     ],
 )
-def test_the_state_of_a_plan_that_does_not_work_is_said(state, told):
+def test_the_state_of_an_unusable_plan_is_stated(state, told):
     assert told in why_not_licensed(state)
     assert not is_usable_state(state or "")

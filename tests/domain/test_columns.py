@@ -146,7 +146,7 @@ def row_with(text):
     return {"RowKey": "x", "UserPrincipalName": "x", "Status": "unknown", "CheckedAt": moment, "MeetingTypes": text}
 
 
-def test_a_list_that_was_cut_says_so_where_there_is_no_other_reason():
+def test_the_reason_says_that_meeting_types_were_cut():
     row = UserRow(LicensedUser("id", "upn"), Status.PUBLISHED, datetime(2026, 11, 23, tzinfo=UTC))
 
     entity = TABLE.to_entity(replace(row, meeting_types=types(1000, "a rather long title of a meeting")))
@@ -158,7 +158,7 @@ FORBIDDEN = set("/\\#?%\t\n\r") | {chr(code) for code in [*range(0x20), *range(0
 
 
 @given(st.text(max_size=100))
-def test_a_upn_in_any_case_has_one_key_that_table_storage_takes(upn):
+def test_any_upn_has_one_valid_key(upn):
     key = upn_key(upn)
 
     assert not set(key) & FORBIDDEN

@@ -42,7 +42,7 @@ def commands(text: str) -> list[str]:
 
 @pytest.mark.parametrize("scope", Scope)
 @given(SETTINGS)
-def test_the_commands_together_turn_the_verdict_round_and_those_that_take_them_back_do(scope, settings):
+def test_the_commands_switch_the_verdict_and_back(scope, settings):
     before = judged(settings, scope)
     told = (
         advice_for_organization(before)
@@ -63,7 +63,7 @@ def test_the_commands_together_turn_the_verdict_round_and_those_that_take_them_b
 
 
 @given(SETTINGS)
-def test_the_commands_for_a_user_of_any_policy_switch_under_the_heading_of_that_policy(settings):
+def test_the_commands_under_each_policy_switch_a_user(settings):
     settings.enabled = True
     lines = commands_for_user("adele@contoso.com").splitlines()
     heading = next(
@@ -87,20 +87,20 @@ def _is_of(line: str, settings: EwsSettings) -> bool:
 @pytest.mark.parametrize(
     ("policy", "entries"), [("EnforceBlockList", ["MicrosoftOWS*"]), ("EnforceAllowList", ["MicrosoftOWS*", AGENT])]
 )
-def test_a_wildcard_is_named_in_the_command_and_its_reach_beside_it(policy, entries):
+def test_a_wildcard_comes_with_a_warning(policy, entries):
     told = advice_for_organization(judge_organization(ews_scope(policy, entries, entries, ews_enabled=None)))
 
     assert "'MicrosoftOWS*'" in commands(told)[0]
     assert "MicrosoftOWS* matches other apps too" in told
 
 
-def test_the_agents_own_name_needs_no_warning():
+def test_the_agents_own_name_has_no_warning():
     told = advice_for_organization(judge_organization(ews_scope("EnforceBlockList", None, [AGENT], ews_enabled=None)))
 
     assert "other apps" not in told
 
 
-def test_turning_ews_on_is_told_to_concern_every_app():
+def test_turning_ews_on_warns_about_every_app():
     told = advice_for_organization(judge_organization(ews_scope(None, None, None, ews_enabled=False)))
 
     assert commands(told)[:2] == [
@@ -110,14 +110,14 @@ def test_turning_ews_on_is_told_to_concern_every_app():
     assert "every app that uses EWS" in told
 
 
-def test_a_policy_that_nobody_documented_is_looked_at_and_not_switched():
+def test_an_undocumented_policy_has_no_commands():
     verdict = judge_organization(ews_scope("EnforceNew", None, [AGENT], ews_enabled=None))
 
     assert commands_for("Set-OrganizationConfig", verdict.deciding, verdict.value) is None
     assert commands(advice_for_organization(verdict))[0].startswith("Get-OrganizationConfig | Format-List Ews")
 
 
-def test_settings_that_were_not_learned_lead_to_the_grant_and_to_no_command():
+def test_unknown_settings_lead_to_the_permission():
     told = advice_for_organization(judge_organization(None))
 
     assert commands(told) == []
@@ -126,7 +126,7 @@ def test_settings_that_were_not_learned_lead_to_the_grant_and_to_no_command():
 
 
 @given(AWKWARD)
-def test_any_text_stays_one_literal_of_powershell(text):
+def test_any_text_is_one_powershell_literal(text):
     assert tokens(quoted(text)) == [Literal(text)]
     assert tokens(f"{mailbox_command(text)} -EwsEnabled $true") == [
         "Set-CASMailbox",
@@ -138,5 +138,5 @@ def test_any_text_stays_one_literal_of_powershell(text):
 
 
 @pytest.mark.parametrize("quote", "'\u2018\u2019\u201a\u201b")
-def test_every_quote_that_powershell_knows_is_written_twice(quote):
+def test_every_powershell_quote_is_doubled(quote):
     assert quoted(f"o{quote}hara@contoso.com") == f"'o{quote}{quote}hara@contoso.com'"

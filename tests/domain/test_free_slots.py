@@ -48,7 +48,7 @@ ITEMS = st.lists(
 
 
 @given(ITEMS, st.integers(0, 60), st.integers(-10, MINUTES))
-def test_free_slots_are_what_a_minute_by_minute_look_finds(items, minutes, now):
+def test_free_slots_equal_a_check_minute_by_minute(items, minutes, now):
     assert free_slots(items, timedelta(minutes=minutes), at(now)) == naive(items, minutes, at(now))
 
 
@@ -65,7 +65,7 @@ def test_touching_stretches_are_one_slot():
     assert free_slots(items, timedelta(minutes=40), DAY) == (Slot(at(0), at(40)),)
 
 
-def test_what_is_too_short_for_the_meeting_is_left_out():
+def test_periods_shorter_than_the_meeting_are_left_out():
     items = [item(AVAILABLE, 0, 29), item(BUSY, 29, 60), item(AVAILABLE, 60, 90)]
 
     assert free_slots(items, timedelta(minutes=30), DAY) == (Slot(at(60), at(90)),)

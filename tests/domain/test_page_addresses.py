@@ -36,7 +36,7 @@ def test_a_built_address_is_read_back(guid, domain):
 
 
 @given(st.uuids(), st.from_regex(r"[A-Za-z0-9_=.-]{1,60}", fullmatch=True))
-def test_a_built_address_of_a_meeting_type_is_read_back(guid, type_id):
+def test_the_address_of_a_meeting_type_can_be_parsed(guid, type_id):
     url = meeting_type_url(page_url(BASE, guid, "contoso.com"), type_id)
 
     assert parse_page_url(url) == PageAddress(guid, "contoso.com", type_id)
@@ -67,7 +67,7 @@ def test_a_built_address_of_a_meeting_type_is_read_back(guid, type_id):
         (quote(ADDRESS.replace("@", "%40"), safe=""), None),
     ],
 )
-def test_every_form_seen_in_the_wild_names_the_same_user(text, type_id):
+def test_every_form_in_use_identifies_the_same_user(text, type_id):
     address = parse_page_url(text)
 
     assert (address.mailbox_guid, address.domain, address.meeting_type_id) == (GUID, "contoso.com", type_id)
@@ -85,7 +85,7 @@ def test_every_form_seen_in_the_wild_names_the_same_user(text, type_id):
         quote("https://book.ms/b/a"),
     ],
 )
-def test_a_short_link_is_refused_with_words_for_its_sender(text):
+def test_a_short_link_is_invalid_with_an_explanation(text):
     with pytest.raises(InvalidPageUrl, match=r"book\.ms"):
         parse_page_url(text)
     with pytest.raises(InvalidPageUrl, match=r"book\.ms"):

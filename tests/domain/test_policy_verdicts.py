@@ -96,28 +96,28 @@ FREE = scope(enabled=True)
     ],
     ids=[*(f"row {number}" for number in range(1, 12)), *(f"and {number}" for number in range(12, 21))],
 )
-def test_the_first_rule_that_holds_is_the_verdict(organization, mailbox, verdict, decides, cause):
+def test_the_first_applicable_rule_is_the_verdict(organization, mailbox, verdict, decides, cause):
     judged = judge_policy(organization, mailbox)
 
     assert (str(judged.verdict), judged.scope, judged.cause) == (verdict, decides, cause)
 
 
 @pytest.mark.parametrize("entry", NAMING)
-def test_an_entry_names_the_agent_in_any_case_with_wildcards_and_blanks_around(entry):
+def test_entries_match_in_any_case_with_wildcards_and_spaces(entry):
     assert scope(ALLOW, ["other", entry]).access is Access.ALLOW
     assert scope(BLOCK, ["other", entry]).access is Access.BLOCK
     assert scope(BLOCK, ["other", entry]).entries == (entry.strip(),)
 
 
 @pytest.mark.parametrize("entry", OTHERS)
-def test_any_other_entry_names_another_agent(entry):
+def test_other_entries_do_not_match(entry):
     assert scope(ALLOW, [entry]).access is Access.BLOCK
     assert scope(BLOCK, [entry]).access is Access.ALLOW
     assert not scope(None, [entry]).has_list_without_policy
 
 
 @pytest.mark.parametrize("policy", ["enforceblocklist", "ENFORCEBLOCKLIST", " EnforceBlockList "])
-def test_a_policy_is_known_in_any_case(policy):
+def test_policies_are_recognised_in_any_case(policy):
     assert scope(policy, [AGENT]).access is Access.BLOCK
 
 
@@ -133,7 +133,7 @@ def test_a_policy_is_known_in_any_case(policy):
         (None, False),
     ],
 )
-def test_a_conflict_is_an_organisation_that_blocks_and_a_mailbox_whose_own_policy_allows(mailbox, is_conflict):
+def test_a_conflict_needs_a_mailbox_policy_that_allows(mailbox, is_conflict):
     assert judge_policy(scope(BLOCK, [AGENT]), mailbox).is_conflict is is_conflict
     assert not judge_policy(scope(BLOCK, ["other"]), mailbox).is_conflict
 
@@ -176,7 +176,7 @@ def meant_verdict(organization, mailbox):
 
 
 @given(SETTINGS, SETTINGS, AGES)
-def test_whatever_the_settings_are_there_is_a_verdict_with_a_reason_and_none_is_silently_on(organization, mailbox, age):
+def test_any_settings_have_the_documented_verdict(organization, mailbox, age):
     changed_at = None if age is None else NOW - age
     ours, theirs = (
         settings and ews_scope(*settings[:3], ews_enabled=settings[3], changed_at=changed_at)
@@ -199,7 +199,7 @@ def test_whatever_the_settings_are_there_is_a_verdict_with_a_reason_and_none_is_
 
 
 @given(SETTINGS, SETTINGS)
-def test_what_stands_behind_the_decision_is_told_in_order_and_is_all_there_is(organization, mailbox):
+def test_further_obstacles_are_complete_and_in_order(organization, mailbox):
     ours, theirs = (
         settings and ews_scope(*settings[:3], ews_enabled=settings[3]) for settings in (organization, mailbox)
     )
@@ -225,7 +225,7 @@ def without(judged, ours, theirs):
 
 
 @given(SETTINGS.filter(bool), st.none() | MOMENTS)
-def test_the_settings_of_the_organisation_travel_to_a_probe_and_mean_the_same(settings, changed_at):
+def test_the_organisations_settings_survive_messages(settings, changed_at):
     scope = ews_scope(*settings[:3], ews_enabled=settings[3], changed_at=changed_at)
 
     settings = OrganizationSettings(scope)
@@ -234,7 +234,7 @@ def test_the_settings_of_the_organisation_travel_to_a_probe_and_mean_the_same(se
 
 
 @given(SETTINGS)
-def test_the_organisation_is_judged_for_a_mailbox_without_settings_and_a_mailbox_for_itself(settings):
+def test_organisation_and_mailbox_can_be_judged_separately(settings):
     judged = settings and ews_scope(*settings[:3], ews_enabled=settings[3])
 
     assert judge_organization(judged).verdict == meant_verdict(settings, (None, None, None, None))
@@ -254,7 +254,7 @@ def test_the_organisation_is_judged_for_a_mailbox_without_settings_and_a_mailbox
     ],
 )
 @pytest.mark.parametrize("settings", [scope(), scope(BLOCK, [AGENT]), scope(enabled=False), scope("EnforceNew")])
-def test_a_change_of_the_last_4_hours_may_not_be_in_force_and_that_is_said(settings, ago, is_said):
+def test_a_recent_change_is_mentioned_as_a_doubt(settings, ago, is_said):
     changed = replace(settings, changed_at=None if ago is None else NOW - ago)
 
     reason = judge_organization(changed, NOW).reason
@@ -263,7 +263,7 @@ def test_a_change_of_the_last_4_hours_may_not_be_in_force_and_that_is_said(setti
     assert ("2026-11-23" in reason) is is_said
 
 
-def test_a_wildcard_that_blocks_is_named_in_the_reason_and_the_agents_own_name_is_not_repeated():
+def test_the_reason_names_a_blocking_wildcard():
     assert "through MicrosoftOWS*" in judge_organization(scope(BLOCK, ["MicrosoftOWS*", AGENT])).reason
     assert judge_organization(scope(BLOCK, [AGENT])).reason.endswith(f"EwsBlockList contains {AGENT}")
 
@@ -279,12 +279,12 @@ def test_a_wildcard_that_blocks_is_named_in_the_reason_and_the_agents_own_name_i
         (None, None, []),
     ],
 )
-def test_only_open_questions_that_bear_on_the_settings_are_asked(organization, mailbox, asked):
+def test_only_relevant_open_questions_are_listed(organization, mailbox, asked):
     assert judge_policy(organization, mailbox).questions == (*asked, OpenQuestion.END_OF_EWS)
 
 
 @given(st.text(min_size=1).filter(str.strip), st.lists(st.integers(0, 600), max_size=90))
-def test_what_is_kept_of_strange_settings_is_bounded_and_means_the_same(policy, lengths):
+def test_stored_settings_are_bounded_and_keep_their_meaning(policy, lengths):
     entries = ["*" * length + AGENT for length in lengths]
     stored = ews_scope("EnforceBlockList", None, entries, ews_enabled=None)
 

@@ -50,7 +50,7 @@ def kind(previous, row, **more):
     return told and told.kind
 
 
-def test_a_page_that_answers_has_its_address_and_its_types():
+def test_a_page_that_responds_has_address_and_types():
     row = row_of(bookable=False)
 
     assert (row.status, row.url, row.bookable, row.scan_id) == (Status.PUBLISHED, URL, False, "s1")
@@ -70,12 +70,12 @@ def test_a_page_that_answers_has_its_address_and_its_types():
         (BARE, replace(ADELE, mail=""), "login.example"),
     ],
 )
-def test_the_domain_is_of_the_smtp_address_else_of_mail_else_of_the_upn(mailbox, user, domain):
+def test_the_domain_comes_from_smtp_mail_or_upn(mailbox, user, domain):
     assert row_of(mailbox=mailbox, user=user).url == URL.replace("contoso.com", domain)
 
 
 @pytest.mark.parametrize("forced", [None, True])
-def test_only_a_page_that_answered_or_asked_for_sign_in_has_an_address(forced):
+def test_only_a_page_that_responded_has_an_address(forced):
     assert row_of(page=SignInRequired(), sign_in_forced=forced).url == URL
     assert row_of(page=PageFound(())).url == URL
     assert row_of(page=NoPage(404), sign_in_forced=forced).url is None
@@ -102,25 +102,25 @@ def test_an_unknown_after_an_unknown_still_keeps_it():
     assert (row.last_known_status, row.url) == (Status.PUBLISHED, URL)
 
 
-def test_an_unknown_from_the_first_keeps_nothing():
+def test_a_first_unknown_knows_nothing():
     row = row_of(page=SILENT)
 
     assert (row.status, row.last_known_status, row.url, row.meeting_types) == (Status.UNKNOWN, None, None, None)
 
 
-def test_evidence_of_graph_alone_keeps_the_smtp_address_of_the_same_mailbox():
+def test_graph_alone_keeps_the_address_of_the_same_mailbox():
     row = row_of(row_of(), mailbox=BARE)
 
     assert (row.primary_smtp_address, row.recipient_type, row.url) == ("Adele@Contoso.com", "UserMailbox", URL)
 
 
-def test_evidence_of_graph_alone_about_another_mailbox_drops_the_old_address():
+def test_another_mailbox_drops_the_old_address():
     row = row_of(row_of(), mailbox=Mailbox(OTHER_GUID))
 
     assert (row.mailbox_guid, row.primary_smtp_address) == (str(OTHER_GUID), None)
 
 
-def test_a_mailbox_that_is_gone_leaves_nothing_of_itself():
+def test_a_lost_mailbox_leaves_nothing():
     row = row_of(row_of(), mailbox=NoMailbox("MailUser"), page=None)
 
     assert (row.status, row.mailbox_guid, row.primary_smtp_address, row.url) == (Status.NO_MAILBOX, None, None, None)
@@ -134,7 +134,7 @@ ON = PolicyVerdict(Verdict.ON, Cause.NOTHING, Scope.ORGANIZATION, "nothing forbi
 
 
 @pytest.mark.parametrize("mailbox", [UNTOLD, BARE])
-def test_what_exchange_told_of_a_mailbox_without_a_page_stands_while_it_does_not_tell(mailbox):
+def test_earlier_results_of_exchange_stay_while_it_fails(mailbox):
     lacking = row_of(mailbox=LACKING, page=NoPage(404))
     off = row_of(page=NoPage(404), policy=OFF)
     hidden = row_of(page=NoPage(404), sign_in_forced=True)
@@ -169,13 +169,13 @@ def test_what_exchange_told_of_a_mailbox_without_a_page_stands_while_it_does_not
         ({}, {"mailbox": UNTOLD}, Status.NOT_SET_UP),
     ],
 )
-def test_what_is_told_anew_wins_over_what_was_told_before(before, after, expected):
+def test_new_results_replace_earlier_ones(before, after, expected):
     row = row_of(**{"page": NoPage(404), **before})
 
     assert row_of(row, **{"page": NoPage(404), "exchange_incomplete": True, **after}).status is expected
 
 
-def test_without_a_row_of_before_or_with_exchange_left_out_nothing_stands():
+def test_nothing_is_carried_over_without_an_earlier_row():
     assert row_of(None, mailbox=UNTOLD, page=NoPage(404), exchange_incomplete=True).status is Status.NOT_SET_UP
     assert row_of(row_of(mailbox=LACKING, page=NoPage(404)), mailbox=BARE, page=NoPage(404)).status is Status.NOT_SET_UP
 
@@ -229,7 +229,7 @@ GONE = gone_row(PUBLISHED, LOST_SCAN_ERROR, NOW, "s1")
         (GONE, NOT_SET_UP, ChangeKind.STATUS_CHANGED),
     ],
 )
-def test_a_change_is_of_the_kind_that_tells_it_best(before, after, expected):
+def test_each_transition_has_its_kind(before, after, expected):
     told = change(before, after)
 
     assert told is not None
@@ -243,12 +243,12 @@ ROWS = (PUBLISHED, EMPTY, HIDDEN, NOT_SET_UP, FORCED, NO_CAPABILITY, NO_MAILBOX,
 
 
 @pytest.mark.parametrize("row", [*ROWS, GONE])
-def test_the_same_again_is_no_change(row):
+def test_the_same_status_again_is_no_change(row):
     assert change(row, replace(row, checked_at=LATER, scan_id="s2", reason="otherwise put")) is None
 
 
 @pytest.mark.parametrize("silence", [{"page": SILENT}, {"mailbox": SILENT, "page": None}])
-def test_going_to_unknown_and_back_tells_nothing(silence):
+def test_going_to_unknown_and_back_is_no_change(silence):
     before = row_of()
     unknown = row_of(before, **silence)
     back = row_of(unknown)
@@ -257,7 +257,7 @@ def test_going_to_unknown_and_back_tells_nothing(silence):
     assert change(unknown, back) is None
 
 
-def test_a_change_behind_an_unknown_is_told_when_it_is_seen():
+def test_a_change_during_an_unknown_is_detected_later():
     unknown = row_of(row_of(), page=SILENT)
 
     told = change(unknown, row_of(unknown, page=NoPage(404)))
@@ -267,7 +267,7 @@ def test_a_change_behind_an_unknown_is_told_when_it_is_seen():
 
 
 @pytest.mark.parametrize("before", [None, row_of(page=SILENT)])
-def test_the_first_that_is_known_is_a_change_only_for_a_page_after_a_finished_scan(before):
+def test_the_first_known_status_is_a_change_only_for_a_page(before):
     assert kind(before, PUBLISHED) is ChangeKind.SET_UP
     assert kind(before, PUBLISHED, scanned_before=False) is None
     assert kind(before, NOT_SET_UP) is None
@@ -297,7 +297,7 @@ LOOKS = st.lists(
 
 
 @given(LOOKS)
-def test_changes_tell_the_whole_way_and_each_step_once(looks):
+def test_changes_describe_every_transition_once(looks):
     """Whoever follows the changes alone knows status and address as the rows do."""
     row: UserRow | None = None
     followed = None

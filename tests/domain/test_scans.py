@@ -16,7 +16,7 @@ TOKENS = st.from_regex(r"[0-9a-f]{8}", fullmatch=True)
 
 
 @given(MOMENTS, TOKENS)
-def test_an_id_tells_when_its_scan_started_to_the_millisecond(moment, token):
+def test_an_id_contains_the_start_in_milliseconds(moment, token):
     started = started_at_of(new_scan_id(moment, token))
 
     assert started is not None
@@ -36,7 +36,7 @@ def test_row_keys_sort_newest_first(one, other, a, b):
 
 
 @given(MOMENTS, TOKENS)
-def test_an_id_is_an_instance_id_that_durable_and_a_path_take(moment, token):
+def test_an_id_is_valid_for_durable_and_in_paths(moment, token):
     text = new_scan_id(moment, token)
 
     assert text.isascii()
@@ -82,7 +82,7 @@ SCANS = st.builds(
 
 
 @given(SCANS)
-def test_a_scan_comes_back_from_its_columns_as_it_was(scan):
+def test_a_scan_survives_its_columns(scan):
     entity = to_entity(scan, "tenant")
 
     assert SCAN_COLUMNS.from_columns(entity) == scan
@@ -98,7 +98,7 @@ def test_what_has_ended_and_what_has_finished():
     ("probed", "total", "minutes"),
     [(10, 40, 30), (40, 40, 0), (0, 40, None), (10, None, None), (10, 0, None), (41, 40, None)],
 )
-def test_a_scan_that_goes_on_at_its_pace_ends_when_all_are_asked(probed, total, minutes):
+def test_the_estimated_end_assumes_a_constant_rate(probed, total, minutes):
     end = estimated_end(NOW - timedelta(minutes=10), NOW, probed, total)
 
     assert end == (None if minutes is None else NOW + timedelta(minutes=minutes))

@@ -60,7 +60,7 @@ def problems(**more):
     return caught.value.problems
 
 
-def test_every_setting_but_the_tenant_and_the_storage_has_the_default_of_the_contract():
+def test_settings_have_the_documented_defaults():
     settings = load()
 
     assert settings.tenant_id == TENANT
@@ -175,7 +175,7 @@ def test_a_right_value_is_read(name, value, attribute, read):
         ("API_ACCESS", "Entra", "key or entra"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_it_should_be(name, value, right):
+def test_an_invalid_value_is_reported_with_a_valid_one(name, value, right):
     told = [problem for problem in problems(**{name: value}) if problem.startswith(f"{name} ")]
 
     assert len(told) >= 1
@@ -196,7 +196,7 @@ def broken(pem: str) -> str:
     return re.sub(r"(?<=-----\n)[^-]+", "YWJj\n", pem)
 
 
-def test_a_certificate_counts_in_any_order_and_with_what_tools_write_around_it(pem):
+def test_a_certificate_is_read_in_any_order(pem):
     key, certificate = pem.split("-----END PRIVATE KEY-----\n")
     key += "-----END PRIVATE KEY-----\n"
     for text in (
@@ -221,7 +221,7 @@ def test_a_certificate_that_cannot_be_signed_with_is_refused(pem):
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"])
-def test_a_file_whose_certificate_cannot_be_read_is_told_before_anybody_signs_in(tmp_path, pem, name):
+def test_an_unreadable_certificate_file_is_reported(tmp_path, pem, name):
     path = tmp_path / "broken.pem"
     path.write_text(broken(pem))
 
@@ -251,7 +251,7 @@ def test_everything_wrong_is_told_at_once():
     ],
 )
 @pytest.mark.parametrize("name", ["GRAPH_URL", "EXCHANGE_URL", "BOOKINGS_URL", "AZURE_AUTHORITY_HOST"])
-def test_a_cloud_that_is_not_the_public_one_is_refused_with_the_sentence(name, url):
+def test_other_clouds_are_out_of_scope(name, url):
     assert "tenants outside the public cloud are out of scope" in problems(**{name: url})[0]
 
 
@@ -270,7 +270,7 @@ SECRETS = {
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_is_in_no_message_even_where_it_stands_in_the_wrong_place(name):
+def test_no_message_contains_a_misplaced_secret(name):
     with pytest.raises(InvalidSettings) as caught:
         Settings.load({"PROBE_CONCURRENCY": "0", name: SECRETS[name]})
 
@@ -286,7 +286,7 @@ def test_settings_do_not_show_their_secrets(tmp_path):
     assert "c2VjcmV0a2V5" not in repr(settings) + repr(settings.storage)
 
 
-def test_each_way_to_sign_in_is_told_by_what_is_set(tmp_path, pem):
+def test_the_settings_determine_the_sign_in(tmp_path, pem):
     path = tmp_path / "app.pem"
     path.write_text(pem)
 
@@ -315,7 +315,7 @@ def test_each_way_to_sign_in_is_told_by_what_is_set(tmp_path, pem):
         (["FEDERATED_IDENTITY_CLIENT_ID", "MANAGED_IDENTITY_CLIENT_ID"], ["at most one kind"]),
     ],
 )
-def test_a_sign_in_that_is_not_whole_or_not_one_is_refused(pem, given_names, words):
+def test_an_incomplete_or_second_sign_in_is_invalid(pem, given_names, words):
     values = {
         "AZURE_CLIENT_ID": APP,
         "AZURE_CLIENT_SECRET": "s",
@@ -330,7 +330,7 @@ def test_a_sign_in_that_is_not_whole_or_not_one_is_refused(pem, given_names, wor
 
 
 @pytest.mark.parametrize("name", ["AzureWebJobsStorage", "StatusStorage"])
-def test_storage_is_a_connection_string_or_an_address_with_an_identity(name):
+def test_storage_is_a_connection_string_or_an_identity(name):
     by_key = Settings.load({"TENANT_ID": TENANT, name: STORAGE}).storage
     by_identity = Settings.load(
         {"TENANT_ID": TENANT, f"{name}__tableServiceUri": TABLES, f"{name}__clientId": IDENTITY}
@@ -354,7 +354,7 @@ def test_development_storage_stands_for_azurite(text):
 
 
 @pytest.mark.parametrize("prefix", ["AzureWebJobsStorage", "StatusStorage"])
-def test_a_storage_that_is_named_twice_is_refused(prefix):
+def test_a_storage_that_is_set_twice_is_invalid(prefix):
     (told,) = problems(**{prefix: STORAGE, f"{prefix}__tableServiceUri": TABLES})
 
     assert "set only one of them" in told

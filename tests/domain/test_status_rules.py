@@ -1,23 +1,25 @@
-"""The rules of docs/administrator.md in their order, and the findings beside them."""
+"""The rules of docs/administrator.md in order, and the findings."""
 
 from itertools import product
 from uuid import UUID
 
 import pytest
 
+from atlas.domain.ews_settings import Access, EwsScope
 from atlas.domain.findings import Finding, findings_of
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.pages import NoPage, PageFound, PublicType, SignInRequired
-from atlas.domain.statuses import Evidence, Status, decide
+from atlas.domain.policy import Verdict, judge_policy
+from atlas.domain.statuses import NOT_SET_UP_REASONS, Evidence, Status, decide
 from atlas.domain.unknown import Reason, Unknown
 
 GUID = UUID("2be92a50-0c6b-4d1e-8a61-3f1f5a0c7e11")
 ABLE = Mailbox(GUID, has_capability=True)
 UNABLE = Mailbox(GUID, has_capability=False)
 PUBLIC = PageFound((PublicType("a1", "30 min", 30, True),))
-NOT_LEARNED = Unknown(Reason.THROTTLED, "asked too often")
-MAILBOXES = (NoMailbox(), NOT_LEARNED, ABLE, UNABLE, Mailbox(GUID))
-PAGES = (PUBLIC, PageFound(()), SignInRequired(), NOT_LEARNED, NoPage(404))
+NOT_KNOWN = Unknown(Reason.THROTTLED, "asked too often")
+MAILBOXES = (NoMailbox(), NOT_KNOWN, ABLE, UNABLE, Mailbox(GUID))
+PAGES = (PUBLIC, PageFound(()), SignInRequired(), NOT_KNOWN, NoPage(404))
 
 
 @pytest.mark.parametrize(
@@ -25,12 +27,12 @@ PAGES = (PUBLIC, PageFound(()), SignInRequired(), NOT_LEARNED, NoPage(404))
     [
         (Evidence(NoMailbox(), PUBLIC), Status.NO_MAILBOX),
         (Evidence(NoMailbox()), Status.NO_MAILBOX),
-        (Evidence(NOT_LEARNED), Status.UNKNOWN),
-        (Evidence(NOT_LEARNED, PUBLIC), Status.UNKNOWN),
+        (Evidence(NOT_KNOWN), Status.UNKNOWN),
+        (Evidence(NOT_KNOWN, PUBLIC), Status.UNKNOWN),
         (Evidence(UNABLE, PUBLIC, sign_in_forced=True), Status.PUBLISHED),
         (Evidence(UNABLE, PageFound(()), sign_in_forced=True), Status.NO_PUBLIC_TYPES),
         (Evidence(UNABLE, SignInRequired(), sign_in_forced=True), Status.SIGN_IN_REQUIRED),
-        (Evidence(UNABLE, NOT_LEARNED, sign_in_forced=True), Status.UNKNOWN),
+        (Evidence(UNABLE, NOT_KNOWN, sign_in_forced=True), Status.UNKNOWN),
         (Evidence(UNABLE, NoPage(404), sign_in_forced=True), Status.NO_CAPABILITY),
         (Evidence(ABLE, NoPage(404), sign_in_forced=True), Status.SIGN_IN_REQUIRED),
         (Evidence(ABLE, NoPage(404), sign_in_forced=False), Status.NOT_SET_UP),
@@ -38,17 +40,17 @@ PAGES = (PUBLIC, PageFound(()), SignInRequired(), NOT_LEARNED, NoPage(404))
         (Evidence(Mailbox(GUID), NoPage(404)), Status.NOT_SET_UP),
     ],
 )
-def test_the_first_rule_that_holds_is_the_status(evidence, status):
+def test_the_first_applicable_rule_is_the_status(evidence, status):
     assert decide(evidence).status is status
 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("mailbox", MAILBOXES)
 @pytest.mark.parametrize("forced", [None, False, True])
-def test_a_question_that_failed_is_never_said_to_be_a_page_that_is_not_set_up(mailbox, page, forced):
+def test_a_failed_request_is_never_not_set_up(mailbox, page, forced):
     status = decide(Evidence(mailbox, page, forced)).status
 
-    assert (NOT_LEARNED in (mailbox, page) and not isinstance(mailbox, NoMailbox)) == (status is Status.UNKNOWN)
+    assert (NOT_KNOWN in (mailbox, page) and not isinstance(mailbox, NoMailbox)) == (status is Status.UNKNOWN)
 
 
 def test_every_status_of_evidence_is_reachable():
@@ -60,7 +62,7 @@ def test_every_status_of_evidence_is_reachable():
     assert set(Status) - reached == {Status.SWITCHED_OFF, Status.NOT_LICENSED, Status.GONE}
 
 
-def test_the_names_of_the_statuses_are_those_of_the_contract():
+def test_the_names_of_the_statuses_are_fixed():
     assert {str(status) for status in Status} == {
         "published",
         "noPublicTypes",
@@ -77,7 +79,7 @@ def test_the_names_of_the_statuses_are_those_of_the_contract():
 
 @pytest.mark.parametrize("reason", list(Reason))
 @pytest.mark.parametrize("detail", ["", "a sentence", "one: two: three"])
-def test_the_reason_of_an_unknown_is_one_word_and_then_a_sentence(reason, detail):
+def test_the_reason_of_an_unknown_starts_with_one_word(reason, detail):
     verdict = decide(Evidence(ABLE, Unknown(reason, detail)))
 
     assert verdict.reason in (f"{reason}: {detail}", str(reason))
@@ -85,13 +87,13 @@ def test_the_reason_of_an_unknown_is_one_word_and_then_a_sentence(reason, detail
     assert str(reason) in ("throttled", "unreachable", "refused", "notUnderstood")
 
 
-def test_a_text_without_a_known_reason_is_no_unknown():
+def test_a_text_without_a_reason_is_no_unknown():
     with pytest.raises(ValueError, match="tired"):
         Unknown.parse("tired: of asking")
 
 
 @pytest.mark.parametrize("status", [404, 410, 500])
-def test_a_page_that_is_not_set_up_tells_the_answer_it_was_told_by(status):
+def test_the_reason_of_not_set_up_contains_the_response(status):
     assert str(status) in (decide(Evidence(ABLE, NoPage(status))).reason or "")
 
 
@@ -109,8 +111,34 @@ def test_a_page_that_is_not_set_up_tells_the_answer_it_was_told_by(status):
         (Evidence(UNABLE, NoPage(404)), ()),
         (Evidence(Mailbox(GUID), PUBLIC), ()),
         (Evidence(NoMailbox()), ()),
-        (Evidence(NOT_LEARNED), ()),
+        (Evidence(NOT_KNOWN), ()),
     ],
 )
-def test_findings_stand_beside_the_status_and_never_change_it(evidence, findings):
+def test_findings_follow_from_the_evidence(evidence, findings):
     assert findings_of(evidence) == findings
+
+
+UNKNOWN_POLICY = judge_policy(None, None)
+ALLOWING = judge_policy(EwsScope(Access.ALLOW), EwsScope(Access.ALLOW))
+WITHOUT_EWS = judge_policy(EwsScope(Access.ALLOW, ews_enabled=False), EwsScope(Access.ALLOW))
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (ALLOWING, "the owner has not opened Bookings yet"),
+        (WITHOUT_EWS, "it is not known whether that forbids a page"),
+        (UNKNOWN_POLICY, "it is not known whether a policy forbids one"),
+    ],
+)
+def test_only_an_allowing_policy_blames_the_owner(policy, words):
+    """A cause that was not observed is never stated."""
+    reason = decide(Evidence(ABLE, NoPage(404), policy=policy)).reason
+
+    assert reason.startswith("no page was found (response 404)")
+    assert words in reason
+    assert ("the owner" in reason) == (policy is ALLOWING)
+
+
+def test_every_verdict_without_a_page_has_a_reason():
+    assert set(NOT_SET_UP_REASONS) == set(Verdict) - {Verdict.OFF}

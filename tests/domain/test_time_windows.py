@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 21, 8, 0, 0, 123, tzinfo=UTC)
         (" Pacific Standard Time ", "America/Los_Angeles"),
     ],
 )
-def test_a_zone_is_known_by_both_of_its_names_in_any_case(name: str, key: str) -> None:
+def test_zones_have_two_names_in_any_case(name: str, key: str) -> None:
     assert time_zone(name).key == key
 
 
@@ -67,7 +67,7 @@ def test_without_texts_it_is_the_next_seven_days() -> None:
         ("2027-03-28T02:30:00", datetime(2027, 3, 28, 1, 30, tzinfo=UTC)),
     ],
 )
-def test_a_time_without_offset_is_a_wall_clock_of_the_zone(text: str, moment: datetime) -> None:
+def test_a_time_without_offset_is_local_time(text: str, moment: datetime) -> None:
     assert time_window(text, None, BERLIN, NOW).start == moment
 
 
@@ -92,7 +92,7 @@ def test_a_wrong_window_names_the_field_to_mend(start: str | None, end: str | No
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_whatever_is_given_a_window_is_short_and_forward_or_told_as_wrong(start: str, end: str) -> None:
+def test_any_window_is_short_and_forward_or_invalid(start: str, end: str) -> None:
     try:
         window = time_window(start, end, BERLIN, NOW)
     except InvalidTimeWindow:
