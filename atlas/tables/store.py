@@ -20,7 +20,7 @@ from azure.core.exceptions import (
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.data.tables import TableEntity, TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
-from azure.identity.aio import ManagedIdentityCredential
+from azure.identity.aio import AzureCliCredential, ChainedTokenCredential, ManagedIdentityCredential
 
 from atlas.settings import Storage, StorageByConnectionString, StorageByIdentity
 
@@ -241,8 +241,13 @@ def open_tables(storage: Storage, session: aiohttp.ClientSession) -> TableStore:
             service = TableServiceClient.from_connection_string(secret.get_secret_value(), **options)
             return TableStore(service)
         case StorageByIdentity(table_service_url=url, client_id=client_id):
-            credential = ManagedIdentityCredential(client_id=client_id)
+            credential = storage_credential(client_id)
             return TableStore(TableServiceClient(url, credential=credential, **options), credential)
+
+
+def storage_credential(client_id: str | None) -> ChainedTokenCredential:
+    """The app's identity in Azure; on an operator's machine, which has none, the login of the Azure CLI."""
+    return ChainedTokenCredential(ManagedIdentityCredential(client_id=client_id), AzureCliCredential())
 
 
 def _etag(written: Mapping[str, Any]) -> str:

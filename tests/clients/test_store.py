@@ -7,7 +7,14 @@ import pytest
 
 from atlas.microsoft365.connections import open_session, trusted_authorities
 from atlas.settings import Settings
-from atlas.tables.store import RowChanged, RowExists, StorageRefused, StorageUnavailable, open_tables
+from atlas.tables.store import (
+    RowChanged,
+    RowExists,
+    StorageRefused,
+    StorageUnavailable,
+    open_tables,
+    storage_credential,
+)
 from local.azurite import KEY
 
 TABLE = "TestRows"
@@ -243,3 +250,14 @@ async def test_a_wrong_key_is_refused_and_not_quoted(azurite, tenant_id):
         await store.aclose()
 
     assert wrong not in str(caught.value)
+
+
+async def test_without_an_identity_the_operator_s_login_opens_the_tables(tmp_path, monkeypatch):
+    """On an operator's machine, for ``atlas forget``; the storage of a deployment accepts no keys."""
+    token = '{"accessToken": "of-the-operator", "expires_on": 4102444800, "tenant": "t", "tokenType": "Bearer"}'
+    (tmp_path / "az").write_text(f"#!/bin/sh\necho '{token}'\n")
+    (tmp_path / "az").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+    async with storage_credential("5f8c5f8b-0c0f-4f5e-9d0c-3b1f6a0f2c11") as credential:
+        assert (await credential.get_token("https://storage.azure.com/.default")).token == "of-the-operator"
