@@ -5,6 +5,7 @@ The setting is read when the app is imported, because the bindings depend on it.
 
 import base64
 import binascii
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -19,7 +20,10 @@ from atlas.settings import api_access_of
 BY_TOKEN = api_access_of(os.environ) == "entra"
 AUTH_LEVEL = func.AuthLevel.ANONYMOUS if BY_TOKEN else func.AuthLevel.FUNCTION
 """With ``entra``, Easy Auth checks the token before the Functions host, and ``check_access`` checks its roles."""
+AZURE_NAMES = ("WEBSITE_SITE_NAME", "WEBSITE_INSTANCE_ID")
+"""Set by the platform on every plan."""
 PRINCIPAL_HEADER = "x-ms-client-principal"
+PRINCIPAL_ID_HEADER = "x-ms-client-principal-id"
 EASY_AUTH_IS_ON = "WEBSITE_AUTH_ENABLED"
 """Set only by the platform; without Easy Auth, any caller could send the header."""
 ROLE_CLAIMS = frozenset({"roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"})
@@ -33,6 +37,11 @@ class AppRole(StrEnum):
     RUN_SCANS = "Scans.Run"
 
 
+def is_in_azure(environment: Mapping[str, str]) -> bool:
+    """Whether anyone on the internet may send requests to open routes."""
+    return any(environment.get(name) for name in AZURE_NAMES)
+
+
 def check_access(req: func.HttpRequest, role: AppRole) -> None:
     """Raises ``Problem``: 401 if the caller is not authenticated, 403 if the caller lacks this role.
 
@@ -40,6 +49,17 @@ def check_access(req: func.HttpRequest, role: AppRole) -> None:
     """
     if BY_TOKEN:
         check_role(req.headers, os.environ, role)
+
+
+def caller_of(req: func.HttpRequest) -> str:
+    """Who sends a request, for limits and events: the principal of Easy Auth, or else the function key.
+
+    Both are checked before the request reaches the app; locally, all callers are one.
+    """
+    if BY_TOKEN:
+        return req.headers.get(PRINCIPAL_ID_HEADER, "")
+    key = req.headers.get("x-functions-key") or req.params.get("code") or ""
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def check_role(headers: Mapping[str, str], environment: Mapping[str, str], role: AppRole) -> None:

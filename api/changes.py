@@ -28,7 +28,7 @@ async def get_all_changes(req: func.HttpRequest) -> func.HttpResponse:
     continuation = page.cursor if page.has_more else None
     return json_response(
         ChangeList(
-            value=[*map(Change.of, page.changes)],
+            value=[Change.of(served) for served in page.changes if query.includes(served.change.kind)],
             continuation=continuation,
             next_link=next_link(req, continuation, "since"),
             cursor=page.cursor,

@@ -1,18 +1,25 @@
 """The route of health, which is open to everyone: it queries the tenant at most once a minute."""
 
 import asyncio
+import logging
+import os
+from dataclasses import fields
 from datetime import timedelta
 from http import HTTPStatus
 
 import azure.durable_functions as df
 import azure.functions as func
 
+from api.access import is_in_azure
 from api.json_responses import json_response
 from api.models.health import Health
-from api.problems import returns_problems
+from api.problems import Problem, returns_problems
 from atlas import wiring
+from atlas.health.checks import Check, HealthStatus, check_health
 from atlas.health.checks import Health as HealthResult
-from atlas.health.checks import HealthStatus, check_health
+from atlas.settings import InvalidSettings
+
+log = logging.getLogger(__name__)
 
 CACHED_FOR = timedelta(seconds=60)
 
@@ -24,12 +31,31 @@ _last: list[HealthResult] = []
 @blueprint.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @returns_problems
 async def get_health(req: func.HttpRequest) -> func.HttpResponse:
-    """Whether the app can do its work; 503 if it cannot."""
-    opened = await wiring.opened()
+    """Whether the app can do its work; 503 if it cannot.
+
+    In Azure anyone may call this, and Easy Auth leaves the route out, so that no header proves who does: failures are
+    described without details, which go to the log.
+    """
+    for_anyone = is_in_azure(os.environ)
+    try:
+        opened = await wiring.opened()
+    except InvalidSettings as error:
+        if not for_anyone:
+            raise
+        log.error("%s", error)  # noqa: TRY400 - the traceback says nothing
+        raise Problem("notConfigured", f"missing or invalid settings: {error.names}") from None
     now = opened.resources.clock()
     async with _checking:
         if not _last or now - _last[0].at > CACHED_FOR:
             _last[:] = [await check_health(opened.resources, opened.sign_in)]
+            _log_failures(_last[0])
     health = _last[0]
     status = HTTPStatus.SERVICE_UNAVAILABLE if health.status is HealthStatus.UNHEALTHY else HTTPStatus.OK
-    return json_response(Health.of(health, now), status)
+    return json_response(Health.of(health, now, for_anyone=for_anyone), status)
+
+
+def _log_failures(health: HealthResult) -> None:
+    for field in fields(health):
+        check = getattr(health, field.name)
+        if isinstance(check, Check) and check.ok is False:
+            log.warning("the health check %s failed: %s", field.name, check.detail)

@@ -19,6 +19,7 @@ blueprint = df.Blueprint()
 async def get_policy(req: func.HttpRequest) -> func.HttpResponse:
     """What the organisation's settings mean for personal bookings; what Exchange does not return is unknown."""
     check_access(req, AppRole.READ)
-    resources = await wiring.resources()
+    opened = await wiring.opened()
     NoQuery.of(req)
-    return json_response(Policy.of(await get_organization_policy(resources)))
+    policy = await opened.live.share("policy", lambda: get_organization_policy(opened.resources))
+    return json_response(Policy.of(policy))

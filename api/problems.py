@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
+from api.http_headers import RESPONSE_HEADERS
 from api.models.problems import INTERNAL_ERROR, PROBLEMS, ProblemDocument, ProblemError
 from api.orchestrations import OrchestrationsUnavailable
 from atlas.domain.page_urls import InvalidPageUrl
 from atlas.domain.time_windows import InvalidTimeWindow
 from atlas.domain.time_zones import UnknownTimeZone
 from atlas.domain.user_references import InvalidUserReference
+from atlas.live_queries import TooManyQueries
 from atlas.microsoft365.failures import NotUnderstood, Refused, TenantFailure, Throttled, Unreachable
 from atlas.pages.free_times import AmbiguousTitle
 from atlas.pages.observation import NoSuchUser, UserExcluded
@@ -93,6 +95,8 @@ def _own_problem(error: Exception) -> Problem | None:
             return Problem("excluded", str(error))
         case ScanNotRunning():
             return Problem("scanNotRunning", "the scan has ended, so it cannot be cancelled")
+        case TooManyQueries(wait_seconds=wait_seconds):
+            return retry_later("tooManyRequests", "too many live requests; see the header Retry-After", wait_seconds)
         case StorageFailure() | OrchestrationsUnavailable() | ScanStopping():
             return retry_later("upstreamUnavailable", str(error))
         case _:
@@ -155,6 +159,6 @@ def problem_response(problem: Problem, instance: str) -> func.HttpResponse:
     return func.HttpResponse(
         document.model_dump_json(by_alias=True, exclude_unset=True),
         status_code=problem.status,
-        headers={"Cache-Control": "no-store", **problem.headers},
+        headers={**RESPONSE_HEADERS, **problem.headers},
         mimetype="application/problem+json",
     )

@@ -8,6 +8,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from api.access import AUTH_LEVEL, AppRole, check_access
+from api.http_headers import RESPONSE_HEADERS
 from api.models.parameters import NoQuery
 from api.openapi.document import swagger_document
 from api.problems import returns_problems
@@ -26,4 +27,4 @@ async def get_swagger(req: func.HttpRequest) -> func.HttpResponse:
     await wiring.resources()
     address = urlsplit(req.url)
     document = swagger_document(address.netloc, address.scheme, api_access_of(os.environ))
-    return func.HttpResponse(json.dumps(document), headers={"Cache-Control": "no-store"}, mimetype="application/json")
+    return func.HttpResponse(json.dumps(document), headers=RESPONSE_HEADERS, mimetype="application/json")

@@ -40,6 +40,11 @@ class InvalidSettings(Exception):
         super().__init__("\n".join(("Bookings Atlas cannot start, because of its settings:", *problems)))
         self.problems = problems
 
+    @property
+    def names(self) -> str:
+        """The names of the missing or invalid settings, without their values."""
+        return ", ".join(problem.partition(" is ")[0].partition(" are ")[0] for problem in self.problems)
+
 
 @dataclass(frozen=True, slots=True)
 class ManagedIdentity:
@@ -168,6 +173,10 @@ class Settings(BaseModel):
         alias="EXCLUDE_USERS",
         description="UPNs, object IDs or group:{object ID}, with commas between them",
     )
+    live_lookups_per_minute: int = Field(
+        120, alias="LIVE_LOOKUPS_PER_MINUTE", ge=1, description="a whole number, 1 or more"
+    )
+    live_reuse_seconds: int = Field(60, alias="LIVE_REUSE_SECONDS", ge=0, description="a whole number, 0 or more")
     history_days: int = Field(30, alias="HISTORY_DAYS", ge=1, le=3650, description="a whole number from 1 to 3650")
     telemetry_connection: TelemetryConnection | None = Field(
         None,

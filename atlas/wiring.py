@@ -14,6 +14,7 @@ import stamina
 from atlas import telemetry
 from atlas.domain.excluded_users import ExcludedUsers
 from atlas.domain.pages import PageRules, sign_in_hosts
+from atlas.live_queries import LiveQueries, RateLimit
 from atlas.microsoft365.bookings_pages import BookingsPages
 from atlas.microsoft365.calls import ApiClient
 from atlas.microsoft365.connections import open_http, open_session, trusted_authorities
@@ -42,6 +43,8 @@ class Opened:
 
     resources: Resources
     sign_in: SignIn
+    live: LiveQueries
+    live_limit: RateLimit
 
 
 type Lifetime = AsyncGenerator[Opened]
@@ -96,7 +99,12 @@ async def _lifetime(settings: Settings) -> Lifetime:
         store = open_tables(settings.storage, session)
         try:
             clients = _clients(settings, ApiClient(http), sign_in)
-            yield Opened(_resources(settings, clients, store), sign_in)
+            yield Opened(
+                _resources(settings, clients, store),
+                sign_in,
+                LiveQueries(settings.live_reuse_seconds),
+                RateLimit(settings.live_lookups_per_minute),
+            )
         finally:
             await store.aclose()
             telemetry.flush()

@@ -9,9 +9,14 @@ from connector.fill import PLACEHOLDERS, SECURITY
 from connector.steps import STEPS, Step
 
 HOST = PLACEHOLDERS["host"]
+WEBSITE = f"https://{HOST}/api/health"
+"""The address of the app that responds to everyone; its root does not."""
 PREFIX = "/api"
-"""Part of every path, with the base path ``/``: the new path of a policy is then correct whether it is relative to the
-host or to the base path; Microsoft's examples show both."""
+"""Part of every path, because the prefix of a trigger comes before it."""
+
+TRIGGER_PREFIX = "/trigger"
+"""As in all 37 operations of published connectors with this policy; without it, the platform keeps no state
+(PowerPlatformConnectors, issue 3181)."""
 
 ROUTES: dict[str, Operation] = {operation.operation_id: operation for operation in OPERATIONS}
 DEFINITIONS: dict[str, Schema] = {
@@ -31,7 +36,7 @@ def definition() -> dict[str, Any]:
             "title": TITLE,
             "description": DESCRIPTION,
             "version": VERSION,
-            "contact": {"name": TITLE, "url": f"https://{HOST}/"},
+            "contact": {"name": TITLE, "url": WEBSITE, "email": PLACEHOLDERS["contact_email"]},
             "license": LICENSE,
         },
         "host": HOST,
@@ -43,16 +48,17 @@ def definition() -> dict[str, Any]:
         "definitions": {name: DEFINITIONS[name] for name in sorted(_used_by(paths))},
         **SECURITY["entra"],
         "x-ms-connector-metadata": [
-            {"propertyName": "Website", "propertyValue": f"https://{HOST}/"},
-            {"propertyName": "Privacy policy", "propertyValue": f"https://{HOST}/"},
+            {"propertyName": "Website", "propertyValue": WEBSITE},
+            {"propertyName": "Privacy policy", "propertyValue": WEBSITE},
             {"propertyName": "Categories", "propertyValue": "Productivity;IT Operations"},
         ],
     }
 
 
 def path_of(step: Step) -> str:
-    """The path of an action: its own, or its route's."""
-    return PREFIX + (step.path or ROUTES[step.route].path)
+    """The path of the step's route. That of a trigger begins with a prefix, which the policy for polling removes."""
+    path = PREFIX + ROUTES[step.route].path
+    return TRIGGER_PREFIX + path if step.is_trigger else path
 
 
 def operation_of(step: Step) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Fills in the host of the app and how makers sign in, and writes a folder that is ready to import.
 
     python connector/fill.py --host your-app.azurewebsites.net --sign-in entra \
-        --tenant-id 11111111-2222-4333-8444-555555555555 --client-id 66666666-7777-4888-9999-000000000000 --out filled
+        --tenant-id 11111111-2222-4333-8444-555555555555 --client-id 66666666-7777-4888-9999-000000000000 \
+        --connector-client-id 12121212-3434-4565-8787-909090909090 --contact-email support@contoso.com --out filled
 
 Requires only Python 3.10.
 """
@@ -25,6 +26,8 @@ PLACEHOLDERS = {
     "host": "your-app.azurewebsites.net",
     "tenant_id": "your-tenant-id",
     "client_id": "your-client-id",
+    "connector_client_id": "your-connector-id",
+    "contact_email": "you@contoso.example",
 }
 
 SECURITY: dict[str, dict[str, Any]] = {
@@ -48,6 +51,7 @@ SECURITY: dict[str, dict[str, Any]] = {
 """The part of the definition that depends on the kind of sign-in."""
 
 HOST = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.IGNORECASE)
+EMAIL = re.compile(r"[^@\s\"\\]+@([a-z0-9-]+\.)+[a-z]{2,63}", re.IGNORECASE)
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -59,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("\n  ".join(["", *invalid]))
     out: Path = given.out
     out.mkdir(parents=True, exist_ok=True)
-    values = {"host": given.host, "tenant_id": given.tenant_id, "client_id": given.client_id}
+    values = {name: getattr(given, name) for name in PLACEHOLDERS}
     definition = {**_read(DEFINITION), **SECURITY[given.sign_in]}
     _write(out / DEFINITION, definition, values)
     _write(out / PROPERTIES, _read(FILES[given.sign_in]), values)
@@ -76,26 +80,48 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--tenant-id", help="with entra: the ID of the tenant, a GUID")
     parser.add_argument("--client-id", help="with entra: the client ID of the app registration, a GUID")
+    parser.add_argument(
+        "--connector-client-id",
+        help="with entra: the client ID of the connector's own app registration, a GUID",
+    )
+    parser.add_argument("--contact-email", required=True, help="where makers ask for help")
     parser.add_argument("--out", required=True, type=Path, help="the folder to write")
     return parser
 
 
 def _invalid(given: argparse.Namespace) -> list[str]:
-    invalid = []
-    if not HOST.fullmatch(given.host):
-        invalid.append(f"--host {given.host}: should be a host name only, such as {PLACEHOLDERS['host']}")
-    if given.host.lower() == PLACEHOLDERS["host"]:
-        invalid.append(f"--host {given.host}: is the placeholder; should be the host name of your app")
-    for name, value in (("--tenant-id", given.tenant_id), ("--client-id", given.client_id)):
-        if given.sign_in == "key" and value is not None:
-            invalid.append(f"{name}: applies only to --sign-in entra")
-        elif given.sign_in == "entra" and not GUID.fullmatch(value or ""):
-            invalid.append(f"{name} {value or 'is missing'}: should be a GUID, as Microsoft Entra shows it")
-    if given.out.exists() and not given.out.is_dir():
-        invalid.append(f"--out {given.out}: is a file, should be a folder")
-    elif given.out.resolve() == HERE:
-        invalid.append(f"--out {given.out}: contains the files to fill in; should be another folder")
-    return invalid
+    """What is invalid, and what would be valid."""
+    ids = {
+        "--tenant-id": given.tenant_id,
+        "--client-id": given.client_id,
+        "--connector-client-id": given.connector_client_id,
+    }
+    checks = {
+        f"--host {given.host}: should be a host name only, such as {PLACEHOLDERS['host']}": HOST.fullmatch(given.host),
+        f"--host {given.host}: is the placeholder; should be the host name of your app": (
+            given.host.lower() != PLACEHOLDERS["host"]
+        ),
+        f"--contact-email {given.contact_email}: should be an email address": (
+            EMAIL.fullmatch(given.contact_email) and given.contact_email != PLACEHOLDERS["contact_email"]
+        ),
+        f"--connector-client-id {given.connector_client_id}: should be another registration than --client-id": (
+            given.sign_in == "key" or given.connector_client_id != given.client_id or not given.client_id
+        ),
+        f"--out {given.out}: is a file, should be a folder": given.out.is_dir() or not given.out.exists(),
+        f"--out {given.out}: contains the files to fill in; should be another folder": given.out.resolve() != HERE,
+    }
+    return [
+        *(message for message, is_valid in checks.items() if not is_valid),
+        *(message for name, value in ids.items() if (message := _invalid_id(given.sign_in, name, value))),
+    ]
+
+
+def _invalid_id(sign_in: str, name: str, value: str | None) -> str | None:
+    if sign_in == "key":
+        return None if value is None else f"{name}: applies only to --sign-in entra"
+    if GUID.fullmatch(value or ""):
+        return None
+    return f"{name} {value or 'is missing'}: should be a GUID, as Microsoft Entra shows it"
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -4,24 +4,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from api.openapi.document import TITLE
-from connector.definition import PREFIX, ROUTES
 from connector.fill import PLACEHOLDERS
 from connector.steps import STEPS
 
 BRAND_COLOUR = "#0b5c55"
-REDIRECT_URL = "https://global.consent.azure-apim.net/redirect"
-"""The redirect URL of every custom connector; the app registration must list it."""
-
 CONNECTION_PARAMETERS: dict[str, dict[str, Any]] = {
     "entra": {
         "token": {
             "type": "oauthSetting",
             "oAuthSettings": {
                 "identityProvider": "aad",
-                "clientId": PLACEHOLDERS["client_id"],
+                "clientId": PLACEHOLDERS["connector_client_id"],
                 "scopes": ["user_impersonation"],
-                "redirectMode": "Global",
-                "redirectUrl": REDIRECT_URL,
+                # Each connector has its own redirect URL, which the platform shows once the connector is imported.
+                "redirectMode": "GlobalPerConnector",
+                "redirectUrl": "https://global.consent.azure-apim.net/redirect",
                 "properties": {"IsFirstParty": "False"},
                 "customParameters": {
                     "loginUri": {"value": "https://login.microsoftonline.com"},
@@ -35,7 +32,7 @@ CONNECTION_PARAMETERS: dict[str, dict[str, Any]] = {
             "metadata": {"sourceType": "AzureActiveDirectoryTenant"},
             "uiDefinition": {
                 "displayName": "Tenant",
-                "description": "The tenant ID of for the Azure Active Directory application",
+                "description": "The ID of the Microsoft Entra tenant.",
                 "constraints": {"required": "false", "hidden": "true"},
             },
         },
@@ -63,22 +60,9 @@ def properties(sign_in: str) -> dict[str, Any]:
             "capabilities": ["actions", "triggers"],
             "publisher": TITLE,
             "stackOwner": TITLE,
-            "policyTemplateInstances": [*routing(), *paging(), *polling()],
+            "policyTemplateInstances": [*paging(), *polling()],
         }
     }
-
-
-def routing() -> Iterator[dict[str, Any]]:
-    """A second action on one route has a path of its own, which is routed to the route's path."""
-    for step in STEPS:
-        if step.path:
-            yield _policy(
-                "routerequesttoendpoint",
-                f"Route {step.operation_id}",
-                step.operation_id,
-                newPath=PREFIX + ROUTES[step.route].path,
-                httpMethod="@Request.OriginalHTTPMethod",
-            )
 
 
 def paging() -> Iterator[dict[str, Any]]:
@@ -94,24 +78,19 @@ def paging() -> Iterator[dict[str, Any]]:
 
 
 def polling() -> Iterator[dict[str, Any]]:
-    """The platform stores the cursor of the response, which is present even if nothing is new, and sends it back.
-
-    With ``x-ms-trigger-value`` alone, users report that the platform sends nothing back (PowerPlatformConnectors, issue
-    3181), so the policy states it as well.
-    """
+    """The platform stores the cursor of the response, which is present even if nothing is new, and sends it back."""
     for step in STEPS:
-        for name, overlay in step.parameters.items():
-            if value := overlay.get("x-ms-trigger-value"):
-                yield {
-                    **_policy(
-                        "pollingtrigger",
-                        f"Poll {step.operation_id}",
-                        step.operation_id,
-                        triggerConfig={name: f"@{{triggerBody().{value['value-path']}}}"},
-                        triggerDataPath=f"@triggerBody().{value['value-collection']}",
-                    ),
-                    "type": "PollingTrigger",
-                }
+        if step.is_trigger:
+            yield {
+                **_policy(
+                    "pollingtrigger",
+                    f"Poll {step.operation_id}",
+                    step.operation_id,
+                    triggerConfig={"since": "@{triggerBody().cursor}"},
+                    triggerDataPath="@triggerBody().value",
+                ),
+                "type": "PollingTrigger",
+            }
 
 
 def _policy(template: str, title: str, operation_id: str, **parameters: Any) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from api.models.changes import KIND_LABELS
+from api.models.lists import MAX_PAGE_SIZE
 from api.models.users import STORED_STATUS_LABELS, STORED_STATUSES, BookingPage
 from api.openapi.schemas import Model
+from atlas.domain.changes import ChangeKind
 
 type Overlay = Mapping[str, Any]
 
@@ -27,9 +30,12 @@ class Step:
     """The parameters of the route that it has, each with its changes; the others are left out."""
     model: Model | None = None
     """The model of its response with status 200, if that is not the route's."""
-    path: str | None = None
-    """A path of its own, for a second action on one route; a policy routes it to the route's path."""
     extensions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_trigger(self) -> bool:
+        """Whether it starts a flow."""
+        return "x-ms-trigger" in self.extensions
 
 
 STEPS: tuple[Step, ...] = (
@@ -41,6 +47,7 @@ STEPS: tuple[Step, ...] = (
         parameters={
             "user": UNCHANGED,
             "fresh": ADVANCED,
+            "ifNotFound": ADVANCED,
             "availability": {"x-ms-visibility": "internal", "required": True, "default": False},
         },
         model=BookingPage,
@@ -48,10 +55,9 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "GetAvailability",
-        "GetUserBookings",
+        "GetUserAvailability",
         summary="Get availability",
         description="Gets the times when a colleague can be booked, with the URL of the booking page.",
-        path="/users/{user}/bookings/availability",
         parameters={
             "user": UNCHANGED,
             "meetingType": {
@@ -61,12 +67,21 @@ STEPS: tuple[Step, ...] = (
                     "value-collection": "meetingTypes",
                     "value-path": "id",
                     "value-title": "title",
-                }
+                },
+                # Newer designers read this one, older ones the one above.
+                "x-ms-dynamic-list": {
+                    "operationId": "GetBookingPage",
+                    "parameters": {"user": {"parameterReference": "user"}, "availability": {"value": False}},
+                    "itemsPath": "meetingTypes",
+                    "itemValuePath": "id",
+                    "itemTitlePath": "title",
+                },
             },
             "from": UNCHANGED,
             "to": UNCHANGED,
             "timeZone": UNCHANGED,
             "fresh": ADVANCED,
+            "ifNotFound": ADVANCED,
         },
         extensions=IMPORTANT,
     ),
@@ -88,7 +103,8 @@ STEPS: tuple[Step, ...] = (
             "enabled": UNCHANGED,
             "userType": UNCHANGED,
             "search": UNCHANGED,
-            "limit": ADVANCED,
+            # The platform sends the default of an optional parameter only if a maker adds it, and of this one always.
+            "limit": {"x-ms-visibility": "internal", "required": True, "default": MAX_PAGE_SIZE},
         },
         extensions={"x-ms-pageable": {"nextLinkName": "nextLink"}},
     ),
@@ -112,10 +128,15 @@ STEPS: tuple[Step, ...] = (
         summary="When a page changes",
         description="This operation triggers when a booking page is set up or withdrawn, or its URL changes.",
         parameters={
-            "since": {
-                "x-ms-visibility": "internal",
-                "x-ms-trigger-value": {"value-collection": "value", "value-path": "cursor"},
-            }
+            # As for the status of a list.
+            "kind": {
+                "type": "string",
+                "collectionFormat": None,
+                "items": None,
+                "enum": [*map(str, ChangeKind)],
+                **KIND_LABELS,
+            },
+            "since": {"x-ms-visibility": "internal"},
         },
         extensions={
             **IMPORTANT,

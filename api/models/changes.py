@@ -1,11 +1,11 @@
 """Changes of users' pages: what callers may request, and what they receive."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from api.models.lists import DEFAULT_PAGE_SIZE, Page, PageSize
-from api.models.parameters import Expected, Query
+from api.models.parameters import Expected, Query, Text, parse_names
 from api.models.responses import (
     IMPORTANT,
     INTERNAL,
@@ -21,22 +21,48 @@ from api.models.responses import (
 from api.models.users import STATUS_LABELS
 from atlas.domain.changes import Change as UserChange
 from atlas.domain.changes import ChangeKind
+from atlas.domain.page_urls import anonymous_url
 from atlas.domain.statuses import Status
 from atlas.tables.change_feed import ServedChange
 
 KIND_LABELS = labelled({**labels_of(ChangeKind), ChangeKind.URL_CHANGED: "URL changed"})
 
 
+def _kinds(text: Any) -> frozenset[ChangeKind]:
+    return frozenset(parse_names(ChangeKind, text))
+
+
 class ChangesQuery(Query):
     """Which changes to list."""
 
-    since: Annotated[str | None, Expected("the cursor of an earlier response")] = Field(
+    since: Annotated[Text | None, Expected("the cursor of an earlier response")] = Field(
         None,
         title="Since",
         description="The cursor of an earlier response, to request what changed after it. Without it: at most the "
         "newest change, and the cursor to continue from.",
     )
     limit: PageSize = DEFAULT_PAGE_SIZE
+    kinds: Annotated[
+        frozenset[ChangeKind] | None,
+        BeforeValidator(_kinds),
+        Expected(f"one or more of {', '.join(ChangeKind)}, separated by commas"),
+        WithJsonSchema(
+            {
+                "type": "array",
+                "collectionFormat": "csv",
+                "items": {"type": "string", "enum": [*map(str, ChangeKind)], **KIND_LABELS},
+            }
+        ),
+    ] = Field(
+        None,
+        alias="kind",
+        title="Kind",
+        description="Only changes of these kinds, separated by commas. By default, all.",
+    )
+
+    def includes(self, kind: ChangeKind) -> bool:
+        """Whether changes of this kind are requested."""
+        return self.kinds is None or kind in self.kinds
 
 
 class Change(Response):
@@ -54,6 +80,10 @@ class Change(Response):
     user_id: UserId
     user_principal_name: UserPrincipalName
     display_name: DisplayName
+    department: str | None = Field(title="Department", description="The department of the user.")
+    primary_smtp_address: str | None = Field(
+        title="Primary SMTP Address", description="The main email address of the mailbox."
+    )
     from_status: Status | None = Field(
         title="From Status",
         description="The status before; empty for a new user.",
@@ -66,6 +96,9 @@ class Change(Response):
         title="Page URL",
         description="The URL of the booking page now; empty if there is no page.",
         json_schema_extra={**IMPORTANT},
+    )
+    anonymous_url: str | None = Field(
+        title="Anonymous Page URL", description="The URL of the same page for visitors who do not sign in."
     )
     previous_url: str | None = Field(title="Previous Page URL", description="The URL of the page before.")
     scan_id: ScanId
@@ -81,9 +114,12 @@ class Change(Response):
             user_id=change.user_id,
             user_principal_name=change.upn,
             display_name=change.display_name,
+            department=change.department,
+            primary_smtp_address=change.primary_smtp_address,
             from_status=change.from_status,
             to_status=change.to_status,
             url=change.url,
+            anonymous_url=anonymous_url(change.url) if change.url else None,
             previous_url=change.previous_url,
             scan_id=change.scan_id,
         )

@@ -8,9 +8,19 @@ from pydantic import ConfigDict, Field
 from api.models.responses import IMPORTANT, Moment, Response, labelled, labels_of
 from atlas.domain.scans import Scan as StoredScan
 from atlas.domain.scans import ScanState
+from atlas.domain.unknown import Reason
 from atlas.health.checks import Check as CheckResult
 from atlas.health.checks import Health as HealthResult
 from atlas.health.checks import HealthStatus
+
+PUBLIC_DETAILS: dict[Reason | None, str] = {
+    Reason.REFUSED: "refused; the app's log says more",
+    Reason.THROTTLED: "throttled; the app's log says more",
+    Reason.UNREACHABLE: "did not respond; the app's log says more",
+    Reason.NOT_UNDERSTOOD: "returned a response that is not understood; the app's log says more",
+    None: "failed; the app's log says more",
+}
+"""What anyone may know about a failure."""
 
 
 class Check(Response):
@@ -22,9 +32,10 @@ class Check(Response):
     detail: str = Field(title="Detail", description="What was found.")
 
     @classmethod
-    def of(cls, check: CheckResult) -> Self:
-        """The outcome of a check."""
-        return cls(ok=check.ok, detail=check.detail)
+    def of(cls, check: CheckResult, *, for_anyone: bool) -> Self:
+        """The outcome of a check; ``for_anyone``, without what a failure says about the tenant."""
+        is_failure = check.ok is False
+        return cls(ok=check.ok, detail=PUBLIC_DETAILS[check.reason] if for_anyone and is_failure else check.detail)
 
 
 class Checks(Response):
@@ -75,16 +86,16 @@ class Health(Response):
     last_scan: LastScan | None = Field(title="Last Scan", description="The last scan that finished.")
 
     @classmethod
-    def of(cls, health: HealthResult, now: datetime) -> Self:
+    def of(cls, health: HealthResult, now: datetime, *, for_anyone: bool = False) -> Self:
         """The health of the app, as of ``now``."""
         return cls(
             status=health.status,
             checks=Checks(
-                sign_in=Check.of(health.sign_in),
-                graph=Check.of(health.graph),
-                exchange=Check.of(health.exchange),
-                bookings=Check.of(health.bookings),
-                tables=Check.of(health.tables),
+                sign_in=Check.of(health.sign_in, for_anyone=for_anyone),
+                graph=Check.of(health.graph, for_anyone=for_anyone),
+                exchange=Check.of(health.exchange, for_anyone=for_anyone),
+                bookings=Check.of(health.bookings, for_anyone=for_anyone),
+                tables=Check.of(health.tables, for_anyone=for_anyone),
             ),
             last_scan=health.last_scan and LastScan.of(health.last_scan, now),
         )

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, Self
+from urllib.parse import parse_qsl, urlsplit
 
 import azure.functions as func
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
@@ -12,8 +14,8 @@ from pydantic_core import ErrorDetails
 
 from api.problems import Problem, invalid_parameters
 
-PLATFORM_PARAMETERS = frozenset({"code", "clientid"})
-"""Azure also accepts a function key in the query."""
+PLATFORM_PARAMETERS = frozenset({"code", "clientid", "triggerstate"})
+"""Parameters of the platforms: a function key, and what Power Automate adds to the requests of a trigger."""
 MAX_VALUE_LENGTH = 1000
 
 
@@ -43,7 +45,16 @@ def _not_blank(text: str) -> str:
     return text.strip()
 
 
-Flag = Annotated[bool, BeforeValidator(_flag), Expected("true or false")]
+def parse_names[Name: StrEnum](names: Iterable[Name], text: Any) -> list[Name]:
+    """Names separated by commas, in any case. Raises ``ValueError`` for an unknown name and for none at all."""
+    known = {name.lower(): name for name in names}
+    given = [part.strip().lower() for part in str(text).split(",") if part.strip()]
+    if not given or not known.keys() >= set(given):
+        raise ValueError
+    return [known[name] for name in given]
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
 """``true`` or ``false``, in any case."""
 Digits = BeforeValidator(_digits)
 """Makes an ``int`` accept decimal digits only; constraints come before it."""
@@ -82,7 +93,7 @@ class Query(Parameters):
     @classmethod
     def of(cls, req: func.HttpRequest) -> Self:
         """The parameters of a request. Raises ``Problem``."""
-        given = {name: value for name, value in req.params.items() if name.lower() not in PLATFORM_PARAMETERS}
+        given = query_of(req)
         too_long = [
             (name, f"should be at most {MAX_VALUE_LENGTH} characters")
             for name, value in given.items()
@@ -91,6 +102,19 @@ class Query(Parameters):
         if too_long:
             raise invalid_parameters(too_long)
         return cls.parse(given)
+
+
+def query_of(req: func.HttpRequest) -> dict[str, str]:
+    """The query parameters of a request, without those of the platforms.
+
+    Azure drops blank values before the app sees them, so these are read from the URL: a blank filter must be rejected
+    rather than mean "everything".
+    """
+    given = dict(req.params)
+    for name, value in parse_qsl(urlsplit(req.url).query, keep_blank_values=True):
+        if not value:
+            given.setdefault(name, "")
+    return {name: value for name, value in given.items() if name.lower() not in PLATFORM_PARAMETERS}
 
 
 class NoQuery(Query):
@@ -115,11 +139,15 @@ def expected(field: FieldInfo) -> str:
     stated = next((mark.text for mark in field.metadata if isinstance(mark, Expected)), None)
     if stated:
         return stated
-    annotated: Any = Annotated[field.annotation, *field.metadata]
+    annotated: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     schema = TypeAdapter(annotated).json_schema()
     match schema.get("anyOf", [schema])[0]:
         case {"type": "integer", "minimum": least, "maximum": most}:
             return f"a whole number from {least} to {most}"
+        case {"type": "boolean"}:
+            return "true or false"
+        case {"const": choice}:
+            return str(choice)
         case {"enum": [*choices]}:
             return " or ".join(map(str, choices))
         case {"type": "string", "maxLength": most}:

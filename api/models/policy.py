@@ -60,17 +60,18 @@ class Policy(Response):
         title="Fix",
         description="What would change the verdict, in both directions: steps and PowerShell, one per line.",
     )
-    ews_allowed_app_ids: list[str] | None = Field(
+    ews_allowed_app_ids: list[str] = Field(
         title="EWS Allowed App IDs",
-        description="EwsAllowedAppIDs, which concerns EWS itself and has no effect on the verdict.",
+        description="EwsAllowedAppIDs, which concerns EWS itself, not the verdict; empty if it is not set.",
         json_schema_extra={**ADVANCED},
     )
     bookings: dict[str, Any] | None = Field(
         title="Bookings Settings",
         description="Every setting whose name begins with Bookings, as Exchange returns it. None affects the verdict.",
     )
-    owa_policies: list[OwaPolicy] | None = Field(
-        title="OWA Policies", description="Which users can create shared pages, by OWA mailbox policy."
+    owa_policies: list[OwaPolicy] = Field(
+        title="OWA Policies",
+        description="Which users can create shared pages, by OWA mailbox policy; empty if that is not known.",
     )
     cis139: Benchmark = Field(
         title="CIS 1.3.9",
@@ -93,9 +94,9 @@ class Policy(Response):
             setting=verdict.setting,
             value=verdict.value,
             fix=advice_for_organization(verdict),
-            ews_allowed_app_ids=None if app_ids is None else list(app_ids),
+            ews_allowed_app_ids=list(app_ids or ()),
             bookings=organization and dict(organization.bookings),
-            owa_policies=None if policy.owa_policies is None else [*map(OwaPolicy.of, policy.owa_policies)],
+            owa_policies=[*map(OwaPolicy.of, policy.owa_policies or ())],
             cis139=policy.cis_1_3_9,
             open_questions=[question.text for question in verdict.questions],
             checked_at=policy.at,

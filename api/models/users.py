@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from api.models.lists import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageSize
-from api.models.parameters import Expected, Flag, Path, Query, Text
+from api.models.parameters import Expected, Flag, Path, Query, Text, parse_names
 from api.models.responses import (
     ADVANCED,
     IMPORTANT,
@@ -37,17 +37,17 @@ MAX_USER_REFERENCE_LENGTH = 2000
 STORED_STATUSES = tuple(status for status in Status if status is not Status.NOT_LICENSED)
 """The statuses of rows: only a lookup reports that a user has no licence."""
 STATUS_LABELS = labelled(labels_of(Status))
+NOT_FOUND = "notFound"
+LOOKUP_STATUS_LABELS = labelled({**labels_of(Status), NOT_FOUND: "Not found"})
+LookupStatus = Annotated[str, WithJsonSchema({"type": "string", "enum": [*map(str, Status), NOT_FOUND]})]
+"""A status, or ``notFound``."""
 STORED_STATUS_LABELS = labelled(
     {status: label for status, label in labels_of(Status).items() if status in STORED_STATUSES}
 )
 
 
 def _statuses(text: Any) -> frozenset[Status]:
-    names = {status.lower(): status for status in STORED_STATUSES}
-    given = [part.strip().lower() for part in str(text).split(",") if part.strip()]
-    if not given or any(name not in names for name in given):
-        raise ValueError
-    return frozenset(names[name] for name in given)
+    return frozenset(parse_names(STORED_STATUSES, text))
 
 
 class UserPath(Path):
@@ -73,20 +73,20 @@ class AvailabilityQuery(Query):
         title="Fresh",
         description="Whether to query Microsoft 365 now and write the row, instead of reading the row.",
     )
-    start: Annotated[str | None, Expected("an ISO 8601 time such as 2026-11-23T08:00:00Z")] = Field(
+    start: Annotated[Text | None, Expected("an ISO 8601 time such as 2026-11-23T08:00:00Z")] = Field(
         None,
         alias="from",
         title="From",
         description="The start of the requested time, in ISO 8601; without an offset it is in the time zone. "
         "By default, now.",
     )
-    end: Annotated[str | None, Expected("an ISO 8601 time such as 2026-11-30T08:00:00Z")] = Field(
+    end: Annotated[Text | None, Expected("an ISO 8601 time such as 2026-11-30T08:00:00Z")] = Field(
         None,
         alias="to",
         title="To",
         description="The end of the requested time, at most 62 days after its start. By default, 7 days after it.",
     )
-    time_zone: Annotated[str, Expected("an IANA or Windows time zone name")] = Field(
+    time_zone: Annotated[Text, Expected("an IANA or Windows time zone name")] = Field(
         "UTC", title="Time Zone", description="The IANA or Windows name of the time zone of all times."
     )
     meeting_type: Annotated[
@@ -97,6 +97,18 @@ class AvailabilityQuery(Query):
         description="The ID of a meeting type, or its title if that is unique. By default, the first public one.",
         json_schema_extra={"pattern": r"\S"},
     )
+
+    if_not_found: Literal["status"] | None = Field(
+        None,
+        title="If Not Found",
+        description="With the value status, a user who does not exist is returned with the status notFound instead of "
+        "an error.",
+    )
+
+    @property
+    def requested_time(self) -> tuple[str | None, str | None, str]:
+        """The requested time as the caller wrote it; the same text means the same time, a few seconds later."""
+        return self.start, self.end, self.time_zone
 
     def window(self, now: datetime) -> TimeWindow:
         """The requested time. Raises ``InvalidTimeWindow`` or ``UnknownTimeZone``."""
@@ -113,8 +125,8 @@ class BookingsQuery(AvailabilityQuery):
     )
 
 
-class UsersQuery(Query):
-    """Which users to list, and how."""
+class FilterQuery(Query):
+    """Which users to list."""
 
     statuses: Annotated[
         frozenset[Status] | None,
@@ -160,20 +172,25 @@ class UsersQuery(Query):
         description=f"The maximum number of items, from 1 to {MAX_PAGE_SIZE}.",
         json_schema_extra={"default": DEFAULT_PAGE_SIZE},
     )
-    continuation: Annotated[str | None, Expected("the continuation of an earlier response")] = Field(
+    continuation: Annotated[Text | None, Expected("the continuation of an earlier response")] = Field(
         None, title="Continuation", description="The continuation of the previous page, to request the one after it."
-    )
-    form: Literal["json", "csv"] | None = Field(
-        None,
-        alias="format",
-        title="Format",
-        description="The media type of the response. By default, the one that the header Accept names.",
     )
 
     @property
     def filter(self) -> UserFilter:
         """The filter for rows."""
         return UserFilter(self.statuses, self.domain, self.enabled, self.user_type, self.search)
+
+
+class UsersQuery(FilterQuery):
+    """Which users to list, and in which format."""
+
+    form: Literal["json", "csv"] | None = Field(
+        None,
+        alias="format",
+        title="Format",
+        description="The media type of the response. By default, the one that the header Accept names.",
+    )
 
 
 class MeetingType(Response):
@@ -374,10 +391,21 @@ class BookingPage(User):
 
     model_config = ConfigDict(title="Booking Page")
 
+    # A lookup with ifNotFound=status also returns a user who does not exist, about whom nothing else is known.
+    user_id: UserId | None  # type: ignore[assignment]
+    user_principal_name: UserPrincipalName | None  # type: ignore[assignment]
+    status: LookupStatus = Field(  # type: ignore[assignment]
+        title="Status",
+        description="Whether there is a page, and if not, why not.",
+        json_schema_extra={**IMPORTANT, **LOOKUP_STATUS_LABELS},
+    )
+    findings: list[Finding] | None = Field(  # type: ignore[assignment]
+        title="Findings", description="What needs attention on this page."
+    )
     fix: str | None = Field(
         title="Fix", description="What would change the status: steps and PowerShell, one per line."
     )
-    source: Source = Field(
+    source: Source | None = Field(
         title="Source",
         description="Whether the response comes from the row or from a live query.",
         json_schema_extra={**ADVANCED, **labelled(labels_of(Source))},
@@ -404,6 +432,53 @@ class Lookup(BookingPage):
             source=found.source,
             **availability_members(times, zone_name),
         )
+
+    @classmethod
+    def not_found(cls) -> Self:
+        """A user who does not exist."""
+        nothing: dict[str, Any] = dict.fromkeys(cls.model_fields)
+        return cls(**{**nothing, "status": NOT_FOUND})
+
+
+class AvailabilityLookup(Response):
+    """When one user can be booked."""
+
+    model_config = ConfigDict(title="Availability Of User")
+
+    user_id: UserId | None
+    user_principal_name: UserPrincipalName | None
+    status: LookupStatus = Field(
+        title="Status",
+        description="Whether there is a page, and if not, why not.",
+        json_schema_extra={**IMPORTANT, **LOOKUP_STATUS_LABELS},
+    )
+    url: str | None = Field(
+        title="Page URL",
+        description="The URL of the booking page; empty if there is no page.",
+        json_schema_extra={**IMPORTANT},
+    )
+    availability: Availability | None = Field(title="Availability", description="When the user can be booked.")
+    availability_problem: AvailabilityProblem | None = Field(
+        title="Availability Problem",
+        description="Why the availability is not known.",
+    )
+
+    @classmethod
+    def found(cls, found: LookupResult, times: FreeTimes | NoFreeTimes, zone_name: str) -> Self:
+        """What a lookup found."""
+        return cls(
+            user_id=found.row.user.user_id,
+            user_principal_name=found.row.user.upn,
+            status=found.row.status,
+            url=found.row.url,
+            **availability_members(times, zone_name),
+        )
+
+    @classmethod
+    def not_found(cls) -> Self:
+        """A user who does not exist."""
+        nothing: dict[str, Any] = dict.fromkeys(cls.model_fields)
+        return cls(**{**nothing, "status": NOT_FOUND})
 
 
 def availability_members(times: FreeTimes | NoFreeTimes, zone_name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from api.models.problems import ProblemDocument
-from api.openapi.operations import HEADERS, OPERATIONS, PROBLEM_JSON, Operation, Returns, problems_of
+from api.openapi.operations import HEADERS, JSON, OPERATIONS, PROBLEM_JSON, Operation, Returns, problems_of
 from api.openapi.schemas import Model, Schema, definitions, parameters, reference
 
 TITLE = "Bookings Atlas"
@@ -99,13 +99,14 @@ def responses_of(operation: Operation) -> dict[str, Any]:
         str(int(status)): {"description": " ".join(codes.values()), "schema": reference(ProblemDocument)}
         for status, codes in problems_of(operation).items()
     }
-    own = {str(int(returns.status)): response_object(returns) for returns in operation.returns}
+    own = {str(int(returns.status)): response_object(operation, returns) for returns in operation.returns}
     return dict(sorted({**problems, **own}.items()))
 
 
-def response_object(returns: Returns) -> dict[str, Any]:
+def response_object(operation: Operation, returns: Returns) -> dict[str, Any]:
     """One response as OpenAPI 2.0 writes it."""
-    schema: Schema = reference(returns.model) if returns.model else {"type": "object"}
+    other: Schema = {"type": "object"} if JSON in operation.media_types else {"type": "string"}
+    schema = reference(returns.model) if returns.model else other
     described: dict[str, Any] = {"description": returns.description, "schema": schema}
     if returns.headers:
         described["headers"] = {name: HEADERS[name] for name in returns.headers}

@@ -9,7 +9,16 @@ from api.models.parameters import NoPath, NoQuery, Path, Query
 from api.models.policy import Policy
 from api.models.problems import PROBLEMS
 from api.models.scans import Scan, ScanList, ScanPath, ScanQuery, ScansQuery
-from api.models.users import BookingsQuery, Lookup, UserList, UserPath, UsersQuery
+from api.models.users import (
+    AvailabilityLookup,
+    AvailabilityQuery,
+    BookingsQuery,
+    FilterQuery,
+    Lookup,
+    UserList,
+    UserPath,
+    UsersQuery,
+)
 from api.openapi.schemas import Model, Schema
 
 JSON = "application/json"
@@ -73,7 +82,18 @@ OPERATIONS: tuple[Operation, ...] = (
         path_parameters=UserPath,
         query=BookingsQuery,
         returns=(Returns(OK, "What is known about the booking page.", Lookup),),
-        problems=("userNotFound", *TENANT),
+        problems=("userNotFound", "excluded", "tooManyRequests", *TENANT),
+    ),
+    Operation(
+        "get",
+        "/users/{user}/availability",
+        "GetUserAvailability",
+        summary="Get the availability of a user",
+        description="Returns when a user can be booked, with the status and the URL of the booking page.",
+        path_parameters=UserPath,
+        query=AvailabilityQuery,
+        returns=(Returns(OK, "When the user can be booked.", AvailabilityLookup),),
+        problems=("userNotFound", "excluded", "tooManyRequests", *TENANT),
     ),
     Operation(
         "get",
@@ -83,8 +103,19 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Lists every user who is licensed for Bookings, with the booking page and its status.",
         query=UsersQuery,
         returns=(Returns(OK, "One page of users, or the complete list as CSV.", UserList),),
-        problems=("invalidContinuation", *TABLES),
+        problems=("invalidContinuation", "tooManyRequests", *TABLES),
         media_types=(JSON, CSV),
+    ),
+    Operation(
+        "get",
+        "/users.csv",
+        "ExportUsers",
+        summary="Export users",
+        description="Returns the same users as CSV, with the columns of the table PersonalBookings.",
+        query=FilterQuery,
+        returns=(Returns(OK, "The complete list, or one part of it with a Link header to the next.", None),),
+        problems=("invalidContinuation", "tooManyRequests", *TABLES),
+        media_types=(CSV,),
     ),
     Operation(
         "get",
@@ -146,6 +177,7 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Get the policy of the organisation",
         description="Returns whether the organisation allows personal bookings, what decides, and what changes that.",
         returns=(Returns(OK, "The policy, as far as Exchange returned it.", Policy),),
+        problems=("tooManyRequests",),
     ),
     Operation(
         "get",

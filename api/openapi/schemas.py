@@ -69,6 +69,8 @@ def _converted(schema: Schema, known: Mapping[str, Schema]) -> Schema:
             return {**_converted(inner, known), **_converted(rest, known), "x-nullable": True}
         case {"$ref": str(target), **rest}:
             return {**_converted(known[target.removeprefix(REFERENCE)], known), **_converted(rest, known)}
+        case {"const": only, **rest}:
+            return {**_converted(rest, known), "enum": [only]}
         case {"properties": dict(members), **rest}:
             inner = {name: _converted(member, known) for name, member in members.items()}
             return {**_converted(rest, known), "properties": inner}

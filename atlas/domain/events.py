@@ -14,6 +14,7 @@ from atlas.domain.statuses import Status
 from atlas.domain.unknown import Unknown
 from atlas.domain.user_rows import UserRow
 
+AVAILABILITY_QUERIED = "AvailabilityQueried"
 PROBE_FINISHED = "ProbeFinished"
 SCAN_FINISHED = "ScanFinished"
 
@@ -48,6 +49,16 @@ def probe_finished(scan_id: str, tenant_id: str, user_id: str, row: UserRow | No
         durationMs=round(effort.duration / timedelta(milliseconds=1)),
         requests=effort.requests,
         waitSeconds=effort.wait_seconds,
+    )
+
+
+def availability_queried(tenant_id: str, caller: str, user_id: str, *, known: bool) -> Event:
+    """A caller has requested when a user is free; both are hashed, and the same each time."""
+    return _event(
+        AVAILABILITY_QUERIED,
+        caller=hashed_user(tenant_id, caller),
+        user=hashed_user(tenant_id, user_id),
+        known=str(known).lower(),
     )
 
 

@@ -1,5 +1,6 @@
 """Looks up one user: in the row, or live in Microsoft 365, recording the result as a scan would."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -9,6 +10,7 @@ from atlas.domain.statuses import Status
 from atlas.domain.user_references import UserReference
 from atlas.domain.user_rows import UserRow
 from atlas.domain.users import LicensedUser
+from atlas.live_queries import LiveQueries
 from atlas.microsoft365.deadlines import deadline_after, within
 from atlas.microsoft365.failures import TenantFailure
 from atlas.microsoft365.graph import Account
@@ -38,16 +40,35 @@ class LookupResult:
     source: Source
 
 
-async def lookup(resources: Resources, subject: UserReference, *, fresh: bool) -> LookupResult:
+async def lookup(
+    resources: Resources, live: LiveQueries, subject: UserReference, admit: Callable[[], None], *, fresh: bool
+) -> LookupResult:
     """What is known about this user. With ``fresh``, or without a row, the user is observed live and recorded.
 
-    A live lookup takes at most ``TIMEOUT_SECONDS``; what is not known by then is unknown. Raises ``NoSuchUser`` or
-    ``UserExcluded``, and ``TenantFailure`` only if the directory cannot be queried and there is no row.
+    Callers who look up the same user live share one query, and ``admit`` is called before it. A query takes at most
+    ``TIMEOUT_SECONDS``; what is not known by then is unknown. Raises ``NoSuchUser``, ``UserExcluded``,
+    ``TooManyQueries``, and ``TenantFailure`` only if the directory cannot be queried and there is no row.
     """
     stored = await _stored_row(resources, subject)
     if stored and (await _must_not_query(resources, stored) or not fresh):
         return LookupResult(stored.row, Source.ROW)
-    return await _lookup_live(resources, subject, stored)
+    admit()
+    return await live.share(
+        _key(subject, stored),
+        lambda: _lookup_live(resources, subject, stored),
+        lambda result: stored is None or result.row.checked_at >= stored.row.checked_at,
+    )
+
+
+def _key(subject: UserReference, stored: StoredRow | None) -> Hashable:
+    """The same for every way to name a user who has a row."""
+    match subject:
+        case _ if stored:
+            return "lookup", stored.row.user.user_id
+        case PageAddress():
+            return "lookup", str(subject.mailbox_guid)
+        case _:
+            return "lookup", str(subject).lower()
 
 
 async def _lookup_live(resources: Resources, subject: UserReference, stored: StoredRow | None) -> LookupResult:

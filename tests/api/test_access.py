@@ -1,4 +1,4 @@
-"""Who may call which route with ``API_ACCESS=entra``: each with every role, with none, and with a forged header."""
+"""Which callers may use which routes with ``API_ACCESS=entra``: with each role, with none, and with a forged header."""
 
 import base64
 import json
@@ -19,8 +19,9 @@ ROLES = {
     ("post", "/scans"): {AppRole.RUN_SCANS},
     ("delete", "/scans/{id}"): {AppRole.RUN_SCANS},
     ("get", "/users/{user}/bookings"): {AppRole.AVAILABILITY},
+    ("get", "/users/{user}/availability"): {AppRole.AVAILABILITY},
 }
-"""Every other closed route asks for ``Bookings.Read``."""
+"""Every other closed route requires ``Bookings.Read``."""
 
 
 def principal(*roles: str, role_type: str = "roles") -> str:
@@ -36,68 +37,68 @@ def principal(*roles: str, role_type: str = "roles") -> str:
 
 @pytest.fixture(scope="module")
 def with_easy_auth() -> Iterator[str]:
-    """The app where Easy Auth is on; it has no settings, so that a caller who is let in is answered 503."""
+    """The app with Easy Auth and without settings, so that callers with the role get 503."""
     with forked_host(ROOT, settings={**UNSET, "API_ACCESS": "entra", **EASY_AUTH}) as host:
         yield host.url
 
 
 @pytest.fixture(scope="module")
 def without_easy_auth() -> Iterator[str]:
-    """The same app where the platform does not say that Easy Auth is on."""
+    """The same app without Easy Auth."""
     with forked_host(ROOT, settings={**UNSET, "API_ACCESS": "entra", "WEBSITE_AUTH_ENABLED": ""}) as host:
         yield host.url
 
 
 def closed_routes() -> list[tuple[str, str]]:
-    """Every route but the open one."""
+    """Every route except the open one."""
     return [(operation.method, operation.path) for operation in OPERATIONS if not operation.is_open]
 
 
-def asked(url: str, method: str, path: str, **headers: str) -> httpx.Response:
-    """A request to a route, with something in the place of its parameters."""
+def send(url: str, method: str, path: str, **headers: str) -> httpx.Response:
+    """A request to a route, with values for its parameters."""
     address = f"{url}/api{path}".replace("{user}", "adele@contoso.com").replace("{id}", "scan-1")
     return httpx.request(method, address, headers=headers, timeout=30)
 
 
-def test_every_route_asks_for_its_role_and_for_no_other(with_easy_auth: str) -> None:
+def test_every_route_requires_exactly_its_role(with_easy_auth: str) -> None:
     for method, path in closed_routes():
         wanted = ROLES.get((method, path), {AppRole.READ})
         for role in AppRole:
-            answer = asked(with_easy_auth, method, path, **{"x-ms-client-principal": principal(role)})
+            response = send(with_easy_auth, method, path, **{"x-ms-client-principal": principal(role)})
 
             expected = "notConfigured" if role in wanted else "forbidden"
-            assert answer.json()["code"] == expected, (method, path, role)
+            assert response.json()["code"] == expected, (method, path, role)
 
 
-def test_nobody_and_a_forged_header_are_not_let_in(with_easy_auth: str) -> None:
+def test_missing_and_forged_principals_are_rejected(with_easy_auth: str) -> None:
     for method, path in closed_routes():
         for header in ({}, {"x-ms-client-principal": "not base64"}, {"x-ms-client-principal": "bm90IGpzb24="}):
-            answer = asked(with_easy_auth, method, path, **header)
+            response = send(with_easy_auth, method, path, **header)
 
-            assert answer.status_code == 401, (method, path, header)
-            assert answer.json()["code"] == "unauthenticated"
+            assert response.status_code == 401, (method, path, header)
+            assert response.json()["code"] == "unauthenticated"
 
 
-def test_a_header_is_not_believed_where_the_platform_does_not_say_that_easy_auth_is_on(without_easy_auth: str) -> None:
+def test_a_principal_is_not_trusted_without_easy_auth(without_easy_auth: str) -> None:
     for method, path in closed_routes():
-        answer = asked(without_easy_auth, method, path, **{"x-ms-client-principal": principal(*AppRole)})
+        response = send(without_easy_auth, method, path, **{"x-ms-client-principal": principal(*AppRole)})
 
-        assert answer.status_code == 401, (method, path)
+        assert response.status_code == 401, (method, path)
 
 
 def test_health_is_open(with_easy_auth: str) -> None:
-    assert asked(with_easy_auth, "get", "/health").json()["code"] == "notConfigured"
+    assert send(with_easy_auth, "get", "/health").json()["code"] == "notConfigured"
 
 
 @pytest.mark.parametrize("role_type", ["roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role", "r"])
-def test_roles_are_read_under_the_name_that_the_principal_gives_them(role_type: str) -> None:
+def test_roles_are_read_by_the_claim_type_of_the_principal(role_type: str) -> None:
     headers = {"x-ms-client-principal": principal("Bookings.Read", role_type=role_type)}
 
     check_role(headers, EASY_AUTH, AppRole.READ)
 
 
 @pytest.mark.parametrize("document", [[], {"claims": None}, {"claims": [{}]}, {"claims": [1]}, {"claims": "roles"}, 7])
-def test_an_odd_principal_is_nobody(document: Any) -> None:
+def test_a_malformed_principal_is_rejected(document: Any) -> None:
     headers = {"x-ms-client-principal": base64.b64encode(json.dumps(document).encode()).decode()}
 
     with pytest.raises(Problem) as problem:

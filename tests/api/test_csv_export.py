@@ -1,7 +1,10 @@
-"""Files that a spreadsheet opens rightly, whatever a person is called."""
+"""CSV that a spreadsheet opens correctly and safely, whatever people and their meetings are called."""
 
 import csv
+import gzip
 import io
+import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -9,46 +12,91 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.csv_export import COLUMNS, FORMULA_PREFIXES, TooManyRows, cell, csv_file
+from api.csv_export import COLUMNS, TooManyRows, cell, csv_file
 from atlas.domain.statuses import Status
-from atlas.domain.user_rows import UserRow
+from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
 
 AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TENANT = "6870e4a5-95e7-4126-b947-8d2e317823cd"
+SIGNS = "=+-@＝＋－＠"  # noqa: RUF001 - full-width signs are what this is about
+TEXTS = st.text(st.sampled_from(f"{SIGNS};,\t\r\n \"'ab|"), max_size=12)
 
 
-def row_of(display_name: str) -> UserRow:
-    """A row of somebody with this name."""
-    return UserRow(
-        LicensedUser("0526f350-9d7b-4198-b3cb-447e3ce37992", "a@contoso.com", display_name), Status.UNKNOWN, AT
-    )
+def row_of(display_name: str, title: str = "Coffee") -> UserRow:
+    """A row of a user with this name and a meeting type with this title."""
+    user = LicensedUser("0526f350-9d7b-4198-b3cb-447e3ce37992", "a@contoso.com", display_name)
+    return UserRow(user, Status.PUBLISHED, AT, meeting_types=(MeetingType("1", title, 30, None, "https://x"),))
 
 
-async def some(*rows: UserRow) -> AsyncIterator[UserRow]:
+async def rows_of(*rows: UserRow) -> AsyncIterator[UserRow]:
     for row in rows:
         yield row
 
 
-def read(content: bytes) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+def read(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+def fields_by(separator: str, content: bytes) -> list[str]:
+    """The fields as a spreadsheet with this list separator finds them."""
+    lines = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=separator)
+    return [field for line in lines for field in line]
 
 
 async def test_names_with_commas_quotes_and_line_breaks_come_back() -> None:
     name = 'Ödön "Ed" O\'Neill, Jr.\r\nSales'
-    table = read(await csv_file(some(row_of(name)), TENANT, 10))
+    content = await csv_file(rows_of(row_of(name)), TENANT, 10)
+    (row,) = read(content)
 
-    assert table[0] == ["TenantId", "UserId", *COLUMNS]
-    assert table[1][3] == name
-    assert len(table) == 2
-
-
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=30))
-def test_no_cell_begins_a_formula(text: str) -> None:
-    assert not cell(text).startswith(FORMULA_PREFIXES)
-    assert cell(text).removeprefix("'") == text.removeprefix("'")
+    assert [*row] == ["TenantId", "UserId", *COLUMNS]
+    assert row["DisplayName"] == name
 
 
-async def test_more_rows_than_one_answer_should_hold_are_refused() -> None:
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@given(name=TEXTS, title=TEXTS)
+async def test_no_field_is_a_formula(separator: str, name: str, title: str) -> None:
+    """Excel takes the list separator from the region, so a cell may be split at any of these."""
+    content = await csv_file(rows_of(row_of(name, title)), TENANT, 10)
+
+    formulas = [field for field in fields_by(separator, content) if field.lstrip(' \t\r\n"').startswith(tuple(SIGNS))]
+    assert formulas == []
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        (" =1+1", "' =1+1"),
+        ("Adele;=1+1", "Adele;'=1+1"),
+        ('Adele;" =1+1', "Adele;'\" =1+1"),
+        ("Adele\t@SUM(A1)", "Adele\t'@SUM(A1)"),
+        ("Adele\n-1", "Adele\n'-1"),
+        ("＝1+1", "'＝1+1"),  # noqa: RUF001
+        ("\tAdele", "'\tAdele"),
+        ("Adele Vance-Smith; Sales", "Adele Vance-Smith; Sales"),
+    ],
+)
+def test_a_formula_gets_an_apostrophe(text: str, written: str) -> None:
+    assert cell("DisplayName", text) == written
+
+
+@given(title=TEXTS)
+async def test_json_keeps_its_meaning(title: str) -> None:
+    content = await csv_file(rows_of(row_of("Adele", title)), TENANT, 10)
+    (row,) = read(content)
+
+    assert json.loads(row["MeetingTypes"])[0]["title"] == title
+    assert not re.search(rf";[\s\"\\]*[{re.escape(SIGNS)}]", row["MeetingTypes"])
+
+
+async def test_more_rows_than_allowed_are_rejected() -> None:
     with pytest.raises(TooManyRows, match="more than 1 rows"):
-        await csv_file(some(row_of("A"), row_of("B")), TENANT, 1)
+        await csv_file(rows_of(row_of("A"), row_of("B")), TENANT, 1)
+
+
+async def test_a_compressed_file_is_the_same_file() -> None:
+    plain = await csv_file(rows_of(row_of("Adele")), TENANT, 10)
+    compressed = await csv_file(rows_of(row_of("Adele")), TENANT, 10, compressed=True)
+
+    assert gzip.decompress(compressed) == plain

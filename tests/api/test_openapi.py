@@ -30,11 +30,12 @@ CONTRACT = {
     "Lookup/availability": "from, to, timeZone, meetingType, items, free",
     "AvailabilityItem": "status, start, end",
     "FreeTime": "start, end",
+    "AvailabilityLookup": "userId, userPrincipalName, status, url, availability, availabilityProblem",
     "Lookup/availabilityProblem": "code, detail",
     "UserList": "value, continuation, nextLink",
     "ScanList": "value, continuation, nextLink",
-    "Change": "cursor, at, kind, userId, userPrincipalName, displayName, fromStatus, toStatus, url, previousUrl, "
-    "scanId",
+    "Change": "cursor, at, kind, userId, userPrincipalName, displayName, department, primarySmtpAddress, fromStatus, "
+    "toStatus, url, anonymousUrl, previousUrl, scanId",
     "ChangeList": "value, continuation, nextLink, cursor",
     "Scan": "id, state, trigger, startedAt, finishedAt, usersListed, usersProbed, byStatus, throttledWaits, "
     "estimatedEnd, warnings, error",

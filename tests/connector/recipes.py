@@ -1,9 +1,9 @@
-"""Reads docs/power-automate.md: the requests, answers, expressions and texts of each recipe, in their order."""
+"""Reads docs/power-automate.md: the requests, responses, expressions and texts of each recipe, in order."""
 
 import json
 import re
-from collections.abc import Iterator, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from itertools import batched
 from pathlib import Path
 from textwrap import dedent
@@ -22,34 +22,34 @@ type Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer as the document shows it."""
+class Response:
+    """A response as the document shows it."""
 
     status: int
     headers: dict[str, str]
     body: Document
 
-    def assert_is_like(self, answer: httpx.Response) -> None:
-        """A real answer has this status, these headers, and at least these members."""
-        assert answer.status_code == self.status, answer.text
-        assert not [name for name in self.headers if name not in answer.headers], answer.headers
-        _assert_has(answer.json(), self.body, "the body")
+    def assert_is_like(self, real: httpx.Response) -> None:
+        """A real response has this status, these headers, and at least these members."""
+        assert real.status_code == self.status, real.text
+        assert not [name for name in self.headers if name not in real.headers], real.headers
+        _assert_has(real.json(), self.body, "the body")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as the document shows it, and the answer shown after it."""
+    """A request as the document shows it, and the responses shown after it."""
 
     method: str
     address: str
     headers: dict[str, str]
-    answers: list[Answer] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
 
     @property
-    def answer(self) -> Answer:
-        """The one answer."""
-        (answer,) = self.answers
-        return answer
+    def response(self) -> Response:
+        """The one response."""
+        (response,) = self.responses
+        return response
 
     def filled(self, app: str, **blanks: str) -> httpx.Request:
         """The request with its blanks filled in."""
@@ -57,14 +57,22 @@ class Request:
         headers = {name: _filled(value, {"token": "t", "key": "k", **blanks}) for name, value in self.headers.items()}
         return httpx.Request(self.method, address, headers=headers)
 
-    def assert_is(self, asked: httpx.Request, app: str, besides: Set[str] = frozenset(), **blanks: str) -> None:
-        """A request that was really sent is this one; ``besides`` are parameters of its query that may be there too."""
+    def changed(self, texts: Mapping[str, str]) -> "Request":
+        """The request with these texts of its address replaced by others."""
+        address = self.address
+        for old, new in texts.items():
+            assert old in address
+            address = address.replace(old, new)
+        return replace(self, address=address)
+
+    def assert_is(self, sent: httpx.Request, app: str, besides: Set[str] = frozenset(), **blanks: str) -> None:
+        """A request that was sent is this one; its query may also contain the parameters ``besides``."""
         documented = self.filled(app, **blanks)
-        assert asked.method == documented.method
-        assert _path(asked) == _path(documented)
-        told = [(name, value) for name, value in _query(asked) if name not in besides]
-        assert told == _query(documented)
-        assert not [name for name in self.headers if name not in asked.headers]
+        assert sent.method == documented.method
+        assert _path(sent) == _path(documented)
+        query = [(name, value) for name, value in _query(sent) if name not in besides]
+        assert query == _query(documented)
+        assert not [name for name in self.headers if name not in sent.headers]
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ def recipe(title: str) -> Recipe:
             case "html":
                 found.texts.append(code)
             case "http" if code.startswith("HTTP/1.1 "):
-                found.requests[-1].answers.append(_answer(code))
+                found.requests[-1].responses.append(_response(code))
             case "http":
                 found.requests.append(_request(code))
     return found
@@ -123,10 +131,10 @@ def _request(code: str) -> Request:
     return Request(method, address, dict(header.split(": ", 1) for header in headers))
 
 
-def _answer(code: str) -> Answer:
+def _response(code: str) -> Response:
     head, _, body = code.partition("\n\n")
     line, *headers = head.splitlines()
-    return Answer(int(line.split()[1]), dict(header.split(": ", 1) for header in headers), json.loads(body))
+    return Response(int(line.split()[1]), dict(header.split(": ", 1) for header in headers), json.loads(body))
 
 
 def _filled(text: str, blanks: dict[str, str]) -> str:

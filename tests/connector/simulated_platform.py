@@ -1,7 +1,7 @@
-"""Plays the platform: knows nothing but the connector's files, a connection, and where the app's host is to be found.
+"""Simulates the platform: it knows only the connector's files, a connection, and the address of the app.
 
-What it does between a flow and the app is what Microsoft documents of connectors: it encodes parameters, adds those
-that a maker does not see, applies the policies, signs in, follows pages and 202, and keeps the state of triggers.
+Between a flow and the app it does what Microsoft documents for connectors: it encodes parameters, adds those that
+makers do not see, applies the policies, signs in, follows pages and 202, and stores the state of triggers.
 """
 
 import asyncio
@@ -17,27 +17,29 @@ import httpx
 
 from tests.openapi_responses import assert_is_described, check_against_the_description
 
+TRIGGER_PREFIX = "/trigger"
+"""The policy of a polling trigger removes it."""
 GATEWAY = "https://europe-002.azure-apihub.net/apim/bookings-atlas/connection"
 CONNECTIONS: Mapping[str, Mapping[str, str]] = {
     "oauthSetting": {"Authorization": "Bearer of-the-maker"},
     "securestring": {"x-functions-key": "of-the-app"},
 }
-"""What a connection of each kind sends; the header of a key is the one that the definition names."""
+"""What a connection of each kind sends; the definition names the header of a key."""
 
 type Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One action or trigger, and the policies that it passes."""
+    """One action or trigger, and its policies."""
 
     path: str
     method: str
-    says: Document
+    definition: Document
     policies: Mapping[str, Document]
 
     def is_at(self, method: str, path: str) -> bool:
-        """Whether this method and path are its own."""
+        """Whether it has this method and path."""
         return self.method == method and re.fullmatch(re.sub(r"{\w+}", "[^/]+", self.path), path) is not None
 
     def policy(self, template: str) -> Document | None:
@@ -52,13 +54,13 @@ class Platform:
     definition: Document
     properties: Document
     address: str
-    """Where the host of the definition is to be found."""
-    reached: set[str] = field(default_factory=set)
+    """The address of the app."""
+    called: set[str] = field(default_factory=set)
     sent: list[httpx.Request] = field(default_factory=list)
-    answers: list[httpx.Response] = field(default_factory=list)
-    """Of all that was sent through the gateway, in its order."""
-    led_past: list[str] = field(default_factory=list)
-    """Where a 202 led past the connector, which can not sign in there."""
+    responses: list[httpx.Response] = field(default_factory=list)
+    """The responses to everything sent through the gateway, in order."""
+    bypassed: list[str] = field(default_factory=list)
+    """Locations that lead past the gateway, where requests are not signed in."""
 
     @classmethod
     def of(cls, folder: Path, address: str) -> "Platform":
@@ -79,53 +81,55 @@ class Platform:
         }
 
     async def call(self, name: str, **inputs: Any) -> httpx.Response:
-        """One call of an action with what a maker gives it."""
+        """One call of an action with a maker's inputs."""
         operation = self.operations[name]
-        self.reached.add(name)
+        self.called.add(name)
         path, query = self._addressed(operation, inputs)
-        answer = await self._send(operation, path, query)
-        self._assert_told_by_the_definition(operation, answer)
-        return answer
+        if "x-ms-trigger" in operation.definition:
+            query.append(("triggerstate", "of the platform"))
+        response = await self._send(operation, path, query)
+        self._assert_defined(operation, response)
+        return response
 
     async def run(self, name: str, **inputs: Any) -> Document:
-        """An action to its end: 202 is followed to where Location leads, until something else is answered."""
-        operation, answer = self.operations[name], await self.call(name, **inputs)
-        while answer.status_code == 202:
-            assert int(answer.headers["Retry-After"]) > 0
+        """An action to its end: after a 202, its Location is requested until the status is another."""
+        operation, response = self.operations[name], await self.call(name, **inputs)
+        while response.status_code == 202:
+            assert int(response.headers["Retry-After"]) > 0
             await asyncio.sleep(0.05)
-            answer = await self._follow(answer.headers["Location"])
-            self._assert_told_by_the_definition(operation, answer)
-        assert answer.status_code == 200, answer.text
-        document: Document = answer.json()
+            response = await self._follow(response.headers["Location"])
+            self._assert_defined(operation, response)
+        assert response.status_code == 200, response.text
+        document: Document = response.json()
         return document
 
     async def pages(self, name: str, **inputs: Any) -> list[Document]:
-        """All pages of a list: its next link, which a policy leads through the gateway, is followed to the end."""
+        """All pages of a list, by its next link, which a policy leads through the gateway."""
         operation = self.operations[name]
-        told = operation.says["x-ms-pageable"]["nextLinkName"]
+        told = operation.definition["x-ms-pageable"]["nextLinkName"]
         pages = [(await self.call(name, **inputs)).json()]
         while link := pages[-1].get(told):
             through = self._through_the_gateway(operation, link)
-            assert through.startswith(f"{GATEWAY}/"), "the platform follows no link that leads past the connector"
+            assert through.startswith(f"{GATEWAY}/"), "the platform only follows links through the gateway"
             asked = urlsplit(through.removeprefix(GATEWAY))
             pages.append((await self._send(operation, asked.path, parse_qsl(asked.query))).json())
         return pages
 
     async def choices(self, name: str, parameter: str, **inputs: Any) -> dict[str, Any]:
-        """What a maker may choose for a parameter: values by title, as another operation tells them."""
-        described = next(one for one in self.operations[name].says["parameters"] if one["name"] == parameter)
+        """The choices for a parameter, which another operation returns: values by title."""
+        described = next(one for one in self.operations[name].definition["parameters"] if one["name"] == parameter)
         asked = described["x-ms-dynamic-values"]
         given = {
             key: inputs[value["parameter"]] if isinstance(value, dict) else value
             for key, value in asked["parameters"].items()
         }
-        answer = (await self.call(asked["operationId"], **given)).json()
+        response = (await self.call(asked["operationId"], **given)).json()
         return {
-            item[asked["value-title"]]: item[asked["value-path"]] for item in answer[asked["value-collection"]] or ()
+            item[asked["value-title"]]: item[asked["value-path"]] for item in response[asked["value-collection"]] or ()
         }
 
     def trigger(self, name: str) -> "Polling":
-        """A flow that begins with this trigger."""
+        """A flow with this trigger."""
         return Polling(self, name)
 
     def _policies(self, name: str) -> dict[str, Document]:
@@ -138,9 +142,9 @@ class Platform:
         }
 
     def _addressed(self, operation: Operation, inputs: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:
-        """The path and the query of a call; a policy may lead to another path with the same parameters."""
-        described = {one["name"]: one for one in operation.says["parameters"]}
-        assert set(inputs) <= set(described), f"a maker finds no {set(inputs) - set(described)}"
+        """The path and the query of a call; the policy of a trigger changes the path."""
+        described = {one["name"]: one for one in operation.definition["parameters"]}
+        assert set(inputs) <= set(described), f"the designer does not show {set(inputs) - set(described)}"
         hidden = {
             name: one["default"]
             for name, one in described.items()
@@ -148,20 +152,22 @@ class Platform:
         }
         given = {**hidden, **inputs}
         missing = {name for name, one in described.items() if one.get("required")} - set(given)
-        assert not missing, f"a maker has to give {missing}"
-        route = operation.policy("routerequesttoendpoint")
-        path = route["newPath"] if route else operation.path
+        assert not missing, f"a maker must fill in {missing}"
+        path = operation.path
+        if operation.policy("pollingtrigger"):
+            assert path.startswith(TRIGGER_PREFIX), "without the prefix, the platform stores no state"
+            path = path.removeprefix(TRIGGER_PREFIX)
         for name, one in described.items():
             if one["in"] == "path":
                 path = path.replace(f"{{{name}}}", _segment(str(given[name]), one["x-ms-url-encoding"]))
         return path, [(name, _text(value)) for name, value in given.items() if described[name]["in"] == "query"]
 
     async def _follow(self, location: str) -> httpx.Response:
-        """Where a 202 leads: through the gateway signed in, by an operation of the connector; else as it is told."""
+        """The Location of a 202: through the gateway it is signed in, by an operation of the connector."""
         asked = urlsplit(location.removeprefix(GATEWAY))
         if not location.startswith(f"{GATEWAY}/"):
             assert location.startswith(f"{self.address}/"), location
-            self.led_past.append(location)
+            self.bypassed.append(location)
             return await self._request("get", asked.path, parse_qsl(asked.query), {})
         operation = next(one for one in self.operations.values() if one.is_at("get", asked.path))
         return await self._send(operation, asked.path, parse_qsl(asked.query))
@@ -175,11 +181,11 @@ class Platform:
         hooks = {"response": [check_against_the_description]}
         async with httpx.AsyncClient(base_url=self.address, timeout=60, event_hooks=hooks) as http:
             told = {**headers, "X-MS-APIM-Referrer-Prefix": GATEWAY}
-            answer = await http.request(method.upper(), path, params=query or None, headers=told)
+            response = await http.request(method.upper(), path, params=query or None, headers=told)
         if headers:
-            self.sent.append(answer.request)
-            self.answers.append(answer)
-        return answer
+            self.sent.append(response.request)
+            self.responses.append(response)
+        return response
 
     def _sign_in(self) -> Mapping[str, str]:
         (demanded,) = self.definition["securityDefinitions"].values()
@@ -189,47 +195,47 @@ class Platform:
         return header
 
     def _through_the_gateway(self, operation: Operation, link: str) -> str:
-        """The policy puts the gateway in the place of the app's host; without it the platform would leave it."""
+        """The policy replaces the host of the app with the gateway; without it, the link stays as it is."""
         policy = operation.policy("updatenextlink")
-        if policy is None or policy["nextLinkPropertyName"] != operation.says["x-ms-pageable"]["nextLinkName"]:
+        if policy is None or policy["nextLinkPropertyName"] != operation.definition["x-ms-pageable"]["nextLinkName"]:
             return link
         assert link.startswith(f"{self.address}/"), link
         return GATEWAY + link.removeprefix(self.address)
 
-    def _assert_told_by_the_definition(self, operation: Operation, answer: httpx.Response) -> None:
-        responses = operation.says["responses"]
-        assert str(answer.status_code) in responses, answer.text
-        schema = responses[str(answer.status_code)]["schema"]
-        document = answer.json()
+    def _assert_defined(self, operation: Operation, response: httpx.Response) -> None:
+        responses = operation.definition["responses"]
+        assert str(response.status_code) in responses, response.text
+        schema = responses[str(response.status_code)]["schema"]
+        document = response.json()
         if schema.get("$ref", "").endswith("/BookingPage"):
-            # A maker is not shown these two where no availability is asked for; the app tells them all the same.
+            # The action does not show these two, because it requests no availability.
             document = {name: value for name, value in document.items() if not name.startswith("availability")}
-        assert_is_described(schema, document, answer.text, self.definition["definitions"])
+        assert_is_described(schema, document, response.text, self.definition["definitions"])
 
 
 @dataclass
 class Polling:
-    """A flow's trigger: the platform keeps its state, which the first call only sets."""
+    """A flow's trigger: the platform stores its state, which the first call only sets."""
 
     platform: Platform
     name: str
     state: dict[str, Any] | None = None
 
     async def poll(self) -> list[Document]:
-        """What the flow runs for, one run each; nothing at the first call."""
+        """The items that start a run each; none at the first call."""
         operation = self.platform.operations[self.name]
         policy = operation.policy("pollingtrigger")
-        assert policy, "without its policy the platform keeps no state"
-        assert operation.says["x-ms-trigger"] == "batch"
+        assert policy, "without its policy, the platform stores no state"
+        assert operation.definition["x-ms-trigger"] == "batch"
         is_first = self.state is None
-        answer = (await self.platform.call(self.name, **(self.state or {}))).json()
-        self.state = {name: _value(expression, answer) for name, expression in policy["triggerConfig"].items()}
-        found: list[Document] = _value(policy["triggerDataPath"], answer)
+        response = (await self.platform.call(self.name, **(self.state or {}))).json()
+        self.state = {name: _value(expression, response) for name, expression in policy["triggerConfig"].items()}
+        found: list[Document] = _value(policy["triggerDataPath"], response)
         return [] if is_first else found
 
 
 def _segment(text: str, encoding: str) -> str:
-    """One path segment, encoded twice or once; with twice, what a gateway decodes is still one segment."""
+    """One path segment, encoded once or twice; encoded twice, it is still one segment after a gateway decodes it."""
     once = quote(text, safe="")
     if encoding == "double":
         assert "/" not in unquote(quote(once, safe=""))

@@ -13,8 +13,11 @@ from connector import fill
 HOST = "atlas-prod.azurewebsites.net"
 TENANT_ID = "11111111-2222-4333-8444-555555555555"
 CLIENT_ID = "66666666-7777-4888-9999-000000000000"
-ENTRA = ["--sign-in", "entra", "--tenant-id", TENANT_ID, "--client-id", CLIENT_ID]
-KEY = ["--sign-in", "key"]
+CONNECTOR_CLIENT_ID = "12121212-3434-4565-8787-909090909090"
+EMAIL = ["--contact-email", "support@contoso.com"]
+CONNECTOR = ["--connector-client-id", CONNECTOR_CLIENT_ID]
+ENTRA = ["--sign-in", "entra", "--tenant-id", TENANT_ID, "--client-id", CLIENT_ID, *CONNECTOR, *EMAIL]
+KEY = ["--sign-in", "key", *EMAIL]
 
 
 def filled(folder: Path, *arguments: str) -> dict[str, Any]:
@@ -39,7 +42,8 @@ def test_entra_sign_in_names_tenant_and_registration(tmp_path: Path) -> None:
     token = files[fill.PROPERTIES]["properties"]["connectionParameters"]["token"]["oAuthSettings"]
     (scheme,) = files[fill.DEFINITION]["securityDefinitions"].values()
 
-    assert (token["identityProvider"], token["clientId"]) == ("aad", CLIENT_ID)
+    assert (token["identityProvider"], token["clientId"]) == ("aad", CONNECTOR_CLIENT_ID)
+    assert token["redirectMode"] == "GlobalPerConnector"
     assert token["customParameters"]["tenantId"]["value"] == TENANT_ID
     assert token["customParameters"]["resourceUri"]["value"] == f"api://{CLIENT_ID}"
     assert TENANT_ID in scheme["tokenUrl"]
@@ -68,12 +72,17 @@ INVALID = [
     (["--host", fill.PLACEHOLDERS["host"], *KEY], "--host"),
     (["--host", HOST, *ENTRA, "--tenant-id", "contoso.com"], "--tenant-id"),
     (["--host", HOST, *ENTRA, "--client-id", "atlas"], "--client-id"),
-    (["--host", HOST, "--sign-in", "entra", "--client-id", CLIENT_ID], "--tenant-id is missing"),
+    (["--host", HOST, "--sign-in", "entra", "--client-id", CLIENT_ID, *CONNECTOR, *EMAIL], "--tenant-id is missing"),
+    (["--host", HOST, *ENTRA, "--connector-client-id", CLIENT_ID], "--connector-client-id"),
+    (["--host", HOST, *KEY, "--connector-client-id", CLIENT_ID], "--connector-client-id"),
+    (["--host", HOST, "--sign-in", "key"], "--contact-email"),
+    (["--host", HOST, *KEY, "--contact-email", "support"], "--contact-email"),
+    (["--host", HOST, *KEY, "--contact-email", fill.PLACEHOLDERS["contact_email"]], "--contact-email"),
     (["--host", HOST, *KEY, "--tenant-id", TENANT_ID], "--tenant-id"),
     (["--host", HOST, *KEY, "--client-id", CLIENT_ID], "--client-id"),
-    (["--host", HOST, "--sign-in", "basic"], "--sign-in"),
+    (["--host", HOST, "--sign-in", "basic", *EMAIL], "--sign-in"),
     ([*KEY], "--host"),
-    (["--host", HOST], "--sign-in"),
+    (["--host", HOST, *EMAIL], "--sign-in"),
 ]
 
 
@@ -91,10 +100,13 @@ def test_an_invalid_argument_is_named_and_nothing_is_written(
 
 def test_all_invalid_arguments_are_named_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        fill.main(["--host", "x", "--sign-in", "entra", "--out", str(tmp_path)])
+        fill.main(["--host", "x", "--sign-in", "entra", *EMAIL, "--out", str(tmp_path)])
 
     message = capsys.readouterr().err
-    assert all(name in message for name in ("--host x", "--tenant-id is missing", "--client-id is missing"))
+    assert all(
+        name in message
+        for name in ("--host x", "--tenant-id is missing", "--client-id is missing", "--connector-client-id is missing")
+    )
 
 
 @pytest.mark.parametrize("kind", ["a file", "the folder itself"])

@@ -80,14 +80,20 @@ def test_lists_have_a_paging_policy(file: str) -> None:
 
 @pytest.mark.parametrize("file", PROPERTIES)
 def test_triggers_can_be_polled(file: str) -> None:
-    """[T], and PowerPlatformConnectors issue 3181: the policy returns the cursor of the response as ``since``."""
+    """The policy sends the cursor of the response back as ``since`` [T].
+
+    In all 12 published connectors with this policy, paths begin with ``/trigger/`` and ``x-ms-trigger-value`` is absent
+    [P]; without the prefix, issue 3181 reports that no state is sent.
+    """
     triggers = {name: one for name, one in OPERATIONS.items() if "x-ms-trigger" in one}
     polled = policies(PROPERTIES[file], "pollingtrigger")
 
     assert triggers
     assert polled.keys() == triggers.keys()
     for name, trigger in triggers.items():
-        (state,) = trigger["parameters"]
+        (state,) = [one for one in trigger["parameters"] if one.get("x-ms-visibility") == "internal"]
+        assert PATHS[name].startswith("/trigger/")
+        assert "x-ms-trigger-value" not in str(trigger)
         assert trigger["x-ms-trigger-metadata"] == {"kind": "query", "mode": "polling"}
         assert (state["x-ms-visibility"], state["required"]) == ("internal", False)
         assert polled[name]["triggerConfig"] == {state["name"]: "@{triggerBody().cursor}"}
@@ -108,6 +114,35 @@ def test_choices_come_from_an_operation_that_returns_them() -> None:
         assert required <= choice["parameters"].keys() <= known.keys()
         for key in ("value-path", "value-title"):
             assert response_member(operation, f"{choice['value-collection']}/{choice[key]}")
+
+
+def test_both_kinds_of_choices_say_the_same() -> None:
+    """[X]: newer designers read ``x-ms-dynamic-list``, older ones ``x-ms-dynamic-values``."""
+    choosing = [one for _, one in parameters() if "x-ms-dynamic-values" in one]
+
+    assert choosing
+    for one in choosing:
+        old, new = one["x-ms-dynamic-values"], one["x-ms-dynamic-list"]
+        assert (old["operationId"], old["value-collection"]) == (new["operationId"], new["itemsPath"])
+        assert (old["value-path"], old["value-title"]) == (new["itemValuePath"], new["itemTitlePath"])
+        assert old["parameters"].keys() == new["parameters"].keys()
+
+
+def test_the_outputs_that_makers_want_come_first() -> None:
+    """As in published connectors [P]: URLs and statuses are important, cursors and links internal."""
+    shown = {place.rpartition(".")[2]: one.get("x-ms-visibility") for place, one in members()}
+
+    assert {shown[name] for name in ("url", "anonymousUrl", "status", "kind")} == {"important"}
+    assert {shown[name] for name in ("cursor", "nextLink", "continuation")} == {"internal"}
+
+
+def test_enum_values_have_labels() -> None:
+    """[X]: ``x-ms-enum-values`` gives each value a display name."""
+    labelled = [(place, one) for place, one in (*parameters(), *members()) if "x-ms-enum-values" in one]
+
+    assert len(labelled) > 5
+    for place, one in labelled:
+        assert [entry["value"] for entry in one["x-ms-enum-values"]] == one["enum"], place
 
 
 @pytest.mark.parametrize("file", PROPERTIES)

@@ -37,11 +37,11 @@ def test_the_brand_colour_is_ours() -> None:
 
 
 def test_the_metadata_is_complete() -> None:
-    """[V]: website, privacy policy and categories, and a contact."""
+    """[V]: website, privacy policy, categories and contact; 945 of 1,014 published connectors have an email."""
     metadata = {entry["propertyName"]: entry["propertyValue"] for entry in DEFINED["x-ms-connector-metadata"]}
 
     assert all(metadata[name] for name in ("Website", "Privacy policy", "Categories"))
-    assert DEFINED["info"]["contact"]["name"]
+    assert all(DEFINED["info"]["contact"][name] for name in ("name", "url", "email"))
 
 
 def test_calls_are_encrypted_and_signed_in() -> None:

@@ -1,4 +1,4 @@
-"""As much of the workflow expression language as the recipes use: a maker's ``@equals(…)`` on what steps have answered.
+"""As much of the workflow expression language as the recipes use, such as ``@equals(…)`` on the outputs of steps.
 
 The language is that of Power Automate (Workflow Definition Language); an unknown function is an error.
 """
@@ -29,7 +29,7 @@ class Run:
     """What a run of a flow knows when an expression is evaluated."""
 
     outputs: Mapping[str, Any] = field(default_factory=dict)
-    """Of each step by its name: an answer has its body under ``body``."""
+    """The outputs of each step by its name; a response has its body under ``body``."""
     trigger: Any = None
     item: Any = None
     variables: Mapping[str, Any] = field(default_factory=dict)

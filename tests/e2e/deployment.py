@@ -95,7 +95,13 @@ async def deployed(
     tenant: SimulatedTenant, azurite: Azurite, *arguments: str, **settings: str
 ) -> AsyncIterator[Deployment]:
     """The product on the local host, with the tenant's settings and these on top."""
-    given = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string, **settings}
+    # A test changes its tenant between two lookups, so no result is reused unless the test is about that.
+    given = {
+        **tenant.settings(),
+        "AzureWebJobsStorage": azurite.connection_string,
+        "LIVE_REUSE_SECONDS": "0",
+        **settings,
+    }
     with forked_host(ROOT, settings={**UNSET, **given}, arguments=arguments) as host:
         described = {"response": [check_against_the_description]}
         async with httpx.AsyncClient(base_url=host.url, timeout=60, event_hooks=described) as http:

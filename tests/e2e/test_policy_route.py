@@ -25,7 +25,7 @@ FREE = {
 }
 BLOCKED = {"ews_policy": "EnforceBlockList", "ews_block_list": ["MicrosoftOWS*", "Other"]}
 CASES: tuple[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]], ...] = (
-    ({}, {"verdict": "on", "value": None, "cis139": "fail", "ewsAllowedAppIds": None}, ()),
+    ({}, {"verdict": "on", "value": None, "cis139": "fail", "ewsAllowedAppIds": []}, ()),
     (
         BLOCKED,
         {"verdict": "off", "setting": "EwsApplicationAccessPolicy", "value": "EnforceBlockList"},
@@ -47,10 +47,10 @@ CASES: tuple[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]], ...] = (
     ({"bookings_enabled": None}, {"cis139": "unknown"}, ()),
 )
 FAULTS: tuple[tuple[Fault, dict[str, Any], str], ...] = (
-    (Fault("exchange.Get-OwaMailboxPolicy", status=403, times=None), {"verdict": "on", "owaPolicies": None}, "nothing"),
+    (Fault("exchange.Get-OwaMailboxPolicy", status=403, times=None), {"verdict": "on", "owaPolicies": []}, "nothing"),
     (
         Fault("exchange", status=403, times=None),
-        {"verdict": "unknown", "bookings": None, "owaPolicies": None},
+        {"verdict": "unknown", "bookings": None, "owaPolicies": []},
         "refused",
     ),
     (Fault("exchange", status=401, times=None), {"verdict": "unknown", "setting": None, "value": None}, "refused"),

@@ -66,7 +66,11 @@ ALERTS = {
     "alert-availability",
     "alert-daily-cap",
 }
-EVENTS = {events.PROBE_FINISHED: events.probe_finished, events.SCAN_FINISHED: events.scan_finished}
+EVENTS = {
+    events.PROBE_FINISHED: events.probe_finished,
+    events.SCAN_FINISHED: events.scan_finished,
+    events.AVAILABILITY_QUERIED: events.availability_queried,
+}
 FAULTS = {"identityCannotReadTenant", "registrationIsMissing", "apiIsMissing", "retentionIsTooShort"}
 UNRELEASED = {
     "MAX_FULL_ACCESS",
