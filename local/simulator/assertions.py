@@ -17,7 +17,7 @@ from local.simulator.tokens import ISSUER, Tokens
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a token is not given: HTTP status, `error`, AADSTS number, message."""
+    """Why no token is issued: HTTP status, `error`, AADSTS number, message."""
 
     status: int
     error: str
@@ -42,7 +42,7 @@ WRONG_SUBJECT = Refusal(401, _CLIENT, 700213, "No matching federated identity re
 def check_certificate_assertion(
     assertion: str, certificate: x509.Certificate | None, client_id: str, endpoint: str, now: float
 ) -> Refusal | None:
-    """Whether the assertion is signed by the registered certificate and made for this endpoint; None when it is."""
+    """Checks that the registered certificate signed the assertion for this endpoint; None: it did."""
     if certificate is None or not _names(assertion, certificate):
         return UNKNOWN_KEY
     key = certificate.public_key()
@@ -59,7 +59,7 @@ def check_certificate_assertion(
 def check_federated_assertion(  # every claim is compared with what the registration trusts
     assertion: str, tokens: Tokens, home_tenant_id: str, subject: str, sign_in: SignIn, now: float
 ) -> Refusal | None:
-    """Whether the assertion is the trusted identity's; None when it is."""
+    """Checks that the assertion is the trusted identity's; None: it is."""
     claims = tokens.claims_of(assertion)
     if claims is None:
         return BAD_SIGNATURE
@@ -74,7 +74,7 @@ def check_federated_assertion(  # every claim is compared with what the registra
 
 
 def issuer_of(assertion: str) -> str | None:
-    """Who claims to have made the assertion; None if it is no token."""
+    """The issuer that the assertion claims; None if it is not a token."""
     try:
         return str(jwt.decode(assertion, options={"verify_signature": False}).get("iss"))
     except jwt.InvalidTokenError:

@@ -20,14 +20,14 @@ WINDOWS_ZONES: dict[str, tuple[str, str]] = {
     "FLE Standard Time": ("Europe/Kiev", "(UTC+02:00) Helsinki, Kyiv, Riga, Sofia, Tallinn, Vilnius"),
     "Pacific Standard Time": ("America/Los_Angeles", "(UTC-08:00) Pacific Time (US & Canada)"),
 }
-"""Windows id to zone and display form; a Python zone name is not among them."""
+"""Zone and display name by Windows ID; names that Python uses are not accepted."""
 _WORKDAYS = 5
 _BUSY_PAIRS = ((0, 1), (1, 3), (2, 3), (4, 6))
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stretch of one status."""
+    """A period of one status."""
 
     status: str
     start: datetime
@@ -35,7 +35,7 @@ class Interval:
 
 
 def availability(user: SimulatedUser, start: datetime, end: datetime, *, starts_inside_busy: bool) -> list[Interval]:
-    """The owner's time between two instants, without gaps, cut at the owner's midnights."""
+    """The owner's time between two instants, without gaps, split at the owner's midnights."""
     zone = ZoneInfo(user.time_zone)
     if OUTCOMES[user.page] is not Outcome.PUBLIC:
         stretches = _all_day(OUT_OF_OFFICE, start, end, zone)
@@ -78,7 +78,7 @@ def _working_days(user: SimulatedUser, start: datetime, end: datetime, zone: tzi
 
 
 def _office_hours(user: SimulatedUser, day: date, opens: int, closes: int, zone: tzinfo) -> Iterator[Interval]:
-    """Free, but for one or two busy blocks that differ from day to day; at least three hours stay free."""
+    """Free, except one or two busy blocks that differ by day; at least three hours are free."""
     random_bytes = hashlib.blake2b(day.isoformat().encode(), digest_size=4, key=user.random_bytes).digest()
     blocks = (
         {_BUSY_PAIRS[random_bytes[0] % len(_BUSY_PAIRS)], (7, 8)}

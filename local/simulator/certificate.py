@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 
 def registered_certificate(path: Path) -> x509.Certificate:
-    """A new certificate; its private key and itself are written to the path as PEM."""
+    """Create a certificate, and write it to the path as PEM with its private key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Bookings Atlas, simulated")])
     now = datetime.now(UTC)

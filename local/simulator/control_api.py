@@ -1,4 +1,4 @@
-"""Changes and shows the simulated tenant while it runs, over JSON on a port of its own.
+"""Shows and changes the simulated tenant while it runs, in JSON on a port of its own.
 
 | request | does |
 |---|---|
@@ -35,11 +35,11 @@ _MAX = 5000
 
 
 class UnknownUser(LookupError):
-    """Nobody by that name, id or index."""
+    """There is no user or page of this name, ID or index."""
 
 
 class UnknownAction(ValueError):
-    """Nothing like that can be done to a user."""
+    """There is no such action."""
 
 
 class Control:
@@ -67,20 +67,20 @@ class Control:
         *,
         licensed: bool = False,
     ) -> list[dict[str, Any]]:
-        """Users by index, each with the truth about them; the deleted are left out."""
+        """Users by index, each with the expected result; deleted users are left out."""
         end = min(skip + top, self._state.tenant.population.in_graph)
         users = (self._state.tenant.user(index) for index in range(skip, end))
         return [self.shown(user, evidence) for user in users if user and (user.is_licensed or not licensed)]
 
     def user(self, key: str, evidence: expected_results.Evidence = expected_results.EVERYTHING) -> dict[str, Any]:
-        """One user with the truth about them."""
+        """One user with the expected result."""
         return self.shown(self.found(key), evidence)
 
     def found(self, key: str) -> SimulatedUser:
         """One user by index, object id, UPN or mailbox GUID."""
         user = self._state.tenant.find(key)
         if user is None:
-            raise UnknownUser(f"{key}: nobody")
+            raise UnknownUser(f"{key}: no such user")
         return user
 
     def shown(
@@ -168,7 +168,7 @@ class Control:
                 raise UnknownAction(f"{action}: not one of {', '.join(sorted(SHARED_PAGE_ACTIONS))}")
 
     def add_fault(self, fault: Fault) -> None:
-        """Let calls fail."""
+        """Let requests fail."""
         self._state.faults.add(fault)
 
     def routes(self) -> web.Application:
@@ -205,8 +205,8 @@ class Control:
         return web.json_response(self.user(request.match_info["key"], _evidence(request)))
 
     async def _post_user(self, request: web.Request) -> web.Response:
-        asked = await request.json()
-        return web.json_response(self.change_user(request.match_info["key"], asked.pop("action", ""), **asked))
+        requested = await request.json()
+        return web.json_response(self.change_user(request.match_info["key"], requested.pop("action", ""), **requested))
 
     async def _get_shared_pages(self, _: web.Request) -> web.Response:
         return web.json_response({"value": self.shared_pages()})

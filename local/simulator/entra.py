@@ -43,7 +43,7 @@ class Entra:
         return request.method not in {"GET", "HEAD", "POST"}
 
     def reject_write(self, request: Request) -> Response:
-        """Only GET and POST are known."""
+        """Only GET and POST are supported."""
         return Response(405, {"error": "invalid_request", "error_description": f"{request.method} is not supported"})
 
     def respond_with_fault(self, fault: Fault, request: Request) -> Response:
@@ -53,7 +53,7 @@ class Entra:
         return self._refusal(Refusal(fault.status, error, 90055, "Too many requests; try again later."))
 
     def respond(self, request: Request) -> Response:
-        """The discovery document, a token, or why not."""
+        """The discovery document, a token, or a refusal."""
         matched = _PATH.fullmatch(request.path)
         if matched is None:
             return Response(404, b"")

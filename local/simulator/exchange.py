@@ -37,7 +37,7 @@ _CMDLETS_OF_ROLES = {
     },
     "View-Only Configuration": {"get-organizationconfig", "get-owamailboxpolicy"},
 }
-"""Roles that read a part."""
+"""What other roles may read."""
 _USUAL_RESULT_SIZE = 1000
 _TRUNCATED = (
     "There are more results available than are currently displayed. "
@@ -197,7 +197,7 @@ class Exchange:
         return self._page(request, parameters, to_row, fingerprint, *start)
 
     def _start(self, token: str | None, anchor: str, fingerprint: str) -> tuple[int, int] | None:
-        """Place and rows already given; None when a page may not be continued this way."""
+        """Place, and number of rows already sent; None if the page cannot be continued this way."""
         if token is None:
             return 0, 0
         try:
@@ -278,7 +278,7 @@ class Exchange:
         return f"{self._state.urls['exchange']}{path}?{'&'.join([*kept, f'$skiptoken={opaque}'])}"
 
     def _problem(self, kind: str, message: str) -> Response:
-        """400 as Exchange words it: the outer message never tells anything."""
+        """400 in Exchange's format, whose outer message is always the same."""
         inner = {"message": message, "type": "System.Exception", "stacktrace": "   at Microsoft.Exchange.Admin"}
         outer = "Microsoft.Exchange.Admin.OData.Core.ODataServiceException"
         error = {
@@ -296,7 +296,7 @@ def _forbidden() -> Response:
 
 
 def _command(request: Request) -> tuple[str | None, dict[str, Any] | None]:
-    """Name and parameters of the cmdlet; parameters that are no object are none."""
+    """Name and parameters of the cmdlet; None for what is not valid."""
     body = request.json()
     command = body.get("CmdletInput") if isinstance(body, dict) else None
     if not isinstance(command, dict) or not isinstance(command.get("CmdletName"), str):
@@ -326,7 +326,7 @@ def _filter_of(parameters: dict[str, Any]) -> Callable[[SimulatedUser], bool] | 
 
 
 def _take(places: Iterator[tuple[int, SimulatedUser]], size: int, place: int) -> tuple[list[SimulatedUser], int | None]:
-    """So many users and the place after them, or None at the end."""
+    """At most `size` users and the place after them, or None at the end."""
     users: list[SimulatedUser] = []
     for after, user in places:
         if len(users) == size:

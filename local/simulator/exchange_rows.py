@@ -112,7 +112,7 @@ def organization_row(organization: Organization, *, with_app_ids: bool = False) 
         app_ids = organization.ews_allowed_app_ids
         known["EwsAllowedAppIDs"] = None if app_ids is None else ",".join(app_ids)
     others = _ORGANIZATION_KEYS - len(known)
-    return {**known, **{f"SettingOfNoConcern{number:03}": number % 3 == 0 for number in range(others)}}
+    return {**known, **{f"OtherSetting{number:03}": number % 3 == 0 for number in range(others)}}
 
 
 OWA_POLICIES: tuple[dict[str, Any], ...] = (
@@ -134,7 +134,7 @@ OWA_POLICIES: tuple[dict[str, Any], ...] = (
 
 
 def on_the_wire(row: dict[str, Any], select: Iterable[str], *, leaves_nulls_out: bool) -> dict[str, Any]:
-    """A row with its type noise and only the selected properties; a null may be left out with `$select`."""
+    """A row with its type noise and only the selected properties; nulls may be omitted with `$select`."""
     wanted = list(select)
     out: dict[str, Any] = {}
     for name, value in row.items():

@@ -1,4 +1,4 @@
-"""Microsoft Graph: who may call it, what is asked, and the JSON batch (docs/microsoft-365.md, section 2)."""
+"""Microsoft Graph: permissions, routing and JSON batches (docs/microsoft-365.md, section 2)."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ class Graph:
         return request.method not in {"GET", "HEAD"}
 
     def reject_write(self, request: Request) -> Response:
-        """Nobody here may write."""
+        """No caller may write."""
         message = f"Insufficient privileges to complete the operation ({request.method})."
         return problem(self._state, 403, "Authorization_RequestDenied", message)
 
@@ -77,7 +77,7 @@ class Graph:
         return response.with_headers({"x-ms-throttle-scope": scope, **self._headers(request)})
 
     def respond(self, request: Request) -> Response:
-        """Answer one request on the wire."""
+        """Respond to one request."""
         return (self._rejection(request) or self._answered(request)).with_headers(self._headers(request))
 
     def _headers(self, request: Request) -> dict[str, str]:

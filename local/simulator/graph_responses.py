@@ -16,7 +16,7 @@ _CODES = {
 
 
 def problem(state: SimulatorState, status: int, code: str = "", message: str = "") -> Response:
-    """An error as Graph words it."""
+    """An error in Graph's format."""
     usual_code, usual_message = _CODES.get(status, ("UnknownError", "An error occurred."))
     request_id = state.request_id()
     inner = {

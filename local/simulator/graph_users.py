@@ -73,7 +73,7 @@ PROPERTIES: dict[str, Callable[[SimulatedUser], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    """One page of a listing that was asked for."""
+    """One page of a listing that was requested."""
 
     size: int
     select: tuple[str, ...]
@@ -84,7 +84,7 @@ class _Listing:
 
 
 class GraphUsers:
-    """Answers about users."""
+    """Responds about users."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
@@ -101,7 +101,7 @@ class GraphUsers:
         if not _is_eventual(request):
             return problem(self._state, 400, "Request_BadRequest", "$count is not currently supported.")
         if "json" in request.headers.get("Accept", ""):
-            return problem(self._state, 415, "Request_BadRequest", "Only text/plain can be answered.")
+            return problem(self._state, 415, "Request_BadRequest", "Only text/plain is supported.")
         listing = self._understood(request)
         if isinstance(listing, Response):
             return listing

@@ -9,7 +9,7 @@ _LOW_62 = (1 << 62) - 1
 _ROUNDS = tuple(bytes([number]) for number in range(4))
 _GENERATION_SHIFT = 40
 _MAX = 1 << 56
-"""Numbers hidden in a GUID stay below this; a GUID that decodes above it was never ours."""
+"""Numbers encoded in a GUID are below this; a GUID that decodes to more is foreign."""
 
 
 def key_of(seed: int, purpose: str) -> bytes:
@@ -18,7 +18,7 @@ def key_of(seed: int, purpose: str) -> bytes:
 
 
 def guid_of(key: bytes, index: int, generation: int = 0) -> str:
-    """GUID, of version 4 by its looks, that hides an index and a generation."""
+    """A GUID that looks like version 4 and encodes an index and a generation."""
     number = _scramble(key, generation << _GENERATION_SHIFT | index)
     whole = (number >> 74) << 80 | 4 << 76 | (number >> 62 & 0xFFF) << 64 | 2 << 62 | number & _LOW_62
     text = f"{whole:032x}"
@@ -26,7 +26,7 @@ def guid_of(key: bytes, index: int, generation: int = 0) -> str:
 
 
 def index_of(key: bytes, guid: str) -> tuple[int, int] | None:
-    """Index and generation that `guid_of` hid, or None for a GUID of another family."""
+    """The index and generation that `guid_of` encoded; None for a GUID of another family."""
     try:
         whole = int(guid.replace("-", ""), 16)
     except ValueError:
@@ -59,7 +59,7 @@ def _unscramble(key: bytes, number: int) -> int:
 
 
 class Shuffle:
-    """An order of 0..count-1 that looks mixed, in constant memory."""
+    """A shuffled order of 0..count-1, in constant memory."""
 
     def __init__(self, seed: int, purpose: str, count: int) -> None:
         self.count = count

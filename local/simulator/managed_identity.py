@@ -10,7 +10,7 @@ from local.simulator.tokens import ISSUER, Tokens, app_claims
 
 
 class ManagedIdentity:
-    """Gives tokens to whoever knows the identity header."""
+    """Issues tokens to callers that know the identity header."""
 
     name = "managed_identity"
 
@@ -29,7 +29,7 @@ class ManagedIdentity:
         return request.method not in {"GET", "HEAD"}
 
     def reject_write(self, request: Request) -> Response:
-        """Only GET is known."""
+        """Only GET is supported."""
         return Response(405, {"statusCode": 405, "message": f"{request.method} is not supported"})
 
     def respond_with_fault(self, fault: Fault, request: Request) -> Response:
@@ -39,7 +39,7 @@ class ManagedIdentity:
         )
 
     def respond(self, request: Request) -> Response:
-        """A token for the asked resource."""
+        """A token for the requested resource."""
         if request.path != "/msi/token":
             return Response(404, {"statusCode": 404, "message": "Not found"})
         if not secrets.compare_digest(request.headers.get("X-IDENTITY-HEADER", ""), self.header):

@@ -18,7 +18,7 @@ def public_count(page: Page) -> int:
 
 
 class MeetingTypes:
-    """Makes the list for a user; the ids are the user's own."""
+    """Creates the list of a user; the IDs are the user's own."""
 
     def __init__(self, seed: int, bookings_url: str) -> None:
         self._key = ids.key_of(seed, "meeting types")
@@ -32,7 +32,7 @@ class MeetingTypes:
         return [self._one(user, 0, **hidden[user.page])] if user.page in hidden else []
 
     def ids_of(self, user: SimulatedUser) -> set[str]:
-        """Ids of everything that is listed."""
+        """IDs of everything that is listed."""
         return {meeting_type["serviceId"] for meeting_type in self.of(user) if meeting_type["serviceId"]}
 
     def _public(self, user: SimulatedUser) -> list[dict[str, Any]]:

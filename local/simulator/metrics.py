@@ -1,4 +1,4 @@
-"""Counts what was asked of each service: how much, how much at once, and whether anything was to be written."""
+"""Counts requests by service: how many, how many concurrently, and whether any would have written something."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from typing import Any
 
 @dataclass(slots=True)
 class ServiceMetrics:
-    """What one service has seen."""
+    """The requests to one service."""
 
     requests: int = 0
     by_operation: Counter[str] = field(default_factory=Counter)
     by_status: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
     max_in_flight: int = 0
-    """Without latency an answer takes no time and calls hardly overlap: choose some where this is to be asserted."""
+    """Without latency, requests hardly overlap: set one before asserting this."""
 
     def opened(self, operation: str) -> None:
         """A request has arrived."""
@@ -24,13 +24,13 @@ class ServiceMetrics:
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
     def closed(self, status: int) -> None:
-        """It has been answered."""
+        """The response has been sent."""
         self.in_flight -= 1
         self.by_status[str(status)] += 1
 
 
 class Metrics:
-    """What all services have seen."""
+    """The requests to all services."""
 
     def __init__(self) -> None:
         self.services: dict[str, ServiceMetrics] = {}

@@ -1,4 +1,4 @@
-"""What the invented people, rooms and companies are called; some names are awkward on purpose."""
+"""Names of invented people, rooms and companies; some are awkward on purpose."""
 
 import unicodedata
 
@@ -35,7 +35,7 @@ TIME_ZONES = (
 
 
 def plain(name: str) -> str:
-    """A name as it stands in an address: ASCII, lower case, with its apostrophes and hyphens."""
+    """A name as part of an address: ASCII, lower case, with its apostrophes and hyphens."""
     for odd, ascii_form in _PLAIN.items():
         name = name.replace(odd, ascii_form)
     bare = "".join(letter for letter in unicodedata.normalize("NFKD", name) if letter.isascii())

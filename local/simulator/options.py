@@ -1,4 +1,4 @@
-"""Everything that can be chosen about a simulated tenant: what it is, and how it behaves."""
+"""The options of a simulated tenant: what it contains, and how it behaves."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -34,14 +34,14 @@ class Changeable:
 
 @dataclass(frozen=True)
 class ServiceBehaviour(Changeable):
-    """How fast a service answers, and when it throttles."""
+    """How fast a service responds, and when it throttles."""
 
     latency_ms: float = 0
-    """Added to every answer."""
+    """Added to every response."""
     jitter_ms: float = 0
     """Up to this much more, drawn from the seed."""
     max_in_flight: int | None = None
-    """More calls at once than this are answered 429; None never throttles."""
+    """More concurrent requests than this get 429; None: never."""
     retry_after: str | None = "1"
     """`Retry-After` of those 429s; None sends none, as some workloads do."""
 
@@ -55,12 +55,12 @@ class GraphBehaviour(ServiceBehaviour):
     empty_page_after: int | None = 1
     """After this many pages comes an empty one that has a next link; None: never."""
     duplicate_across_pages: bool = False
-    """The last user of page 1 comes again on the next page."""
+    """The last user of page 1 is repeated on the next page."""
     foreign_next_link: bool = False
     """The first next link points to another host, which must not get the token."""
     shuffle_batches: bool = True
     businesses_limit: int = 500
-    """As many shared pages are listed at most, without a link to the others."""
+    """How many shared pages are listed at most, without a link to the others."""
     audit_versions: tuple[str, ...] = ("beta",)
     """Where audit queries work; on most tenants not on v1.0."""
     audit_polls: int = 2
@@ -73,7 +73,7 @@ class ExchangeBehaviour(ServiceBehaviour):
 
     role: str | None = "Global Reader"
     """Role of the service principal; None or one that cannot read (Security Reader) gives 403. View-Only Recipients and
-    View-Only Configuration let a part be read."""
+    View-Only Configuration can read a part."""
     max_page_size: int = 1000
     """Rows a page holds at most."""
     page_lifetime_seconds: float = 1800
@@ -88,15 +88,15 @@ class BookingsBehaviour(ServiceBehaviour):
     """The anonymous Bookings service (docs/microsoft-365.md, section 5)."""
 
     slow_seconds: float = 15
-    """What a page of the kind `slow` and unknown staff ids take."""
+    """How long pages of the kind `slow` and unknown staff IDs take."""
     page_appears_after_seconds: float = 0
-    """How long after its owner first opened Bookings a page is still missing; in real life some minutes."""
+    """How long a page is missing after its owner first opened Bookings; in reality some minutes."""
     page_retry_after: str = "1"
     """`Retry-After` of the pages that are always throttled."""
     auth_hides_pages: bool = False
-    """With BookingsAuthEnabled, a page answers as if it were missing instead of 401."""
+    """With BookingsAuthEnabled, pages respond as if they did not exist, instead of with 401."""
     starts_inside_busy: bool = True
-    """Some pages call the first interval available although it starts inside a busy block."""
+    """Some pages report the first interval as available although it starts inside a busy block."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class SignIn(ServiceBehaviour):
     """Entra and the managed identity endpoint (docs/microsoft-365.md, section 1)."""
 
     graph_roles: tuple[str, ...] = ("User.Read.All",)
-    """Empty: the token is issued all the same, without `roles`."""
+    """Empty: the token is issued anyway, without `roles`."""
     exchange_roles: tuple[str, ...] = ("Exchange.ManageAsApp",)
     token_seconds: int = 3599
     managed_token_seconds: int = 86399
@@ -126,12 +126,12 @@ class Organization(Changeable):
     ews_allow_list: tuple[str, ...] | None = None
     ews_block_list: tuple[str, ...] | None = None
     ews_allowed_app_ids: tuple[str, ...] | None = None
-    """Told only when the cmdlet is called with RetrieveEwsOperationAccessPolicy."""
+    """Returned only if the cmdlet is called with RetrieveEwsOperationAccessPolicy."""
     bookings_enabled: bool | None = True
     changed_at: str | None = None
-    """`WhenChangedUTC`, as Exchange writes it; None leaves it out."""
+    """`WhenChangedUTC`, as Exchange writes it; None omits it."""
     bookings_auth_enabled: bool = False
-    """Forces sign-in on Bookings pages: the anonymous service then answers 401."""
+    """Forces sign-in on Bookings pages: the anonymous service then responds with 401."""
 
 
 @dataclass(frozen=True)
@@ -152,23 +152,23 @@ class Behaviour(Changeable):
 
 @dataclass(frozen=True)
 class TenantPlan:
-    """What the tenant is; the same plan gives the same tenant each time."""
+    """What the tenant contains; the same plan gives the same tenant each time."""
 
     users: int = 200
-    """Licensed users: exactly so many whose Bookings plan is Enabled or Warning."""
+    """Licensed users: exactly as many have a Bookings plan that is Enabled or Warning."""
     seed: int = 1
     mix: user_mixes.Mix = field(default_factory=lambda: user_mixes.DEFAULT)
-    """Which kinds the licensed users live, and in which shares."""
+    """Kinds of the licensed users, and their shares."""
     stale: int | None = None
-    """Users on top whom the licence filter lists and who must not be kept; None: 3 %, at least 4."""
+    """Additional users whom the licence filter lists without a usable plan; None: 3 %, at least 4."""
     unlicensed: int | None = None
-    """Users on top without the plan and outside the filter; None: 10 %, at least 5."""
+    """Additional users without the plan; None: 10 %, at least 5."""
     exchange_only: int | None = None
-    """Mailboxes on top that only Exchange knows; None: 2 %, at least 3."""
+    """Additional mailboxes that only Exchange knows; None: 2 %, at least 3."""
     shared_pages: int = 30
-    """Shared Bookings pages: from 26 on, one of each kind."""
+    """Shared Bookings pages; 30 include one of each kind."""
     home_tenant_id: str | None = None
-    """Tenant of the app registration and the identities, where it is not the one that is scanned."""
+    """Tenant of the app registration and the identities, if it is not the one that is scanned."""
     behaviour: Behaviour = field(default_factory=Behaviour)
 
     @property

@@ -12,7 +12,7 @@ AGENT = "MicrosoftOWSPersonalBookings"
 
 @dataclass(frozen=True, slots=True)
 class EwsSettings:
-    """The four settings that decide, of an organisation or of a mailbox."""
+    """The four settings of an organisation or a mailbox that decide."""
 
     enabled: bool | None = None
     policy: str | None = None

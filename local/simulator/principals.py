@@ -14,7 +14,7 @@ TOKEN_EXCHANGE = "api://AzureADTokenExchange"  # noqa: S105  # an audience, no s
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """One that can get tokens."""
+    """An identity that can get tokens."""
 
     client_id: str
     object_id: str
@@ -22,7 +22,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Principals:
-    """Everybody who can get tokens here."""
+    """Every identity that can get tokens."""
 
     app: Principal
     app_secret: str

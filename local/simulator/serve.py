@@ -1,4 +1,4 @@
-"""Opens the sockets of a simulated tenant and tells what to set to reach it."""
+"""Opens the sockets of a simulated tenant, and provides the settings to reach it."""
 
 import asyncio
 import ssl
@@ -30,12 +30,12 @@ from local.simulator.tokens import Tokens
 from local.simulator.users import SimulatedUser
 
 _HOST = "127.0.0.1"
-_PATIENCE_SECONDS = 0.1
-"""How long the end waits for answers under way."""
+_SHUTDOWN_SECONDS = 0.1
+"""How long shutdown waits for responses in progress."""
 
 
 class SimulatedTenant:
-    """A running tenant: its settings, its truth, and everything that can be changed about it."""
+    """A running tenant: its settings, its expected results, and everything that can be changed."""
 
     def __init__(self, state: SimulatorState, folder: Path) -> None:
         self.state = state
@@ -48,7 +48,7 @@ class SimulatedTenant:
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """Every service of Microsoft's that is simulated."""
+        """Every simulated service."""
         graph, exchange = Graph(self.state, self._tokens), Exchange(self.state, self._tokens)
         return (self.identity, self.entra, graph, exchange, Bookings(self.state))
 
@@ -121,7 +121,7 @@ class SimulatedTenant:
         return self.control.found(str(key))
 
     def users(self, skip: int = 0, top: int = 100, **evidence: bool) -> list[dict[str, Any]]:
-        """Users by index, each with the truth about them."""
+        """Users by index, each with the expected result."""
         return self.control.users(skip, top, expected_results.Evidence(**evidence))
 
     def expected(self, key: str | int, **evidence: bool) -> expected_results.Expected:
@@ -149,7 +149,7 @@ class SimulatedTenant:
         return self.state.behave(changes)
 
     def add_fault(self, fault: Fault) -> None:
-        """Let calls fail."""
+        """Let requests fail."""
         self.state.faults.add(fault)
 
     def clear_faults(self) -> None:
@@ -157,7 +157,7 @@ class SimulatedTenant:
         self.state.faults.clear()
 
     def metrics(self) -> dict[str, Any]:
-        """What has been asked of each service."""
+        """The requests to each service."""
         return self.state.metrics.to_dict()
 
     def reset_metrics(self) -> None:
@@ -177,16 +177,16 @@ async def running(
             server = web.Server(ServiceEndpoint(service, tenant.state), access_log=None)
             is_entra = service.name == tenant.entra.name
             url = await _opened(
-                stack, web.ServerRunner(server, shutdown_timeout=_PATIENCE_SECONDS), secure if is_entra else None
+                stack, web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS), secure if is_entra else None
             )
             tenant.state.urls[service.name] = url
-        runner = web.AppRunner(tenant.control.routes(), access_log=None, shutdown_timeout=_PATIENCE_SECONDS)
+        runner = web.AppRunner(tenant.control.routes(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         tenant.state.urls["control"] = await _opened(stack, runner, None)
         yield tenant
 
 
 def _certified(authority_file: Path) -> ssl.SSLContext:
-    """What an https socket needs; the authority behind it is written to the file."""
+    """The context of an https socket; its certificate authority is written to the file."""
     authority = trustme.CA()
     authority_file.parent.mkdir(parents=True, exist_ok=True)
     authority.cert_pem.write_to_path(str(authority_file))
@@ -207,7 +207,7 @@ async def _opened(
 
 
 async def _closed(runner: web.ServerRunner | web.AppRunner) -> None:
-    """Close a runner at once: a polite end of TLS would wait for clients that are not there any more."""
+    """Close a runner immediately: an orderly end of TLS would wait for clients that have gone."""
     connections = runner.server.connections if runner.server else []
     transports = [connection.transport for connection in connections if connection.transport]
     await runner.cleanup()

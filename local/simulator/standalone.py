@@ -1,4 +1,4 @@
-"""Runs a simulated tenant alone, for a terminal: prints what to set, and stays until it is told to stop."""
+"""Runs a simulated tenant in a terminal: prints its settings, and runs until it is stopped."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ SIGN_INS = ("system_assigned", "user_assigned", "secret", "certificate", "federa
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line may choose."""
+    """The options of the command line."""
 
     users: int = 200
     seed: int = 1
@@ -27,7 +27,7 @@ class Options:
     """Of every service."""
     jitter_ms: float = 0
     throttle_above: int | None = None
-    """Bookings calls at once above which it answers 429."""
+    """Concurrent Bookings requests above which the response is 429."""
     sign_in: str = "system_assigned"
     """Whose settings are printed: one of `SIGN_INS`."""
     folder: Path | None = None

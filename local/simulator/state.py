@@ -1,4 +1,4 @@
-"""What the services share while they run: the tenant, its behaviour, the clock, faults, metrics and the addresses."""
+"""The state that the services share: the tenant, its behaviour, the clock, faults, metrics and addresses."""
 
 import itertools
 import time
@@ -20,7 +20,7 @@ class SimulatorState:
 
     plan: TenantPlan
     clock: Callable[[], float] = time.time
-    """Epoch seconds; a test may pass its own."""
+    """Epoch seconds; a test can pass its own."""
     tenant: Tenant = field(init=False)
     shared_pages: SharedPages = field(init=False)
     behaviour: Behaviour = field(init=False)
@@ -43,5 +43,5 @@ class SimulatorState:
         return self.behaviour
 
     def request_id(self) -> str:
-        """A new id, as Microsoft gives each request one."""
+        """A new request ID."""
         return ids.guid_of(self._request_key, next(self._requests))

@@ -1,4 +1,4 @@
-"""The tenant as it is now: the population of the plan plus the few changes made while it runs."""
+"""The tenant as it is now: the population of the plan, and the changes made while it runs."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from local.simulator.users import Population, SimulatedUser
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was done to one user since the start; None leaves a fact as it was."""
+    """What was done to one user since the start; None: unchanged."""
 
     plan: Plan | None = None
     page: Page | None = None
     page_appears_at: float = 0
-    """Epoch seconds from which the new page answers; before, the old one does."""
+    """Epoch seconds from which the new page works; before, the old one does."""
     mailbox: Mailbox | None = None
     mailbox_generation: int = 0
     policy: MailboxPolicy | None = None
@@ -27,7 +27,7 @@ class Change:
 
 
 class Tenant:
-    """Who is there, in which order they are listed, and how they are found."""
+    """The users, the order in which they are listed, and how they are found."""
 
     def __init__(self, plan: TenantPlan) -> None:
         self.plan = plan
@@ -41,7 +41,7 @@ class Tenant:
         self._exchange_order = ids.Shuffle(plan.seed, "exchange", self.population.total)
 
     def user(self, index: int, now: float = float("inf")) -> SimulatedUser | None:
-        """The user as they are now, or None for nobody or somebody deleted."""
+        """The user as they are now; None if there is no such user, or the user was deleted."""
         if not 0 <= index < self.population.total:
             return None
         user = self.population.user(index)
@@ -79,7 +79,7 @@ class Tenant:
         return user if user and user.object_id and user.upn.lower() == upn.lower() else None
 
     def by_mailbox(self, guid: str, now: float = float("inf")) -> SimulatedUser | None:
-        """Whoever owns the mailbox with this ExchangeGuid now."""
+        """The user who owns the mailbox with this ExchangeGuid now."""
         found = self.population.index_of_mailbox(guid)
         user = self.user(found[0], now) if found else None
         if user is None or not user.has_mailbox:
@@ -93,11 +93,11 @@ class Tenant:
         return self.by_object_id(key) or self.by_upn(key) or self.by_mailbox(key)
 
     def filter_places(self) -> int:
-        """How many places the listing by licence filter has; some of them may be empty."""
+        """How many positions the listing by licence filter has; some may be empty."""
         return self.population.in_filter + len(self._gained())
 
     def in_filter(self, start: int) -> Iterator[tuple[int, SimulatedUser]]:
-        """Users whom the licence filter lists, from a place on, each with the place after it."""
+        """Users whom the licence filter lists, from a position on, each with the position after it."""
         gained = self._gained()
         within = self.population.in_filter
         for place in range(start, within + len(gained)):
@@ -106,11 +106,11 @@ class Tenant:
                 yield place + 1, user
 
     def in_graph(self, start: int) -> Iterator[tuple[int, SimulatedUser]]:
-        """All users, from a place on."""
+        """All users, from a position on."""
         return self._each(self._graph_order, start)
 
     def in_exchange(self, start: int) -> Iterator[tuple[int, SimulatedUser]]:
-        """All mailboxes of Exchange Online, from a place on."""
+        """All mailboxes of Exchange Online, from a position on."""
         return ((after, user) for after, user in self._each(self._exchange_order, start) if user.in_exchange)
 
     def count_in_filter(self) -> int:

@@ -14,7 +14,7 @@ LEGACY_ISSUER = "https://sts.windows.net/{}/"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, as a good token says."""
+    """The caller, as a valid token names it."""
 
     tenant_id: str
     app_id: str
@@ -33,7 +33,7 @@ class Tokens:
         return jwt.encode(dict(claims), self._key, algorithm="HS256", headers={"kid": "simulator"})
 
     def claims_of(self, token: str) -> dict[str, Any] | None:
-        """Claims of a token that is ours, whether it is still valid or not; None for any other."""
+        """Claims of a token that was issued here, valid or not; None for any other."""
         if token not in self._known:
             claims = self._decoded(token)
             if claims is None:
@@ -51,7 +51,7 @@ class Tokens:
             return None
 
     def caller(self, authorization: str | None, audiences: frozenset[str], tenant_id: str, now: float) -> Caller | None:
-        """Who asks; None if the token is missing, foreign, expired, or for another audience or tenant."""
+        """The caller; None if the token is missing, foreign, expired, or for another audience or tenant."""
         scheme, _, token = (authorization or "").partition(" ")
         claims = self.claims_of(token) if scheme.lower() == "bearer" and token else None
         if claims is None or claims["aud"] not in audiences or claims["exp"] <= now or claims["tid"] != tenant_id:
@@ -62,7 +62,7 @@ class Tokens:
 def app_claims(
     *, audience: str, tenant_id: str, app_id: str, object_id: str, roles: tuple[str, ...], now: float, seconds: int
 ) -> dict[str, Any]:
-    """Claims of an app-only token; without roles there is no `roles` at all."""
+    """Claims of an app-only token; without roles, the claim `roles` is absent."""
     claims: dict[str, Any] = {
         "aud": audience,
         "iss": LEGACY_ISSUER.format(tenant_id),

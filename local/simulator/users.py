@@ -29,7 +29,7 @@ class SimulatedUser:
 
     index: int
     random_bytes: bytes
-    """Random bytes of this user's own, for quirks that nobody else needs to know of."""
+    """Random bytes of this user, which decide details."""
     object_id: str | None
     """None for a mailbox that only Exchange knows."""
     mailbox_guid: str
@@ -71,7 +71,7 @@ class SimulatedUser:
 
 
 class Population:
-    """Everybody in a tenant, by index: licensed first, then stale, unlicensed, and mailboxes without users."""
+    """All users of a tenant by index: licensed, then stale, unlicensed, and mailboxes without users."""
 
     def __init__(self, plan: TenantPlan) -> None:
         self.licensed = plan.users
@@ -112,7 +112,7 @@ class Population:
         )
 
     def mailbox_guid(self, index: int, generation: int) -> str:
-        """ExchangeGuid; another generation for a mailbox that was made anew."""
+        """ExchangeGuid; another generation for a mailbox that was recreated."""
         return ids.guid_of(self._mailbox_key, index, generation)
 
     def index_of_object(self, object_id: str) -> int | None:
@@ -126,7 +126,7 @@ class Population:
         return found if found and found[0] < self.total else None
 
     def index_of_address(self, address: str) -> int | None:
-        """Index that an address would have; whether it is really theirs, the caller compares."""
+        """The index that an address would have; the caller has to check that it is really the user's."""
         number = _NUMBER.search(address)
         index = int(number.group()) if number and len(number.group()) < 12 else None
         return index if index is not None and index < self.total else None
