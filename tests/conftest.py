@@ -27,6 +27,12 @@ def azurite(storage_accounts: Iterator[Azurite]) -> Azurite:
     return next(storage_accounts)
 
 
+@pytest.fixture
+def azurite_accounts(storage_accounts: Iterator[Azurite]) -> list[Azurite]:
+    """Two storage accounts without tables."""
+    return [next(storage_accounts) for _ in range(2)]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Mark the tests that need a server: `make quick` leaves them out."""
     for item in items:

@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         kill=given.kill_activities,
         late_seconds=given.late_results,
         terminate_seconds=given.late_terminate,
+        timer_speed=given.timer_speed,
         seed=given.seed,
     )
     options = Options(hazards=hazards)
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     hazards = parser.add_argument_group("hazards of production")
     for name, metavar, explained in HAZARDS:
         hazards.add_argument(name, type=float, default=0.0, metavar=metavar, help=explained)
+    hazards.add_argument("--timer-speed", type=float, default=1.0, help="durable timers fire so many times sooner")
     hazards.add_argument("--seed", type=int, default=0, help="another seed, other activities")
     parser.add_argument(
         "--ready-file", type=Path, metavar="FILE", help="write the address and the code here when ready"

@@ -1,4 +1,4 @@
-"""The whole product for one test: a simulated tenant, Azurite, and the local host with the unmodified app."""
+"""The complete product for one test: a simulated tenant, Azurite, and the local host with the unmodified app."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -41,11 +41,11 @@ class Deployment:
         return scan
 
     async def get_scan(self, scan_id: str) -> Document:
-        """The scan as its route tells it now."""
+        """The scan as its route reports it now."""
         return (await self.http.get(f"/api/scans/{scan_id}")).json()
 
     async def probed(self, scan_id: str, least: int) -> Document:
-        """The scan once it has asked so many users."""
+        """The scan once it has probed so many users."""
         while ((scan := await self.get_scan(scan_id))["usersProbed"] or 0) < least:
             assert scan["state"] in {"pending", "running"}, scan
             await asyncio.sleep(0.02)
@@ -61,15 +61,19 @@ class Deployment:
         async with service, service.get_table_client(table) as client:
             return {row["RowKey"]: dict(row) async for row in client.list_entities()}
 
+    async def table_names(self) -> set[str]:
+        """The tables of the storage account."""
+        async with TableServiceClient.from_connection_string(self.settings["AzureWebJobsStorage"]) as service:
+            return {table.name async for table in service.list_tables()}
+
     def somebody(self, status: str) -> Document:
         """A licensed user for whom a scan must find this status."""
         return next(user for user in self.tenant.users(top=5000) if user["expected"]["status"] == status)
 
     def expected(self, **evidence: bool) -> dict[str, Any]:
-        """What the tenant was made to be found as: by object id, of everybody with a usable plan."""
-        told = Evidence(**evidence)
-        everybody = self.tenant.control.users(0, 5000, told, licensed=True)
-        return {user["id"]: user["expected"] for user in everybody}
+        """What a scan must find for each licensed user, by object ID."""
+        users = self.tenant.control.users(0, 5000, Evidence(**evidence), licensed=True)
+        return {user["id"]: user["expected"] for user in users}
 
 
 def statuses(rows: Mapping[str, Document]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The commands as a person types them: the demonstration, the host, the simulated tenant."""
+"""The commands as users type them: the demo, the host and the simulated tenant."""
 
 import os
 import re
@@ -140,7 +140,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert run("--version").stdout == f"bookings-atlas {version('bookings-atlas')}\n"
 
 
-def test_the_host_scans_whatever_tenant_its_settings_name(azurite: Azurite) -> None:
+def test_the_host_scans_the_tenant_of_its_settings(azurite: Azurite) -> None:
     with started("simulate", "--users", "12", "--sign-in", "certificate") as simulation:
         settings = exported(output_until(simulation, "stop with Ctrl-C"))
         storage = {"AzureWebJobsStorage": azurite.connection_string}
@@ -157,7 +157,7 @@ def test_the_host_scans_whatever_tenant_its_settings_name(azurite: Azurite) -> N
     assert scan["usersProbed"] == 12
 
 
-def test_the_host_brings_its_own_storage_where_none_is_named() -> None:
+def test_the_host_starts_azurite_if_no_storage_is_set() -> None:
     with started("simulate", "--users", "3") as simulation:
         settings = exported(output_until(simulation, "stop with Ctrl-C"))
         with started("host", "--port", "0", **settings) as host:
@@ -177,7 +177,7 @@ def test_the_host_brings_its_own_storage_where_none_is_named() -> None:
         ({"AZURE_CLIENT_ID": "72f988bf-86f1-41af-91ab-2d7cd011db47"}, "AZURE_CLIENT_ID is set; it needs one of"),
     ],
 )
-def test_a_wrong_setting_keeps_the_host_from_starting_and_is_named(settings: dict[str, str], named: str) -> None:
+def test_an_invalid_setting_is_named_and_stops_the_host(settings: dict[str, str], named: str) -> None:
     refused = forked_atlas("host", settings={**UNSET, **settings})
 
     assert refused.returncode == 2
@@ -185,7 +185,7 @@ def test_a_wrong_setting_keeps_the_host_from_starting_and_is_named(settings: dic
     assert "Traceback" not in refused.stderr
 
 
-def test_wrong_arguments_exit_with_2() -> None:
+def test_invalid_arguments_exit_with_2() -> None:
     assert forked_atlas("simulate", "--sign-in", "nonsense").returncode == 2
     assert forked_atlas("demo", "--users", "0").returncode == 2
     assert forked_atlas("nonsense").returncode == 2

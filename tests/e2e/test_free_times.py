@@ -1,4 +1,4 @@
-"""Free times as a maker asks for them: what the page shows, in the caller's zone, right over daylight-saving days."""
+"""Free times as a maker requests them: those of the page, in the caller's zone, across daylight-saving changes."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ ZONES = [
     "Pacific/Apia",
 ]
 SPRING, AUTUMN = "2027-03-27T00:00:00", "2027-10-29T12:30:00"
-"""Each stands before a change of the clocks in Europe."""
+"""Shortly before the clocks change in Europe."""
 
 
 def free_by_the_tenant(product: Deployment, user_id: str, start: datetime, end: datetime, minutes: int) -> Any:
@@ -43,9 +43,7 @@ def free_by_the_tenant(product: Deployment, user_id: str, start: datetime, end: 
     return [(first, last) for first, last in merged if last - first >= timedelta(minutes=minutes)]
 
 
-async def test_free_times_are_what_the_page_shows_in_ten_zones_over_both_changes_of_the_clocks(
-    tmp_path: Path, azurite: Azurite
-) -> None:
+async def test_free_times_equal_the_pages_in_every_time_zone(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=12, mix="published") as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         users = tenant.users(top=3)
@@ -53,8 +51,8 @@ async def test_free_times_are_what_the_page_shows_in_ten_zones_over_both_changes
             for start in (SPRING, AUTUMN):
                 user = users[position % 3]
                 end = (datetime.fromisoformat(start) + timedelta(days=4)).isoformat()
-                answer = await product.lookup(user["id"], timeZone=zone, **{"from": start, "to": end})
-                told = answer.json()["availability"]
+                response = await product.lookup(user["id"], timeZone=zone, **{"from": start, "to": end})
+                told = response.json()["availability"]
                 first, last = datetime.fromisoformat(told["from"]), datetime.fromisoformat(told["to"])
                 free = [(datetime.fromisoformat(s["start"]), datetime.fromisoformat(s["end"])) for s in told["free"]]
 
@@ -67,7 +65,7 @@ async def test_free_times_are_what_the_page_shows_in_ten_zones_over_both_changes
                 assert items[-1][1] == last
 
 
-async def test_offsets_change_with_the_clocks_of_the_zone(tmp_path: Path, azurite: Azurite) -> None:
+async def test_offsets_follow_daylight_saving_time(tmp_path: Path, azurite: Azurite) -> None:
     window = {"from": "2027-03-26T00:00:00", "to": "2027-04-02T00:00:00"}
     async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
         user = tenant.users(top=1)[0]
@@ -81,7 +79,7 @@ async def test_offsets_change_with_the_clocks_of_the_zone(tmp_path: Path, azurit
         assert moment.utcoffset() == moment.astimezone(zone).utcoffset()
 
 
-async def test_the_next_seven_days_are_asked_about_where_no_window_is_named(tmp_path: Path, azurite: Azurite) -> None:
+async def test_the_default_window_is_the_next_seven_days(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
         before = datetime.now(UTC)  # noqa: TID251 - the product's clock is the machine's
         told = (await product.lookup(tenant.users(top=1)[0]["id"])).json()["availability"]
@@ -92,7 +90,7 @@ async def test_the_next_seven_days_are_asked_about_where_no_window_is_named(tmp_
     assert all(datetime.fromisoformat(slot["start"]) >= first for slot in told["free"])
 
 
-async def test_a_meeting_type_is_chosen_by_id_by_title_and_by_a_pasted_link(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_meeting_type_is_chosen_by_id_title_or_link(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         rows = [(await product.lookup(user["id"], availability="false")).json() for user in tenant.users(top=20)]
@@ -104,16 +102,16 @@ async def test_a_meeting_type_is_chosen_by_id_by_title_and_by_a_pasted_link(tmp_
         unknown = await product.lookup(row["userId"], meetingType="Something private")
         private = await product.lookup(quote(row["url"] + "?bookingcode=abc", safe=""))
 
-    for answer in (by_id, by_title, by_link):
-        assert answer.json()["availability"]["meetingType"]["id"] == second["id"], answer.text
-    for answer in (unknown, private):
-        assert answer.status_code == 200
-        assert answer.json()["availability"] is None
-        assert answer.json()["availabilityProblem"]["code"] == "notPublic"
-        assert "anonymous visitor cannot be told" in answer.json()["availabilityProblem"]["detail"]
+    for response in (by_id, by_title, by_link):
+        assert response.json()["availability"]["meetingType"]["id"] == second["id"], response.text
+    for response in (unknown, private):
+        assert response.status_code == 200
+        assert response.json()["availability"] is None
+        assert response.json()["availabilityProblem"]["code"] == "notPublic"
+        assert "anonymous visitor cannot be told" in response.json()["availabilityProblem"]["detail"]
 
 
-async def test_pages_that_tell_nothing_say_why(tmp_path: Path, azurite: Azurite) -> None:
+async def test_missing_availability_has_a_reason(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=120, mix="default") as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         users = tenant.users(top=500)
@@ -123,8 +121,8 @@ async def test_pages_that_tell_nothing_say_why(tmp_path: Path, azurite: Azurite)
             told[status] = (await product.lookup(user["id"])).json()
 
     assert {
-        status: answer["availabilityProblem"] and answer["availabilityProblem"]["code"]
-        for status, answer in told.items()
+        status: response["availabilityProblem"] and response["availabilityProblem"]["code"]
+        for status, response in told.items()
     } == {
         "notSetUp": "noPage",
         "signInRequired": "signInRequired",
@@ -145,33 +143,31 @@ async def test_pages_that_tell_nothing_say_why(tmp_path: Path, azurite: Azurite)
     ],
     ids=["broken", "throttled", "odd"],
 )
-async def test_a_service_that_fails_leaves_the_user_answered(
+async def test_a_failing_service_leaves_the_rest_of_the_lookup(
     tmp_path: Path, azurite: Azurite, fault: Fault, code: str
 ) -> None:
     async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         tenant.add_fault(fault)
-        answer = await product.lookup(tenant.users(top=1)[0]["id"])
+        response = await product.lookup(tenant.users(top=1)[0]["id"])
 
-    assert answer.status_code == 200
-    assert answer.json()["status"] == "published"
-    assert answer.json()["availability"] is None
-    assert answer.json()["availabilityProblem"]["code"] == code
+    assert response.status_code == 200
+    assert response.json()["status"] == "published"
+    assert response.json()["availability"] is None
+    assert response.json()["availabilityProblem"]["code"] == code
 
 
-async def test_meeting_types_that_changed_since_the_row_was_written_are_asked_for_anew(
-    tmp_path: Path, azurite: Azurite
-) -> None:
+async def test_changed_meeting_types_are_read_again(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         user = tenant.users(top=1)[0]
         tenant.add_fault(Fault("bookings.getStaffAvailability", status=400, times=1))
-        answer = await product.lookup(user["id"])
+        response = await product.lookup(user["id"])
 
-    assert answer.json()["availability"]["free"]
+    assert response.json()["availability"]["free"]
 
 
-WRONG_QUESTIONS = (
+INVALID_REQUESTS = (
     ({"from": "tomorrow"}, "from"),
     ({"from": "2027-01-01T00:00:00", "to": "2027-01-01T00:00:00"}, "to"),
     ({"from": "2027-01-01", "to": "2027-03-05"}, "to"),
@@ -185,10 +181,10 @@ WRONG_QUESTIONS = (
 )
 
 
-async def test_bad_questions_are_told_by_their_field(tmp_path: Path, azurite: Azurite) -> None:
+async def test_invalid_parameters_are_named(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite) as product:
-        answers = [await product.lookup("adele@contoso.com", **query) for query, _ in WRONG_QUESTIONS]
+        responses = [await product.lookup("adele@contoso.com", **query) for query, _ in INVALID_REQUESTS]
 
-    for answer, (query, field) in zip(answers, WRONG_QUESTIONS, strict=True):
-        assert answer.status_code == 400, query
-        assert [error["field"] for error in answer.json()["errors"]] == [field]
+    for response, (query, field) in zip(responses, INVALID_REQUESTS, strict=True):
+        assert response.status_code == 400, query
+        assert [error["field"] for error in response.json()["errors"]] == [field]

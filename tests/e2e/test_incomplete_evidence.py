@@ -1,4 +1,4 @@
-"""Tenants that do not let us ask everything: the scan completes, and says what it could not know."""
+"""Tenants that refuse some requests: the scan completes and warns of what it could not determine."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.e2e.deployment import deployed, expected_statuses, statuses, tenant_o
     [{"exchange": {"role": None}}, {"sign_in": {"exchange_roles": []}}],
     ids=["403 with NUL bytes", "401"],
 )
-async def test_without_exchange_rights_guids_come_from_graph_with_one_warning(
+async def test_without_exchange_permission_guids_come_from_graph(
     tmp_path: Path, azurite: Azurite, refusal: dict[str, dict[str, object]]
 ) -> None:
     async with tenant_of(tmp_path, users=40, mix="default") as tenant, deployed(tenant, azurite) as product:
@@ -31,7 +31,7 @@ async def test_without_exchange_rights_guids_come_from_graph_with_one_warning(
     assert "Exchange.ManageAsApp" in log
 
 
-async def test_a_mailbox_listing_that_breaks_off_is_dropped_whole(tmp_path: Path, azurite: Azurite) -> None:
+async def test_an_incomplete_mailbox_listing_is_discarded(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(exchange={"max_page_size": 10})
         tenant.add_fault(Fault("exchange.Get-Mailbox.next", status=400, times=None, error="expiredPage"))
@@ -44,7 +44,7 @@ async def test_a_mailbox_listing_that_breaks_off_is_dropped_whole(tmp_path: Path
     assert statuses(rows) == expected_statuses(expected)
 
 
-async def test_a_mailbox_listing_that_expires_once_begins_again(tmp_path: Path, azurite: Azurite) -> None:
+async def test_an_expired_mailbox_listing_is_restarted(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(exchange={"max_page_size": 10})
         tenant.add_fault(Fault("exchange.Get-Mailbox.next", status=400, times=1, error="expiredPage"))
@@ -56,9 +56,7 @@ async def test_a_mailbox_listing_that_expires_once_begins_again(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("hides_pages", [False, True])
-async def test_forced_sign_in_is_never_taken_for_not_set_up(
-    tmp_path: Path, azurite: Azurite, hides_pages: bool
-) -> None:
+async def test_forced_sign_in_is_never_not_set_up(tmp_path: Path, azurite: Azurite, hides_pages: bool) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(organization={"bookings_auth_enabled": True}, bookings={"auth_hides_pages": hides_pages})
         scan = await product.scan()
@@ -71,9 +69,7 @@ async def test_forced_sign_in_is_never_taken_for_not_set_up(
     }
 
 
-async def test_a_list_of_users_that_cannot_be_completed_fails_the_scan_and_marks_nobody_gone(
-    tmp_path: Path, azurite: Azurite
-) -> None:
+async def test_an_incomplete_user_listing_fails_the_scan(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(graph={"max_page_size": 10})
         await product.scan()
@@ -87,7 +83,7 @@ async def test_a_list_of_users_that_cannot_be_completed_fails_the_scan_and_marks
     assert "gone" not in {row["Status"] for row in rows.values()}
 
 
-async def test_a_refused_sign_in_fails_the_scan_with_what_to_look_at(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_refused_sign_in_fails_the_scan_with_its_cause(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=5) as tenant:
         settings = {**tenant.settings_for_secret(), "AZURE_CLIENT_SECRET": "not-the-secret"}
         async with deployed(tenant, azurite, **settings) as product:
@@ -102,7 +98,7 @@ async def test_a_refused_sign_in_fails_the_scan_with_what_to_look_at(tmp_path: P
     assert "not-the-secret" not in scan["error"] + health.text + log
 
 
-async def test_who_lost_the_licence_or_was_deleted_is_gone(tmp_path: Path, azurite: Azurite) -> None:
+async def test_unlicensed_and_deleted_users_become_gone(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         published = [user for user in tenant.users() if user["expected"]["status"] == "published"]
@@ -117,7 +113,7 @@ async def test_who_lost_the_licence_or_was_deleted_is_gone(tmp_path: Path, azuri
     assert {(change["UserId"], change["Kind"]) for change in changes.values()} == {(user, "gone") for user in gone}
 
 
-async def test_an_unknown_keeps_what_was_known_and_is_no_change(tmp_path: Path, azurite: Azurite) -> None:
+async def test_an_unknown_status_keeps_what_was_known(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=12) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         before = await product.rows()
@@ -138,7 +134,7 @@ async def test_an_unknown_keeps_what_was_known_and_is_no_change(tmp_path: Path, 
     assert changes == {}
 
 
-async def test_exchange_that_refuses_after_it_told_changes_nobody(tmp_path: Path, azurite: Azurite) -> None:
+async def test_exchange_that_starts_to_refuse_changes_no_row(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=20) as tenant:
         tenant.behave(organization={"bookings_auth_enabled": True}, bookings={"auth_hides_pages": True})
         without_page = [user["index"] for user in tenant.users() if user["expected"]["status"] == "signInRequired"]

@@ -1,4 +1,4 @@
-"""The tenant page by page, as a file, and as a feed of what changed."""
+"""Lists of users, CSV files and the feed of changes."""
 
 import asyncio
 import csv
@@ -19,10 +19,10 @@ async def paged(http: httpx.AsyncClient, first: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     address: str | None = first
     while address:
-        answer = await http.get(address)
-        assert answer.status_code == 200, answer.text
-        found += answer.json()["value"]
-        address = answer.json()["nextLink"]
+        response = await http.get(address)
+        assert response.status_code == 200, response.text
+        found += response.json()["value"]
+        address = response.json()["nextLink"]
     return found
 
 
@@ -30,7 +30,7 @@ def ids(users: list[dict[str, Any]]) -> list[str]:
     return [user["userId"] for user in users]
 
 
-async def test_paging_to_the_end_equals_the_whole_whatever_the_page_size(tmp_path: Path, azurite: Azurite) -> None:
+async def test_every_page_size_lists_all_users(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         rows = await product.rows()
@@ -40,7 +40,7 @@ async def test_paging_to_the_end_equals_the_whole_whatever_the_page_size(tmp_pat
         assert ids(users) == sorted(rows)
 
 
-async def test_paging_while_a_scan_writes_gives_everybody_once(tmp_path: Path, azurite: Azurite) -> None:
+async def test_paging_during_a_scan_lists_each_user_once(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         tenant.behave(bookings={"latency_ms": 20})
@@ -57,7 +57,7 @@ async def test_paging_while_a_scan_writes_gives_everybody_once(tmp_path: Path, a
         assert listing == sorted(rows)
 
 
-async def test_filters_let_pass_what_they_say(tmp_path: Path, azurite: Azurite) -> None:
+async def test_filters_select_the_matching_users(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=120, mix="default") as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         gone = next(user for user in tenant.users(top=120) if user["expected"]["status"] == "published")
@@ -73,7 +73,7 @@ async def test_filters_let_pass_what_they_say(tmp_path: Path, azurite: Azurite) 
 
         some = everybody[5]
         last_name = some["displayName"].split()[-1]
-        answers = {
+        responses = {
             "status=published,notSetUp": by(lambda user: user["status"] in {"published", "notSetUp"}),
             "status=GONE": [gone["id"]],
             "domain=Contoso.com": by(lambda user: user["userPrincipalName"].lower().endswith("@contoso.com")),
@@ -83,27 +83,27 @@ async def test_filters_let_pass_what_they_say(tmp_path: Path, azurite: Azurite) 
                 lambda user: user["accountEnabled"] is True and user["status"] == "published"
             ),
         }
-        found = {query: await wanted(query) for query in answers}
+        found = {query: await wanted(query) for query in responses}
         by_upn = await wanted(f"search={some['userPrincipalName'][:8].upper().replace('+', '%2B')}")
         by_word = await wanted(f"search={last_name}")
 
-    assert found == answers
+    assert found == responses
     assert gone["id"] not in ids(everybody)
     assert some["userId"] in by_upn
     assert some["userId"] in by_word
 
 
-async def test_a_file_holds_the_whole_result_and_opens_safely(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_csv_file_holds_the_complete_result(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         rows = await product.rows()
-        answer = await product.http.get("/api/users", headers={"Accept": "text/csv"})
+        response = await product.http.get("/api/users", headers={"Accept": "text/csv"})
         part = await product.http.get("/api/users?format=csv&limit=12&status=published")
 
-    assert answer.headers["Content-Type"].startswith("text/csv")
-    assert answer.content.startswith(b"\xef\xbb\xbf")
-    assert answer.content.count(b"\r\n") >= 31
-    table = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+    assert response.headers["Content-Type"].startswith("text/csv")
+    assert response.content.startswith(b"\xef\xbb\xbf")
+    assert response.content.count(b"\r\n") >= 31
+    table = list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"), newline="")))
     assert [line["UserId"] for line in table] == sorted(rows)
     assert [line["Status"] for line in table] == [rows[key]["Status"] for key in sorted(rows)]
     assert {line["TenantId"] for line in table} == {tenant.tenant_id}
@@ -113,12 +113,12 @@ async def test_a_file_holds_the_whole_result_and_opens_safely(tmp_path: Path, az
 
 async def polled(product: Deployment, cursor: str | None) -> tuple[list[dict[str, Any]], str]:
     """What a polling trigger is told, and its new state."""
-    answer = await product.http.get("/api/changes", params={"since": cursor, "limit": "3"} if cursor else {})
-    assert answer.status_code == 200, answer.text
-    return answer.json()["value"], answer.json()["cursor"]
+    response = await product.http.get("/api/changes", params={"since": cursor, "limit": "3"} if cursor else {})
+    assert response.status_code == 200, response.text
+    return response.json()["value"], response.json()["cursor"]
 
 
-async def test_a_feed_polled_throughout_a_scan_misses_and_repeats_nothing(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_feed_polled_during_a_scan_is_complete(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         told, cursor = await polled(product, None)
@@ -146,7 +146,7 @@ async def test_a_feed_polled_throughout_a_scan_misses_and_repeats_nothing(tmp_pa
     assert newest == told[-1:]
 
 
-WRONG_QUESTIONS = (
+INVALID_REQUESTS = (
     ("/api/users?limit=0", "invalidParameter", "limit"),
     ("/api/users?limit=1001", "invalidParameter", "limit"),
     ("/api/users?limit=ten", "invalidParameter", "limit"),
@@ -169,18 +169,18 @@ WRONG_QUESTIONS = (
 )
 
 
-async def test_bad_questions_are_told_by_their_field(tmp_path: Path, azurite: Azurite) -> None:
+async def test_invalid_parameters_are_named(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite) as product:
-        answers = [await product.http.get(path) for path, _, _ in WRONG_QUESTIONS]
+        responses = [await product.http.get(path) for path, _, _ in INVALID_REQUESTS]
 
-    for answer, (path, code, field) in zip(answers, WRONG_QUESTIONS, strict=True):
-        assert answer.status_code == 400, path
-        assert answer.headers["Content-Type"] == "application/problem+json"
-        assert answer.json()["code"] == code
-        assert [error["field"] for error in answer.json()["errors"]] == [field], path
+    for response, (path, code, field) in zip(responses, INVALID_REQUESTS, strict=True):
+        assert response.status_code == 400, path
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert response.json()["code"] == code
+        assert [error["field"] for error in response.json()["errors"]] == [field], path
 
 
-async def test_unknown_routes_and_methods_are_problems_too(tmp_path: Path, azurite: Azurite) -> None:
+async def test_unknown_routes_and_methods_are_problems(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite) as product:
         nowhere = await product.http.get("/api/no/such/route")
         wrong_method = await product.http.put("/api/scans")
@@ -194,7 +194,7 @@ async def test_unknown_routes_and_methods_are_problems_too(tmp_path: Path, azuri
     assert deleting.json()["code"] == "methodNotAllowed"
 
 
-async def test_a_name_that_was_cut_in_a_character_is_listed_and_exported(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_name_with_a_lone_surrogate_is_listed_and_exported(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=3) as tenant, deployed(tenant, azurite) as product:
         user = product.somebody("published")
         plan = {"servicePlanId": "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2", "capabilityStatus": "Enabled"}

@@ -19,13 +19,13 @@ def percent_encoded(text: str) -> str:
     return quote(text, safe="")
 
 
-async def test_the_row_answers_by_upn_in_any_case_object_id_and_pasted_url(tmp_path: Path, azurite: Azurite) -> None:
+async def test_the_row_is_found_by_every_form_of_a_user(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         user = product.somebody("published")
         row = (await product.rows())[user["id"]]
         asked_before = tenant.metrics()
-        answers = [
+        responses = [
             await product.lookup(percent_encoded(form), availability="false")
             for form in (
                 user["upn"],
@@ -39,27 +39,27 @@ async def test_the_row_answers_by_upn_in_any_case_object_id_and_pasted_url(tmp_p
         ]
         asked_after = tenant.metrics()
 
-    for answer in answers:
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["userId"] == user["id"]
-        assert answer.json()["source"] == "row"
-        assert answer.json()["url"] == row["Url"]
-    assert set(answers[0].json()) == {name for names in LOOK_UP_MEMBERS for name in names.split(", ")}
+    for response in responses:
+        assert response.status_code == 200, response.text
+        assert response.json()["userId"] == user["id"]
+        assert response.json()["source"] == "row"
+        assert response.json()["url"] == row["Url"]
+    assert set(responses[0].json()) == {name for names in LOOK_UP_MEMBERS for name in names.split(", ")}
     assert asked_after["services"] == asked_before["services"]
 
 
-async def test_names_with_odd_characters_are_found(tmp_path: Path, azurite: Azurite) -> None:
+async def test_names_with_special_characters_are_found(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=200) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         users = tenant.users(top=5000)
         licensed = [user for user in users if user["expected"]["status"] != "notLicensed"]
         odd = [next(user for user in licensed if sign in user["upn"]) for sign in ("'", "+", "#EXT#")]
-        answers = [await product.lookup(percent_encoded(user["upn"])) for user in odd]
+        responses = [await product.lookup(percent_encoded(user["upn"])) for user in odd]
 
-    assert [answer.json()["userId"] for answer in answers] == [user["id"] for user in odd]
+    assert [response.json()["userId"] for response in responses] == [user["id"] for user in odd]
 
 
-async def test_fresh_asks_microsoft_365_and_writes_the_row_without_a_scan_id(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_fresh_lookup_writes_the_row_but_not_its_scan_id(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         user = product.somebody("notSetUp")
@@ -78,7 +78,7 @@ async def test_fresh_asks_microsoft_365_and_writes_the_row_without_a_scan_id(tmp
     assert [change["Kind"] for change in changes.values()] == ["setUp"]
 
 
-async def test_a_user_whom_no_scan_has_seen_is_asked_for(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_user_without_a_row_is_queried_live(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         user = product.somebody("published")
         first = await product.lookup(user["upn"])
@@ -90,9 +90,7 @@ async def test_a_user_whom_no_scan_has_seen_is_asked_for(tmp_path: Path, azurite
     assert second.json()["source"] == "row"
 
 
-async def test_who_has_no_plan_is_not_licensed_and_who_does_not_exist_is_not_found(
-    tmp_path: Path, azurite: Azurite
-) -> None:
+async def test_unlicensed_and_unknown_users_are_distinguished(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=10) as tenant, deployed(tenant, azurite) as product:
         user = product.somebody("notLicensed")
         without_plan = await product.lookup(user["upn"])
@@ -106,23 +104,21 @@ async def test_who_has_no_plan_is_not_licensed_and_who_does_not_exist_is_not_fou
     assert rows == {}
 
 
-async def test_a_row_whose_user_lost_the_plan_becomes_gone(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_user_who_lost_the_plan_becomes_gone(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         user = product.somebody("published")
         tenant.change_user(user["index"], "lose_licence")
-        answer = await product.lookup(user["upn"], fresh="true")
+        response = await product.lookup(user["upn"], fresh="true")
         again = await product.lookup(user["upn"], fresh="true")
         changes = await product.rows("BookingsChanges")
 
-    assert answer.json()["status"] == again.json()["status"] == "gone"
-    assert answer.json()["url"] is None
+    assert response.json()["status"] == again.json()["status"] == "gone"
+    assert response.json()["url"] is None
     assert [change["Kind"] for change in changes.values()] == ["gone"]
 
 
-async def test_a_directory_that_cannot_be_asked_leaves_a_user_with_a_row_answered(
-    tmp_path: Path, azurite: Azurite
-) -> None:
+async def test_a_row_is_served_while_the_directory_is_unavailable(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         user = product.somebody("published")
@@ -136,7 +132,7 @@ async def test_a_directory_that_cannot_be_asked_leaves_a_user_with_a_row_answere
     assert without_row.json()["code"] == "upstreamUnavailable"
 
 
-async def test_a_user_who_is_gone_stays_gone_while_the_directory_is_away(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_gone_user_stays_gone_while_the_directory_fails(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=10) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         user = product.somebody("published")
@@ -151,7 +147,7 @@ async def test_a_user_who_is_gone_stays_gone_while_the_directory_is_away(tmp_pat
     assert [change["Kind"] for change in changes.values()] == ["gone"]
 
 
-async def test_a_404_that_is_not_of_graph_itself_makes_nobody_gone(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_404_from_a_proxy_makes_no_user_gone(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=10) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         user = product.somebody("published")

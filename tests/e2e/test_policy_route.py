@@ -1,4 +1,4 @@
-"""``GET /api/policy`` of a running app, what ``atlas doctor --app`` reads of it, and the same by the commands."""
+"""``GET /api/policy``, ``atlas doctor --app`` and the other commands on a running app."""
 
 import asyncio
 import json
@@ -66,14 +66,14 @@ async def atlas(*arguments: str, **settings: str) -> subprocess.CompletedProcess
     return await asyncio.to_thread(forked_atlas, *arguments, settings=given)
 
 
-async def test_the_organisations_policy_is_told_in_every_state(tmp_path: Path, azurite: Azurite) -> None:
+async def test_the_organisations_policy_is_reported_in_every_state(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=2) as tenant, deployed(tenant, azurite) as product:
         for organization, members, words in CASES:
             tenant.behave(organization={**FREE, **organization})
-            answer = await product.http.get("/api/policy")
+            response = await product.http.get("/api/policy")
 
-            document = answer.json()
-            assert answer.status_code == 200
+            document = response.json()
+            assert response.status_code == 200
             assert {name: document[name] for name in members} == members, organization
             text = json.dumps(document)
             assert [one for one in words if one not in text] == [], organization
@@ -86,11 +86,11 @@ async def test_the_organisations_policy_is_told_in_every_state(tmp_path: Path, a
         tenant.behave(organization=FREE)
         for fault, members, reason in FAULTS:
             tenant.add_fault(fault)
-            answer = await product.http.get("/api/policy")
+            response = await product.http.get("/api/policy")
             tenant.clear_faults()
 
-            document = answer.json()
-            assert answer.status_code == 200
+            document = response.json()
+            assert response.status_code == 200
             assert {name: document[name] for name in members} == members, fault
             assert document["cis139"] == "unknown"
             assert reason in document["reason"], fault
@@ -110,7 +110,7 @@ async def test_the_organisations_policy_is_told_in_every_state(tmp_path: Path, a
     [(None, {}, "degraded", 1), (None, {"EXCHANGE_EVIDENCE": "false"}, "healthy", 0)],
     ids=["refused", "not asked"],
 )
-async def test_an_app_without_exchange_still_answers_and_says_how_it_is(
+async def test_an_app_without_exchange_reports_its_state(
     tmp_path: Path, azurite: Azurite, role: str | None, settings: dict[str, str], status: str, code: int
 ) -> None:
     async with tenant_of(tmp_path, users=2) as tenant, deployed(tenant, azurite, **settings) as product:
@@ -126,7 +126,7 @@ async def test_an_app_without_exchange_still_answers_and_says_how_it_is(
     assert shown.stderr == ""
 
 
-async def test_the_commands_are_those_of_the_contract(tmp_path: Path, azurite: Azurite) -> None:
+async def test_the_commands_have_the_exit_codes_of_the_contract(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=4) as tenant:
         settings = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string}
         user = next(user for user in tenant.users() if user["expected"]["status"] == "published")

@@ -8,7 +8,7 @@ from local.simulator import Fault
 from tests.e2e.deployment import deployed, tenant_of
 
 
-async def test_the_log_of_the_host_names_no_person_and_no_mailbox(tmp_path: Path, azurite: Azurite) -> None:
+async def test_the_log_names_no_person_and_no_mailbox(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=12) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(exchange={"warnings": ("The object Adele Vance has been corrupted.",)})
         user = product.somebody("published")

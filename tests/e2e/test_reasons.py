@@ -1,4 +1,4 @@
-"""Scans of tenants that forbid, hide or half tell: each row says why there is no page, each look-up what changes it."""
+"""Tenants that forbid or hide pages: each row says why there is no page, each lookup what would change it."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def expected(truths: dict[str, Any]) -> dict[str, tuple[str, str, str | None]]:
         ({"ews_policy": "EnforceAllowList", "ews_enabled": False}, Cause.ALLOW_LIST, None),
     ],
 )
-async def test_an_organisation_that_blocks_switches_everybody_off_who_has_no_page(
+async def test_a_blocking_organisation_switches_off_users_without_a_page(
     tmp_path: Path, azurite: Azurite, organization: dict[str, Any], cause: Cause, entries: str | None
 ) -> None:
     async with running(PLAN, folder=tmp_path) as tenant, deployed(tenant, azurite) as product:
@@ -66,9 +66,7 @@ async def test_an_organisation_that_blocks_switches_everybody_off_who_has_no_pag
     assert lookup["fix"].splitlines()[1].startswith("    Set-OrganizationConfig -Ews")
 
 
-async def test_a_listing_of_policies_that_breaks_off_on_its_second_page_leaves_every_verdict_unknown(
-    tmp_path: Path, azurite: Azurite
-) -> None:
+async def test_an_incomplete_policy_listing_leaves_verdicts_unknown(tmp_path: Path, azurite: Azurite) -> None:
     async with running(PLAN, folder=tmp_path) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(exchange={"max_page_size": 20})
         tenant.add_fault(Fault("exchange.Get-CASMailbox.next", status=400, times=None, error="expiredPage"))
@@ -89,7 +87,7 @@ async def test_a_listing_of_policies_that_breaks_off_on_its_second_page_leaves_e
 
 
 @pytest.mark.parametrize(("is_forced", "hides_pages"), [(True, True), (True, False), (False, True)])
-async def test_sign_in_that_is_forced_is_warned_of_where_no_page_let_anybody_in(
+async def test_forced_sign_in_is_a_warning(
     tmp_path: Path, azurite: Azurite, is_forced: bool, hides_pages: bool
 ) -> None:
     async with tenant_of(tmp_path, users=8) as tenant, deployed(tenant, azurite) as product:
@@ -111,7 +109,7 @@ async def test_sign_in_that_is_forced_is_warned_of_where_no_page_let_anybody_in(
 @pytest.mark.parametrize(
     "refusal", [{"exchange": {"role": "View-Only Recipients"}}, {"exchange": {"role": "View-Only Configuration"}}]
 )
-async def test_half_of_exchange_that_is_refused_is_one_warning_and_no_verdict_is_on(
+async def test_partly_refused_exchange_is_one_warning(
     tmp_path: Path, azurite: Azurite, refusal: dict[str, Any]
 ) -> None:
     async with running(PLAN, folder=tmp_path) as tenant, deployed(tenant, azurite) as product:
@@ -126,9 +124,7 @@ async def test_half_of_exchange_that_is_refused_is_one_warning_and_no_verdict_is
     assert ("noCapability" in scan["byStatus"]) is (refusal["exchange"]["role"] == "View-Only Recipients")
 
 
-async def test_a_mailbox_that_is_blocked_is_told_with_its_own_command_and_a_plan_that_ended_with_its_state(
-    tmp_path: Path, azurite: Azurite
-) -> None:
+async def test_reasons_name_the_mailboxs_policy_and_the_plans_state(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=8, mix="healthy") as tenant, deployed(tenant, azurite) as product:
         users = product.tenant.control.users(0, 8, licensed=True)
         blocked = next(user for user in users if user["mailbox"] == "normal" and "'" not in user["upn"])
@@ -136,7 +132,7 @@ async def test_a_mailbox_that_is_blocked_is_told_with_its_own_command_and_a_plan
         tenant.change_user(blocked["index"], "set_page", page=Page.MISSING_404)
         tenant.change_user(blocked["index"], "set_policy", policy=MailboxPolicy.BLOCKED)
         await product.scan()
-        answer = (await product.lookup(blocked["id"], availability="false")).json()
+        response = (await product.lookup(blocked["id"], availability="false")).json()
         endings = dict(zip((Plan.NONE, Plan.SUSPENDED, Plan.DELETED, Plan.LOCKED_OUT), others, strict=False))
         for plan, user in endings.items():
             tenant.change_user(user["index"], "set_plan", plan=plan)
@@ -148,8 +144,8 @@ async def test_a_mailbox_that_is_blocked_is_told_with_its_own_command_and_a_plan
         )
         never_seen = (await product.lookup(stranger["id"])).json()
 
-    assert answer["status"] == "switchedOff"
-    assert f"    Set-CASMailbox -Identity '{blocked['upn']}' -EwsBlockList @{{Remove='{AGENT}'}}" in answer["fix"]
+    assert response["status"] == "switchedOff"
+    assert f"    Set-CASMailbox -Identity '{blocked['upn']}' -EwsBlockList @{{Remove='{AGENT}'}}" in response["fix"]
     reasons = {plan: rows[user["id"]]["Reason"] for plan, user in endings.items()}
     assert {rows[user["id"]]["Status"] for user in endings.values()} == {"gone"}
     assert "never assigned" in reasons[Plan.NONE]

@@ -1,4 +1,4 @@
-"""A scan of a tenant of every kind of user, from the timer or the route to the rows, through the real flow."""
+"""A scan of a tenant with every kind of user, from the timer or the route to the rows."""
 
 import asyncio
 import json
@@ -82,9 +82,7 @@ async def test_the_rows_are_those_of_the_contract(tmp_path: Path, azurite: Azuri
     assert some_types[0].keys() == {"id", "title", "durationMinutes", "isOnline", "url"}
 
 
-async def test_never_more_than_probe_concurrency_calls_are_in_flight_and_nothing_is_written(
-    tmp_path: Path, azurite: Azurite
-) -> None:
+async def test_probe_concurrency_limits_the_calls_in_flight(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite, PROBE_CONCURRENCY="3") as product:
         tenant.behave(bookings={"latency_ms": 30, "max_in_flight": 3})
         scan = await product.scan()
@@ -96,7 +94,7 @@ async def test_never_more_than_probe_concurrency_calls_are_in_flight_and_nothing
     assert metrics["writes"] in (0, [], {})
 
 
-async def test_a_throttled_tenant_is_scanned_all_the_same(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_throttled_tenant_is_scanned_completely(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite, PROBE_CONCURRENCY="4") as product:
         tenant.behave(bookings={"latency_ms": 10, "max_in_flight": 2, "retry_after": "0.2"})
         scan = await product.scan()
@@ -119,7 +117,7 @@ async def test_the_timer_starts_a_scan(tmp_path: Path, azurite: Azurite) -> None
     assert scan["state"] == "completed"
 
 
-async def test_activities_that_run_twice_neither_lose_nor_double_anything(tmp_path: Path, azurite: Azurite) -> None:
+async def test_activities_that_run_twice_change_nothing(tmp_path: Path, azurite: Azurite) -> None:
     repeating = ("--repeat-activities", "0.5")
     async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite, *repeating) as product:
         await product.scan()
@@ -135,7 +133,7 @@ async def test_activities_that_run_twice_neither_lose_nor_double_anything(tmp_pa
     assert census == {}
 
 
-async def test_a_listing_of_several_pages_with_an_empty_one_is_whole(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_listing_with_an_empty_page_is_complete(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=90) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(graph={"max_page_size": 7, "empty_page_after": 3, "duplicate_across_pages": True})
         scan = await product.scan()

@@ -1,4 +1,4 @@
-"""Scans as their routes tell them: one at a time, with progress, stopped with all their flows, taken over when lost."""
+"""Scans as their routes report them: one at a time, with progress, stopped completely, taken over when lost."""
 
 import asyncio
 import os
@@ -14,22 +14,22 @@ INSTANCES = "/runtime/webhooks/durabletask/instances"
 SLOW = {"latency_ms": 60}
 
 
-async def test_one_scan_runs_at_a_time_and_a_second_call_answers_with_it(tmp_path: Path, azurite: Azurite) -> None:
+async def test_only_one_scan_runs_at_a_time(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(bookings=SLOW)
-        answers = await asyncio.gather(*(product.http.post("/api/scans") for _ in range(6)))
-        scan_id = answers[0].json()["id"]
+        responses = await asyncio.gather(*(product.http.post("/api/scans") for _ in range(6)))
+        scan_id = responses[0].json()["id"]
         scan = await product.ended(scan_id)
         scans = (await product.http.get("/api/scans")).json()
 
-    assert {answer.status_code for answer in answers} == {202}
-    assert {answer.json()["id"] for answer in answers} == {scan_id}
+    assert {response.status_code for response in responses} == {202}
+    assert {response.json()["id"] for response in responses} == {scan_id}
     assert scan["state"] == "completed"
     assert [scan["id"] for scan in scans["value"]] == [scan_id]
     assert scans["continuation"] is None
 
 
-async def test_a_started_scan_is_followed_as_asynchronous_flows_do(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_started_scan_is_polled_as_flows_do(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(bookings=SLOW)
         started = await product.http.post("/api/scans")
@@ -65,7 +65,7 @@ async def test_progress_moves_while_a_scan_runs(tmp_path: Path, azurite: Azurite
     assert end["estimatedEnd"] is None
 
 
-async def test_a_stopped_scan_stops_its_flows_and_lets_the_next_one_in(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_stopped_scan_admits_the_next_one(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=200) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(bookings=SLOW)
         scan_id = (await product.http.post("/api/scans")).json()["id"]
@@ -87,7 +87,7 @@ async def test_a_stopped_scan_stops_its_flows_and_lets_the_next_one_in(tmp_path:
     assert census == {}
 
 
-async def test_a_host_killed_in_mid_scan_loses_and_doubles_nothing(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_host_killed_during_a_scan_loses_nothing(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=60) as tenant:
         async with deployed(tenant, azurite) as product:
             tenant.behave(bookings=SLOW)
@@ -112,18 +112,18 @@ async def test_a_host_killed_in_mid_scan_loses_and_doubles_nothing(tmp_path: Pat
 
 async def test_an_unknown_scan_is_not_found(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite) as product:
-        answers = [
+        responses = [
             await product.http.get("/api/scans/nonsense"),
             await product.http.delete("/api/scans/scan-20260101T000000000-00000000"),
         ]
 
-    for answer in answers:
-        assert answer.status_code == 404
-        assert answer.headers["Content-Type"] == "application/problem+json"
-        assert answer.json()["code"] == "scanNotFound"
+    for response in responses:
+        assert response.status_code == 404
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert response.json()["code"] == "scanNotFound"
 
 
-async def test_storage_that_does_not_answer_is_told_in_one_sentence(tmp_path: Path, azurite: Azurite) -> None:
+async def test_unavailable_storage_is_reported_in_one_sentence(tmp_path: Path, azurite: Azurite) -> None:
     nowhere = {"AzureWebJobsStorage": azurite.connection_string.replace(f":{azurite.port}/", ":9/")}
     async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite, **nowhere) as product:
         started = await product.http.post("/api/scans")
@@ -136,22 +136,22 @@ async def test_storage_that_does_not_answer_is_told_in_one_sentence(tmp_path: Pa
     assert health.json()["checks"]["tables"]["ok"] is False
 
 
-async def test_wrong_settings_answer_503_on_every_route_and_are_named(tmp_path: Path, azurite: Azurite) -> None:
+async def test_invalid_settings_are_a_503_on_every_route(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite, TENANT_ID="x") as product:
-        answers: list[httpx.Response] = [
+        responses: list[httpx.Response] = [
             await product.http.get("/api/health"),
             await product.http.post("/api/scans"),
             await product.http.get("/api/scans"),
             await product.lookup("adele@contoso.com"),
         ]
 
-    for answer in answers:
-        assert answer.status_code == 503
-        assert answer.json()["code"] == "notConfigured"
-        assert "TENANT_ID" in answer.json()["detail"]
+    for response in responses:
+        assert response.status_code == 503
+        assert response.json()["code"] == "notConfigured"
+        assert "TENANT_ID" in response.json()["detail"]
 
 
-async def test_a_scan_stopped_after_many_pages_stops_every_flow(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_stopped_scan_stops_all_its_orchestrations(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(graph={"max_page_size": 4})
         scan_id = (await product.http.post("/api/scans")).json()["id"]

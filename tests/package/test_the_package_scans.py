@@ -1,4 +1,4 @@
-"""The package alone scans a tenant: its own code, Azure's libraries, and nothing of the checkout around it."""
+"""The package scans a tenant with its own code and Azure's libraries, without the checkout."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ def strangers(modules: Mapping[str, str], package: Path, host: Path, azure: Azur
             yield name, file
 
 
-async def test_it_scans_a_tenant_alone(
+async def test_the_package_scans_a_tenant_without_the_checkout(
     package: Path, azure: Azure, host_alone: Path, tmp_path: Path, azurite: Azurite
 ) -> None:
     modules_file = tmp_path / "modules.json"

@@ -1,4 +1,4 @@
-"""What leaves the app for Azure Monitor while it scans: events, one trace, and nothing about a person."""
+"""What a scan sends to Azure Monitor: events, one trace, and nothing about a person."""
 
 import gzip
 import json
@@ -80,7 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("watched")
 
 
-async def test_a_scan_tells_an_event_a_probe_and_one_of_itself_in_one_trace_without_a_person(
+async def test_a_scan_emits_its_events_in_one_trace_without_people(
     azurite: Azurite,
     folder: Path,
 ) -> None:
@@ -109,7 +109,7 @@ async def test_a_scan_tells_an_event_a_probe_and_one_of_itself_in_one_trace_with
     assert taken.paths == {"/v2.1/track"}
 
 
-async def test_a_warning_of_the_app_is_sent_beside_its_events(azurite: Azurite, folder: Path) -> None:
+async def test_warnings_are_sent_beside_events(azurite: Azurite, folder: Path) -> None:
     with ingestion() as (taken, connection):
         async with (
             tenant_of(folder, users=2) as tenant,

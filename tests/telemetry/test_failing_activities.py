@@ -1,4 +1,4 @@
-"""A step of a scan that fails is told in the log, once, and never swallowed."""
+"""A failing step of a scan is logged once, and raises."""
 
 import logging
 
@@ -7,7 +7,7 @@ import pytest
 from atlas import telemetry
 
 
-def test_a_step_that_fails_is_logged_with_its_scan_and_raises_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_step_is_logged_and_raises(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(LookupError, match="no such row"), telemetry.span("close_scan", "scan-7"):
         raise LookupError("no such row")
 
@@ -16,7 +16,7 @@ def test_a_step_that_fails_is_logged_with_its_scan_and_raises_on(caplog: pytest.
     assert line.exc_info
 
 
-def test_a_step_that_tells_of_its_failures_itself_is_not_logged_twice(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_that_is_logged_elsewhere_is_not_logged_twice(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(LookupError), telemetry.span("probe_user", "scan-7", logs_failure=False):
         raise LookupError
 

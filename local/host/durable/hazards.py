@@ -21,6 +21,8 @@ class Hazards:
     """Results of activities arrive up to so much later, so that they come out of order."""
     terminate_seconds: float = 0.0
     """How long a terminated orchestration goes on: in Azure the request waits in a queue."""
+    timer_speed: float = 1.0
+    """Durable timers fire so many times sooner: waits of hours take seconds."""
     seed: int = 0
 
     def repeats(self, instance_id: str, task_id: int) -> bool:

@@ -118,7 +118,7 @@ class Tasks:
             execution.open_tasks.discard(task.task_id)
             self._hub.send(waiting.instance, execution, message)
 
-        seconds = (fire_at - datetime.now(UTC)).total_seconds()
+        seconds = (fire_at - datetime.now(UTC)).total_seconds() / self._hazards.timer_speed
         execution.open_tasks.add(task.task_id)
         execution.timers[task.task_id] = asyncio.get_running_loop().call_later(max(0.0, seconds), fire)
 
