@@ -1,4 +1,4 @@
-"""A whole scan with the real activities on the strict context: truth in the rows, and nothing personal under way."""
+"""A scan with the real activities on the fake context: correct rows, and nothing personal in Durable history."""
 
 from datetime import UTC, datetime
 from zlib import crc32
@@ -21,6 +21,7 @@ from atlas.domain.scans import Scan, ScanState, new_scan_id
 from atlas.domain.statuses import Status
 from atlas.microsoft365.calls import MAX_REQUEST_ATTEMPTS
 from atlas.tables.census import Census
+from atlas.tables.rows import RowTable
 from atlas.tables.scan_log import ScanLog
 from atlas.tables.store import StorageUnavailable
 from local.simulator import Behaviour, Fault, TenantPlan, running
@@ -93,7 +94,7 @@ async def tenant(azurite, tmp_path, monkeypatch, request):
 
 
 @every_story
-async def test_a_scan_finds_the_truth_about_everybody(tenant):
+async def test_every_user_gets_the_correct_row(tenant):
     _, scan = await tenant.scan()
 
     licensed, rows = tenant.licensed(), await tenant.rows()
@@ -142,7 +143,7 @@ async def test_a_malformed_record_keeps_the_row(tenant):
     assert await tenant.changes() == []
 
 
-async def test_nothing_about_a_person_travels_through_durable(tenant):
+async def test_nothing_about_a_person_is_in_durable_history(tenant):
     engine, _ = await tenant.scan()
 
     everything = "\n".join(engine.payloads).lower()
@@ -153,7 +154,7 @@ async def test_nothing_about_a_person_travels_through_durable(tenant):
     assert len(engine.payloads) > 100
 
 
-async def test_a_second_scan_tells_what_changed_and_nothing_else(tenant):
+async def test_a_second_scan_reports_only_what_changed(tenant):
     await tenant.scan()
     by_page = {user["page"]: user["id"] for user in tenant.licensed().values() if user["mailbox"] == "normal"}
     opened, closed, left = by_page["missing404"], by_page["publicSeveral"], by_page["publicOne"]
@@ -163,15 +164,15 @@ async def test_a_second_scan_tells_what_changed_and_nothing_else(tenant):
 
     _, scan = await tenant.scan(scanned_before=True)
 
-    told = {change.user_id: str(change.kind) for change in await tenant.changes()}
-    assert told == {opened: "setUp", closed: "withdrawn", left: "gone"}
+    reported = {change.user_id: str(change.kind) for change in await tenant.changes()}
+    assert reported == {opened: "setUp", closed: "withdrawn", left: "gone"}
     assert scan.state is ScanState.COMPLETED
     assert (await tenant.rows())[left].status == "gone"
     assert len(await tenant.changes()) == 3
 
 
 @every_story
-async def test_without_exchange_the_scan_works_and_carries_one_warning(tenant):
+async def test_without_exchange_a_scan_works_with_one_warning(tenant):
     tenant.simulated.behave(exchange={"role": None})
 
     _, scan = await tenant.scan()
@@ -185,7 +186,7 @@ async def test_without_exchange_the_scan_works_and_carries_one_warning(tenant):
         assert (rows[user_id].url is None) == (user["expected"]["url_path"] is None), user
 
 
-async def test_a_directory_that_refuses_fails_the_scan_and_leaves_every_row(tenant):
+async def test_a_directory_that_refuses_changes_no_row(tenant):
     await tenant.scan()
     before = await tenant.rows()
     tenant.simulated.add_fault(Fault("graph.users", status=403, times=None))
@@ -197,7 +198,7 @@ async def test_a_directory_that_refuses_fails_the_scan_and_leaves_every_row(tena
     assert await tenant.rows() == before
 
 
-async def test_bookings_that_breaks_makes_everybody_unknown_and_erases_nothing(tenant):
+async def test_an_outage_of_hours_erases_nothing(tenant):
     await tenant.scan()
     before = await tenant.rows()
     tenant.simulated.add_fault(Fault("bookings.services", status=503, times=None))
@@ -220,7 +221,7 @@ async def test_bookings_that_breaks_makes_everybody_unknown_and_erases_nothing(t
     assert await tenant.changes() == []
 
 
-async def test_a_listing_that_leaves_somebody_out_marks_nobody_gone(tenant):
+async def test_a_user_left_out_of_the_listing_is_not_gone(tenant):
     await tenant.scan()
     user_id = next(iter(tenant.licensed()))
     original = tenant.simulated.state.tenant.in_filter
@@ -236,21 +237,24 @@ async def test_a_listing_that_leaves_somebody_out_marks_nobody_gone(tenant):
 
 
 def failing(monkeypatch, owner, name, times):
-    """Let a call to storage fail so many times; ``None``: for ever."""
+    """Make a call to storage fail so many times; ``None``: always."""
     original = getattr(owner, name)
     left = [times]
 
     async def fails(*args, **more):
         if left[0] != 0:
             left[0] = None if left[0] is None else left[0] - 1
-            raise StorageUnavailable("Table Storage does not answer: look at AzureWebJobsStorage")
+            raise StorageUnavailable("Table Storage does not respond: check AzureWebJobsStorage")
         return await original(*args, **more)
 
     monkeypatch.setattr(owner, name, fails)
 
 
-HICCUPS = [
-    (ScanLog, "get_lock"),
+STORAGE_CALLS = [
+    (ScanLog, "holds_lock"),
+    (ScanLog, "update"),
+    (RowTable, "get_page"),
+    (Census, "add_position"),
     (Census, "add_mailboxes"),
     (Census, "add_policies"),
     (Census, "add_users"),
@@ -258,8 +262,8 @@ HICCUPS = [
 ]
 
 
-@pytest.mark.parametrize(("owner", "name"), HICCUPS)
-async def test_a_hiccup_of_storage_ends_no_scan(tenant, monkeypatch, owner, name):
+@pytest.mark.parametrize(("owner", "name"), STORAGE_CALLS)
+async def test_a_short_storage_failure_ends_no_scan(tenant, monkeypatch, owner, name):
     failing(monkeypatch, owner, name, 1)
 
     engine, scan = await tenant.scan()
@@ -269,7 +273,7 @@ async def test_a_hiccup_of_storage_ends_no_scan(tenant, monkeypatch, owner, name
     assert engine.timers[0] > 0
 
 
-async def test_storage_that_stays_away_is_told_in_its_own_words(tenant, monkeypatch):
+async def test_storage_that_stays_away_is_named_in_the_error(tenant, monkeypatch):
     failing(monkeypatch, Census, "add_users", None)
 
     _, scan = await tenant.scan()
@@ -279,7 +283,7 @@ async def test_storage_that_stays_away_is_told_in_its_own_words(tenant, monkeypa
     assert "Traceback" not in scan.error
 
 
-async def test_a_scan_that_breaks_off_tells_how_many_it_had_listed(tenant):
+async def test_a_failed_scan_reports_how_many_users_it_listed(tenant):
     tenant.simulated.add_fault(Fault("graph.users.next", status=403, times=None))
 
     _, scan = await tenant.scan()
@@ -314,7 +318,7 @@ async def test_a_flood_of_exchange_warnings_is_one_warning(tenant):
 
 
 @pytest.mark.parametrize("held_by", [None, "another scan"])
-async def test_a_scan_whose_lock_is_not_its_own_touches_nothing(tenant, held_by):
+async def test_a_scan_without_the_lock_changes_nothing(tenant, held_by):
     resources = await wiring.resources()
     other = Scan(new_scan_id(datetime(2026, 11, 22, tzinfo=UTC), "0" * 8), ScanState.RUNNING, "http", resources.clock())
     mine = Scan(new_scan_id(datetime(2026, 11, 23, tzinfo=UTC), "0" * 8), ScanState.PENDING, "http", resources.clock())
@@ -333,7 +337,7 @@ async def test_a_scan_whose_lock_is_not_its_own_touches_nothing(tenant, held_by)
     assert len(engine.called) == 1
 
 
-async def test_a_404_that_is_not_of_graph_itself_marks_nobody_gone(tenant):
+async def test_a_404_from_elsewhere_marks_nobody_gone(tenant):
     await tenant.scan()
     left = next(iter(tenant.licensed()))
     tenant.simulated.change_user(left, "lose_licence")
@@ -350,7 +354,7 @@ async def test_a_404_that_is_not_of_graph_itself_marks_nobody_gone(tenant):
     ("silent", "is_hidden"), [("Get-OrganizationConfig", True), ("Get-Mailbox", False), ("Get-CASMailbox", False)]
 )
 @pytest.mark.parametrize("tenant", [{"users": 61, "mix": EVERY}], indirect=True)
-async def test_exchange_that_does_not_tell_changes_nothing_that_it_told_before(tenant, silent, is_hidden):
+async def test_missing_evidence_from_exchange_changes_no_status(tenant, silent, is_hidden):
     tenant.simulated.behave(organization={"bookings_auth_enabled": is_hidden}, bookings={"auth_hides_pages": is_hidden})
     await tenant.scan()
     before = await tenant.rows()
@@ -368,7 +372,7 @@ async def test_exchange_that_does_not_tell_changes_nothing_that_it_told_before(t
     assert await tenant.changes() == []
 
 
-async def test_the_newest_scan_that_finished_is_kept_however_old(tenant):
+async def test_the_newest_finished_scan_is_never_deleted(tenant):
     resources = await wiring.resources()
     for day in (1, 2, 3):
         state = ScanState.FAILED if day == 3 else ScanState.COMPLETED
@@ -383,3 +387,46 @@ async def test_the_newest_scan_that_finished_is_kept_however_old(tenant):
     assert [scan.state for scan in stored] == [ScanState.FAILED, ScanState.COMPLETED]
     assert last is not None
     assert last.started_at == datetime(2026, 1, 2, tzinfo=UTC)
+
+
+async def test_an_outage_of_seconds_makes_nobody_unknown(tenant):
+    tenant.simulated.add_fault(Fault("bookings.services", status=503, times=60, skip=5))
+
+    engine, scan = await tenant.scan()
+
+    assert (scan.state, scan.warnings) == (ScanState.COMPLETED, ())
+    licensed, rows = tenant.licensed(), await tenant.rows()
+    assert {user_id: row.status for user_id, row in rows.items()} == {
+        user_id: user["expected"]["status"] for user_id, user in licensed.items()
+    }
+    assert "trial" in {request["mode"] for request in engine.calls(names.PROBE_USER)}
+
+
+async def test_links_of_listings_stay_out_of_durable_history(tenant):
+    engine, _ = await tenant.scan()
+
+    everything = "\n".join(engine.payloads).lower()
+    assert len(engine.calls(names.LIST_USERS)) > 2
+    for text in ("http", "skiptoken", "://"):
+        assert text not in everything
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("graph.users.next", status=200, body="{", times=2),
+        Fault("graph.users.next", status=503, times=20),
+        Fault("graph.users.next", status=400, error="Directory_ExpiredPageToken"),
+    ],
+    ids=["unreadable", "unavailable", "expired"],
+)
+async def test_a_page_that_fails_costs_only_waiting(tenant, fault):
+    """A restarted listing skips the users who have been recorded: each page is requested once."""
+    tenant.simulated.add_fault(fault)
+
+    _, scan = await tenant.scan()
+
+    assert (scan.state, scan.error, scan.warnings) == (ScanState.COMPLETED, None, ())
+    assert set(await tenant.rows()) == set(tenant.licensed())
+    requests = tenant.simulated.metrics()["services"]["bookings"]["by_operation"]["services"]
+    assert requests <= len(tenant.licensed())
