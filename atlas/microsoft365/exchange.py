@@ -285,10 +285,10 @@ class ListedRecords[Record]:
         """What an operator should know, in our own words."""
         count = len(self.malformed) + len(self.unidentified)
         sentences = (
-            (count, f"{count} mailbox records of Exchange are malformed ({self.problems()})."),
+            (count, f"Malformed records of mailboxes in Exchange: {count} ({self.problems()})."),
             (
                 self.hidden_warnings,
-                f"Exchange added {self.hidden_warnings} warnings to a listing of mailboxes. They may name people, so "
+                f"Warnings of Exchange about a listing of mailboxes: {self.hidden_warnings}. They may name people, so "
                 "they are not shown here; the same cmdlet in Exchange Online PowerShell shows them.",
             ),
         )

@@ -123,7 +123,7 @@ def _warnings_about(malformed: Sequence[MalformedUser]) -> list[str]:
     if not malformed:
         return []
     problems = ", ".join(sorted({record.problem for record in malformed}))
-    return [f"{len(malformed)} records of users in Microsoft Graph are malformed ({problems})."]
+    return [f"Malformed records of users in Microsoft Graph: {len(malformed)} ({problems})."]
 
 
 async def _mailboxes_of(

@@ -78,7 +78,7 @@ async def test_an_unreadable_mailbox_is_unknown_and_reported(start, record):
     assert isinstance(mailbox, Unknown)
     assert mailbox.reason is Reason.NOT_UNDERSTOOD
     assert [user for user, found in page.mailboxes.items() if isinstance(found, Unknown)] == [user_id]
-    assert page.warnings == ("1 mailbox records of Exchange are malformed (ExchangeGuid is malformed).",)
+    assert page.warnings == ("Malformed records of mailboxes in Exchange: 1 (ExchangeGuid is malformed).",)
 
 
 async def test_a_mailbox_that_is_readable_alone_is_listed(start):
@@ -99,7 +99,7 @@ async def test_a_malformed_policy_is_left_out_and_reported(start):
 
     assert user_id not in page.scopes
     assert len(page.scopes) >= 30
-    assert page.warnings == ("1 mailbox records of Exchange are malformed (EwsBlockList is malformed).",)
+    assert page.warnings == ("Malformed records of mailboxes in Exchange: 1 (EwsBlockList is malformed).",)
 
 
 async def test_malformed_availability_counts_as_busy(start):

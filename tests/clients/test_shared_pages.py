@@ -63,7 +63,7 @@ async def test_all_scheduling_mailboxes_are_listed(start):
         assert mailbox.created_at == page.created_at
         assert mailbox.send_on_behalf == page.send_on_behalf
     assert len(warnings) == 2
-    assert all("1 mailbox records of Exchange are malformed (PrimarySmtpAddress is" in text for text in warnings)
+    assert all("Malformed records of mailboxes in Exchange: 1 (PrimarySmtpAddress is" in text for text in warnings)
 
 
 async def test_access_is_read_in_batches_of_ten(start):

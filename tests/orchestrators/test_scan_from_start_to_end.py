@@ -124,8 +124,8 @@ async def test_malformed_records_affect_only_themselves(tenant):
         user_id: user["expected"]["status"] for user_id, user in licensed.items()
     }
     assert all((row.reason or "").startswith("notUnderstood") for row in rows.values() if row.status == Status.UNKNOWN)
-    assert any("records of users in Microsoft Graph are malformed" in warning for warning in scan.warnings)
-    assert any("mailbox records of Exchange are malformed" in warning for warning in scan.warnings)
+    assert any("Malformed records of users in Microsoft Graph: " in warning for warning in scan.warnings)
+    assert any("Malformed records of mailboxes in Exchange: " in warning for warning in scan.warnings)
 
 
 async def test_a_malformed_record_keeps_the_row(tenant):
@@ -302,7 +302,7 @@ async def test_exchange_warnings_are_counted_and_never_quoted(tenant, caplog):
 
     assert scan.state is ScanState.COMPLETED
     assert len(scan.warnings) == 1
-    assert "Exchange added 1 warnings" in scan.warnings[0]
+    assert "about a listing of mailboxes: 1." in scan.warnings[0]
     assert "Adele" not in "\n".join([*engine.payloads, *scan.warnings]) + caplog.text
     assert "1 more warnings" in caplog.text
 
@@ -314,7 +314,7 @@ async def test_a_flood_of_exchange_warnings_is_one_warning(tenant):
 
     assert scan.state is ScanState.COMPLETED
     assert len(scan.warnings) == 1
-    assert "Exchange added 200 warnings" in scan.warnings[0]
+    assert "about a listing of mailboxes: 200." in scan.warnings[0]
 
 
 @pytest.mark.parametrize("held_by", [None, "another scan"])
