@@ -35,7 +35,7 @@ class Result:
         return next(iter(self._rows[status]), None)
 
     def parts(self, by_status: Mapping[str, int]) -> Iterator[RenderableType]:
-        """The totals, then the users of each status. Page addresses are on lines of their own, so they stay whole."""
+        """The totals, then the users of each status. Page URLs have their own lines, so that they can be copied."""
         yield totals_table(by_status)
         shown = [row for rows in self._rows.values() for row in sorted(rows, key=lambda row: row.user.upn)]
         width = max((len(row.user.upn) for row in shown), default=0)

@@ -73,10 +73,10 @@ class Commands:
     async def _shown(self, command: Awaitable[int]) -> Shown:
         self._capture.readouterr()
         code = await command
-        said = self._capture.readouterr()
-        return Shown(code, said.out, said.err)
+        captured = self._capture.readouterr()
+        return Shown(code, captured.out, captured.err)
 
-    def somebody(self, **having: Any) -> dict[str, Any]:
+    def find_user(self, **having: Any) -> dict[str, Any]:
         """A licensed user with these attributes or this expected result."""
         users = self.tenant.control.users(0, 5000, licensed=True)
         return next(user for user in users if having.items() <= {**user["expected"], **user}.items())
@@ -96,8 +96,8 @@ async def start(
             settings_of: Callable[[SimulatedTenant], dict[str, str]] = SimulatedTenant.settings,
             **plan: Any,
         ) -> Commands:
-            whole = TenantPlan(behaviour=Behaviour().with_changes(behaviour or {}), **plan)
-            tenant = await stack.enter_async_context(running(whole, folder=tmp_path))
+            tenant_plan = TenantPlan(behaviour=Behaviour().with_changes(behaviour or {}), **plan)
+            tenant = await stack.enter_async_context(running(tenant_plan, folder=tmp_path))
             settings = settings_of(tenant)
             for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"):
                 monkeypatch.setenv(name, settings[name])

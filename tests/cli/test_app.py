@@ -25,22 +25,22 @@ def health(status, last=LAST, **checks):
 
 
 @pytest.fixture
-def asked(capsys, monkeypatch):
+def request_health(capsys, monkeypatch):
     """The exit code and the output of ``--app`` for a response; the environment has no settings."""
     monkeypatch.setenv("COLUMNS", "100")
 
-    async def ask(answer, path=""):
-        async with serving(lambda _: answer) as served:
+    async def request(response, path=""):
+        async with serving(lambda _: response) as served:
             code = await doctor_command.run({}, None, served.url + path)
-        said = capsys.readouterr()
-        return code, said.out, said.err, served.paths
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err, served.paths
 
-    return ask
+    return request
 
 
 @pytest.mark.parametrize("path", ["", "/", "/api/health"])
-async def test_a_healthy_app_gets_one_request_and_exits_with_0(asked, path):
-    code, out, _, paths = await asked(web.json_response(health("healthy")), path)
+async def test_a_healthy_app_gets_one_request_and_exits_with_0(request_health, path):
+    code, out, _, paths = await request_health(web.json_response(health("healthy")), path)
 
     assert (code, paths) == (0, ["/api/health"])
     assert "app        healthy" in out
@@ -49,7 +49,7 @@ async def test_a_healthy_app_gets_one_request_and_exits_with_0(asked, path):
 
 
 @pytest.mark.parametrize(
-    ("status", "http_status", "check", "told"),
+    ("status", "http_status", "check", "text"),
     [
         ("degraded", 200, "exchange", "every policy verdict is unknown"),
         ("unhealthy", 503, "graph", "df021288-bdef-4463-88db-98f22de89214"),
@@ -58,21 +58,21 @@ async def test_a_healthy_app_gets_one_request_and_exits_with_0(asked, path):
         ("unhealthy", 503, "bookings", "BOOKINGS_URL"),
     ],
 )
-async def test_a_failing_check_is_shown_with_its_grant(asked, status, http_status, check, told):
+async def test_a_failing_check_is_shown_with_its_grant(request_health, status, http_status, check, text):
     failing = Check(ok=False, detail="returned 403: a sentence that says why")
-    answer = web.json_response(health(status, None, **{check: failing}), status=http_status)
+    response = web.json_response(health(status, None, **{check: failing}), status=http_status)
 
-    code, out, _, _ = await asked(answer)
+    code, out, _, _ = await request_health(response)
 
     assert code == 1
     assert f"app        {status}" in out
     assert "no scan has finished yet" in out
     assert "fails" in out
-    assert told in out
+    assert text in out
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         web.json_response({"code": "notConfigured", "detail": "TENANT_ID is missing"}, status=503),
         web.json_response({"status": "healthy"}),
@@ -92,26 +92,26 @@ async def test_a_failing_check_is_shown_with_its_grant(asked, status, http_statu
     ],
     ids=range(15),
 )
-async def test_an_unexpected_response_is_reported_in_one_line(asked, answer):
-    code, out, errors, _ = await asked(answer)
+async def test_an_unexpected_response_is_reported_in_one_line(request_health, response):
+    code, out, errors, _ = await request_health(response)
 
     assert (code, out) == (1, "")
     assert "did not return the app's health" in errors
     assert len(errors.splitlines()) == 1
 
 
-async def test_an_unconfigured_app_is_reported_with_its_settings(asked):
+async def test_an_unconfigured_app_is_reported_with_its_settings(request_health):
     problem = {"code": "notConfigured", "detail": "TENANT_ID is missing; it should be a GUID"}
 
-    _, _, errors, _ = await asked(web.json_response(problem, status=503))
+    _, _, errors, _ = await request_health(web.json_response(problem, status=503))
 
     assert "TENANT_ID is missing; it should be a GUID" in errors
 
 
-async def test_control_characters_from_an_app_are_replaced(asked):
-    odd = "\x1b[2J\x1b]0;x\x07"
-    _, out, _, _ = await asked(web.json_response(health("healthy", graph=Check(ok=True, detail=odd))))
-    _, _, errors, _ = await asked(web.json_response({"detail": odd}))
+async def test_control_characters_from_an_app_are_replaced(request_health):
+    malicious = "\x1b[2J\x1b]0;x\x07"
+    _, out, _, _ = await request_health(web.json_response(health("healthy", graph=Check(ok=True, detail=malicious))))
+    _, _, errors, _ = await request_health(web.json_response({"detail": malicious}))
 
     assert {sign for sign in out + errors if not sign.isprintable()} == {"\n"}
 
@@ -142,14 +142,14 @@ async def test_an_unreachable_app_is_reported(capsys):
 async def test_an_invalid_address_exits_with_2(capsys, address):
     code = await doctor_command.run({}, None, address)
 
-    said = capsys.readouterr()
-    assert (code, said.out) == (2, "")
-    assert "--app should be the https:// address" in said.err
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (2, "")
+    assert "--app should be the https:// address" in captured.err
 
 
-async def test_a_long_detail_is_truncated(asked):
-    answer = web.Response(body=json.dumps({"detail": "x" * 100_000}).encode(), content_type="application/json")
+async def test_a_long_detail_is_truncated(request_health):
+    response = web.Response(body=json.dumps({"detail": "x" * 100_000}).encode(), content_type="application/json")
 
-    _, _, errors, _ = await asked(answer)
+    _, _, errors, _ = await request_health(response)
 
     assert len(errors) < 1000

@@ -15,7 +15,7 @@ async def commands(start):
 
 
 def upn(commands, page, mailbox=Mailbox.NORMAL):
-    return commands.somebody(page=page, mailbox=mailbox, policy=MailboxPolicy.INHERIT)["upn"]
+    return commands.find_user(page=page, mailbox=mailbox, policy=MailboxPolicy.INHERIT)["upn"]
 
 
 @pytest.mark.parametrize("page", [Page.MISSING_404, Page.MISSING_500_MARKER])
@@ -75,16 +75,16 @@ async def test_an_added_marker_makes_calibration_succeed(commands):
 
 
 @pytest.mark.parametrize(
-    ("who", "told"),
+    ("who", "text"),
     [("nobody@contoso.com", "Microsoft Entra has no such user"), (None, "no mailbox in Exchange Online")],
 )
-async def test_a_user_without_a_mailbox_is_reported_beside_the_others(commands, who, told):
+async def test_a_user_without_a_mailbox_is_reported_beside_the_others(commands, who, text):
     who = who or upn(commands, Page.MISSING_404, Mailbox.ON_PREMISES)
 
     shown = await commands.doctor((who, upn(commands, Page.MISSING_404)))
 
     assert shown.code == 1
-    assert f"not requested: {told}" in shown.words or f"not requested: the user has {told}" in shown.words
+    assert f"not requested: {text}" in shown.words or f"not requested: the user has {text}" in shown.words
     assert shown.text.count("read as no page") == 2
 
 

@@ -152,7 +152,7 @@ async def test_a_failed_sign_in_names_the_setting_but_not_the_secret(start):
 
 
 @pytest.mark.parametrize(
-    ("settings_of", "told"),
+    ("settings_of", "text"),
     [
         (SimulatedTenant.settings_for_secret, "with a secret"),
         (SimulatedTenant.settings_for_certificate, "with a certificate"),
@@ -160,14 +160,14 @@ async def test_a_failed_sign_in_names_the_setting_but_not_the_secret(start):
         (SimulatedTenant.settings_for_user_assigned, "the managed identity"),
     ],
 )
-async def test_the_identity_is_named_without_its_secret(start, settings_of, told):
+async def test_the_identity_is_named_without_its_secret(start, settings_of, text):
     commands = await start(ALL_RIGHTS, users=2, settings_of=settings_of)
     tenant = commands.tenant
 
     shown = await commands.doctor()
 
     assert shown.code == 0
-    assert told in shown.words
+    assert text in shown.words
     assert tenant.principals.app_secret not in shown.text
     assert "PRIVATE KEY" not in shown.text
     client_ids = (tenant.principals.app.client_id, tenant.principals.user_assigned.client_id)

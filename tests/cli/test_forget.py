@@ -41,7 +41,7 @@ async def test_a_person_is_removed_and_the_others_stay(commands):
 
 
 async def test_an_excluded_person_needs_no_reminder(commands):
-    user = commands.somebody()["upn"]
+    user = commands.find_user()["upn"]
 
     shown = await commands.forget(user, EXCLUDE_USERS=user, **commands.storage)
 
@@ -62,7 +62,7 @@ async def test_nobody_is_removed_while_a_scan_is_running(commands):
     async with wiring.open_resources(Settings.load(commands.settings)) as opened:
         await opened.resources.scans.acquire_lock(scan, None)
 
-    shown = await commands.forget(commands.somebody()["upn"], **commands.storage)
+    shown = await commands.forget(commands.find_user()["upn"], **commands.storage)
 
     assert (shown.code, shown.text) == (1, "")
     assert f"{scan.scan_id} is running" in shown.errors
@@ -73,7 +73,7 @@ async def test_unavailable_storage_is_reported(start, azurite):
     commands = await start(users=1)
     unavailable = azurite.connection_string.replace(f":{azurite.port}/", ":9/")
 
-    shown = await commands.forget(commands.somebody()["upn"], AzureWebJobsStorage=unavailable)
+    shown = await commands.forget(commands.find_user()["upn"], AzureWebJobsStorage=unavailable)
 
     assert (shown.code, shown.text) == (1, "")
     assert "The tables could not be changed: " in shown.errors

@@ -62,21 +62,21 @@ async def test_every_bookings_setting_and_every_owa_policy_is_shown(start):
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "settings", "told"),
+    ("behaviour", "settings", "text"),
     [
         ({"exchange": {"role": None}}, {}, "refused"),
         ({"sign_in": {"exchange_roles": ()}}, {}, "refused"),
         ({}, {"EXCHANGE_EVIDENCE": "false"}, "Exchange is not called, because EXCHANGE_EVIDENCE is false"),
     ],
 )
-async def test_unavailable_settings_are_unknown_with_a_reason_and_grant(start, behaviour, settings, told):
+async def test_unavailable_settings_are_unknown_with_a_reason_and_grant(start, behaviour, settings, text):
     commands = await start(behaviour, users=1)
 
     shown = await commands.policy(**settings)
 
     assert shown.code == 1
     assert shown.words.startswith("verdict unknown: the EWS settings of the organisation are not known: ")
-    assert told in shown.words
+    assert text in shown.words
     assert "CIS 1.3.9 unknown" in shown.words
     assert "Exchange.ManageAsApp" in shown.words
     assert "Set-" not in shown.text

@@ -58,7 +58,7 @@ async def test_every_kind_of_user_fits_on_one_screen(start, organization):
 )
 async def test_a_switched_off_user_gets_commands_in_both_directions(start, policy, verdict, command):
     commands = await start(users=len(EVERY), mix=EVERY)
-    user = commands.somebody(policy=policy, page=Page.MISSING_404, mailbox=Mailbox.NORMAL)
+    user = commands.find_user(policy=policy, page=Page.MISSING_404, mailbox=Mailbox.NORMAL)
 
     shown = await commands.user(user["upn"])
 
@@ -71,7 +71,7 @@ async def test_a_switched_off_user_gets_commands_in_both_directions(start, polic
 
 async def test_an_allowed_user_gets_the_command_to_turn_it_off(start):
     commands = await start(users=len(EVERY), mix=EVERY)
-    user = commands.somebody(policy=MailboxPolicy.ALLOWED_BY_WILDCARD, page=Page.PUBLIC_ONE)
+    user = commands.find_user(policy=MailboxPolicy.ALLOWED_BY_WILDCARD, page=Page.PUBLIC_ONE)
 
     shown = await commands.user(user["upn"])
 
@@ -81,7 +81,7 @@ async def test_an_allowed_user_gets_the_command_to_turn_it_off(start):
 
 
 @pytest.mark.parametrize(
-    ("plan", "told"),
+    ("plan", "text"),
     [
         (Plan.NONE, "never assigned"),
         (Plan.SUSPENDED, "Suspended: its subscription has expired"),
@@ -89,15 +89,15 @@ async def test_an_allowed_user_gets_the_command_to_turn_it_off(start):
         (Plan.LOCKED_OUT, "LockedOut"),
     ],
 )
-async def test_an_unlicensed_user_gets_the_state_of_the_plan(start, plan, told):
+async def test_an_unlicensed_user_gets_the_state_of_the_plan(start, plan, text):
     commands = await start(users=3)
-    user = commands.somebody()
+    user = commands.find_user()
     commands.tenant.change_user(user["index"], "set_plan", plan=plan)
 
     shown = await commands.user(user["upn"])
 
     assert (shown.code, "notLicensed:" in shown.text) == (1, True)
-    assert told in shown.words
+    assert text in shown.words
     assert "Give the user a licence" in shown.text
     assert "policy" not in shown.text.replace("Bookings plan", "")
 
@@ -105,7 +105,7 @@ async def test_an_unlicensed_user_gets_the_state_of_the_plan(start, plan, told):
 @pytest.mark.parametrize("refusal", [{"exchange": {"role": None}}, {"sign_in": {"exchange_roles": ()}}])
 async def test_unavailable_exchange_is_reported_and_not_read_as_allowed(start, refusal):
     commands = await start(refusal, users=len(EVERY), mix=EVERY)
-    user = commands.somebody(policy=MailboxPolicy.BLOCKED, page=Page.MISSING_404, mailbox=Mailbox.NORMAL)
+    user = commands.find_user(policy=MailboxPolicy.BLOCKED, page=Page.MISSING_404, mailbox=Mailbox.NORMAL)
 
     shown = await commands.user(user["upn"])
 
@@ -118,7 +118,7 @@ async def test_unavailable_exchange_is_reported_and_not_read_as_allowed(start, r
 
 async def test_a_user_is_found_by_upn_object_id_and_page_address(start):
     commands = await start(users=len(EVERY), mix=EVERY)
-    user = commands.somebody(page=Page.PUBLIC_ONE, policy=MailboxPolicy.INHERIT, mailbox=Mailbox.NORMAL)
+    user = commands.find_user(page=Page.PUBLIC_ONE, policy=MailboxPolicy.INHERIT, mailbox=Mailbox.NORMAL)
     address = f"https://outlook.office.com{user['expected']['url_path']}?anonymous"
 
     for who in (user["upn"], user["upn"].upper(), user["id"], address, address.replace("@", "%40")):
@@ -161,11 +161,11 @@ async def test_an_unavailable_directory_is_reported_with_its_reason(start, statu
 
 async def test_control_characters_in_a_name_are_replaced(start):
     commands = await start(users=1)
-    user = commands.somebody()
+    user = commands.find_user()
     plan = {"servicePlanId": "199a5c09-e0ca-4e37-8f7c-b05d533e1ea2", "capabilityStatus": "Enabled"}
     name = "Ad\x1b[2J\x1b]0;x\x07e\u202ele\r\x9b1A\nstatus published [bold]V[/bold]"
-    told = {"id": user["id"], "userPrincipalName": user["upn"], "displayName": name, "assignedPlans": [plan]}
-    commands.tenant.add_fault(Fault("graph.user", status=200, body=json.dumps(told)))
+    record = {"id": user["id"], "userPrincipalName": user["upn"], "displayName": name, "assignedPlans": [plan]}
+    commands.tenant.add_fault(Fault("graph.user", status=200, body=json.dumps(record)))
 
     shown = await commands.user(user["upn"])
 
@@ -189,7 +189,7 @@ async def test_control_characters_in_an_error_are_replaced(start):
 
 async def test_a_user_is_found_by_the_beginning_of_the_name(start):
     commands = await start(users=len(EVERY), mix=EVERY)
-    user = commands.somebody(page=Page.PUBLIC_ONE)
+    user = commands.find_user(page=Page.PUBLIC_ONE)
     name = user["display_name"]
 
     shown = await commands.user(f" {name.upper()} ")

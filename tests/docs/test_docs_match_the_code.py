@@ -56,7 +56,7 @@ SETTING_LIKE = re.compile(r"\b(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:AzureWebJobs|S
 
 
 def default_of(name: str) -> str:
-    """The default of a setting as its table tells it."""
+    """The default of a setting as the table shows it."""
     field = SETTINGS[name]
     match field.default:
         case _ if field.is_required():
@@ -140,10 +140,10 @@ def test_the_exit_codes_of_the_commands_are_documented():
 
 
 def test_the_documented_changes_of_behaviour_are_valid():
-    asked = re.findall(r"/control/behaviour\" -d '(.+)'", text_of("docs/simulator.md"))
+    bodies = re.findall(r"/control/behaviour\" -d '(.+)'", text_of("docs/simulator.md"))
 
-    assert asked
-    for body in asked:
+    assert bodies
+    for body in bodies:
         Behaviour().with_changes(json.loads(body))
 
 
@@ -165,8 +165,8 @@ def host_json() -> dict[str, Any]:
 def test_the_limits_of_host_json_are_documented_with_a_reason():
     table = table_of(section_of("docs/host.md", "## `host.json`, limit by limit"), "limit")
 
-    told = {name: value for name, value in host_json().items() if name != "version"}  # the version of its form
-    assert {row[0]: row[1] for row in table} == {name: f"`{value}`" for name, value in told.items()}
+    limits = {name: value for name, value in host_json().items() if name != "version"}
+    assert {row[0]: row[1] for row in table} == {name: f"`{value}`" for name, value in limits.items()}
     assert all(row[2] for row in table)
 
 
@@ -283,7 +283,7 @@ def test_the_additions_to_a_reason_are_documented():
 
 
 def switches() -> Iterator[tuple[str, EwsCommands]]:
-    """Every setting that decides, as the table tells it, with its switch."""
+    """Every setting that decides, as the table shows it, with its commands."""
     for scope in scopes([], [AGENT]):
         for judge in (judge_organization, judge_mailbox):
             judged = judge(scope)
@@ -310,10 +310,10 @@ def test_the_bookings_settings_are_documented_with_their_effect():
 
 def test_the_states_of_a_licence_are_documented():
     states = {None, *Plan} - {Plan.ENABLED, Plan.WARNING, Plan.UNINDEXED, Plan.NONE}
-    told = {why_not_licensed(state).replace(Plan.LOCKED_OUT, "…") for state in states}
+    reasons = {why_not_licensed(state).replace(Plan.LOCKED_OUT, "…") for state in states}
 
     table = table_of(section_of("docs/administrator.md", "### Licences"), "reason")
-    assert only_once(row[0] for row in table) == told
+    assert only_once(row[0] for row in table) == reasons
 
 
 def test_the_warning_about_a_scan_without_pages_is_quoted():
