@@ -55,7 +55,9 @@ async def _demo(console: Console, users: int, port: int, *, once: bool, show_all
     _check_port(port)
     with tempfile.TemporaryDirectory(prefix="bookings-atlas-") as folder:
         private_folder(LOG_FILE.parent)
-        console.print(f"Starting a simulated tenant ({users:,} users), Azurite and the local host …")
+        console.print(
+            f"Starting a simulated tenant ({users:,} user{'s' if users != 1 else ''}), Azurite and the local host …"
+        )
         async with running(TenantPlan(users=users), folder=Path(folder)) as tenant:
             tenant.behave(graph=LATENCY, exchange=LATENCY, bookings=LATENCY)
             with azurite_tables() as azurite:
@@ -124,14 +126,17 @@ async def _show(
 async def _stay(console: Console, url: str, settings: Mapping[str, str], result: Result) -> None:
     """Suggest what to try, and wait for Ctrl-C."""
     _write_settings(settings)
-    page, no_page = result.first(Status.PUBLISHED), result.first(Status.SWITCHED_OFF) or result.first(Status.NOT_SET_UP)
+    page, user = result.first(Status.PUBLISHED), result.first(Status.SWITCHED_OFF, Status.NOT_SET_UP, *Status)
     suggestions = [
         ("In a browser: a published page", page.url if page else None),
         (
             "In another terminal: connect `atlas` to the simulated tenant",
             f"source {SETTINGS_FILE.relative_to(CHECKOUT)}",
         ),
-        ("  why one user has no page", f".venv/bin/atlas user {quote(no_page.user.upn)}" if no_page else None),
+        (
+            "  one user: is there a page and, if not, why?",
+            f".venv/bin/atlas user {quote(user.user.upn)}" if user else None,
+        ),
         ("  what the organisation allows", ".venv/bin/atlas policy"),
         ("  whether all permissions are granted", ".venv/bin/atlas doctor"),
     ]

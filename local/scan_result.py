@@ -30,9 +30,9 @@ class Result:
         if self._limit is None or len(rows) < self._limit:
             rows.append(row)
 
-    def first(self, status: Status) -> UserRow | None:
-        """A user with this status."""
-        return next(iter(self._rows[status]), None)
+    def first(self, *statuses: Status) -> UserRow | None:
+        """A user with the first of these statuses that occurs."""
+        return next((row for status in statuses for row in self._rows[status]), None)
 
     def parts(self, by_status: Mapping[str, int]) -> Iterator[RenderableType]:
         """The totals, then the users of each status. Page URLs have their own lines, so that they can be copied."""
