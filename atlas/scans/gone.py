@@ -31,6 +31,7 @@ class _Tally:
     by_status: Counter[str] = field(default_factory=Counter)
     unconfirmed: int = 0
     still_licensed: int = 0
+    malformed: int = 0
 
 
 async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult:
@@ -46,6 +47,7 @@ async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult
     while True:
         page = await resources.rows.get_page("", next_key, size=ROWS_PER_READ)
         await _mark_page(resources, request.scan_id, started_at, page.rows, tally)
+        tally.malformed += page.malformed
         next_key = page.next_key
         if next_key is None or resources.clock() >= until:
             break
@@ -57,6 +59,7 @@ async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult
         by_status=dict(tally.by_status),
         unconfirmed=tally.unconfirmed,
         still_licensed=tally.still_licensed,
+        malformed=tally.malformed,
     )
 
 

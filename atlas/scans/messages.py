@@ -197,6 +197,8 @@ class GoneResult(StepResult):
     """Users whom the scan did not list and whose licence could not be checked in the directory."""
     still_licensed: int = 0
     """Users whom the scan did not record although they are licensed."""
+    malformed: int = 0
+    """Rows that cannot be read, of users whom the scan did not probe."""
 
     def __add__(self, other: "GoneResult") -> "GoneResult":
         return GoneResult(
@@ -204,6 +206,7 @@ class GoneResult(StepResult):
             by_status=add_counts(self.by_status, other.by_status),
             unconfirmed=self.unconfirmed + other.unconfirmed,
             still_licensed=self.still_licensed + other.still_licensed,
+            malformed=self.malformed + other.malformed,
         )
 
 
@@ -226,6 +229,7 @@ class Closing(StepRequest):
     counts: Counts = field(default_factory=Counts)
     missed: int = 0
     unconfirmed: int = 0
+    malformed: int = 0
     warnings: tuple[str, ...] = ()
 
 

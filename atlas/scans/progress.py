@@ -175,6 +175,7 @@ class PersonalPages(Message):
             counts=replace(counts, by_status=self.gone.by_status),
             missed=max(0, self.gone.still_licensed - counts.unrecorded),
             unconfirmed=self.gone.unconfirmed,
+            malformed=self.gone.malformed,
         )
 
 

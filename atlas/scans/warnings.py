@@ -51,6 +51,10 @@ def closing_warnings(closing: Closing) -> list[str]:
             closing.missed,
             "users are licensed although Microsoft Graph left them out of its listing. Their rows are unchanged.",
         ),
+        (
+            closing.malformed,
+            "stored rows cannot be read and are left out of lists, because no probe has replaced them.",
+        ),
         (closing.unconfirmed, "users were not listed, and Microsoft Graph did not say whether they are gone."),
     )
     warnings = [f"{count} {sentence}" for count, sentence in sentences if count]

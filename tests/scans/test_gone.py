@@ -8,8 +8,9 @@ from atlas.domain.statuses import Status
 from atlas.microsoft365.failures import Unreachable
 from atlas.scans import gone
 from atlas.scans.gone import PART_DURATION, mark_gone
-from atlas.scans.messages import GoneResult, ListingRequest
-from tests.scans.conftest import START, scan, user_id
+from atlas.scans.messages import Closing, GoneResult, ListingRequest
+from atlas.scans.warnings import closing_warnings
+from tests.scans.conftest import START, TENANT_ID, scan, user_id
 
 SCAN = scan()
 
@@ -120,3 +121,16 @@ async def test_rows_gone_for_long_are_deleted(scanned):
     await mark_all(scanned)
 
     assert set(await scanned.statuses()) == {user_id(2)}
+
+
+async def test_malformed_rows_are_counted_and_skipped(scanned):
+    for number in range(3):
+        await scanned.add_row(number, SCAN.scan_id)
+    entity = await scanned.store.get("PersonalBookings", TENANT_ID, user_id(1))
+    await scanned.store.upsert("PersonalBookings", {**entity, "Status": "aStatusOfTomorrow"})
+
+    total, _ = await mark_all(scanned)
+
+    assert (total.by_status, total.malformed) == ({"published": 2}, 1)
+    (warning,) = closing_warnings(Closing(scan_id=SCAN.scan_id, malformed=total.malformed))
+    assert warning.startswith("1 stored rows cannot be read")
