@@ -72,7 +72,7 @@ def _key(subject: UserReference, stored: StoredRow | None) -> Hashable:
 
 
 async def _lookup_live(resources: Resources, subject: UserReference, stored: StoredRow | None) -> LookupResult:
-    deadline, asked_at = deadline_after(TIMEOUT_SECONDS), resources.clock()
+    deadline, started_at = deadline_after(TIMEOUT_SECONDS), resources.clock()
     try:
         account = await within(deadline, _account(resources, subject, stored))
     except TenantFailure:
@@ -87,9 +87,9 @@ async def _lookup_live(resources: Resources, subject: UserReference, stored: Sto
         case _, Stored(row=UserRow(status=Status.GONE) as row):
             pass
         case _, Stored():
-            row = await record_gone(resources, stored, account, None, asked_at)
+            row = await record_gone(resources, stored, account, None, started_at)
         case Account(), None:
-            row = not_licensed_row(account, asked_at)
+            row = not_licensed_row(account, started_at)
         case _:
             raise NoSuchUser("Microsoft Entra has no such user")
     return LookupResult(row, Source.LIVE)

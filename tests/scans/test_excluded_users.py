@@ -6,6 +6,7 @@ import pytest
 
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Reason, Unknown
+from atlas.live_queries import LiveQueries
 from atlas.microsoft365.failures import Refused, Unreachable
 from atlas.microsoft365.graph import Account, LicensedUsersPage
 from atlas.pages.lookup import Source, lookup
@@ -85,7 +86,7 @@ async def test_a_lookup_of_an_excluded_user_is_refused(tenant, directory, fresh,
         await tenant.add_row(number, None)
 
     with pytest.raises(UserExcluded):
-        await lookup(tenant.resources, UUID(user_id(number)), fresh=fresh)
+        await lookup(tenant.resources, LiveQueries(0), UUID(user_id(number)), lambda: None, fresh=fresh)
 
     assert tenant.pages.requested == []
     assert directory == ([user_id(number)] if number != 2 and not has_row else [])
@@ -98,17 +99,17 @@ async def test_a_group_that_cannot_be_read_stops_queries_but_not_rows(tenant, di
     tenant.directory.get_group_member_ids = refuse
     await tenant.add_row(0, None)
 
-    found = await lookup(tenant.resources, UUID(user_id(0)), fresh=True)
+    found = await lookup(tenant.resources, LiveQueries(0), UUID(user_id(0)), lambda: None, fresh=True)
 
     assert found.source is Source.ROW
     assert tenant.pages.requested == []
     with pytest.raises(Refused):
-        await lookup(tenant.resources, UUID(user_id(3)), fresh=True)
+        await lookup(tenant.resources, LiveQueries(0), UUID(user_id(3)), lambda: None, fresh=True)
 
 
 async def test_a_lookup_restores_a_lost_index_entry(tenant, directory):
     await tenant.add_row(0, None)
 
-    await lookup(tenant.resources, user(0).upn, fresh=False)
+    await lookup(tenant.resources, LiveQueries(0), user(0).upn, lambda: None, fresh=False)
 
     assert await tenant.resources.index.get_by_upn(user(0).upn) == user_id(0)
