@@ -20,7 +20,7 @@ async def commands(start, azurite):
     commands.settings = {**commands.tenant.settings(), **commands.storage}
     async with wiring.open_resources(Settings.load(commands.settings)) as opened:
         for user in commands.tenant.control.users(0, 2, licensed=True):
-            await lookup(opened.resources, user["upn"], fresh=True)
+            await lookup(opened.resources, opened.live, user["upn"], lambda: None, fresh=True)
     return commands
 
 
