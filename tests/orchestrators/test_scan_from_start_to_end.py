@@ -208,9 +208,9 @@ async def test_an_outage_of_hours_erases_nothing(tenant):
     tenant.simulated.clear_faults()
     await tenant.scan(scanned_before=True)
 
-    asked = [user_id for user_id, row in before.items() if row.status != "noMailbox"]
-    assert {rows[user_id].status for user_id in asked} == {"unknown"}
-    for user_id in asked:
+    requested = [user_id for user_id, row in before.items() if row.status != "noMailbox"]
+    assert {rows[user_id].status for user_id in requested} == {"unknown"}
+    for user_id in requested:
         assert (rows[user_id].url, rows[user_id].last_known_status) == (
             before[user_id].url,
             before[user_id].last_known_status,
