@@ -66,10 +66,9 @@ async def test_a_blocking_organisation_switches_off_users_without_a_page(
     assert lookup["fix"].splitlines()[1].startswith("    Set-OrganizationConfig -Ews")
 
 
-async def test_an_incomplete_policy_listing_leaves_verdicts_unknown(tmp_path: Path, azurite: Azurite) -> None:
+async def test_a_refused_policy_listing_leaves_verdicts_unknown(tmp_path: Path, azurite: Azurite) -> None:
     async with running(PLAN, folder=tmp_path) as tenant, deployed(tenant, azurite) as product:
-        tenant.behave(exchange={"max_page_size": 20})
-        tenant.add_fault(Fault("exchange.Get-CASMailbox.next", status=400, times=None, error="expiredPage"))
+        tenant.add_fault(Fault("exchange.Get-CASMailbox", status=403, times=None))
         scan = await product.scan()
         rows, truths = await product.rows(), product.expected(mailbox_policy=False)
         doubtful = next(row for row in rows.values() if row["Status"] == "notSetUp")
@@ -82,7 +81,7 @@ async def test_an_incomplete_policy_listing_leaves_verdicts_unknown(tmp_path: Pa
     assert "polic" in warning
     assert "mailbox" in warning
     assert doubtful["PolicyReason"] == "the EWS settings of the mailbox are not known"
-    assert "a policy may forbid it, which is not known" in lookup["fix"]
+    assert "a policy may forbid it; that is not known" in lookup["fix"]
     assert "Set-" not in lookup["fix"]
 
 
