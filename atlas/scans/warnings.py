@@ -45,7 +45,8 @@ def closing_warnings(closing: Closing) -> list[str]:
         (
             closing.counts.not_requested,
             f"users were recorded as unknown without a request, because Bookings did not respond for {hours} hours in "
-            "total. Start another scan when it does.",
+            "total. Start another scan when it does. If its pages work in a browser, run `atlas doctor --calibrate`: "
+            "NOT_SET_UP_MARKERS may lack a word.",
         ),
         (
             closing.missed,
