@@ -47,7 +47,7 @@ CASES: tuple[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]], ...] = (
     ({"bookings_enabled": None}, {"cis139": "unknown"}, ()),
 )
 FAULTS: tuple[tuple[Fault, dict[str, Any], str], ...] = (
-    (Fault("exchange.Get-OwaMailboxPolicy", status=403, times=None), {"verdict": "on", "owaPolicies": []}, "nothing"),
+    (Fault("exchange.Get-OwaMailboxPolicy", status=403, times=None), {"verdict": "on", "owaPolicies": []}, "no known setting"),
     (
         Fault("exchange", status=403, times=None),
         {"verdict": "unknown", "bookings": None, "owaPolicies": []},
@@ -135,7 +135,7 @@ async def test_the_commands_have_the_exit_codes_of_the_contract(tmp_path: Path, 
             ("user", user["upn"]): 0,
             ("user", without["upn"]): 1,
             ("user", "nobody@contoso.com"): 1,
-            ("user", "nonsense"): 2,
+            ("user", "nonsense"): 1,  # searched for as a name
             ("policy",): 0,
             ("doctor",): 0,
             ("doctor", "--app", "nonsense"): 2,
