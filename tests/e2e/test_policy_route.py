@@ -47,7 +47,11 @@ CASES: tuple[tuple[dict[str, Any], dict[str, Any], tuple[str, ...]], ...] = (
     ({"bookings_enabled": None}, {"cis139": "unknown"}, ()),
 )
 FAULTS: tuple[tuple[Fault, dict[str, Any], str], ...] = (
-    (Fault("exchange.Get-OwaMailboxPolicy", status=403, times=None), {"verdict": "on", "owaPolicies": []}, "no known setting"),
+    (
+        Fault("exchange.Get-OwaMailboxPolicy", status=403, times=None),
+        {"verdict": "on", "owaPolicies": []},
+        "no known setting",
+    ),
     (
         Fault("exchange", status=403, times=None),
         {"verdict": "unknown", "bookings": None, "owaPolicies": []},
