@@ -30,7 +30,7 @@ USERS ?= 200
 BACKEND ?= storage
 export PORT USERS
 
-.PHONY: help demo host test quick check infra format bench package audit sbom locks clean
+.PHONY: help demo host test quick check infra format bench reliability package audit sbom locks clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -83,6 +83,9 @@ format: .venv/.ready ## format the code and apply lint fixes
 
 bench: $(READY) ## measure speed and cost, as a table and as bench.json (QUICK=1: a tenth of it)
 	@$(PYTHON) -m benchmarks
+
+reliability: $(READY) ## try every fault on the product, and write docs/reliability.md
+	@$(PYTHON) -m tests.faults.report
 
 package: .venv/.ready ## build the deployment package in .local/package (BACKEND=storage or dts, REMOTE=1 omits dependencies)
 	@$(PYTHON) infra/package.py --backend $(BACKEND) $(if $(REMOTE),--remote-build)

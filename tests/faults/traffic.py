@@ -1,0 +1,137 @@
+"""Injects faults into the requests of a scan, and records every request: who retried what, when and how often."""
+
+import itertools
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from local.simulator import SimulatedTenant
+from local.simulator.endpoint import ServiceEndpoint
+from local.simulator.faults import Fault, Faults
+from local.simulator.http_messages import Request, Response
+from tests.faults.faults import StorageFault, transient
+
+type Key = tuple[str, str, bytes]
+MAX_INLINE_WAIT_SECONDS = 5.0
+MAX_WAIT_SECONDS = 3600.0
+"""A longer ``Retry-After`` is cut to this (docs/architecture.md)."""
+
+
+class AlternatingFaults(Faults):
+    """Every other request of an operation meets the next fault of its list; then the operation works again."""
+
+    def __init__(self, plan: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(1)
+        self._waiting_for = {operation: list(names) for operation, names in plan.items()}
+        self._turns: Counter[str] = Counter()
+        self.applied: Counter[tuple[str, str]] = Counter()
+
+    def next_for(self, operation: str) -> Fault | None:
+        """The fault that affects this request, if any."""
+        names = self._waiting_for.get(operation)
+        self._turns[operation] += 1
+        if not names or self._turns[operation] % 2 == 0:
+            return None
+        name = names.pop(0)
+        self.applied[operation, name] += 1
+        return transient(name, operation)
+
+
+@dataclass
+class Traffic:
+    """The requests that the simulated services received, by what was requested."""
+
+    requests: dict[Key, list[tuple[float, Response]]] = field(default_factory=lambda: defaultdict(list))
+
+    def most_attempts(self) -> int:
+        """How often the same request was sent at most."""
+        return max(len(sent) for sent in self.requests.values())
+
+    def early_retries(self, timer_speed: float) -> list[str]:
+        """The retries that came before ``Retry-After`` had passed; durable timers run at this speed."""
+        return [
+            f"{key[0]} after {again - at:.2f} s, not {wait} s"
+            for key, sent in self.requests.items()
+            for (at, response), (again, _) in itertools.pairwise(sent)
+            if (wait := _instructed_seconds(response, timer_speed)) and again - at < wait
+        ]
+
+
+def _instructed_seconds(response: Response, timer_speed: float) -> float:
+    text = response.headers.get("Retry-After", "")
+    try:
+        seconds = float(text)
+    except ValueError:
+        return 0.9 if text.endswith("GMT") else 0  # a date has whole seconds, and was written a moment before
+    return seconds if seconds <= MAX_INLINE_WAIT_SECONDS else min(seconds, MAX_WAIT_SECONDS) / timer_speed
+
+
+@contextmanager
+def recorded(tenant: SimulatedTenant) -> Iterator[Traffic]:
+    """Record the requests to every service of this tenant."""
+    traffic, original = Traffic(), ServiceEndpoint._respond
+
+    def respond(endpoint: ServiceEndpoint, request: Request, operation: str, in_flight: int) -> Response:
+        response = original(endpoint, request, operation, in_flight)
+        key = (f"{endpoint._service.name}.{operation}", request.raw_path, request.body)
+        traffic.requests[key].append((time.monotonic(), response))
+        return response
+
+    ServiceEndpoint._respond = respond  # type: ignore[method-assign]
+    try:
+        yield traffic
+    finally:
+        ServiceEndpoint._respond = original  # type: ignore[method-assign]
+
+
+@dataclass
+class StorageProxy:
+    """A proxy in front of Azurite; every n-th request meets the next fault."""
+
+    port: int
+    faults: list[StorageFault] = field(default_factory=list)
+    every: int = 5
+    applied: int = 0
+
+
+@asynccontextmanager
+async def storage_proxy(azurite_port: int) -> AsyncIterator[StorageProxy]:
+    """Run a proxy until the block ends. Faults that are added to it apply from then on."""
+    proxy, count = StorageProxy(0), itertools.count(1)
+
+    async def forward(request: web.Request) -> web.Response:
+        body = await request.read()
+        if proxy.faults and next(count) % proxy.every == 0:
+            fault = proxy.faults.pop(0)
+            proxy.applied += 1
+            waits = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+            headers = {"Content-Type": "application/json"} | waits
+            return web.Response(status=fault.status, body=fault.body(), headers=headers)
+        url = URL(f"http://127.0.0.1:{azurite_port}{request.raw_path}", encoded=True)
+        async with http.request(
+            request.method,
+            url,
+            data=body or None,
+            headers=request.headers,
+            skip_auto_headers=["Content-Type", "Accept"],
+        ) as response:
+            dropped = {"content-length", "transfer-encoding", "connection", "keep-alive"}
+            kept = CIMultiDict((name, value) for name, value in response.headers.items() if name.lower() not in dropped)
+            return web.Response(status=response.status, body=await response.read(), headers=kept)
+
+    runner = web.ServerRunner(web.Server(forward, access_log=None), shutdown_timeout=0.1)
+    async with aiohttp.ClientSession(auto_decompress=False) as http:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        proxy.port = runner.addresses[0][1]
+        try:
+            yield proxy
+        finally:
+            await runner.cleanup()
