@@ -71,6 +71,7 @@ param sharedPages bool = true
 
 @description('MAX_FULL_ACCESS: a shared page with more holders of full access than this is a finding.')
 @minValue(1)
+@maxValue(500)
 param maxFullAccess int = 5
 
 @description('EXCLUDE_USERS: UPNs, object IDs or group:{object ID}, separated by commas, of users who are never queried.')
@@ -83,10 +84,6 @@ param liveLookupsPerMinute int = 120
 @description('LIVE_REUSE_SECONDS: how long a live answer may be reused; 0: never.')
 @minValue(0)
 param liveReuseSeconds int = 60
-
-@description('NOT_SET_UP_RECHECK_DAYS: how often a user without a page is probed; 0: in every scan.')
-@minValue(0)
-param notSetUpRecheckDays int = 0
 
 @description('NOT_SET_UP_MARKERS, as printed by `atlas doctor --calibrate`; empty: the default of the app.')
 param notSetUpMarkers string = ''
@@ -310,7 +307,6 @@ module app 'modules/function-app.bicep' = {
       excludeUsers: excludeUsers
       liveLookupsPerMinute: liveLookupsPerMinute
       liveReuseSeconds: liveReuseSeconds
-      notSetUpRecheckDays: notSetUpRecheckDays
       notSetUpMarkers: notSetUpMarkers
       historyDays: historyDays
     }

@@ -108,7 +108,6 @@ var atlasSettings = {
   EXCLUDE_USERS: settings.excludeUsers
   LIVE_LOOKUPS_PER_MINUTE: string(settings.liveLookupsPerMinute)
   LIVE_REUSE_SECONDS: string(settings.liveReuseSeconds)
-  NOT_SET_UP_RECHECK_DAYS: string(settings.notSetUpRecheckDays)
   NOT_SET_UP_MARKERS: settings.notSetUpMarkers
   HISTORY_DAYS: string(settings.historyDays)
   API_ACCESS: settings.apiAccess

@@ -71,7 +71,6 @@ type AtlasSettings = {
   excludeUsers: string
   liveLookupsPerMinute: int
   liveReuseSeconds: int
-  notSetUpRecheckDays: int
   notSetUpMarkers: string
   historyDays: int
 }

@@ -72,13 +72,7 @@ EVENTS = {
     events.AVAILABILITY_QUERIED: events.availability_queried,
 }
 FAULTS = {"identityCannotReadTenant", "registrationIsMissing", "apiIsMissing", "retentionIsTooShort"}
-UNRELEASED = {
-    "MAX_FULL_ACCESS",
-    "EXCLUDE_USERS",
-    "LIVE_LOOKUPS_PER_MINUTE",
-    "LIVE_REUSE_SECONDS",
-    "NOT_SET_UP_RECHECK_DAYS",
-}
+UNRELEASED = {"MAX_FULL_ACCESS"}
 """Settings that a deployment passes on and the app may not read yet."""
 
 
