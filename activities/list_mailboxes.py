@@ -11,5 +11,5 @@ blueprint = df.Blueprint()
 
 @blueprint.activity_trigger(input_name="request")
 async def list_mailboxes(request: dict) -> dict:
-    """Write one page of all mailboxes to the census."""
+    """List one page of the tenant's mailboxes and store it in the census."""
     return await step.run(census.list_mailboxes, ListingRequest.from_dict(request), ListingResult)

@@ -31,16 +31,16 @@ _last: list[HealthResult] = []
 @blueprint.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @returns_problems
 async def get_health(req: func.HttpRequest) -> func.HttpResponse:
-    """Whether the app can do its work; 503 if it cannot.
+    """Whether the app is healthy; 503 if it is unhealthy.
 
     In Azure anyone may call this, and Easy Auth leaves the route out, so that no header proves who does: failures are
     described without details, which go to the log.
     """
-    for_anyone = is_in_azure(os.environ)
+    is_public = is_in_azure(os.environ)
     try:
         opened = await wiring.opened()
     except InvalidSettings as error:
-        if not for_anyone:
+        if not is_public:
             raise
         log.error("%s", error)  # noqa: TRY400 - the traceback says nothing
         raise Problem("notConfigured", f"missing or invalid settings: {error.names}") from None
@@ -51,7 +51,7 @@ async def get_health(req: func.HttpRequest) -> func.HttpResponse:
             _log_failures(_last[0])
     health = _last[0]
     status = HTTPStatus.SERVICE_UNAVAILABLE if health.status is HealthStatus.UNHEALTHY else HTTPStatus.OK
-    return json_response(Health.of(health, now, for_anyone=for_anyone), status)
+    return json_response(Health.of(health, now, is_public=is_public), status)
 
 
 def _log_failures(health: HealthResult) -> None:

@@ -1,4 +1,4 @@
-"""The orchestrations of the Durable extension, as the use cases start, follow and stop them."""
+"""The orchestrations of the Durable extension, as the use cases start, read and terminate them."""
 
 from collections.abc import Awaitable
 from datetime import UTC, datetime

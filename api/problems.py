@@ -96,7 +96,7 @@ def _own_problem(error: Exception) -> Problem | None:
         case ScanNotRunning():
             return Problem("scanNotRunning", "the scan has ended, so it cannot be cancelled")
         case TooManyQueries(wait_seconds=wait_seconds):
-            return retry_later("tooManyRequests", "too many live requests; see the header Retry-After", wait_seconds)
+            return retry_later("tooManyRequests", "too many live requests; see the Retry-After header", wait_seconds)
         case StorageFailure() | OrchestrationsUnavailable() | ScanStopping():
             return retry_later("upstreamUnavailable", str(error))
         case _:
@@ -135,7 +135,7 @@ def returns_problems(route: Route) -> Route:
             problem = problem_of(error)
             if problem is None:
                 log.exception("the route %s failed", route.__name__)  # not its path, which may name a person
-                problem = Problem(INTERNAL_ERROR, "this is a defect of the app; its log says more")
+                problem = Problem(INTERNAL_ERROR, "this is an error in the app; see its log")
             return problem_response(problem, urlsplit(req.url).path)
 
     return respond

@@ -15,7 +15,7 @@ from api.problems import Problem, returns_problems
 from atlas import wiring
 from atlas.domain.scans import Scan as StoredScan
 from atlas.resources import Resources
-from atlas.scans.lifecycle import follow_scan, start_scan, stop_scan
+from atlas.scans.lifecycle import refresh_scan, start_scan, stop_scan
 
 RETRY_SECONDS = "10"
 
@@ -43,7 +43,7 @@ async def get_scans(req: func.HttpRequest, client: df.DurableOrchestrationClient
     limit = ScansQuery.of(req).limit
     scans: list[Scan] = []
     async for scan in resources.scans.iterate():
-        scans.append(Scan.of(await follow_scan(resources, orchestrations, scan)))
+        scans.append(Scan.of(await refresh_scan(resources, orchestrations, scan)))
         if len(scans) == limit:
             break
     return json_response(ScanList(value=scans, continuation=None, next_link=None))
@@ -57,7 +57,7 @@ async def get_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient)
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     is_asynchronous = ScanQuery.of(req).is_asynchronous
-    scan = await follow_scan(resources, DurableOrchestrations(client), await _stored_scan(resources, req))
+    scan = await refresh_scan(resources, DurableOrchestrations(client), await _stored_scan(resources, req))
     if is_asynchronous and not scan.has_ended:
         return _accepted(req, scan)
     return json_response(Scan.of(scan))

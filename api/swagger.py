@@ -1,4 +1,4 @@
-"""The route of the API's description, in which callers find every other route."""
+"""The route that serves the API's description, which lists all other routes."""
 
 import json
 import os
@@ -21,10 +21,10 @@ blueprint = df.Blueprint()
 @blueprint.route("swagger.json", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_swagger(req: func.HttpRequest) -> func.HttpResponse:
-    """The OpenAPI 2.0 document, with the host by which the caller reached the app."""
+    """The OpenAPI 2.0 document, with the host name that the caller used."""
     check_access(req, AppRole.READ)
     NoQuery.of(req)
-    await wiring.resources()
+    await wiring.resources()  # reports invalid settings, as every other route does
     address = urlsplit(req.url)
     document = swagger_document(address.netloc, address.scheme, api_access_of(os.environ))
     return func.HttpResponse(json.dumps(document), headers=RESPONSE_HEADERS, mimetype="application/json")

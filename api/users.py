@@ -39,7 +39,7 @@ from atlas.wiring import Opened
 
 MAX_CSV_ROWS = 100_000
 EXPORT_WAIT_SECONDS = 20
-"""How long an export of the complete tenant waits for the one before it."""
+"""How long an export of the complete tenant waits for the previous one."""
 NOT_REQUESTED = NoFreeTimes("notAsked", "the request says availability=false")
 
 blueprint = df.Blueprint()
@@ -68,7 +68,7 @@ async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route("users.csv", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_all_users_as_csv(req: func.HttpRequest) -> func.HttpResponse:
-    """The same rows as CSV, for callers who cannot set the header ``Accept``."""
+    """The same rows as CSV, for callers who cannot set the ``Accept`` header."""
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     return await _csv_response(resources, req, FilterQuery.of(req))
@@ -196,6 +196,6 @@ def _accepts_gzip(req: func.HttpRequest) -> bool:
 
 
 def _accepted_form(req: func.HttpRequest) -> str:
-    """CSV if the header ``Accept`` names it and does not name JSON."""
+    """CSV if the ``Accept`` header names it and does not name JSON."""
     accepted = req.headers.get("accept", "").lower()
     return "csv" if "text/csv" in accepted and "application/json" not in accepted else "json"

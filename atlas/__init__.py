@@ -1,1 +1,1 @@
-"""Bookings Atlas: who in a Microsoft 365 tenant has a Personal Bookings page, and why somebody has none."""
+"""Bookings Atlas: which users of a Microsoft 365 tenant have a Personal Bookings page, and why others have none."""

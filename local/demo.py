@@ -40,7 +40,7 @@ class DemoFailed(Exception):
 
 
 def main(*, users: int, once: bool, port: int, show_all: bool) -> int:
-    """Run the demo; 0 if the scan completed and found every simulated user as it was created."""
+    """Run the demo; returns 0 if the scan completed and found every simulated user as it was created."""
     console = Console(highlight=False)
     try:
         return asyncio.run(_demo(console, users, port, once=once, show_all=show_all))

@@ -17,7 +17,7 @@ AZURITE_FILES = CHECKOUT / ".local" / "azurite"
 
 
 def main(*, port: int) -> int:
-    """Run until stopped; 1 if the host cannot start. Raises ``InvalidSettings`` before anything is started."""
+    """Run until stopped; returns 1 if the host cannot start. Raises ``InvalidSettings`` before anything is started."""
     try:
         with contextlib.ExitStack() as stack:
             os.environ.update(stack.enter_context(storage_of(given_settings(CHECKOUT, os.environ))))

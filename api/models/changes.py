@@ -100,7 +100,7 @@ class Change(Response):
     anonymous_url: str | None = Field(
         title="Anonymous Page URL", description="The URL of the same page for visitors who do not sign in."
     )
-    previous_url: str | None = Field(title="Previous Page URL", description="The URL of the page before.")
+    previous_url: str | None = Field(title="Previous Page URL", description="The page's previous URL.")
     scan_id: ScanId
 
     @classmethod

@@ -14,13 +14,13 @@ from atlas.health.checks import Health as HealthResult
 from atlas.health.checks import HealthStatus
 
 PUBLIC_DETAILS: dict[Reason | None, str] = {
-    Reason.REFUSED: "refused; the app's log says more",
-    Reason.THROTTLED: "throttled; the app's log says more",
-    Reason.UNREACHABLE: "did not respond; the app's log says more",
-    Reason.NOT_UNDERSTOOD: "returned a response that is not understood; the app's log says more",
-    None: "failed; the app's log says more",
+    Reason.REFUSED: "refused; see the app's log",
+    Reason.THROTTLED: "throttled; see the app's log",
+    Reason.UNREACHABLE: "did not respond; see the app's log",
+    Reason.NOT_UNDERSTOOD: "returned a response that the app does not understand; see the app's log",
+    None: "failed; see the app's log",
 }
-"""What anyone may know about a failure."""
+"""What anonymous callers may learn about a failure."""
 
 
 class Check(Response):
@@ -32,14 +32,14 @@ class Check(Response):
     detail: str = Field(title="Detail", description="What was found.")
 
     @classmethod
-    def of(cls, check: CheckResult, *, for_anyone: bool) -> Self:
-        """The outcome of a check; ``for_anyone``, without what a failure says about the tenant."""
+    def of(cls, check: CheckResult, *, is_public: bool) -> Self:
+        """The outcome of a check. If ``is_public``, a failure's details are left out: they may describe the tenant."""
         is_failure = check.ok is False
-        return cls(ok=check.ok, detail=PUBLIC_DETAILS[check.reason] if for_anyone and is_failure else check.detail)
+        return cls(ok=check.ok, detail=PUBLIC_DETAILS[check.reason] if is_public and is_failure else check.detail)
 
 
 class Checks(Response):
-    """All checks of the app."""
+    """A check of everything that the app depends on."""
 
     model_config = ConfigDict(title="Checks")
 
@@ -73,29 +73,29 @@ class LastScan(Response):
 
 
 class Health(Response):
-    """Whether the app can do its work."""
+    """Whether the app is healthy, and why not."""
 
     model_config = ConfigDict(title="Health")
 
     status: HealthStatus = Field(
         title="Status",
-        description="Whether the app can do its work.",
+        description="Whether the app is healthy.",
         json_schema_extra={**IMPORTANT, **labelled(labels_of(HealthStatus))},
     )
     checks: Checks = Field(title="Checks", description="What the app depends on.")
     last_scan: LastScan | None = Field(title="Last Scan", description="The last scan that finished.")
 
     @classmethod
-    def of(cls, health: HealthResult, now: datetime, *, for_anyone: bool = False) -> Self:
+    def of(cls, health: HealthResult, now: datetime, *, is_public: bool = False) -> Self:
         """The health of the app, as of ``now``."""
         return cls(
             status=health.status,
             checks=Checks(
-                sign_in=Check.of(health.sign_in, for_anyone=for_anyone),
-                graph=Check.of(health.graph, for_anyone=for_anyone),
-                exchange=Check.of(health.exchange, for_anyone=for_anyone),
-                bookings=Check.of(health.bookings, for_anyone=for_anyone),
-                tables=Check.of(health.tables, for_anyone=for_anyone),
+                sign_in=Check.of(health.sign_in, is_public=is_public),
+                graph=Check.of(health.graph, is_public=is_public),
+                exchange=Check.of(health.exchange, is_public=is_public),
+                bookings=Check.of(health.bookings, is_public=is_public),
+                tables=Check.of(health.tables, is_public=is_public),
             ),
             last_scan=health.last_scan and LastScan.of(health.last_scan, now),
         )

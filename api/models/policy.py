@@ -18,13 +18,11 @@ class OwaPolicy(Response):
     model_config = ConfigDict(title="OWA Policy")
 
     identity: str = Field(title="Identity", description="The name of the OWA mailbox policy.")
-    is_default: bool | None = Field(title="Is Default", description="Whether it is the policy of new mailboxes.")
+    is_default: bool | None = Field(title="Is Default", description="Whether new mailboxes get this policy.")
     bookings_mailbox_creation_enabled: bool | None = Field(
         title="Can Create Pages", description="Whether users with this policy can create shared Bookings pages."
     )
-    bookings_mailbox_domain: str | None = Field(
-        title="Domain", description="The domain of the addresses of new shared pages."
-    )
+    bookings_mailbox_domain: str | None = Field(title="Domain", description="The email domain of new shared pages.")
 
     @classmethod
     def of(cls, policy: StoredOwaPolicy) -> Self:
@@ -47,9 +45,12 @@ class Policy(Response):
         description="Whether the organisation's settings allow personal bookings.",
         json_schema_extra={**IMPORTANT, **labelled({**labels_of(Verdict), Verdict.EWS_DISABLED: "EWS disabled"})},
     )
-    reason: str = Field(title="Reason", description="What decides, in words, and what is uncertain about it.")
+    reason: str = Field(
+        title="Reason", description="The reason for the verdict, as a sentence, and what is uncertain about it."
+    )
     setting: str | None = Field(
-        title="Setting", description="The setting that decides, as Exchange names it; empty if it is not known."
+        title="Setting",
+        description="The setting that determines the verdict, by its name in Exchange; empty if it is not known.",
     )
     value: Any = Field(
         title="Value",
@@ -58,11 +59,11 @@ class Policy(Response):
     )
     fix: str = Field(
         title="Fix",
-        description="What would change the verdict, in both directions: steps and PowerShell, one per line.",
+        description="How to turn personal bookings on and off: steps and PowerShell commands, one per line.",
     )
     ews_allowed_app_ids: list[str] = Field(
         title="EWS Allowed App IDs",
-        description="EwsAllowedAppIDs, which concerns EWS itself, not the verdict; empty if it is not set.",
+        description="EwsAllowedAppIDs. It restricts EWS, but does not affect the verdict; empty if it is not set.",
         json_schema_extra={**ADVANCED},
     )
     bookings: dict[str, Any] | None = Field(
@@ -71,7 +72,7 @@ class Policy(Response):
     )
     owa_policies: list[OwaPolicy] = Field(
         title="OWA Policies",
-        description="Which users can create shared pages, by OWA mailbox policy; empty if that is not known.",
+        description="The OWA mailbox policies, which state who can create shared pages; empty if they are not known.",
     )
     cis139: Benchmark = Field(
         title="CIS 1.3.9",
@@ -86,7 +87,7 @@ class Policy(Response):
 
     @classmethod
     def of(cls, policy: OrganizationPolicy) -> Self:
-        """The organisation's policy, with what would change it."""
+        """The organisation's policy, with the commands that change it."""
         organization, verdict, app_ids = policy.organization, policy.verdict, policy.ews_allowed_app_ids
         return cls(
             verdict=verdict.verdict,

@@ -9,11 +9,11 @@ from api.models.responses import Response
 INTERNAL_ERROR = "internal"
 
 PROBLEMS: dict[str, tuple[HTTPStatus, str]] = {
-    "invalidParameter": (HTTPStatus.BAD_REQUEST, "A parameter is invalid; errors names it and says what is valid."),
+    "invalidParameter": (HTTPStatus.BAD_REQUEST, "A parameter is invalid; see errors."),
     "invalidContinuation": (HTTPStatus.BAD_REQUEST, "The continuation is not one that this list returned."),
     "invalidCursor": (HTTPStatus.BAD_REQUEST, "The cursor is not one that an earlier response returned."),
     "unauthenticated": (HTTPStatus.UNAUTHORIZED, "The key or the token is missing or invalid."),
-    "forbidden": (HTTPStatus.FORBIDDEN, "The token lacks the app role that detail names."),
+    "forbidden": (HTTPStatus.FORBIDDEN, "The token lacks an app role; see detail."),
     "excluded": (HTTPStatus.FORBIDDEN, "The settings exclude this user."),
     "userNotFound": (HTTPStatus.NOT_FOUND, "Microsoft Entra has no such user, or no user is known to own this page."),
     "scanNotFound": (HTTPStatus.NOT_FOUND, "There is no scan with this ID, or it has expired."),
@@ -21,13 +21,16 @@ PROBLEMS: dict[str, tuple[HTTPStatus, str]] = {
     "routeNotFound": (HTTPStatus.NOT_FOUND, "There is no such route."),
     "methodNotAllowed": (
         HTTPStatus.METHOD_NOT_ALLOWED,
-        "The route does not support this method; see the header Allow.",
+        "The route does not support this method; see the Allow header.",
     ),
     "scanNotRunning": (HTTPStatus.CONFLICT, "The scan has ended, so it cannot be cancelled."),
     "tooManyRequests": (HTTPStatus.TOO_MANY_REQUESTS, "Too many live requests; Retry-After says when to try again."),
-    INTERNAL_ERROR: (HTTPStatus.INTERNAL_SERVER_ERROR, "A defect of the app; its log says more."),
-    "upstreamRefused": (HTTPStatus.BAD_GATEWAY, "Microsoft 365 refused a request; detail says what is missing."),
-    "upstreamNotUnderstood": (HTTPStatus.BAD_GATEWAY, "Microsoft 365 returned a response that is not understood."),
+    INTERNAL_ERROR: (HTTPStatus.INTERNAL_SERVER_ERROR, "An error in the app; see its log."),
+    "upstreamRefused": (HTTPStatus.BAD_GATEWAY, "Microsoft 365 refused a request; see detail for what is missing."),
+    "upstreamNotUnderstood": (
+        HTTPStatus.BAD_GATEWAY,
+        "Microsoft 365 returned a response that the app does not understand.",
+    ),
     "upstreamThrottled": (
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Microsoft 365 is throttling the app; Retry-After says when to try again.",
@@ -36,7 +39,7 @@ PROBLEMS: dict[str, tuple[HTTPStatus, str]] = {
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Microsoft 365, Table Storage or Durable Functions did not respond.",
     ),
-    "notConfigured": (HTTPStatus.SERVICE_UNAVAILABLE, "Settings are missing or invalid; detail names them."),
+    "notConfigured": (HTTPStatus.SERVICE_UNAVAILABLE, "Settings are missing or invalid; see detail."),
 }
 """Every code with its status and its meaning."""
 

@@ -189,7 +189,7 @@ class UsersQuery(FilterQuery):
         None,
         alias="format",
         title="Format",
-        description="The media type of the response. By default, the one that the header Accept names.",
+        description="The media type of the response. By default, the one in the Accept header.",
     )
 
 
@@ -267,7 +267,7 @@ class User(Response):
         description="Whether policy allows the user a page: on, off, ewsDisabled or unknown.",
     )
     policy_reason: str | None = Field(
-        title="Policy Reason", description="The setting that decides, and what is uncertain about it."
+        title="Policy Reason", description="The setting that determines the verdict, and what is uncertain about it."
     )
     findings: list[Finding] = Field(title="Findings", description="What needs attention on this page.")
     last_known_status: Status | None = Field(

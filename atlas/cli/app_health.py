@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.text import Text
 
-from atlas.cli.grants import how_to_grant
+from atlas.cli.grants import grant_instructions
 from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, new_table, plain, print_error, show
 from atlas.health.checks import HealthStatus
 from atlas.health.permissions import Permission
@@ -77,7 +77,11 @@ def health_screen(health: _Health) -> Screen:
     failed = [name for name, check in health.checks.items() if check.ok is False]
     # The response does not say whether a service refused the call or only throttled it.
     missing = (permission for name in failed for permission in PERMISSIONS_BY_CHECK.get(name, ()))
-    return [facts({"app": str(health.status), "last scan": scan}), table, *how_to_grant("If this is missing", missing)]
+    return [
+        facts({"app": str(health.status), "last scan": scan}),
+        table,
+        *grant_instructions("If this is missing", missing),
+    ]
 
 
 async def _get_health(url: str, environment: Mapping[str, str]) -> _Health:

@@ -15,7 +15,7 @@ MAX_BODY_LENGTH = 600
 
 
 async def calibrate_markers(clients: TenantClients, settings: Settings, users: tuple[str, str]) -> int:
-    """Compare a user with a page to a user without one; 1 if the responses are not told apart."""
+    """Compare a user with a page to a user without one; returns 1 if the responses are not told apart."""
     try:
         with_page, without_page = (parse_user_reference(text) for text in users)
     except (InvalidPageUrl, InvalidUserReference) as invalid:

@@ -1,4 +1,4 @@
-"""``atlas doctor``: which permissions are granted, checked by calls that need them, and what each missing one costs."""
+"""``atlas doctor``: sends requests to see which permissions are granted, and reports what is lost without the rest."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from rich.text import Text
 from atlas import wiring
 from atlas.cli.app_health import show_app_health
 from atlas.cli.calibration import calibrate_markers
-from atlas.cli.grants import how_to_grant
+from atlas.cli.grants import grant_instructions
 from atlas.cli.screen import Screen, facts, new_table, plain, print_error, section, show
 from atlas.domain.unknown import Reason
 from atlas.health.checks import Check, check_permissions, check_shared_pages, check_tables
@@ -29,7 +29,7 @@ WITHOUT_SIGN_IN = frozenset({Permission.SIGN_IN, Permission.BOOKINGS, Permission
 
 
 async def run(environment: Mapping[str, str], calibrate: tuple[str, str] | None, url: str | None) -> int:
-    """Show the result of every check; 1 if something required fails."""
+    """Show the result of every check; returns 1 if a required one fails."""
     if url:
         return await show_app_health(url, environment)
     settings = Settings.load(environment, needs_storage=False)
@@ -37,7 +37,7 @@ async def run(environment: Mapping[str, str], calibrate: tuple[str, str] | None,
         if calibrate:
             return await calibrate_markers(clients, settings, calibrate)
         checks = await check_permissions(clients, sign_in)
-        checks[Permission.TABLES] = await _tables(settings)
+        checks[Permission.TABLES] = await _check_storage(settings)
         if settings.shared_pages:
             checks[Permission.SHARED_PAGES] = await check_shared_pages(clients)
     if _is_offline(checks):
@@ -68,7 +68,7 @@ def _describe_sign_in(sign_in: SignInKind) -> str:
             return f"the app registration {client_id}, with the managed identity {identity}"
 
 
-async def _tables(settings: Settings) -> Check:
+async def _check_storage(settings: Settings) -> Check:
     if settings.storage is None:
         return NO_STORAGE
     async with wiring.open_resources(settings) as opened:
@@ -85,7 +85,7 @@ def permissions_screen(checks: Mapping[Permission, Check], tenant_id: str, ident
     screen: Screen = [facts({"tenant": tenant_id, "signed in as": identity}), table]
     failed = [name for name, check in checks.items() if check.ok is False]
     refused = [name for name in failed if checks[name].reason is Reason.REFUSED]
-    screen += how_to_grant("Missing", refused)
+    screen += grant_instructions("Missing", refused)
     not_verified = [name for name in failed if name not in refused]
     return screen + section(
         "Try again later", *(f"{name} could not be verified: {checks[name].detail}." for name in not_verified)

@@ -17,7 +17,7 @@ NOT_EXCLUDED = (
 
 
 async def run(who: str, environment: Mapping[str, str]) -> int:
-    """Remove the user and show how much was removed; 1 if a scan is running or the storage fails."""
+    """Remove the user and show how much was removed; returns 1 if a scan is running or the storage fails."""
     settings = Settings.load(environment)
     try:
         subject = parse_user_reference(who)

@@ -7,8 +7,8 @@ from atlas.cli.screen import Screen, section
 from atlas.health.permissions import PERMISSIONS, Permission
 
 
-def how_to_grant(title: str, missing: Iterable[Permission]) -> Screen:
-    """What is lost without these permissions and how to grant them; instructions they share appear once."""
+def grant_instructions(title: str, missing: Iterable[Permission]) -> Screen:
+    """What is lost without these permissions and how to grant them; shared instructions appear once."""
     screen: Screen = []
     for grant, group in groupby(missing, lambda name: PERMISSIONS[name].grant):
         names = list(group)

@@ -63,7 +63,7 @@ def user(
 def policy() -> None:
     """Check whether the organisation allows personal bookings.
 
-    Shows the setting that decides and how to change it. Exits with 1 unless the verdict is "on".
+    Shows the setting that determines this and how to change it. Exits with 1 unless the verdict is "on".
     """
     with invalid_settings_reported():
         from atlas.cli import policy as command

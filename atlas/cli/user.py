@@ -31,7 +31,7 @@ BOOKABLE = {True: "yes, in the next 7 days", False: "nothing in the next 7 days"
 
 
 async def run(who: str, environment: Mapping[str, str]) -> int:
-    """Show the user; 1 if there is no page or no such user."""
+    """Show the user; returns 1 if there is no page or no such user."""
     settings = Settings.load(environment, needs_storage=False)
     async with wiring.open_clients(settings) as (clients, _):
         try:

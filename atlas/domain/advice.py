@@ -1,6 +1,6 @@
-"""What would change a user's status: the command, the licence step or the owner's own step, as text.
+"""What would change a user's status, as text: a command, a licence, or something that the page's owner does.
 
-The product itself changes nothing in a tenant.
+The app itself changes nothing in a tenant.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from atlas.domain.ews_commands import (
     IN_POWERSHELL,
-    ORGANIZATION,
+    ORGANIZATION_COMMAND,
     SHOW_SETTINGS,
     commands_for,
     commands_for_user,
@@ -36,7 +36,7 @@ LICENSE = (
     "(Billing, Your products); a Deleted plan has to be assigned again."
 )
 CAPABILITY = (
-    "The licence has not reached the mailbox. If it is new, wait for a day. Otherwise remove Microsoft Bookings from "
+    "The licence has not reached the mailbox. If it is new, wait a day. Otherwise remove Microsoft Bookings from "
     "the user's licence, save, and add it again: Microsoft 365 admin centre, Users, Active users, the user, Licenses "
     "and apps, Apps."
 )
@@ -45,19 +45,22 @@ MAILBOX = (
     "if it is on premises. Otherwise remove the Bookings plan."
 )
 ALLOW_ANONYMOUS_VISITORS = (
-    f"{IN_POWERSHELL}, to let visitors open pages without signing in, for all pages of the organisation including "
-    "shared ones:\n" + indented("Set-OrganizationConfig -BookingsAuthEnabled $false") + "\nTo undo it, use $true."
+    f"{IN_POWERSHELL}, to let visitors open all of the organisation's pages, including shared ones, without signing "
+    "in:\n" + indented("Set-OrganizationConfig -BookingsAuthEnabled $false") + "\nTo undo it, use $true."
 )
 CHECK_IN_BROWSER = "Open the page in a browser: the app does not understand the service's response."
-MAYBE_EWS = "If Bookings is still not available to the owner, EwsEnabled may be why; Microsoft's documents disagree."
-ORGANIZATION_FIRST = "While the organisation blocks it, a mailbox's own settings are not known to have any effect."
-RESTORE = "Nothing. A deleted user can be restored for 30 days: Entra admin centre, Users, Deleted users."
+MAYBE_EWS = "If Bookings is still not available to the owner, EwsEnabled may be why; Microsoft's articles disagree."
+ORGANIZATION_FIRST = (
+    "While the organisation blocks personal bookings, it is not known whether a mailbox's own settings have any effect."
+)
+RESTORE = "A deleted user can be restored for 30 days: Entra admin centre, Users, Deleted users."
 
 
 def advice_for_user(row: UserRow, bookings_url: str) -> str | None:
-    """What would give this user a page that works for the public; ``None`` if there is one already.
+    """How this user gets a page that anyone can book; ``None`` if there is one already.
 
-    Where a policy decides, it covers both directions. ``bookings_url`` is the base of page addresses.
+    If a policy is the reason, the advice says how to turn personal bookings on and off. Page addresses begin with
+    ``bookings_url``.
     """
     advice = ADVICE[row.status](row, f"{bookings_url}/bookwithme/")
     if row.policy is None or row.policy.verdict is not Verdict.OFF:
@@ -65,7 +68,7 @@ def advice_for_user(row: UserRow, bookings_url: str) -> str | None:
     if row.status is not Status.PUBLISHED and not row.url:
         return advice
     contradiction = (
-        "The page exists although a policy forbids it: a new policy takes some hours. To make the two agree:"
+        "The page exists although a policy forbids it: a new policy takes some hours to work. To resolve this:"
     )
     # The page exists, so EwsEnabled does not block it.
     further = tuple(obstacle for obstacle in row.policy.further if obstacle.cause is not Cause.EWS_DISABLED)
@@ -74,7 +77,7 @@ def advice_for_user(row: UserRow, bookings_url: str) -> str | None:
 
 
 def advice_for_organization(verdict: PolicyVerdict) -> str:
-    """What would change the organisation's verdict, in both directions, and how to switch a single user."""
+    """How to turn personal bookings on and off, for the organisation and for a single user."""
     if verdict.cause is Cause.NOT_KNOWN:
         return GRANT_EXCHANGE
     first = [] if verdict.verdict is Verdict.ON else [ORGANIZATION_FIRST]
@@ -82,7 +85,7 @@ def advice_for_organization(verdict: PolicyVerdict) -> str:
 
 
 def commands_for_mailbox(upn: str, mailbox: EwsScope) -> str:
-    """How to switch this user alone, given the settings of the user's mailbox."""
+    """How to turn personal bookings on and off for this user, given the settings of the user's mailbox."""
     return _commands(upn, judge_mailbox(mailbox))
 
 
@@ -98,7 +101,7 @@ def _not_set_up(row: UserRow, page: str) -> str:
     )
     match row.policy:
         case PolicyVerdict(verdict=Verdict.EWS_DISABLED) as policy:
-            doubt = "If Bookings is not available to the owner, EwsEnabled may be why; Microsoft's documents disagree."
+            doubt = "If Bookings is not available to the owner, EwsEnabled may be why; Microsoft's articles disagree."
             return f"{owner}\n{doubt}\n{_policy_commands(row.user.upn, policy)}"
         case PolicyVerdict(verdict=Verdict.UNKNOWN, cause=Cause.UNRECOGNIZED) as policy:
             return f"{owner}\nIf Bookings is not available to the owner: {_policy_commands(row.user.upn, policy)}"
@@ -117,11 +120,13 @@ def _switched_off(row: UserRow, page: str) -> str:
 def _sign_in_required(row: UserRow, page: str) -> str:
     del page
     if row.url:
-        first = "Nothing, if visitors are meant to sign in. Otherwise BookingsAuthEnabled may require it."
+        first = (
+            "If visitors are meant to sign in, change nothing. Otherwise, BookingsAuthEnabled may be why they have to."
+        )
     else:
         first = (
-            "Without signing in, it cannot be seen whether there is a page: ask the owner, open it signed in, or "
-            "change the setting."
+            "Without signing in, the app cannot determine whether there is a page: ask the owner, sign in and open it, "
+            "or change the setting."
         )
     return f"{first}\n{ALLOW_ANONYMOUS_VISITORS}"
 
@@ -163,13 +168,13 @@ ADVICE: dict[Status, Callable[[UserRow, str], str | None]] = {
 
 
 def _policy_commands(upn: str, policy: PolicyVerdict) -> str:
-    """How to change the policy that decides for this user, and what is in doubt about it."""
+    """How to change the policy that applies to this user, and any doubts about it."""
     conflict = [OpenQuestion.WHICH_SCOPE_WINS.text] if policy.is_conflict else []
     return "\n".join((_commands(upn, policy), *conflict))
 
 
 def _commands(upn: str, verdict: PolicyVerdict) -> str:
-    """How to change every obstacle, in the order in which they decide."""
+    """How to remove every obstacle, in order of precedence."""
     policy = verdict.value if isinstance(verdict.value, str) else None
     return "\n".join((_command(upn, verdict.deciding, policy), *_further_commands(upn, verdict.further)))
 
@@ -179,18 +184,18 @@ def _further_commands(upn: str, further: Iterable[Obstacle]) -> Iterator[str]:
         if obstacle.cause is Cause.NOT_KNOWN:
             yield f"It is not known whether {obstacle.scope.noun} allows it."
         else:
-            yield MAYBE_EWS if obstacle.cause is Cause.EWS_DISABLED else "That is not enough. Also:"
+            yield MAYBE_EWS if obstacle.cause is Cause.EWS_DISABLED else "That alone is not enough. Then:"
             yield _command(upn, obstacle)
 
 
-def _command(upn: str, deciding: Obstacle, policy: str | None = None) -> str:
-    cmdlet, whom = (
-        (ORGANIZATION, "the whole organisation")
-        if deciding.scope is Scope.ORGANIZATION
+def _command(upn: str, obstacle: Obstacle, policy: str | None = None) -> str:
+    cmdlet, target = (
+        (ORGANIZATION_COMMAND, "the whole organisation")
+        if obstacle.scope is Scope.ORGANIZATION
         else (mailbox_command(upn), "this user")
     )
-    commands = commands_for(cmdlet, deciding, policy)
+    commands = commands_for(cmdlet, obstacle, policy)
     if commands:
-        return format_commands(commands, whom, is_on=deciding.cause is Cause.NOTHING)
+        return format_commands(commands, target, is_on=obstacle.cause is Cause.NOTHING)
     show = f"{cmdlet.replace('Set-', 'Get-', 1)} | {SHOW_SETTINGS}"
     return f"Check the setting, and find out what its value means, before you change it:\n{indented(show)}"

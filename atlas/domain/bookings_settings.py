@@ -1,4 +1,4 @@
-"""What each ``Bookings*`` setting of the organisation does. None decides personal bookings.
+"""What each ``Bookings*`` setting of the organisation does. None affects the policy verdict.
 
 See docs/microsoft-365.md, section 4.4.
 """

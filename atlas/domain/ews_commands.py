@@ -1,7 +1,7 @@
 """PowerShell commands that turn personal bookings on and off, as text (docs/microsoft-365.md, section 4.1).
 
 The commands are those of Microsoft's article, with the errors of its older version corrected. They run in Exchange
-Online PowerShell. The product runs none of them.
+Online PowerShell. The app runs none of them.
 """
 
 from collections.abc import Iterable
@@ -15,14 +15,14 @@ TAKES_HOURS = "A change takes about 4 hours to work."
 TAKES_AN_HOUR = "A change of EwsEnabled takes about an hour to work."
 QUOTES = "'\u2018\u2019\u201a\u201b"
 """Characters that end a single-quoted string in PowerShell, and are literal when doubled."""
-ORGANIZATION = "Set-OrganizationConfig"
+ORGANIZATION_COMMAND = "Set-OrganizationConfig"
 SHOW_SETTINGS = "Format-List EwsEnabled,EwsApplicationAccessPolicy,Ews*List"
 
 
 ABOUT_EWS_OF_MAILBOX = "This affects every app that uses EWS with this mailbox."
 ABOUT_EWS = (
     "This affects every app that uses EWS. If it is True for the organisation, EwsAllowedAppIDs takes effect: only the "
-    "apps on that list may use EWS, and Microsoft's documents disagree on what an empty list means."
+    "apps on that list may use EWS, and Microsoft's articles disagree on what an empty list means."
 )
 ABOUT_MAILBOXES = "A mailbox's own policy may override the organisation's; that is not documented."
 
@@ -38,21 +38,21 @@ class EwsCommands:
     takes: str = TAKES_HOURS
 
 
-def commands_for(cmdlet: str, deciding: Obstacle, policy: str | None = None) -> EwsCommands | None:
-    """How this cmdlet changes the deciding setting; ``None`` if that is not documented.
+def commands_for(cmdlet: str, obstacle: Obstacle, policy: str | None = None) -> EwsCommands | None:
+    """How this cmdlet changes the setting behind an obstacle; ``None`` if that is not documented.
 
     If nothing blocks personal bookings, ``policy`` determines which list could.
     """
-    agent, entries = quoted(AGENT), ",".join(map(quoted, deciding.entries)) or quoted(AGENT)
+    agent, entries = quoted(AGENT), ",".join(map(quoted, obstacle.entries)) or quoted(AGENT)
     allow, block = f"{cmdlet} -EwsAllowList", f"{cmdlet} -EwsBlockList"
-    warning = _wildcard_warning(deciding.entries)
-    match deciding.cause, (policy or "").lower():
+    warning = _wildcard_warning(obstacle.entries)
+    match obstacle.cause, (policy or "").lower():
         case Cause.ALLOW_LIST, _:
             return EwsCommands(f"{allow} @{{Add={agent}}}", f"{allow} @{{Remove={agent}}}")
         case Cause.BLOCK_LIST, _:
             return EwsCommands(f"{block} @{{Remove={entries}}}", f"{block} @{{Add={entries}}}", warning)
         case Cause.EWS_DISABLED, _:
-            about = ABOUT_EWS if deciding.scope is Scope.ORGANIZATION else ABOUT_EWS_OF_MAILBOX
+            about = ABOUT_EWS if obstacle.scope is Scope.ORGANIZATION else ABOUT_EWS_OF_MAILBOX
             return EwsCommands(
                 f"{cmdlet} -EwsEnabled $true", f"{cmdlet} -EwsEnabled $false", about, "EWS", TAKES_AN_HOUR
             )
@@ -62,7 +62,7 @@ def commands_for(cmdlet: str, deciding: Obstacle, policy: str | None = None) -> 
             return EwsCommands(f"{block} @{{Remove={entries}}}", f"{block} @{{Add={agent}}}")
         case Cause.NOTHING, "":
             enforced = f"{cmdlet} -EwsApplicationAccessPolicy EnforceBlockList"
-            off = enforced if deciding.entries else f"{enforced} -EwsBlockList @{{Add={agent}}}"
+            off = enforced if obstacle.entries else f"{enforced} -EwsBlockList @{{Add={agent}}}"
             others = (
                 "EnforceBlockList puts every other entry of EwsBlockList into effect too, and stays set when this is "
                 "undone."
@@ -77,11 +77,11 @@ def mailbox_command(upn: str) -> str:
     return f"Set-CASMailbox -Identity {quoted(upn)}"
 
 
-def format_commands(commands: EwsCommands, whom: str, *, is_on: bool) -> str:
-    """Both directions, in words, starting with the one that changes something."""
+def format_commands(commands: EwsCommands, target: str, *, is_on: bool) -> str:
+    """How to turn personal bookings on and off, starting with the one that changes something."""
     ways = [
-        (f"to turn {commands.what} on for {whom}", commands.on),
-        (f"to turn {commands.what} off for {whom}", commands.off),
+        (f"to turn {commands.what} on for {target}", commands.on),
+        (f"to turn {commands.what} off for {target}", commands.off),
     ]
     (first, command), (_, back) = reversed(ways) if is_on else ways
     return "\n".join(
@@ -96,7 +96,7 @@ def format_commands(commands: EwsCommands, whom: str, *, is_on: bool) -> str:
 
 
 def commands_for_user(upn: str) -> str:
-    """How to switch one user whose mailbox may have any policy."""
+    """How to turn personal bookings on and off for one user, whatever policy the mailbox has."""
     show = f"Get-CASMailbox -Identity {quoted(upn)} | {SHOW_SETTINGS}"
     lines = [f"For one user, here {upn}, first check which policy the mailbox has:", indented(show)]
     for policy, words in (
@@ -126,4 +126,4 @@ def indented(command: str) -> str:
 
 def _wildcard_warning(entries: Iterable[str]) -> str | None:
     wide = [entry for entry in entries if "*" in entry]
-    return f"{', '.join(wide)} matches other apps too: they are switched with it." if wide else None
+    return f"{', '.join(wide)} matches other apps too: the command affects them as well." if wide else None

@@ -28,7 +28,7 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EwsScope:
-    """The EWS settings of the organisation or of one mailbox, reduced to what decides about personal bookings."""
+    """The EWS settings of the organisation or of one mailbox, reduced to what affects personal bookings."""
 
     access: Access
     policy: str | None = None

@@ -1,6 +1,6 @@
 """Whether the EWS settings of the organisation and the mailbox turn personal bookings off.
 
-See docs/microsoft-365.md, section 4. Where Microsoft's documents contradict each other, the verdict names the open
+See docs/microsoft-365.md, section 4. Where Microsoft's articles contradict each other, the verdict names the open
 question instead of guessing: see `OpenQuestion`.
 """
 
@@ -37,7 +37,7 @@ class Scope(StrEnum):
 
 
 class Cause(StrEnum):
-    """What decides, and therefore what would have to change."""
+    """What determines a verdict, and therefore what would have to change."""
 
     NOT_KNOWN = "notKnown"
     """The settings of the scope could not be read."""
@@ -50,7 +50,7 @@ class Cause(StrEnum):
 
 
 class OpenQuestion(StrEnum):
-    """What Microsoft's documents leave open (docs/microsoft-365.md, section 4.3)."""
+    """What Microsoft's documentation leaves open (docs/microsoft-365.md, section 4.3)."""
 
     LIST_WITHOUT_POLICY = "listWithoutPolicy"
     WHICH_SCOPE_WINS = "whichScopeWins"
@@ -93,26 +93,26 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class PolicyVerdict:
-    """The verdict and the setting that decides it; ``reason`` explains it, including any doubts."""
+    """The verdict and the setting that determines it; ``reason`` explains it, including any doubts."""
 
     verdict: Verdict
     cause: Cause
     scope: Scope
     reason: str
     setting: str | None = None
-    """Exchange's name of the deciding setting."""
+    """The name of that setting in Exchange."""
     value: str | bool | None = None
-    """The value of the deciding setting."""
+    """The value of that setting."""
     entries: tuple[str, ...] = ()
-    """The entries of the deciding list that match the agent."""
+    """The entries of the list that match the agent, if a list determines the verdict."""
     is_conflict: bool = False
     questions: tuple[OpenQuestion, ...] = ()
     further: tuple[Obstacle, ...] = ()
-    """What decides next, in order; a scope whose settings are not known is an obstacle too."""
+    """What would block personal bookings next, in order; a scope whose settings are not known is an obstacle too."""
 
     @property
     def deciding(self) -> Obstacle:
-        """The obstacle that decides."""
+        """The obstacle that determines the verdict; its cause is ``NOTHING`` if personal bookings is allowed."""
         return Obstacle(self.scope, self.cause, self.entries)
 
 

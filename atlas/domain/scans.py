@@ -51,9 +51,9 @@ class Scan:
         return self.state in ENDED
 
 
-def new_scan_id(started_at: datetime, token: str) -> str:
-    """An ID that contains when the scan started; ``token`` is 8 hex digits that make it unique."""
-    return f"scan-{started_at.astimezone(UTC).strftime(STARTED_FORMAT)[:-3]}-{token}"
+def new_scan_id(started_at: datetime, suffix: str) -> str:
+    """An ID that contains when the scan started; ``suffix`` is 8 hex digits that make it unique."""
+    return f"scan-{started_at.astimezone(UTC).strftime(STARTED_FORMAT)[:-3]}-{suffix}"
 
 
 def started_at_of(scan_id: str) -> datetime | None:

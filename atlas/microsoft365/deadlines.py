@@ -1,4 +1,4 @@
-"""How long somebody who waits for an answer is kept waiting."""
+"""A limit on how long a caller waits for a response."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -7,10 +7,10 @@ from atlas.domain.unknown import Unknown
 from atlas.microsoft365.failures import TenantFailure, TimedOut
 
 
-async def within[Answer](deadline: float | None, request: Awaitable[Answer]) -> Answer:
-    """The answer, if it comes before this time of the event loop's clock; ``None`` waits for ever.
+async def within[Result](deadline: float | None, request: Awaitable[Result]) -> Result:
+    """The result of a request, if it completes before this time of the event loop's clock; ``None``: no limit.
 
-    Raises ``TimedOut`` in the place of an answer that comes later.
+    Raises ``TimedOut`` otherwise.
     """
     try:
         async with asyncio.timeout_at(deadline):

@@ -11,7 +11,7 @@ from atlas.scans.messages import Counts, Message, ProbeMode, ProbeRequest, Probe
 
 ATTEMPTS = 4
 """How often one user is probed before the failure is recorded. More than ``FAILURES_TO_OPEN``, so that Bookings has
-responded to somebody between a user's first and last attempt."""
+responded at least once between a user's first and last attempt."""
 FAILURES_TO_OPEN = 3
 FIRST_WAIT_SECONDS = 5.0
 """The first wait for a service that does not respond; the next ones are twice as long each."""

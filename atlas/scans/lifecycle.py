@@ -1,4 +1,4 @@
-"""Starts, follows and stops scans: one at a time, guarded by a lock, whatever happened to the one before."""
+"""Starts, tracks and stops scans. A lock lets one run at a time; a scan that was lost does not block the next."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -16,19 +16,19 @@ from atlas.tables.scan_log import Lock
 
 START_TIMEOUT = timedelta(seconds=30)
 """A scan that has held the lock this long without an orchestration was never started."""
-ATTEMPTS = 5
+LOCK_ATTEMPTS = 5
 STOP_SECONDS = 10.0
-"""How long a caller waits for orchestrations to end. Terminating one may take Azure minutes."""
+"""How long a caller waits for orchestrations to end. Azure may take minutes to terminate one."""
 STOP_CHECK_SECONDS = 0.2
 LOST_SCAN_ERROR = (
-    "its orchestration ended without closing it, because the host stopped or lost it. "
-    "Start another scan: no row is lost"
+    "its orchestration ended before the scan was complete, because the host stopped or lost it. "
+    "Start another scan: no stored row is lost"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class OrchestrationStatus:
-    """What the engine reports about one orchestration."""
+    """What Durable Functions reports about one orchestration."""
 
     is_active: bool
     was_terminated: bool
@@ -36,16 +36,16 @@ class OrchestrationStatus:
 
 
 class Orchestrations(Protocol):
-    """Starts, follows and stops orchestrations."""
+    """Starts, reads and terminates orchestrations."""
 
     def start_scan(self, request: ScanRequest) -> Awaitable[None]:
         """Start the orchestration of a scan; its instance ID is the scan's ID."""
 
     def get(self, instance_id: str) -> Awaitable[OrchestrationStatus | None]:
-        """The orchestration with this ID; ``None`` if the engine knows none."""
+        """The orchestration with this ID; ``None`` if there is none."""
 
     def terminate(self, instance_id: str, reason: str) -> Awaitable[None]:
-        """Request the end of an orchestration; one that has ended or is unknown stays as it is."""
+        """Request that an orchestration be terminated; does nothing if it has ended or does not exist."""
 
 
 class ScanNotRunning(Exception):
@@ -53,65 +53,65 @@ class ScanNotRunning(Exception):
 
 
 class ScanStopping(Exception):
-    """The scan before was stopped and its orchestrations have not ended yet; ``str`` says what to do."""
+    """The previous scan was stopped, but its orchestrations have not ended yet. The message says what to do."""
 
     def __init__(self) -> None:
-        super().__init__("the scan before this one was stopped and has not ended yet: try again in a minute")
+        super().__init__("the previous scan was stopped but has not ended yet: try again in a minute")
 
 
-async def start_scan(resources: Resources, orchestrations: Orchestrations, trigger: str, token: str) -> Scan:
-    """The scan that runs now: a new one, or the one that runs already.
+async def start_scan(resources: Resources, orchestrations: Orchestrations, trigger: str, suffix: str) -> Scan:
+    """Start a scan unless one is running; returns the scan that is now running.
 
-    ``token``: 8 hex digits that make the new ID unique. Raises ``StorageFailure``, ``ScanStopping``; if the
-    orchestration cannot be started, the scan has failed and the lock is released.
+    ``suffix`` is 8 hex digits that make the new ID unique. Raises ``StorageFailure``, ``ScanStopping``. If the
+    orchestration cannot be started, this marks the scan as failed, releases the lock and raises what went wrong.
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(LOCK_ATTEMPTS):
         lock = await resources.scans.get_lock()
-        running = await _running(resources, orchestrations, lock) if lock else None
+        running = await _running_scan(resources, orchestrations, lock) if lock else None
         if running:
             return running
         now = resources.clock()
-        scan = Scan(new_scan_id(now, token), ScanState.PENDING, trigger, now)
+        scan = Scan(new_scan_id(now, suffix), ScanState.PENDING, trigger, now)
         if await resources.scans.acquire_lock(scan, lock):
             return await _start(resources, orchestrations, scan)
     raise LookupError("other scans start and end faster than this one can acquire the lock")
 
 
-async def follow_scan(resources: Resources, orchestrations: Orchestrations, scan: Scan) -> Scan:
-    """The scan with its progress; one whose orchestration has ended without closing it becomes failed or cancelled."""
+async def refresh_scan(resources: Resources, orchestrations: Orchestrations, scan: Scan) -> Scan:
+    """The scan with its current progress. If its orchestration was lost, the scan becomes failed or cancelled."""
     if scan.has_ended:
         return scan
     status = await orchestrations.get(scan.scan_id)
     if status and status.is_active:
         return await _with_progress(resources, orchestrations, scan, status)
     current = await resources.scans.get(scan.scan_id)
-    if current is None or current.has_ended:  # it was closed meanwhile
+    if current is None or current.has_ended:  # it ended while its status was read
         return current or scan
     lock = await resources.scans.get_lock()
     if lock and lock.scan_id == scan.scan_id and _may_be_starting(resources, lock, status):
         return scan
-    return await _settle(resources, orchestrations, scan, status)
+    return await _end_lost_scan(resources, orchestrations, scan, status)
 
 
 async def stop_scan(resources: Resources, orchestrations: Orchestrations, scan: Scan) -> Scan:
     """Stop a scan with all its orchestrations. Raises ``ScanNotRunning``.
 
-    From the first step on, its probes do nothing. The lock is released when the orchestrations have ended; if that
-    takes longer than a caller waits, by the next scan to start.
+    Its probes do nothing from now on. The lock is released when all orchestrations have ended. If that takes longer
+    than ``STOP_SECONDS``, the lock stays until the next scan replaces it.
     """
-    scan = await follow_scan(resources, orchestrations, scan)
+    scan = await refresh_scan(resources, orchestrations, scan)
     if scan.has_ended:
         raise ScanNotRunning(scan.scan_id)
     await resources.scans.mark_stopping(scan.scan_id)
     ended = await _end(resources, scan, ScanState.CANCELLED, None)
     if ended.state is not ScanState.CANCELLED:
         raise ScanNotRunning(scan.scan_id)
-    await _release_when_ended(resources, orchestrations, scan.scan_id, STOP_SECONDS)
+    await _terminate_and_release(resources, orchestrations, scan.scan_id, STOP_SECONDS)
     return ended
 
 
-async def _running(resources: Resources, orchestrations: Orchestrations, lock: Lock) -> Scan | None:
-    """The scan that holds the lock, if it is running. Otherwise everything of it has ended, and it can be replaced.
+async def _running_scan(resources: Resources, orchestrations: Orchestrations, lock: Lock) -> Scan | None:
+    """The scan that holds the lock, if it is running. ``None``: all its orchestrations have ended.
 
     Raises ``ScanStopping``.
     """
@@ -123,8 +123,8 @@ async def _running(resources: Resources, orchestrations: Orchestrations, lock: L
             return await _with_progress(resources, orchestrations, scan, status)
         if _may_be_starting(resources, lock, status):
             return scan
-        await _settle(resources, orchestrations, scan, status)
-    if not await _ended_within(orchestrations, lock.scan_id, STOP_SECONDS):
+        await _end_lost_scan(resources, orchestrations, scan, status)
+    if not await _terminate(orchestrations, lock.scan_id, STOP_SECONDS):
         raise ScanStopping
     return None
 
@@ -150,14 +150,14 @@ async def _start(resources: Resources, orchestrations: Orchestrations, scan: Sca
 async def _with_progress(
     resources: Resources, orchestrations: Orchestrations, scan: Scan, status: OrchestrationStatus
 ) -> Scan:
-    shown = status.custom_status or {}
-    counts = Counts.from_dict(shown.get("counts", {}))
-    warnings = [*scan.warnings, *shown.get("warnings", ())]
+    progress = status.custom_status or {}
+    counts = Counts.from_dict(progress.get("counts", {}))
+    warnings = [*scan.warnings, *progress.get("warnings", ())]
     for lane in await _get_all(orchestrations, _lane_ids(scan.scan_id, status)):
         if lane and lane.custom_status:
             counts += Counts.from_dict(lane.custom_status.get("counts", {}))
             warnings += [BOOKINGS_DOWN] if lane.is_active and lane.custom_status.get("is_waiting") else []
-    listed, total = shown.get("listed"), shown.get("total")
+    listed, total = progress.get("listed"), progress.get("total")
     return replace(
         scan,
         users_listed=listed,
@@ -170,19 +170,19 @@ async def _with_progress(
 
 
 def _lane_ids(scan_id: str, status: OrchestrationStatus | None) -> list[str]:
-    shown = (status.custom_status if status else None) or {}
-    return [lane_id(scan_id, shown["page"], lane) for lane in range(shown.get("lanes", 0))]
+    progress = (status.custom_status if status else None) or {}
+    return [lane_id(scan_id, progress["page"], lane) for lane in range(progress.get("lanes", 0))]
 
 
 async def _get_all(orchestrations: Orchestrations, ids: list[str]) -> list[OrchestrationStatus | None]:
     return list(await asyncio.gather(*map(orchestrations.get, ids)))
 
 
-async def _ended_within(orchestrations: Orchestrations, scan_id: str, seconds: float) -> bool:
-    """Terminate the orchestration of a scan and its lanes; whether all of them ended within this time.
+async def _terminate(orchestrations: Orchestrations, scan_id: str, seconds: float) -> bool:
+    """Terminate the orchestration of a scan and its lanes; returns whether all ended within this time.
 
-    The parent may start lanes until it has ended, so its status is read again each time; the lanes that it showed last
-    are all that can be running.
+    The parent may start lanes until it has ended, so its status is read again each time. Only lanes in its latest
+    status can still be running.
     """
     terminated: set[str] = set()
     lanes: dict[str, None] = {}
@@ -201,18 +201,18 @@ async def _ended_within(orchestrations: Orchestrations, scan_id: str, seconds: f
     return False
 
 
-async def _release_when_ended(
+async def _terminate_and_release(
     resources: Resources, orchestrations: Orchestrations, scan_id: str, seconds: float
 ) -> None:
-    """Release the lock of a scan, or leave it to the next scan if orchestrations are still running."""
-    if await _ended_within(orchestrations, scan_id, seconds):
+    """Release the lock if all orchestrations end within this time; otherwise the next scan replaces it."""
+    if await _terminate(orchestrations, scan_id, seconds):
         await resources.scans.release_lock(scan_id)
 
 
-async def _settle(
+async def _end_lost_scan(
     resources: Resources, orchestrations: Orchestrations, scan: Scan, status: OrchestrationStatus | None
 ) -> Scan:
-    """End a scan whose orchestration has ended without closing it. Its lanes may still be running."""
+    """End a scan whose orchestration ended without ``close_scan``. Its lanes may still be running."""
     lock = await resources.scans.get_lock()
     is_stopping = lock is not None and lock.scan_id == scan.scan_id and lock.is_stopping
     await resources.scans.mark_stopping(scan.scan_id)
@@ -220,7 +220,7 @@ async def _settle(
         ended = await _end(resources, scan, ScanState.CANCELLED, None)
     else:
         ended = await _end(resources, scan, ScanState.FAILED, LOST_SCAN_ERROR)
-    await _release_when_ended(resources, orchestrations, scan.scan_id, seconds=0)
+    await _terminate_and_release(resources, orchestrations, scan.scan_id, seconds=0)
     return ended
 
 

@@ -1,4 +1,4 @@
-"""In Azure, anyone may read the health of the app, and learns nothing about the tenant from it."""
+"""In Azure, the health of the app is public and reveals nothing about the tenant."""
 
 import json
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ TENANT = "not-a-guid-but-contoso"
 
 
 @pytest.mark.parametrize("reason", [None, *Reason])
-def test_a_failure_has_no_details_for_anyone(reason: Reason | None) -> None:
+def test_a_public_failure_has_no_details(reason: Reason | None) -> None:
     failed = Check(ok=False, detail=SECRET, reason=reason)
     passed = Check(ok=True, detail="signs in")
     health = HealthResult(HealthStatus.UNHEALTHY, passed, failed, failed, failed, failed, None, NOW)
 
-    public, internal = (Health.of(health, NOW, for_anyone=anyone).model_dump_json() for anyone in (True, False))
+    public, internal = (Health.of(health, NOW, is_public=is_public).model_dump_json() for is_public in (True, False))
     assert "signs in" in public
     assert "Contoso" not in public
     assert "df021288" not in public

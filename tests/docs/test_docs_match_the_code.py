@@ -283,7 +283,7 @@ def test_the_additions_to_a_reason_are_documented():
 
 
 def switches() -> Iterator[tuple[str, EwsCommands]]:
-    """Every setting that decides, as the table shows it, with its commands."""
+    """Every setting that can determine a verdict, as the table shows it, with its commands."""
     for scope in scopes([], [AGENT]):
         for judge in (judge_organization, judge_mailbox):
             judged = judge(scope)

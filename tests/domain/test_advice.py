@@ -42,7 +42,7 @@ QUOTED = "'o''hara@contoso.com'"
     [
         (row("noPublicTypes", *ON), ["/bookwithme/", "meeting type public"], ["Set-"]),
         (row("notSetUp", *ON), [f"opens {BASE}/bookwithme/ once", "signed in"], ["Set-", "policy"]),
-        (row("notSetUp", *DISABLED), ["/bookwithme/", "-EwsEnabled $true", "documents disagree"], ["BlockList"]),
+        (row("notSetUp", *DISABLED), ["/bookwithme/", "-EwsEnabled $true", "articles disagree"], ["BlockList"]),
         (
             row("notSetUp", Verdict.EWS_DISABLED, EWS, MAILBOX),
             [f"Set-CASMailbox -Identity {QUOTED} -EwsEnabled $true"],
@@ -94,8 +94,8 @@ QUOTED = "'o''hara@contoso.com'"
             off(BLOCK, ORGANIZATION, AGENT, policy={"further": (Obstacle(MAILBOX, EWS), Obstacle(MAILBOX, ALLOW))}),
             [
                 "Set-OrganizationConfig -EwsBlockList",
-                "EwsEnabled may be why; Microsoft's documents disagree",
-                "That is not enough. Also:\nIn Exchange",
+                "EwsEnabled may be why; Microsoft's articles disagree",
+                "That alone is not enough. Then:\nIn Exchange",
                 f"Set-CASMailbox -Identity {QUOTED} -EwsEnabled $true",
                 f"Set-CASMailbox -Identity {QUOTED} -EwsAllowList @{{Add='{AGENT}'}}",
             ],
@@ -118,8 +118,12 @@ QUOTED = "'o''hara@contoso.com'"
         ),
         (row("noCapability", *ON), ["remove Microsoft Bookings", "wait"], ["Set-"]),
         (row("noMailbox", *NOT_ASKED), ["mailbox in Exchange Online", "on premises"], ["Set-", "ManageAsApp"]),
-        (row("signInRequired", *ON, url=f"{BASE}/x"), ["Nothing, if", "BookingsAuthEnabled $false"], ["ask the owner"]),
-        (row("signInRequired", *ON), ["ask the owner", "BookingsAuthEnabled $false"], ["Nothing, if"]),
+        (
+            row("signInRequired", *ON, url=f"{BASE}/x"),
+            ["change nothing", "BookingsAuthEnabled $false"],
+            ["ask the owner"],
+        ),
+        (row("signInRequired", *ON), ["ask the owner", "BookingsAuthEnabled $false"], ["change nothing"]),
         (row("unknown", reason="throttled: 429"), ["later", "PROBE_CONCURRENCY"], ["network"]),
         (row("unknown", reason="unreachable: 503"), ["later", "network"], ["PROBE_CONCURRENCY"]),
         (row("unknown", reason="refused: 403"), ["atlas doctor"], ["later"]),

@@ -13,7 +13,7 @@ from atlas.scans.lifecycle import (
     OrchestrationStatus,
     ScanNotRunning,
     ScanStopping,
-    follow_scan,
+    refresh_scan,
     start_scan,
     stop_scan,
 )
@@ -77,8 +77,8 @@ def engine(monkeypatch):
     return fake
 
 
-async def start(tenant, engine, token="0" * 8):
-    return await start_scan(tenant.resources, engine, "http", token)
+async def start(tenant, engine, suffix="0" * 8):
+    return await start_scan(tenant.resources, engine, "http", suffix)
 
 
 async def test_a_scan_is_started_with_the_lock(tenant, engine):
@@ -245,9 +245,9 @@ async def test_a_scan_that_was_never_closed_is_settled(tenant, engine, was_termi
     running = await start(tenant, engine)
     engine.end(running.scan_id, was_terminated=was_terminated)
 
-    followed = await follow_scan(tenant.resources, engine, running)
+    refreshed = await refresh_scan(tenant.resources, engine, running)
 
-    assert followed.state is state
+    assert refreshed.state is state
     assert await tenant.resources.scans.get_lock() is None
     assert [event.name for event in tenant.events] == ["ScanFinished"]
 
@@ -259,11 +259,11 @@ async def test_lanes_of_a_lost_scan_keep_the_lock_until_they_end(tenant, engine)
     engine.run(f"{running.scan_id}:1:0")
     engine.end(running.scan_id)
 
-    followed = await follow_scan(tenant.resources, engine, running)
+    refreshed = await refresh_scan(tenant.resources, engine, running)
     lock = await tenant.resources.scans.get_lock()
     new = await start(tenant, engine, "1" * 8)
 
-    assert followed.state is ScanState.FAILED
+    assert refreshed.state is ScanState.FAILED
     assert lock.is_stopping
     assert not engine.is_active(f"{running.scan_id}:1:0")
     assert new.scan_id != running.scan_id
@@ -275,7 +275,7 @@ async def test_progress_adds_up_over_lanes_and_shows_waiting(tenant, engine):
     engine.run(f"{running.scan_id}:1:0", counts={"by_status": {"published": 2, "unknown": 1}}, is_waiting=True)
     engine.run(f"{running.scan_id}:1:1", counts={"throttled_waits": 4}, is_waiting=False)
 
-    shown = await follow_scan(tenant.resources, engine, running)
+    shown = await refresh_scan(tenant.resources, engine, running)
 
     assert (shown.users_listed, shown.users_probed, shown.throttled_waits) == (20, 8, 4)
     assert shown.by_status == {"published": 7, "unknown": 1}
