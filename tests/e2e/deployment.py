@@ -98,7 +98,7 @@ async def tenant_of(folder: Path, users: int = 40, mix: str = "healthy", **plan:
 async def deployed(
     tenant: SimulatedTenant, azurite: Azurite, *arguments: str, **settings: str
 ) -> AsyncIterator[Deployment]:
-    """The product on the local host, with the tenant's settings and these on top."""
+    """The product on the local host, with the tenant's settings and these on top; its durable timers run fast."""
     # A test changes its tenant between two lookups, so no result is reused unless the test is about that.
     given = {
         **tenant.settings(),
@@ -106,7 +106,7 @@ async def deployed(
         "LIVE_REUSE_SECONDS": "0",
         **settings,
     }
-    with forked_host(ROOT, settings={**UNSET, **given}, arguments=arguments) as host:
+    with forked_host(ROOT, settings={**UNSET, **given}, arguments=("--timer-speed", "60", *arguments)) as host:
         described = {"response": [check_against_the_description]}
         async with httpx.AsyncClient(base_url=host.url, timeout=60, event_hooks=described) as http:
             yield Deployment(tenant, host, http, given)
