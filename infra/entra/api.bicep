@@ -1,4 +1,4 @@
-// The registration of the API: its app roles, its delegated scope and the client that may use the scope without consent.
+// The registration of the API: its app roles, its delegated scope and the clients that may use the scope without consent.
 targetScope = 'subscription'
 
 extension microsoftGraphV1
@@ -12,8 +12,8 @@ param displayName string
 @description('Identifier URIs; empty on the first deployment, when the client ID is not known yet.')
 param identifierUris string[]
 
-@description('Client ID of the connector, which is pre-authorised for the delegated scope.')
-param connectorClientId string
+@description('Client IDs of the clients that are pre-authorised for the delegated scope: the connector first.')
+param preauthorizedClients string[]
 
 // Fixed IDs: a role with a new ID would be a new role, and everyone would lose the old one.
 var appRoles = [
@@ -65,8 +65,8 @@ resource api 'Microsoft.Graph/applications@v1.0' = {
       }
     ]
     preAuthorizedApplications: [
-      {
-        appId: connectorClientId
+      for client in preauthorizedClients: {
+        appId: client
         delegatedPermissionIds: [
           userImpersonationId
         ]

@@ -16,6 +16,9 @@ param apiClientId string = ''
 @description('Redirect URIs of the connector. Power Automate shows each after the connector has been imported.')
 param connectorRedirectUris string[] = []
 
+@description('Client IDs of other clients that get tokens for a signed-in user without consent.')
+param preauthorizedClients string[] = []
+
 var uniqueName = 'bookings-atlas-${environmentName}'
 
 resource connector 'Microsoft.Graph/applications@v1.0' = {
@@ -38,7 +41,7 @@ module api 'api.bicep' = {
     uniqueName: uniqueName
     displayName: 'Bookings Atlas (${environmentName})'
     identifierUris: empty(apiClientId) ? [] : ['api://${apiClientId}']
-    connectorClientId: connector.appId
+    preauthorizedClients: concat([connector.appId], preauthorizedClients)
   }
 }
 
@@ -47,7 +50,7 @@ module apiWithIdentifierUri 'api.bicep' = if (empty(apiClientId)) {
     uniqueName: uniqueName
     displayName: 'Bookings Atlas (${environmentName})'
     identifierUris: ['api://${api.outputs.clientId}']
-    connectorClientId: connector.appId
+    preauthorizedClients: concat([connector.appId], preauthorizedClients)
   }
 }
 

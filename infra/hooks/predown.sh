@@ -37,7 +37,7 @@ mkdir -p .local
   fi
   if [ "$ATLAS_SIGN_IN" = certificateRegistration ]; then
     say '' 'The key vault has purge protection: Azure removes it after 90 days. To deploy again before then, see' \
-      '"Removing it" in docs/operate.md.'
+      '"Remove" in docs/operate.md.'
   fi
   say '' 'The permissions of the managed identity were deleted with it.'
 } >".local/remaining-$AZURE_ENV_NAME.txt"

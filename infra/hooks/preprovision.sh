@@ -81,12 +81,12 @@ if client_ids=$(deploy_registrations) && [ -n "$client_ids" ]; then
   say "The API is registered in Entra with the client ID $1, the connector with $2."
 elif [ -n "${ATLAS_API_CLIENT_ID:-}" ]; then
   say 'The registration of the API could not be updated; see above.' \
-    "The deployment continues with the existing registration $ATLAS_API_CLIENT_ID."
+    "The deployment continues with the existing registration $ATLAS_API_CLIENT_ID. If you changed the redirect URIs or the" \
+    'pre-authorised clients, an Application Administrator runs this in a checkout:' '' "$(registrations_command)" ''
 else
   stop '' 'The API could not be registered in Entra; see above. If you lack the permission, ask someone who is Application' \
     "Administrator in Entra and Contributor of the subscription $AZURE_SUBSCRIPTION_ID to run this in a checkout:" '' \
-    "  az deployment sub create --name $(registrations_deployment) --location $AZURE_LOCATION --subscription $AZURE_SUBSCRIPTION_ID \\" \
-    "    --template-file infra/entra/main.bicep --parameters environmentName=$AZURE_ENV_NAME --query properties.outputs" '' \
+    "$(registrations_command)" '' \
     'Then, with the client IDs that it prints:' '' \
     '  azd env set ATLAS_API_CLIENT_ID <client ID of the API>' \
     '  azd env set ATLAS_CONNECTOR_CLIENT_ID <client ID of the connector>' \

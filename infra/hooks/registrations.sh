@@ -16,11 +16,28 @@ json_list() {
   say "[$list]"
 }
 
+# The values of the template's parameters, one on each line.
+registrations_parameters() {
+  say "environmentName=$AZURE_ENV_NAME" "apiClientId=${ATLAS_API_CLIENT_ID:-}" \
+    "connectorRedirectUris=$(json_list "${ATLAS_CONNECTOR_REDIRECT_URIS:-}")" \
+    "preauthorizedClients=$(json_list "${ATLAS_PREAUTHORIZED_CLIENTS:-}")"
+}
+
+# The command for someone who may register, to run in a checkout.
+registrations_command() {
+  local parameter
+  say "  az deployment sub create --name $(registrations_deployment) --location $AZURE_LOCATION --subscription $AZURE_SUBSCRIPTION_ID \\" \
+    "    --template-file infra/entra/main.bicep --parameters \\"
+  while read -r parameter; do say "    '$parameter' \\"; done < <(registrations_parameters)
+  say '    --query properties.outputs'
+}
+
 # Prints the client IDs of the API and of the connector.
 deploy_registrations() {
+  local parameters=() parameter
+  while read -r parameter; do parameters+=("$parameter"); done < <(registrations_parameters)
   az deployment sub create --name "$(registrations_deployment)" --location "$AZURE_LOCATION" \
     --subscription "$AZURE_SUBSCRIPTION_ID" --template-file infra/entra/main.bicep \
-    --parameters environmentName="$AZURE_ENV_NAME" apiClientId="${ATLAS_API_CLIENT_ID:-}" \
-    connectorRedirectUris="$(json_list "${ATLAS_CONNECTOR_REDIRECT_URIS:-}")" \
+    --parameters "${parameters[@]}" \
     --query 'properties.outputs.[apiClientId.value, connectorClientId.value]' --output tsv
 }

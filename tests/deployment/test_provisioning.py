@@ -127,9 +127,8 @@ def test_tokens_need_registrations_whose_ids_are_stored(checkout: Checkout) -> N
 
     assert run.code == 0
     assert run.deployment[:3] == ["deployment", "sub", "create"]
-    assert {"infra/entra/main.bicep", "environmentName=atlas", "apiClientId=", "connectorRedirectUris=[]"} <= {
-        *run.deployment
-    }
+    nothing = {"apiClientId=", "connectorRedirectUris=[]", "preauthorizedClients=[]"}
+    assert {"infra/entra/main.bicep", "environmentName=atlas", *nothing} <= {*run.deployment}
     assert run.of("azd") == [
         ["env", "set", "ATLAS_API_CLIENT_ID", REGISTRATION],
         ["env", "set", "ATLAS_CONNECTOR_CLIENT_ID", CONNECTOR],
@@ -142,10 +141,12 @@ def test_a_later_deployment_knows_the_api_and_the_redirect_uris(checkout: Checko
         ATLAS_API_ACCESS="entra",
         ATLAS_API_CLIENT_ID=REGISTRATION,
         ATLAS_CONNECTOR_REDIRECT_URIS="https://a.example/1, https://a.example/2",
+        ATLAS_PREAUTHORIZED_CLIENTS=CLIENT,
         AZ_DEPLOYMENT_PRINTS=f"{REGISTRATION}\t{CONNECTOR}",
     )
 
     assert f"apiClientId={REGISTRATION}" in run.deployment
+    assert f'preauthorizedClients=["{CLIENT}"]' in run.deployment
     assert 'connectorRedirectUris=["https://a.example/1", "https://a.example/2"]' in run.deployment
     assert run.of("azd")[1] == ["env", "set", "ATLAS_CONNECTOR_CLIENT_ID", CONNECTOR]
 
@@ -172,8 +173,13 @@ def test_a_missing_permission_prints_who_may_register(checkout: Checkout) -> Non
 
 def test_an_existing_registration_is_enough(checkout: Checkout) -> None:
     run = checkout.run(
-        "preprovision.sh", ATLAS_API_ACCESS="entra", AZ_DEPLOYMENT_EXITS="1", ATLAS_API_CLIENT_ID=REGISTRATION
+        "preprovision.sh",
+        ATLAS_API_ACCESS="entra",
+        AZ_DEPLOYMENT_EXITS="1",
+        ATLAS_API_CLIENT_ID=REGISTRATION,
+        ATLAS_CONNECTOR_REDIRECT_URIS="https://a.example/1",
     )
 
     assert run.code == 0
-    assert REGISTRATION in run.output
+    assert f"'apiClientId={REGISTRATION}' \\\n" in run.output
+    assert """'connectorRedirectUris=["https://a.example/1"]' \\\n""" in run.output

@@ -1,6 +1,6 @@
 """`azd down`: what remains outside Azure is printed after the IDs are gone."""
 
-from tests.deployment.hooks import CLIENT, CONNECTOR, PRINCIPAL, REGISTRATION, TENANT, Checkout
+from tests.deployment.hooks import CLIENT, CONNECTOR, PRINCIPAL, REGISTRATION, ROOT, TENANT, Checkout
 
 
 def test_what_remains_is_printed_after_the_removal(checkout: Checkout) -> None:
@@ -34,6 +34,8 @@ def test_the_registration_that_signs_in_remains(checkout: Checkout) -> None:
 
     assert f"az ad app delete --id {REGISTRATION}" in output
     assert "purge protection" in output
+    assert '"Remove" in docs/operate.md' in output
+    assert "\n## Remove\n" in (ROOT / "docs" / "operate.md").read_text()
 
 
 def test_nothing_is_printed_if_nothing_was_written(checkout: Checkout) -> None:

@@ -442,13 +442,10 @@ def the_connector_has_a_registration_of_its_own(infra: Infra) -> Iterator[str]:
     connector = infra.file("entra/main.bicep")["resources"]["connector"]["config"]
     if connector["web"] != {"redirectUris": "connectorRedirectUris"}:
         yield f"connector: {connector}"
-    api = infra.file("entra/api.bicep")["resources"]["api"]["config"]["api"]
-    if api["preAuthorizedApplications"] != [
-        {"appId": "connectorClientId", "delegatedPermissionIds": ["userImpersonationId"]}
-    ]:
-        yield f"pre-authorised: {api['preAuthorizedApplications']}"
-    if infra.text("entra/main.bicep").count("connectorClientId: connector.appId") != 2:
-        yield "connector: another client is pre-authorised"
+    if "for client in preauthorizedClients: {\n        appId: client\n" not in infra.text("entra/api.bicep"):
+        yield "pre-authorised: not the clients of the parameter"
+    if infra.text("entra/main.bicep").count("concat([connector.appId], preauthorizedClients)") != 2:
+        yield "connector: not pre-authorised"
 
 
 def each_application_is_declared_once(infra: Infra) -> Iterator[str]:

@@ -149,7 +149,8 @@ VIOLATIONS: dict[Rule, list[tuple[str, str, str]]] = {
         (ENTRA, "['api://${apiClientId}']", "['api://bookings-atlas']"),
     ],
     rules.the_connector_has_a_registration_of_its_own: [
-        (API, "appId: connectorClientId", "appId: api.appId"),
+        (API, "appId: client\n", "appId: api.appId\n"),
+        (ENTRA, "preauthorizedClients: concat([connector.appId], preauthorizedClients)", "preauthorizedClients: []"),
         (ENTRA, "redirectUris: connectorRedirectUris", "redirectUris: []"),
     ],
     rules.each_application_is_declared_once: [
