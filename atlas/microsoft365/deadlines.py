@@ -16,7 +16,7 @@ async def within[Result](deadline: float | None, request: Awaitable[Result]) -> 
         async with asyncio.timeout_at(deadline):
             return await request
     except TimeoutError:
-        raise TimedOut("Microsoft 365 did not answer within the time that a caller waits") from None
+        raise TimedOut("Microsoft 365 did not respond in time") from None
 
 
 async def within_or_unknown[Result](
