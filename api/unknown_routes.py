@@ -1,4 +1,4 @@
-"""The route behind all others, so that a request that matches none also gets a problem document."""
+"""The catch-all route: a request that matches no other route also gets a problem document."""
 
 import re
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ blueprint = df.Blueprint()
 @blueprint.route("{*path}", methods=ALL_METHODS, auth_level=AUTH_LEVEL)
 @returns_problems
 async def unknown_route(req: func.HttpRequest) -> func.HttpResponse:
-    """405 with the methods of a path that exists, else 404."""
+    """Respond with 405 and the allowed methods if the path exists, otherwise with 404."""
     check_access(req, AppRole.READ)
     methods = methods_of(urlsplit(req.url).path)
     if not methods:
@@ -28,7 +28,7 @@ async def unknown_route(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def methods_of(path: str) -> list[str]:
-    """The methods of a path; none for a path without a route."""
+    """The HTTP methods that a path supports; empty if no route has this path."""
     return sorted(
         {operation.method.upper() for operation in OPERATIONS if _pattern(operation.path).fullmatch(path.rstrip("/"))}
     )

@@ -1,4 +1,4 @@
-"""Changes of users' pages: what callers may request, and what they receive."""
+"""Changes to users' booking pages: what callers may request, and what they receive."""
 
 from typing import Annotated, Any, Self
 
@@ -105,7 +105,7 @@ class Change(Response):
 
     @classmethod
     def of(cls, served: ServedChange[UserChange]) -> Self:
-        """A change, with the cursor behind it."""
+        """A change, with the cursor that continues after it."""
         change = served.change
         return cls(
             cursor=served.cursor,

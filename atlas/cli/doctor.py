@@ -1,4 +1,4 @@
-"""``atlas doctor``: sends requests to see which permissions are granted, and reports what is lost without the rest."""
+"""``atlas doctor``: sends requests to see which permissions are granted, and says what fails without the others."""
 
 from collections.abc import Mapping
 
@@ -23,9 +23,9 @@ from atlas.settings import (
 
 NO_STORAGE = Check(None, "no storage is configured")
 CHECK_NETWORK = "Check the network, the proxy and, if they are set, AZURE_AUTHORITY_HOST and the URLs in the settings."
-NEEDS_SIGN_IN = Check(None, "requires sign-in")
-WITHOUT_SIGN_IN = frozenset({Permission.SIGN_IN, Permission.BOOKINGS, Permission.TABLES})
-"""What can be checked without a token."""
+NOT_SIGNED_IN = Check(None, "requires sign-in")
+CHECKED_WITHOUT_TOKEN = frozenset({Permission.SIGN_IN, Permission.BOOKINGS, Permission.TABLES})
+"""Checks whose results are valid even if signing in failed."""
 
 
 async def run(environment: Mapping[str, str], calibrate: tuple[str, str] | None, url: str | None) -> int:
@@ -44,7 +44,7 @@ async def run(environment: Mapping[str, str], calibrate: tuple[str, str] | None,
         print_error(f"Microsoft 365 cannot be reached from here: {checks[Permission.SIGN_IN].detail}. {CHECK_NETWORK}")
         return 1
     if checks[Permission.SIGN_IN].ok is False:  # everything that needs a token failed for this one reason
-        checks = {name: check if name in WITHOUT_SIGN_IN else NEEDS_SIGN_IN for name, check in checks.items()}
+        checks = {name: check if name in CHECKED_WITHOUT_TOKEN else NOT_SIGNED_IN for name, check in checks.items()}
     show(permissions_screen(checks, settings.tenant_id, _describe_sign_in(settings.sign_in)))
     return 1 if any(check.ok is False and not PERMISSIONS[name].is_optional for name, check in checks.items()) else 0
 
@@ -77,7 +77,7 @@ async def _check_storage(settings: Settings) -> Check:
 
 
 def permissions_screen(checks: Mapping[Permission, Check], tenant_id: str, identity: str) -> Screen:
-    """Every check with its result and, for those that failed, what is lost and how to grant the permission."""
+    """Every check with its result and, for refused ones, what does not work and how to grant the permission."""
     table = new_table("check", "result", "details")
     for name, check in checks.items():
         result, colour = _result(name, check)

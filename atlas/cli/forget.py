@@ -42,7 +42,7 @@ async def run(who: str, environment: Mapping[str, str]) -> int:
 
 
 def forgotten_screen(forgotten: Forgotten, *, is_excluded: bool) -> Screen:
-    """How much was removed, and how to keep it that way."""
+    """How much was removed and, unless the user is excluded, how to keep scans from storing the user again."""
     removed = {
         "rows": forgotten.rows,
         "changes": forgotten.changes,

@@ -1,4 +1,8 @@
-"""Starts, tracks and stops scans. A lock lets one run at a time; a scan that was lost does not block the next."""
+"""Starts, tracks and stops scans.
+
+A lock ensures that only one scan runs at a time. A scan is lost if its orchestration ended or disappeared before the
+scan was complete; it does not block the next one.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -17,7 +21,7 @@ from atlas.tables.scan_log import Lock
 START_TIMEOUT = timedelta(seconds=30)
 """A scan that has held the lock this long without an orchestration was never started."""
 LOCK_ATTEMPTS = 5
-STOP_SECONDS = 10.0
+STOP_TIMEOUT_SECONDS = 10.0
 """How long a caller waits for orchestrations to end. Azure may take minutes to terminate one."""
 STOP_CHECK_SECONDS = 0.2
 LOST_SCAN_ERROR = (
@@ -96,8 +100,8 @@ async def refresh_scan(resources: Resources, orchestrations: Orchestrations, sca
 async def stop_scan(resources: Resources, orchestrations: Orchestrations, scan: Scan) -> Scan:
     """Stop a scan with all its orchestrations. Raises ``ScanNotRunning``.
 
-    Its probes do nothing from now on. The lock is released when all orchestrations have ended. If that takes longer
-    than ``STOP_SECONDS``, the lock stays until the next scan replaces it.
+    Probes that start after this do nothing. The lock is released when all orchestrations have ended. If that takes
+    longer than ``STOP_TIMEOUT_SECONDS``, the lock remains until the next scan takes it over.
     """
     scan = await refresh_scan(resources, orchestrations, scan)
     if scan.has_ended:
@@ -106,14 +110,14 @@ async def stop_scan(resources: Resources, orchestrations: Orchestrations, scan: 
     ended = await _end(resources, scan, ScanState.CANCELLED, None)
     if ended.state is not ScanState.CANCELLED:
         raise ScanNotRunning(scan.scan_id)
-    await _terminate_and_release(resources, orchestrations, scan.scan_id, STOP_SECONDS)
+    await _terminate_and_release(resources, orchestrations, scan.scan_id, STOP_TIMEOUT_SECONDS)
     return ended
 
 
 async def _running_scan(resources: Resources, orchestrations: Orchestrations, lock: Lock) -> Scan | None:
-    """The scan that holds the lock, if it is running. ``None``: all its orchestrations have ended.
+    """The scan that holds the lock, if it is still running; ``None`` if all its orchestrations have ended.
 
-    Raises ``ScanStopping``.
+    Raises ``ScanStopping`` if it was stopped or has ended, but some of its orchestrations are still active.
     """
     stored = await resources.scans.get(lock.scan_id)
     scan = stored or Scan(lock.scan_id, ScanState.PENDING, lock.trigger, lock.since)
@@ -124,7 +128,7 @@ async def _running_scan(resources: Resources, orchestrations: Orchestrations, lo
         if _may_be_starting(resources, lock, status):
             return scan
         await _end_lost_scan(resources, orchestrations, scan, status)
-    if not await _terminate(orchestrations, lock.scan_id, STOP_SECONDS):
+    if not await _terminate(orchestrations, lock.scan_id, STOP_TIMEOUT_SECONDS):
         raise ScanStopping
     return None
 
@@ -179,18 +183,19 @@ async def _get_all(orchestrations: Orchestrations, ids: list[str]) -> list[Orche
 
 
 async def _terminate(orchestrations: Orchestrations, scan_id: str, seconds: float) -> bool:
-    """Terminate the orchestration of a scan and its lanes; returns whether all ended within this time.
+    """Terminate the orchestration of a scan and its lanes; returns whether all ended within ``seconds``.
 
-    The parent may start lanes until it has ended, so its status is read again each time. Only lanes in its latest
-    status can still be running.
+    The parent may start lanes until it has ended, so its status is read again each time. A status names only
+    the lanes of the current page; those of earlier pages have normally ended.
     """
     terminated: set[str] = set()
     lanes: dict[str, None] = {}
     for _ in range(max(1, round(seconds / STOP_CHECK_SECONDS))):
         parent = await orchestrations.get(scan_id)
         lanes |= dict.fromkeys(_lane_ids(scan_id, parent))
-        statuses = dict(zip(lanes, await _get_all(orchestrations, list(lanes)), strict=True))
-        active = [one for one, status in {scan_id: parent, **statuses}.items() if status and status.is_active]
+        lane_statuses = zip(lanes, await _get_all(orchestrations, list(lanes)), strict=True)
+        statuses = {scan_id: parent, **dict(lane_statuses)}
+        active = [instance_id for instance_id, status in statuses.items() if status and status.is_active]
         if not active:
             return True
         for instance_id in active:
@@ -204,7 +209,7 @@ async def _terminate(orchestrations: Orchestrations, scan_id: str, seconds: floa
 async def _terminate_and_release(
     resources: Resources, orchestrations: Orchestrations, scan_id: str, seconds: float
 ) -> None:
-    """Release the lock if all orchestrations end within this time; otherwise the next scan replaces it."""
+    """Release the lock if all orchestrations end within ``seconds``; otherwise the next scan takes it over."""
     if await _terminate(orchestrations, scan_id, seconds):
         await resources.scans.release_lock(scan_id)
 
@@ -212,7 +217,7 @@ async def _terminate_and_release(
 async def _end_lost_scan(
     resources: Resources, orchestrations: Orchestrations, scan: Scan, status: OrchestrationStatus | None
 ) -> Scan:
-    """End a scan whose orchestration ended without ``close_scan``. Its lanes may still be running."""
+    """End a scan whose orchestration ended before it ran ``close_scan``. Its lanes may still be running."""
     lock = await resources.scans.get_lock()
     is_stopping = lock is not None and lock.scan_id == scan.scan_id and lock.is_stopping
     await resources.scans.mark_stopping(scan.scan_id)
@@ -226,10 +231,10 @@ async def _end_lost_scan(
 
 async def _end(resources: Resources, scan: Scan, state: ScanState, error: str | None) -> Scan:
     """End a scan unless it has ended already; returns it as it is now."""
-    at = resources.clock()
+    now = resources.clock()
     ended, is_written = await resources.scans.update(
-        scan.scan_id, lambda current: replace(current, state=state, error=error, finished_at=at)
+        scan.scan_id, lambda current: replace(current, state=state, error=error, finished_at=now)
     )
     if ended and is_written:
         resources.emit(scan_finished(ended))
-    return ended or replace(scan, state=state, error=error, finished_at=at)
+    return ended or replace(scan, state=state, error=error, finished_at=now)

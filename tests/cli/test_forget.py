@@ -1,4 +1,4 @@
-"""``atlas forget``: removes one person from the tables, and says how to keep it that way."""
+"""``atlas forget``: removes one person from the tables, and says how to keep scans from storing them again."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
 @pytest.fixture
 async def commands(start, azurite):
-    """A tenant and its tables, which contain a row of every user."""
+    """The commands of a tenant whose tables contain a row for every user."""
     commands = await start(users=2)
     commands.storage = {"AzureWebJobsStorage": azurite.connection_string}
     commands.settings = {**commands.tenant.settings(), **commands.storage}
@@ -71,7 +71,7 @@ async def test_nobody_is_removed_while_a_scan_is_running(commands):
 
 async def test_unavailable_storage_is_reported(start, azurite):
     commands = await start(users=1)
-    unavailable = azurite.connection_string.replace(f":{azurite.port}/", ":9/")
+    unavailable = azurite.connection_string.replace(f":{azurite.port}/", ":9/")  # nothing listens on port 9
 
     shown = await commands.forget(commands.find_user()["upn"], AzureWebJobsStorage=unavailable)
 

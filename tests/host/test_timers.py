@@ -1,4 +1,4 @@
-"""Timer functions: when they are due, and that only the admin route runs them otherwise."""
+"""Timer functions: they run when their schedule is due, or when the admin route is called."""
 
 from datetime import UTC, datetime
 
@@ -19,15 +19,15 @@ NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)  # a Saturday
         ("0 */5 * * * *", datetime(2026, 11, 21, 12, 5, 0, tzinfo=UTC)),
         ("0 30 9-17 * * 1-5", datetime(2026, 11, 23, 9, 30, 0, tzinfo=UTC)),
         ("0 0 0 1 Jan *", datetime(2027, 1, 1, tzinfo=UTC)),
-        ("0 0 0 13 * 5", datetime(2027, 8, 13, tzinfo=UTC)),  # a Friday the 13th: both must hold
+        ("0 0 0 13 * 5", datetime(2027, 8, 13, tzinfo=UTC)),  # Friday the 13th: day and weekday must both match
         ("5 12 * * *", datetime(2026, 11, 21, 12, 5, 0, tzinfo=UTC)),
     ],
 )
-def test_a_schedule_is_due_as_ncrontab_defines(expression: str, due: datetime):
+def test_a_schedule_is_due_when_ncrontab_says(expression: str, due: datetime):
     assert Schedule.parse(expression, {}).after(NOON) == due
 
 
-def test_a_schedule_may_be_a_setting():
+def test_a_schedule_can_come_from_a_setting():
     assert Schedule.parse("%WHEN%", {"WHEN": "0 0 3 * * *"}).expression == "0 0 3 * * *"
 
 

@@ -1,4 +1,4 @@
-"""A small function app that uses what the local host promises."""
+"""A small function app that uses the features that the local host supports."""
 
 import azure.durable_functions as df
 import orchestrations
