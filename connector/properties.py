@@ -32,7 +32,8 @@ CONNECTION_PARAMETERS: dict[str, dict[str, Any]] = {
             "metadata": {"sourceType": "AzureActiveDirectoryTenant"},
             "uiDefinition": {
                 "displayName": "Tenant",
-                "description": "The ID of the Microsoft Entra tenant.",
+                # Microsoft's schema for connectors accepts this text only.
+                "description": "The tenant ID of for the Azure Active Directory application",
                 "constraints": {"required": "false", "hidden": "true"},
             },
         },

@@ -180,12 +180,18 @@ def _commands(upn: str, verdict: PolicyVerdict) -> str:
 
 
 def _further_commands(upn: str, further: Iterable[Obstacle]) -> Iterator[str]:
+    is_ews_doubted = False
     for obstacle in further:
-        if obstacle.cause is Cause.NOT_KNOWN:
-            yield f"It is not known whether {obstacle.scope.noun} allows it."
-        else:
-            yield MAYBE_EWS if obstacle.cause is Cause.EWS_DISABLED else "That alone is not enough. Then:"
-            yield _command(upn, obstacle)
+        match obstacle.cause:
+            case Cause.NOT_KNOWN:
+                yield f"It is not known whether {obstacle.scope.noun} allows it."
+                continue
+            case Cause.EWS_DISABLED:
+                yield f"The same is true of EwsEnabled of {obstacle.scope.noun}." if is_ews_doubted else MAYBE_EWS
+                is_ews_doubted = True
+            case _:
+                yield "That alone is not enough. Then:"
+        yield _command(upn, obstacle)
 
 
 def _command(upn: str, obstacle: Obstacle, policy: str | None = None) -> str:

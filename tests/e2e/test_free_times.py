@@ -108,7 +108,7 @@ async def test_a_meeting_type_is_chosen_by_id_title_or_link(tmp_path: Path, azur
         assert response.status_code == 200
         assert response.json()["availability"] is None
         assert response.json()["availabilityProblem"]["code"] == "notPublic"
-        assert "anonymous visitor cannot be told" in response.json()["availabilityProblem"]["detail"]
+        assert "private ones cannot be seen by anonymous visitors" in response.json()["availabilityProblem"]["detail"]
 
 
 async def test_missing_availability_has_a_reason(tmp_path: Path, azurite: Azurite) -> None:
