@@ -35,7 +35,7 @@ async def test_each_malformed_record_has_an_expected_result(start, record):
     assert (changed["expected"]["status"], changed["expected"]["reason"]) == STATUS_OF[record]
 
 
-@pytest.mark.parametrize("record", [*UNREADABLE_USERS, Record.NULL_UPN_IN_LISTING])
+@pytest.mark.parametrize("record", sorted({*UNREADABLE_USERS, Record.NULL_UPN_IN_LISTING}))
 async def test_a_malformed_user_is_malformed_in_the_listing(start, record):
     client = await start(**a_page(Page.PUBLIC_ONE, record=record), stale=0)
     select = "id,userPrincipalName,assignedPlans"
