@@ -30,10 +30,12 @@ USERS ?= 200
 BACKEND ?= storage
 export PORT USERS
 
-.PHONY: help demo host test quick check infra format bench reliability package audit sbom locks clean
+.PHONY: help install demo host test quick check infra format bench reliability package audit sbom locks clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+install: .venv/.ready ## install atlas in the checkout, as .venv/bin/atlas
 
 demo: $(READY) ## scan a simulated tenant and show the result (ONCE=1 exits after the scan, ALL=1 shows all users, USERS=5000)
 	@.venv/bin/atlas demo $(if $(filter-out 0,$(ONCE)),--once) $(if $(filter-out 0,$(ALL)),--all)

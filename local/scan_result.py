@@ -14,7 +14,7 @@ from atlas.domain.user_rows import UserRow
 
 USERS_PER_STATUS = 3
 MAX_NAME_WIDTH = 38
-"""Leaves room for details on a terminal of 80 columns; longer names wrap."""
+"""Leaves room for details on a terminal of 80 columns; a longer name has its own line, so that it can be copied."""
 
 
 class Result:
@@ -43,6 +43,8 @@ class Result:
             count, users = by_status.get(status, 0), list(rows)
             yield Text(f"{status}, {len(users):,} of {count:,}", style=f"bold {COLOURS[status]}")
             for row in users:
+                if len(row.user.upn) > MAX_NAME_WIDTH:
+                    yield plain(f"  {row.user.upn}")
                 yield _user_line(row, width)
                 if row.url:
                     yield Text(f"  {row.url}")
@@ -53,7 +55,8 @@ def _user_line(row: UserRow, width: int) -> Table:
     line = Table.grid(padding=(0, 0, 0, 2), pad_edge=True)
     line.add_column(width=min(width, MAX_NAME_WIDTH), overflow="fold")
     line.add_column(overflow="fold")
-    line.add_row(plain(row.user.upn), plain(_details(row)))
+    name = row.user.upn if len(row.user.upn) <= MAX_NAME_WIDTH else ""
+    line.add_row(plain(name), plain(_details(row)))
     return line
 
 

@@ -22,6 +22,10 @@ from atlas.settings import (
 )
 
 NO_STORAGE = Check(None, "no storage is configured")
+USE_APP_REGISTRATION = (
+    "On your own machine, there is no managed identity: sign in as an app registration. Set AZURE_CLIENT_ID and "
+    "AZURE_CLIENT_SECRET (docs/register-the-app.md)."
+)
 CHECK_NETWORK = "Check the network, the proxy and, if they are set, AZURE_AUTHORITY_HOST and the URLs in the settings."
 NOT_SIGNED_IN = Check(None, "requires sign-in")
 CHECKED_WITHOUT_TOKEN = frozenset({Permission.SIGN_IN, Permission.BOOKINGS, Permission.TABLES})
@@ -45,8 +49,12 @@ async def run(environment: Mapping[str, str], calibrate: tuple[str, str] | None,
         return 1
     if checks[Permission.SIGN_IN].ok is False:  # everything that needs a token failed for this one reason
         checks = {name: check if name in CHECKED_WITHOUT_TOKEN else NOT_SIGNED_IN for name, check in checks.items()}
-    show(permissions_screen(checks, settings.tenant_id, _describe_sign_in(settings.sign_in)))
-    return 1 if any(check.ok is False and not PERMISSIONS[name].is_optional for name, check in checks.items()) else 0
+    show(permissions_screen(checks, settings.tenant_id, settings.sign_in))
+    return 1 if _required_failures(checks) else 0
+
+
+def _required_failures(checks: Mapping[Permission, Check]) -> list[Permission]:
+    return [name for name, check in checks.items() if check.ok is False and not PERMISSIONS[name].is_optional]
 
 
 def _is_offline(checks: Mapping[Permission, Check]) -> bool:
@@ -76,16 +84,22 @@ async def _check_storage(settings: Settings) -> Check:
     return check
 
 
-def permissions_screen(checks: Mapping[Permission, Check], tenant_id: str, identity: str) -> Screen:
+def permissions_screen(checks: Mapping[Permission, Check], tenant_id: str, sign_in: SignInKind) -> Screen:
     """Every check with its result and, for refused ones, what does not work and how to grant the permission."""
     table = new_table("check", "result", "details")
     for name, check in checks.items():
         result, colour = _result(name, check)
         table.add_row(plain(name), Text(result, style=colour), plain(check.detail))
-    screen: Screen = [facts({"tenant": tenant_id, "signed in as": identity}), table]
+    screen: Screen = [facts({"tenant": tenant_id, "signed in as": _describe_sign_in(sign_in)}), table]
     failed = [name for name, check in checks.items() if check.ok is False]
     refused = [name for name in failed if checks[name].reason is Reason.REFUSED]
-    screen += grant_instructions("Missing", refused)
+    optional = [name for name in refused if PERMISSIONS[name].is_optional]
+    if not _required_failures(checks):
+        screen += [Text("\nEverything required works.", style="bold")]
+    screen += grant_instructions("Missing", (name for name in refused if name not in optional))
+    if Permission.SIGN_IN in refused and isinstance(sign_in, ManagedIdentity):
+        screen += [Text(USE_APP_REGISTRATION)]
+    screen += grant_instructions("Optional", optional)
     not_verified = [name for name in failed if name not in refused]
     return screen + section(
         "Try again later", *(f"{name} could not be verified: {checks[name].detail}." for name in not_verified)

@@ -16,6 +16,8 @@ from atlas.domain.text import printable
 INVALID_ARGUMENT = 2
 """The exit code for invalid arguments and settings."""
 
+GET_STARTED = "docs/register-the-app.md shows how to get these values; docs/settings.md explains all settings."
+
 type Screen = list[Table | Text]
 
 
@@ -40,6 +42,8 @@ def invalid_settings_reported() -> Iterator[None]:
         yield
     except InvalidSettings as invalid:
         print_error(str(invalid))
+        if "TENANT_ID" in invalid.names.split(", "):
+            print_error(GET_STARTED)
         raise SystemExit(INVALID_ARGUMENT) from None
 
 

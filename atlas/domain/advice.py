@@ -20,7 +20,7 @@ from atlas.domain.ews_settings import EwsScope
 from atlas.domain.policy import Cause, Obstacle, OpenQuestion, PolicyVerdict, Scope, Verdict, judge_mailbox
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Reason
-from atlas.domain.user_rows import UserRow
+from atlas.domain.user_rows import UserRow, url_to_try
 from atlas.domain.users import DELETED
 
 EXAMPLE_UPN = "user@contoso.com"
@@ -48,7 +48,6 @@ ALLOW_ANONYMOUS_VISITORS = (
     f"{IN_POWERSHELL}, to let visitors open all of the organisation's pages, including shared ones, without signing "
     "in:\n" + indented("Set-OrganizationConfig -BookingsAuthEnabled $false") + "\nTo undo it, use $true."
 )
-CHECK_IN_BROWSER = "Open the page in a browser: the app does not understand the service's response."
 MAYBE_EWS = "If Bookings is still not available to the owner, EwsEnabled may be why; Microsoft's articles disagree."
 ORGANIZATION_FIRST = (
     "While the organisation blocks personal bookings, it is not known whether a mailbox's own settings have any effect."
@@ -62,7 +61,7 @@ def advice_for_user(row: UserRow, bookings_url: str) -> str | None:
     If a policy is the reason, the advice says how to turn personal bookings on and off. Page addresses begin with
     ``bookings_url``.
     """
-    advice = ADVICE[row.status](row, f"{bookings_url}/bookwithme/")
+    advice = ADVICE[row.status](row, bookings_url)
     if row.policy is None or row.policy.verdict is not Verdict.OFF:
         return advice
     if row.status is not Status.PUBLISHED and not row.url:
@@ -89,15 +88,17 @@ def commands_for_mailbox(upn: str, mailbox: EwsScope) -> str:
     return _commands(upn, judge_mailbox(mailbox))
 
 
-def _no_public_types(row: UserRow, page: str) -> str:
+def _no_public_types(row: UserRow, bookings_url: str) -> str:
     del row
-    return f"The owner opens {page}, signed in, and makes a meeting type public, or adds a public one."
+    return (
+        f"The owner opens {bookings_url}/bookwithme/, signed in, and makes a meeting type public, or adds a public one."
+    )
 
 
-def _not_set_up(row: UserRow, page: str) -> str:
+def _not_set_up(row: UserRow, bookings_url: str) -> str:
     owner = (
-        f"The owner opens {page} once, signed in, or Bookings in Outlook. That creates the page, with public meeting "
-        "types of 15 and 30 minutes, within a few minutes."
+        f"The owner opens {bookings_url}/bookwithme/ once, signed in, or Bookings in Outlook. That creates the page, "
+        "with public meeting types of 15 and 30 minutes, within a few minutes."
     )
     match row.policy:
         case PolicyVerdict(verdict=Verdict.EWS_DISABLED) as policy:
@@ -112,16 +113,17 @@ def _not_set_up(row: UserRow, page: str) -> str:
             return owner
 
 
-def _switched_off(row: UserRow, page: str) -> str:
-    del page
+def _switched_off(row: UserRow, bookings_url: str) -> str:
+    del bookings_url
     return _policy_commands(row.user.upn, row.policy) if row.policy else GRANT_EXCHANGE
 
 
-def _sign_in_required(row: UserRow, page: str) -> str:
-    del page
+def _sign_in_required(row: UserRow, bookings_url: str) -> str:
+    del bookings_url
     if row.url:
         first = (
-            "If visitors are meant to sign in, change nothing. Otherwise, BookingsAuthEnabled may be why they have to."
+            "If visitors are meant to sign in, change nothing. Otherwise, BookingsAuthEnabled may be why they have to: "
+            "`atlas policy` shows its value. If it is already False, the command below changes nothing."
         )
     else:
         first = (
@@ -131,26 +133,27 @@ def _sign_in_required(row: UserRow, page: str) -> str:
     return f"{first}\n{ALLOW_ANONYMOUS_VISITORS}"
 
 
-def _unknown(row: UserRow, page: str) -> str:
-    del page
+def _unknown(row: UserRow, bookings_url: str) -> str:
+    page = row.url or url_to_try(row, bookings_url) or "the page"
+    check = f"Open {page} in a browser: the app does not understand the service's response."
     match (row.reason or "").partition(":")[0]:
         case Reason.THROTTLED:
             return "Try again later, or scan with a smaller PROBE_CONCURRENCY: the service limits the app's requests."
         case Reason.UNREACHABLE:
             return "Try again later. If it persists, check the app's network: the service did not respond."
         case Reason.REFUSED:
-            return f"If the reason names a permission, grant it: `atlas doctor` shows which. If not: {CHECK_IN_BROWSER}"
+            return f"If the reason names a permission, grant it: `atlas doctor` shows which. If not: {check}"
         case _:
-            return f"{CHECK_IN_BROWSER} If there is no page, `atlas doctor --calibrate` shows which marker is missing."
+            return f"{check} If there is no page, `atlas doctor --calibrate` shows which marker is missing."
 
 
-def _gone(row: UserRow, page: str) -> str:
-    del page
+def _gone(row: UserRow, bookings_url: str) -> str:
+    del bookings_url
     return RESTORE if row.reason == DELETED else LICENSE
 
 
 def _always(text: str | None) -> Callable[[UserRow, str], str | None]:
-    return lambda _row, _page: text
+    return lambda _row, _bookings_url: text
 
 
 ADVICE: dict[Status, Callable[[UserRow, str], str | None]] = {

@@ -193,12 +193,20 @@ def _with_last_known(row: UserRow, previous: UserRow | None) -> UserRow:
 
 def _url_of(row: UserRow, observation: Observation) -> str | None:
     """Only a page that responded or required sign-in has an address to report."""
-    if row.mailbox_guid is None or not isinstance(observation.evidence.page, PageFound | SignInRequired):
+    if not isinstance(observation.evidence.page, PageFound | SignInRequired):
         return None
-    domain = (
-        domain_of(row.primary_smtp_address) or domain_of(observation.user.mail) or domain_of(observation.user.upn) or ""
-    )
-    return page_url(observation.bookings_url, UUID(row.mailbox_guid), domain)
+    return url_to_try(row, observation.bookings_url)
+
+
+def url_to_try(row: UserRow, bookings_url: str) -> str | None:
+    """Where the user's page is, if there is one; ``None`` if the mailbox is not known."""
+    if row.mailbox_guid is None:
+        return None
+    domain = domain_of(row.primary_smtp_address) or domain_of(row.user.mail) or domain_of(row.user.upn) or ""
+    try:
+        return page_url(bookings_url, UUID(row.mailbox_guid), domain)
+    except ValueError:  # a row whose GUID was changed by hand
+        return None
 
 
 def meeting_types_of(url: str, public_types: Iterable[PublicType]) -> tuple[MeetingType, ...]:

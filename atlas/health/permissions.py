@@ -60,8 +60,7 @@ EXCHANGE_ROLES = (
 PERMISSIONS: dict[Permission, PermissionText] = {
     Permission.SIGN_IN: PermissionText(
         "Without it, nothing works.",
-        "Check the sign-in settings that the error names: secret, certificate or identity. On your own machine, sign "
-        "in as an app registration: set AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (docs/register-the-app.md).",
+        "Check the sign-in settings that the error names: secret, certificate or identity.",
         is_grantable=False,
     ),
     Permission.USERS: PermissionText(

@@ -29,6 +29,7 @@ async def test_with_every_permission_all_checks_pass(start):
     assert set(states(shown).values()) == {"works", "granted", "not checked"}
     assert "no storage is configured" in shown.words
     assert "Missing" not in shown.text
+    assert "Everything required works." in shown.text
     assert f"tenant {commands.tenant.tenant_id}" in shown.words
     assert "the system-assigned managed identity" in shown.words
     assert commands.tenant.metrics()["writes"] == []
@@ -82,6 +83,7 @@ async def test_a_missing_permission_is_shown_with_its_impact_and_grant(start, be
     assert shown.words.count("missing") == len(missing)
     assert [words for words in (*lost, *commands_told) if words not in below] == []
     assert shown.text.count("Missing: ") == 1
+    assert "Everything required works" not in shown.text
 
 
 async def test_a_missing_optional_permission_exits_with_0(start):
@@ -89,8 +91,8 @@ async def test_a_missing_optional_permission_exits_with_0(start):
 
     assert shown.code == 0
     assert states(shown)["Bookings.Read.All"] == "not granted"
-    assert "missing" not in shown.text
-    assert "Missing: Bookings.Read.All\nWithout it, nothing is lost yet" in shown.text
+    assert "missing" not in shown.text.lower()
+    assert "Everything required works.\n\nOptional: Bookings.Read.All\nWithout it, nothing is lost yet" in shown.text
 
 
 async def test_what_the_settings_exclude_is_not_checked(start):
@@ -199,6 +201,24 @@ async def test_a_machine_without_network_gets_one_message(start):
     assert len(shown.errors.splitlines()) == 1
     assert shown.errors.startswith("Microsoft 365 cannot be reached from here: the sign-in service https://127.0.0.1:9")
     assert "Check the network" in shown.errors
+
+
+@pytest.mark.parametrize(
+    ("settings_of", "target", "told"),
+    [
+        (SimulatedTenant.settings_for_secret, "entra.token", False),
+        (SimulatedTenant.settings, "managed_identity.token", True),
+    ],
+)
+async def test_an_app_registration_is_suggested_only_instead_of_a_managed_identity(start, settings_of, target, told):
+    commands = await start(ALL_RIGHTS, users=2, settings_of=settings_of)
+
+    commands.tenant.add_fault(Fault(target, status=400, times=None))
+
+    shown = await commands.doctor()
+
+    assert "Missing: sign in" in shown.text
+    assert ("docs/register-the-app.md" in shown.text) is told
 
 
 async def test_a_failed_sign_in_is_reported_once(start):

@@ -17,6 +17,8 @@ from atlas.domain.users import DELETED, LicensedUser, is_usable_state, why_not_l
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BASE = "https://outlook.office.com"
 UPN = "o'hara@contoso.com"
+GUID = "036edc1e-3e33-4859-847f-903aecc0f7b2"
+PAGE_TO_TRY = f"{BASE}/bookwithme/user/036edc1e3e334859847f903aecc0f7b2@contoso.com"
 ORGANIZATION, MAILBOX = Scope.ORGANIZATION, Scope.MAILBOX
 
 
@@ -120,7 +122,7 @@ QUOTED = "'o''hara@contoso.com'"
         (row("noMailbox", *NOT_ASKED), ["mailbox in Exchange Online", "on premises"], ["Set-", "ManageAsApp"]),
         (
             row("signInRequired", *ON, url=f"{BASE}/x"),
-            ["change nothing", "BookingsAuthEnabled $false"],
+            ["change nothing", "`atlas policy` shows", "BookingsAuthEnabled $false"],
             ["ask the owner"],
         ),
         (row("signInRequired", *ON), ["ask the owner", "BookingsAuthEnabled $false"], ["change nothing"]),
@@ -128,6 +130,18 @@ QUOTED = "'o''hara@contoso.com'"
         (row("unknown", reason="unreachable: 503"), ["later", "network"], ["PROBE_CONCURRENCY"]),
         (row("unknown", reason="refused: 403"), ["atlas doctor"], ["later"]),
         (row("unknown", reason="notUnderstood"), ["browser", "atlas doctor --calibrate"], ["later"]),
+        (
+            row("unknown", reason="notUnderstood", mailbox_guid=GUID),
+            [f"Open {PAGE_TO_TRY} in a browser"],
+            ["the page in"],
+        ),
+        (row("unknown", reason="refused: 403", mailbox_guid=GUID), [f"Open {PAGE_TO_TRY} in a browser"], []),
+        (
+            row("unknown", reason="notUnderstood", mailbox_guid=GUID, url=f"{BASE}/x"),
+            [f"Open {BASE}/x in"],
+            [PAGE_TO_TRY],
+        ),
+        (row("unknown", reason="notUnderstood", mailbox_guid="not a GUID"), ["Open the page in a browser"], []),
         (row("notLicensed", reason=why_not_licensed("Suspended")), ["licence", "Suspended", "paid"], ["Set-"]),
         (row("gone", reason=DELETED), ["restored for 30 days"], ["licence", "Set-"]),
         (row("gone", reason=why_not_licensed(None)), ["licence", "Licenses and apps"], ["Set-"]),

@@ -86,6 +86,7 @@ def test_the_demo_fits_80_columns_and_suggests_commands_that_work() -> None:
     assert addresses
     assert all(re.fullmatch(r"http://127\.0\.0\.1:\d+/bookwithme/user/[0-9a-f]{32}@[\w.-]+", it) for it in addresses)
     assert [line for line in lines if len(line) > 80 and "/bookwithme/user/" not in line] == []
+    assert "  johanna.mueller25+bookings@ad.contoso.com" in lines  # too long for the column, but not broken
     assert re.search(r"^published, 3 of \d+$", output, re.MULTILINE)
     assert "Every simulated user has the expected status." in output
     assert missing_part(terminal_samples("README.md")["make demo USERS=60"], output) is None
@@ -183,6 +184,17 @@ def test_an_invalid_setting_is_named_and_stops_the_host(settings: dict[str, str]
     assert refused.returncode == 2
     assert named in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_command_without_settings_names_the_guide() -> None:
+    refused, mistaken = (
+        forked_atlas("doctor", settings={**UNSET, **settings})
+        for settings in ({}, {"TENANT_ID": "72f988bf-86f1-41af-91ab-2d7cd011db47", "PROBE_CONCURRENCY": "0"})
+    )
+
+    assert (refused.returncode, mistaken.returncode) == (2, 2)
+    assert refused.stderr.splitlines()[-1].startswith("docs/register-the-app.md shows how")
+    assert "register-the-app" not in mistaken.stderr
 
 
 def test_invalid_arguments_exit_with_2() -> None:
