@@ -43,7 +43,7 @@ ACTIVITIES = {
         read_organization,
     )
 }
-every_story = pytest.mark.parametrize("tenant", [{"users": 61, "mix": EVERY}], indirect=True)
+every_story = pytest.mark.parametrize("tenant", [{"users": len(EVERY), "mix": EVERY}], indirect=True)
 
 
 class Tenant:
@@ -353,7 +353,7 @@ async def test_a_404_from_elsewhere_marks_nobody_gone(tenant):
 @pytest.mark.parametrize(
     ("silent", "is_hidden"), [("Get-OrganizationConfig", True), ("Get-Mailbox", False), ("Get-CASMailbox", False)]
 )
-@pytest.mark.parametrize("tenant", [{"users": 61, "mix": EVERY}], indirect=True)
+@pytest.mark.parametrize("tenant", [{"users": len(EVERY), "mix": EVERY}], indirect=True)
 async def test_missing_evidence_from_exchange_changes_no_status(tenant, silent, is_hidden):
     tenant.simulated.behave(organization={"bookings_auth_enabled": is_hidden}, bookings={"auth_hides_pages": is_hidden})
     await tenant.scan()
