@@ -11,10 +11,12 @@ import pytest
 from local.azurite import Azurite
 from tests.e2e.deployment import Deployment, deployed, tenant_of
 
-TABLES = ("PersonalBookings", "BookingsChanges", "BookingsCensus", "BookingsUserIndex")
+TABLES = ("PersonalBookings", "BookingsChanges", "BookingsUserIndex")
+"""Not the census: what a scan could not delete of it is left to the timer."""
 DIFFERS = {"ScanId", "CheckedAt", "ChangedAt", "LastKnownAt", "At", "Cursor", "RowKey", "ListedAt"}
 """Columns that hold times or scans, which are never the same in two runs."""
-HAZARDS = ("--kill-activities", "0.4", "--repeat-activities", "0.3", "--late-results", "0.3")
+HAZARDS = ("--kill-activities", "0.15", "--repeat-activities", "0.3", "--late-results", "0.3")
+"""Rare enough that a step is not killed four times in a row, after which a scan gives it up, as it should."""
 
 
 async def tables(product: Deployment) -> Mapping[str, list[Any]]:
