@@ -21,7 +21,7 @@ from atlas.live_queries import TooManyQueries
 from atlas.microsoft365.failures import NotUnderstood, Refused, TenantFailure, Throttled, Unreachable
 from atlas.pages.free_times import AmbiguousTitle
 from atlas.pages.observation import NoSuchUser, UserExcluded
-from atlas.scans.lifecycle import ScanNotRunning, ScanStopping
+from atlas.scans.lifecycle import ScanLockContended, ScanNotRunning, ScanStopping
 from atlas.settings import InvalidSettings
 from atlas.tables.store import StorageFailure
 
@@ -97,7 +97,7 @@ def _own_problem(error: Exception) -> Problem | None:
             return Problem("scanNotRunning", "the scan has ended, so it cannot be cancelled")
         case TooManyQueries(wait_seconds=wait_seconds):
             return retry_later("tooManyRequests", "too many live requests; see the Retry-After header", wait_seconds)
-        case StorageFailure() | OrchestrationsUnavailable() | ScanStopping():
+        case StorageFailure() | OrchestrationsUnavailable() | ScanStopping() | ScanLockContended():
             return retry_later("upstreamUnavailable", str(error))
         case _:
             return None

@@ -38,8 +38,8 @@ class ChangesQuery(Query):
     since: Annotated[Text | None, Expected("the cursor of an earlier response")] = Field(
         None,
         title="Since",
-        description="The cursor of an earlier response, to request what changed after it. Without it: at most the "
-        "newest change, and the cursor to continue from.",
+        description="The cursor of an earlier response: returns the changes after it. If omitted, returns at most the "
+        "newest change, and a cursor to continue from.",
     )
     limit: PageSize = DEFAULT_PAGE_SIZE
     kinds: Annotated[
@@ -57,7 +57,7 @@ class ChangesQuery(Query):
         None,
         alias="kind",
         title="Kind",
-        description="Only changes of these kinds, separated by commas. By default, all.",
+        description="Return only changes of these kinds, separated by commas. If omitted, all kinds are returned.",
     )
 
     def includes(self, kind: ChangeKind) -> bool:
@@ -72,7 +72,7 @@ class Change(Response):
 
     cursor: str = Field(
         title="Cursor",
-        description="The position of this change in the order of all changes.",
+        description="The position of this change in the list of all changes.",
         json_schema_extra={**INTERNAL},
     )
     at: Moment = Field(title="At", description="When the change was observed.")
@@ -133,6 +133,6 @@ class ChangeList(Page[Change]):
     value: list[Change] = Field(title="Changes", description="The changes on this page of the list.")
     cursor: str = Field(
         title="Cursor",
-        description="The value of since that requests the changes after these.",
+        description="Pass this as since to get the changes after these.",
         json_schema_extra={**INTERNAL},
     )

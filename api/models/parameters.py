@@ -120,6 +120,11 @@ def query_of(req: func.HttpRequest) -> dict[str, str]:
 class NoQuery(Query):
     """A route without query parameters."""
 
+    @classmethod
+    def check(cls, req: func.HttpRequest) -> None:
+        """Reject a request that has query parameters. Raises ``Problem``."""
+        cls.of(req)
+
 
 class Path(Parameters):
     """The parameters in the path of one route."""

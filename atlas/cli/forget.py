@@ -52,4 +52,4 @@ def forgotten_screen(forgotten: Forgotten, *, is_excluded: bool) -> Screen:
     screen: Screen = [facts({name: str(count) for name, count in removed.items()})]
     if not any(removed.values()):
         screen += section("Nothing was found", "The tables contain nothing about this user.")
-    return screen if is_excluded else screen + section("To keep it that way", NOT_EXCLUDED)
+    return screen if is_excluded else screen + section("To prevent scans from storing the user again", NOT_EXCLUDED)

@@ -24,9 +24,9 @@ LOCK_ATTEMPTS = 5
 STOP_TIMEOUT_SECONDS = 10.0
 """How long a caller waits for orchestrations to end. Azure may take minutes to terminate one."""
 STOP_CHECK_SECONDS = 0.2
-LOST_SCAN_ERROR = (
-    "its orchestration ended before the scan was complete, because the host stopped or lost it. "
-    "Start another scan: no stored row is lost"
+ORCHESTRATION_LOST = (
+    "the orchestration ended before the scan was complete, because the host stopped or lost it. "
+    "Start another scan: the rows that were written are kept"
 )
 
 
@@ -63,11 +63,19 @@ class ScanStopping(Exception):
         super().__init__("the previous scan was stopped but has not ended yet: try again in a minute")
 
 
+class ScanLockContended(Exception):
+    """Other callers changed the lock at every attempt to acquire it. The message says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__("other requests to start a scan arrived at the same time: try again in a minute")
+
+
 async def start_scan(resources: Resources, orchestrations: Orchestrations, trigger: str, suffix: str) -> Scan:
     """Start a scan unless one is running; returns the scan that is now running.
 
-    ``suffix`` is 8 hex digits that make the new ID unique. Raises ``StorageFailure``, ``ScanStopping``. If the
-    orchestration cannot be started, this marks the scan as failed, releases the lock and raises what went wrong.
+    ``suffix`` is 8 hex digits that make the new ID unique. Raises ``StorageFailure``, ``ScanStopping``,
+    ``ScanLockContended``. If the orchestration cannot be started, this marks the scan as failed, releases the lock
+    and raises what went wrong.
     """
     for _ in range(LOCK_ATTEMPTS):
         lock = await resources.scans.get_lock()
@@ -78,7 +86,7 @@ async def start_scan(resources: Resources, orchestrations: Orchestrations, trigg
         scan = Scan(new_scan_id(now, suffix), ScanState.PENDING, trigger, now)
         if await resources.scans.acquire_lock(scan, lock):
             return await _start(resources, orchestrations, scan)
-    raise LookupError("other scans start and end faster than this one can acquire the lock")
+    raise ScanLockContended
 
 
 async def refresh_scan(resources: Resources, orchestrations: Orchestrations, scan: Scan) -> Scan:
@@ -224,7 +232,7 @@ async def _end_lost_scan(
     if is_stopping or (status and status.was_terminated):
         ended = await _end(resources, scan, ScanState.CANCELLED, None)
     else:
-        ended = await _end(resources, scan, ScanState.FAILED, LOST_SCAN_ERROR)
+        ended = await _end(resources, scan, ScanState.FAILED, ORCHESTRATION_LOST)
     await _terminate_and_release(resources, orchestrations, scan.scan_id, seconds=0)
     return ended
 

@@ -43,7 +43,7 @@ SCRIPT_BOUND = "hunter2~Zz"
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory):
-    """A certificate behind its private key."""
+    """A private key followed by its certificate."""
     path = tmp_path_factory.mktemp("certificate") / "app.pem"
     registered_certificate(path)
     return path.read_text()

@@ -58,7 +58,7 @@ class Sample:
     async def status(self, instance_id: str) -> Any:
         return await self.get(f"status/{instance_id}")
 
-    async def ends(self, instance_id: str) -> Any:
+    async def wait_for_end(self, instance_id: str) -> Any:
         async def look() -> Any:
             found = await self.status(instance_id)
             return found if found and found["runtimeStatus"] in {"Completed", "Failed", "Terminated"} else None
@@ -73,11 +73,11 @@ class Sample:
         return await until(look, f"{instance_id} running")
 
     async def output_of(self, orchestrator: str, argument: Any = None) -> Any:
-        ended = await self.ends(await self.start(orchestrator, argument))
+        ended = await self.wait_for_end(await self.start(orchestrator, argument))
         assert ended["runtimeStatus"] == "Completed", ended
         return ended["output"]
 
     async def failure_of(self, orchestrator: str, argument: Any = None) -> str:
-        ended = await self.ends(await self.start(orchestrator, argument))
+        ended = await self.wait_for_end(await self.start(orchestrator, argument))
         assert ended["runtimeStatus"] == "Failed", ended
         return str(ended["output"])

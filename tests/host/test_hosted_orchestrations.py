@@ -26,7 +26,7 @@ async def test_task_all_keeps_the_order(sample: Sample):
 async def test_sub_orchestrations_have_the_ids_they_were_given(sample: Sample):
     parent = await sample.start("double_in_children", [[1, 2], [3]])
 
-    assert (await sample.ends(parent))["output"] == 12
+    assert (await sample.wait_for_end(parent))["output"] == 12
     assert (await sample.status(f"{parent}:1"))["output"] == [6]
 
 
@@ -43,7 +43,7 @@ async def test_a_failure_can_be_caught(sample: Sample):
 
 async def test_an_activitys_traceback_is_shown_once(sample: Sample):
     instance_id = await sample.start("fails_uncaught")
-    await sample.ends(instance_id)
+    await sample.wait_for_end(instance_id)
 
     lines = [line for line in sample.host.log().splitlines() if instance_id in line]
     assert len([line for line in lines if "activity fail of" in line and "ValueError: out of milk" in line]) == 1
@@ -96,7 +96,7 @@ async def test_an_orchestration_receives_an_event(sample: Sample):
     await sample.post(f"raise/{waiting}/answer", {"yes": 1})
 
     # The 1.x client encodes what it raises twice, so that flows get the text.
-    assert (await sample.ends(waiting))["output"] == '{"yes": 1}'
+    assert (await sample.wait_for_end(waiting))["output"] == '{"yes": 1}'
 
 
 async def test_an_early_event_is_stored(sample: Sample):
@@ -106,7 +106,7 @@ async def test_an_early_event_is_stored(sample: Sample):
     await sample.post(f"raise/{listening}/answer", 42)
     await sample.post(f"raise/{listening}/wake up", "now")
 
-    assert (await sample.ends(listening))["output"] == "42"
+    assert (await sample.wait_for_end(listening))["output"] == "42"
 
 
 async def test_of_two_events_the_first_wins(sample: Sample):
@@ -115,7 +115,7 @@ async def test_of_two_events_the_first_wins(sample: Sample):
 
     await sample.post(f"raise/{listening}/two", 2)
 
-    assert (await sample.ends(listening))["output"] == "two"
+    assert (await sample.wait_for_end(listening))["output"] == "two"
 
 
 async def test_an_event_for_an_unknown_instance_is_an_error(sample: Sample):
@@ -159,13 +159,13 @@ async def test_custom_status_is_shown_while_running_and_after(sample: Sample):
     waiting = await sample.start("waits_for_event")
 
     assert (await sample.is_running(waiting))["customStatus"] == "waiting"
-    done = await sample.ends(await sample.start("shows_status"))
+    done = await sample.wait_for_end(await sample.start("shows_status"))
     assert done["customStatus"] == {"step": 2}
     await sample.post(f"terminate/{waiting}")
 
 
 async def test_continue_as_new_resets_the_custom_status(sample: Sample):
-    done = await sample.ends(await sample.start("shows_only_at_first"))
+    done = await sample.wait_for_end(await sample.start("shows_only_at_first"))
 
     assert done["output"] == "hello again"
     assert done["customStatus"] is None
@@ -189,7 +189,7 @@ async def test_terminate_ends_the_parent_alone(sample: Sample):
 
     await sample.post(f"terminate/{parent}")
 
-    ended = await sample.ends(parent)
+    ended = await sample.wait_for_end(parent)
     assert (ended["runtimeStatus"], ended["output"]) == ("Terminated", "asked to")
     assert (await sample.status(f"{parent}:child"))["runtimeStatus"] == "Running"
     await sample.post(f"terminate/{parent}:child")
@@ -201,7 +201,7 @@ async def test_a_terminated_child_fails_its_parent(sample: Sample):
 
     await sample.post(f"terminate/{parent}:child")
 
-    ended = await sample.ends(parent)
+    ended = await sample.wait_for_end(parent)
     assert ended["runtimeStatus"] == "Failed"
     assert "asked to" in ended["output"]
 
@@ -215,7 +215,7 @@ async def test_a_suspended_orchestration_receives_events_on_resume(sample: Sampl
 
     await sample.post(f"hold/{waiting}/resume")
 
-    assert (await sample.ends(waiting))["runtimeStatus"] == "Completed"
+    assert (await sample.wait_for_end(waiting))["runtimeStatus"] == "Completed"
 
 
 async def test_an_unknown_activity_fails_the_orchestration_by_name(sample: Sample):
@@ -237,12 +237,12 @@ async def test_only_an_ended_instance_can_be_started_again(sample: Sample):
     status, _ = await sample.post(f"start/say_hello?id={waiting}", "again")
 
     assert status == 202
-    assert (await sample.ends(waiting))["output"] == "hello again"
+    assert (await sample.wait_for_end(waiting))["output"] == "hello again"
 
 
 async def test_only_ended_instances_can_be_purged(sample: Sample):
     done, waiting = await sample.start("say_hello", "you"), await sample.start("waits_for_event")
-    await sample.ends(done)
+    await sample.wait_for_end(done)
     await sample.is_running(waiting)
 
     assert await sample.post(f"purge/{done}") == (200, "1")
@@ -257,7 +257,7 @@ async def test_purging_and_listing_filter_by_status(http):
     with forked_host(SAMPLE_APP, settings=SETTINGS) as host:
         sample = Sample(http, host)
         failed, done = await sample.start("fails_uncaught"), await sample.start("say_hello", "you")
-        await asyncio.gather(sample.ends(failed), sample.ends(done))
+        await asyncio.gather(sample.wait_for_end(failed), sample.wait_for_end(done))
 
         assert await sample.get("finished") == [done]
         assert await sample.post("purge") == (200, "1")
@@ -286,7 +286,7 @@ async def test_the_same_activities_run_twice_every_time(http):
         ) as host:
             sample = Sample(http, host)
             await sample.post("start/counts_runs?id=fixed", 30)
-            seen.append((await sample.ends("fixed"))["output"])
+            seen.append((await sample.wait_for_end("fixed"))["output"])
 
     assert seen[0] == seen[1]
     assert set(seen[0]) == {1, 2}
@@ -303,7 +303,7 @@ async def test_functions_are_found_in_any_case(sample: Sample):
 
 @pytest.mark.parametrize(("depth", "status"), [(60, "Completed"), (70, "Failed")])
 async def test_json_deeper_than_dotnet_reads_fails(sample: Sample, depth: int, status: str):
-    assert (await sample.ends(await sample.start("nests", depth)))["runtimeStatus"] == status
+    assert (await sample.wait_for_end(await sample.start("nests", depth)))["runtimeStatus"] == status
 
 
 async def test_killed_activities_are_delivered_again(http):
@@ -318,7 +318,7 @@ async def test_late_results_arrive_out_of_order(http):
         sample = Sample(http, host)
         numbers = list(range(20))
         instance_id = await sample.start("double_all", numbers)
-        ended = await sample.ends(instance_id)
+        ended = await sample.wait_for_end(instance_id)
         history = await sample.history(instance_id)
 
     scheduled = [event["TaskScheduledId"] for event in history if event["EventType"] == "TaskCompleted"]
@@ -336,5 +336,5 @@ async def test_a_late_terminate_lets_the_orchestration_go_on(http):
         still = await sample.status(waiting)
 
         assert still["runtimeStatus"] == "Running"
-        assert (await sample.ends(quick))["runtimeStatus"] == "Completed"
-        assert (await sample.ends(waiting))["runtimeStatus"] == "Terminated"
+        assert (await sample.wait_for_end(quick))["runtimeStatus"] == "Completed"
+        assert (await sample.wait_for_end(waiting))["runtimeStatus"] == "Terminated"

@@ -16,7 +16,7 @@ async def call(sample: Sample, method: str, path: str, **more: Any) -> tuple[int
 
 async def test_an_orchestration_receives_plain_json(sample: Sample):
     status, started, headers = await call(sample, "POST", "orchestrators/echo_input", json={"plain": 1})
-    ended = await sample.ends(started["id"])
+    ended = await sample.wait_for_end(started["id"])
 
     assert status == 202
     assert headers["Location"] == started["statusQueryGetUri"]
@@ -38,7 +38,7 @@ async def test_status_is_202_while_it_runs_and_200_at_its_end(sample: Sample):
 
 async def test_a_failure_is_500_only_on_request(sample: Sample):
     failed = await sample.start("fails_uncaught")
-    await sample.ends(failed)
+    await sample.wait_for_end(failed)
 
     assert (await call(sample, "GET", f"instances/{failed}"))[0] == 200
     assert (await call(sample, "GET", f"instances/{failed}?returnInternalServerErrorOnFailure=true"))[0] == 500
@@ -46,7 +46,7 @@ async def test_a_failure_is_500_only_on_request(sample: Sample):
 
 async def test_input_and_history_are_shown_on_request(sample: Sample):
     done = await sample.start("say_hello", "you")
-    await sample.ends(done)
+    await sample.wait_for_end(done)
 
     _, plain, _ = await call(sample, "GET", f"instances/{done}?showInput=false")
     _, full, _ = await call(sample, "GET", f"instances/{done}?showHistory=true&showHistoryOutput=true")
@@ -65,7 +65,7 @@ async def test_input_and_history_are_shown_on_request(sample: Sample):
 async def test_lists_come_in_pages(sample: Sample):
     for number in range(5):
         await call(sample, "POST", f"orchestrators/echo_input/page-{number}", json=number)
-        await sample.ends(f"page-{number}")
+        await sample.wait_for_end(f"page-{number}")
     pages, token = [], ""
     while not pages or token:
         _, page, headers = await call(
@@ -108,7 +108,7 @@ async def test_impossible_operations_are_refused(sample: Sample, method: str, pa
 
 async def test_an_ended_orchestration_is_gone_for_events_and_terminate(sample: Sample):
     done = await sample.start("say_hello", "you")
-    await sample.ends(done)
+    await sample.wait_for_end(done)
 
     assert (await call(sample, "POST", f"instances/{done}/terminate?reason=late"))[0] == 410
     assert (await call(sample, "POST", f"instances/{done}/raiseEvent/late", json=1))[0] == 410

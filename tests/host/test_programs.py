@@ -83,7 +83,7 @@ THOROUGHLY = settings(max_examples=50, deadline=None, suppress_health_check=list
 async def test_programs_within_the_rules_come_out_right(sample: Sample, made_up: list[Program]):
     ids = [await sample.start("runs_program", program) for program in made_up]
 
-    ended = await asyncio.gather(*(sample.ends(instance_id) for instance_id in ids))
+    ended = await asyncio.gather(*(sample.wait_for_end(instance_id) for instance_id in ids))
 
     assert [each["output"] for each in ended] == [results_of(program) for program in made_up]
 
@@ -93,7 +93,7 @@ async def test_programs_within_the_rules_come_out_right(sample: Sample, made_up:
 async def test_programs_against_the_rules_come_out_right_or_are_refused(sample: Sample, made_up: list[Program]):
     ids = [await sample.start("runs_program", program) for program in made_up]
 
-    ended = await asyncio.gather(*(sample.ends(instance_id) for instance_id in ids))
+    ended = await asyncio.gather(*(sample.wait_for_end(instance_id) for instance_id in ids))
 
     for each, program in zip(ended, made_up, strict=True):
         refused = each["runtimeStatus"] == "Failed" and each["output"].startswith("IdHazard")

@@ -49,7 +49,7 @@ async def test_a_timer_runs_through_the_admin_route(sample: Sample):
 
     (tick,) = await until(ticked, "a tick")
     assert tick["pastDue"] is False
-    assert (await sample.ends(tick["instance"]))["output"] == "hello the timer"
+    assert (await sample.wait_for_end(tick["instance"]))["output"] == "hello the timer"
 
 
 async def test_the_admin_route_runs_only_timers(sample: Sample):

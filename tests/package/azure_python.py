@@ -1,4 +1,4 @@
-"""A Python as Azure has it: requirements.txt, and behind it the libraries of the Functions worker."""
+"""A Python as Azure has it: requirements.txt, and after it on the path the libraries of the Functions worker."""
 
 import contextlib
 import hashlib
@@ -49,7 +49,7 @@ def install(home: Path, requirements: Path, worker: str) -> None:
     wanted = home / "worker.txt"
     wanted.write_text(worker)
     uv("pip", "install", "--target", azure.worker, "--no-deps", "--require-hashes", "-r", wanted)
-    (azure.libraries / "worker.pth").write_text(f"{'../' * 4}worker\n")  # behind all that lies beside it
+    (azure.libraries / "worker.pth").write_text(f"{'../' * 4}worker\n")  # last on the path
 
 
 def uv(*arguments: str | Path) -> None:
