@@ -1,11 +1,11 @@
-"""Azure Table Storage: point reads, range reads, conditional writes and bounded transactions."""
+"""Tables: point reads, range reads, conditional writes and bounded transactions; here, in Azure Table Storage."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from azure.core import MatchConditions
@@ -63,7 +63,64 @@ class Page:
     next_key: Mapping[str, str] | None
 
 
-class TableStore:
+class TableStore(Protocol):
+    """Tables whose rows have a partition, a key and an ETag. Methods raise ``StorageFailure``.
+
+    ``AzureTableStore`` holds the rows of an app, ``SqliteStore`` those of scans on this machine.
+    """
+
+    async def get(self, table: str, partition: str, row: str) -> TableEntity | None:
+        """A point read; ``None`` if there is no such row."""
+
+    async def insert(self, table: str, entity: Entity) -> str:
+        """Write a row that must not exist yet; returns its ETag. Raises ``RowExists``."""
+
+    async def upsert(self, table: str, entity: Entity) -> None:
+        """Write a complete row, whether it exists or not."""
+
+    async def replace(self, table: str, entity: Entity, etag: str | None) -> str:
+        """Write a complete row over the version with this ETag; without one, insert it. Returns the new ETag.
+
+        Raises ``RowChanged`` if there is another version, or none.
+        """
+
+    async def merge(self, table: str, entity: Entity, etag: str | None = None) -> str:
+        """Write some columns of an existing row; returns its new ETag. Raises ``RowChanged``."""
+
+    async def delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
+        """Remove a row if it exists, with ``etag`` only in that version. Raises ``RowChanged``."""
+
+    def iterate(
+        self, table: str, partition: str, first: str = "", last: str = "~", select: Sequence[str] | None = None
+    ) -> AsyncIterator[TableEntity]:
+        """A range read: the rows of one partition from key ``first`` up to and without ``last``, in order."""
+
+    async def get_page(
+        self,
+        table: str,
+        partition: str,
+        first: str = "",
+        last: str = "~",
+        *,
+        select: Sequence[str] | None = None,
+        size: int = 1000,
+        next_key: Mapping[str, str] | None = None,
+        where: str = "",
+        values: Mapping[str, Any] | None = None,
+    ) -> Page:
+        """Part of a range read, filtered by ``where`` with its ``@values``. An empty part may have a next one."""
+
+    async def upsert_all(self, table: str, entities: Iterable[Entity]) -> None:
+        """Write rows of one partition."""
+
+    async def merge_all(self, table: str, entities: Iterable[Entity]) -> None:
+        """As ``upsert_all``, but columns that are not given stay unchanged."""
+
+    async def delete_all(self, table: str, partition: str, rows: Iterable[str]) -> None:
+        """Remove rows of one partition by their keys; missing ones are ignored."""
+
+
+class AzureTableStore:
     """The tables of one storage account, created on first use."""
 
     def __init__(self, service: TableServiceClient, *closing: Any) -> None:
@@ -226,7 +283,7 @@ def transactions_of(operations: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield transaction
 
 
-def open_tables(storage: Storage, session: aiohttp.ClientSession) -> TableStore:
+def open_tables(storage: Storage, session: aiohttp.ClientSession) -> AzureTableStore:
     """The tables of this storage. The session stays the caller's to close. No request is sent yet."""
     options: dict[str, Any] = {
         "transport": AioHttpTransport(session=session, session_owner=False),
@@ -239,10 +296,10 @@ def open_tables(storage: Storage, session: aiohttp.ClientSession) -> TableStore:
     match storage:
         case StorageByConnectionString(connection_string=secret):
             service = TableServiceClient.from_connection_string(secret.get_secret_value(), **options)
-            return TableStore(service)
+            return AzureTableStore(service)
         case StorageByIdentity(table_service_url=url, client_id=client_id):
             credential = storage_credential(client_id)
-            return TableStore(TableServiceClient(url, credential=credential, **options), credential)
+            return AzureTableStore(TableServiceClient(url, credential=credential, **options), credential)
 
 
 def storage_credential(client_id: str | None) -> ChainedTokenCredential:

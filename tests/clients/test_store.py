@@ -1,12 +1,14 @@
-"""Table Storage as the product uses it, on a real Azurite: conditions, ranges, transactions, lost connections."""
+"""Tables as the product uses them: on a real Azurite and in SQLite; then lost connections and refusals."""
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 
 from atlas.microsoft365.connections import open_session, trusted_authorities
 from atlas.settings import Settings
+from atlas.tables.sqlite_store import IN_MEMORY, open_sqlite
 from atlas.tables.store import (
     RowChanged,
     RowExists,
@@ -28,68 +30,78 @@ async def keys(store, tenant_id, **more):
     return [entity["RowKey"] async for entity in store.iterate(TABLE, tenant_id, **more)]
 
 
-async def test_a_row_that_was_never_written_is_not_there(store, tenant_id):
-    assert await store.get(TABLE, tenant_id, "a") is None
+@pytest.fixture(params=["Azure", "SQLite"])
+def tables(request, store):
+    """Both kinds of tables, which must behave the same."""
+    if request.param == "Azure":
+        yield store
+        return
+    with open_sqlite(IN_MEMORY) as local:
+        yield local
 
 
-async def test_a_row_is_inserted_once(store, tenant_id):
-    await store.insert(TABLE, row(tenant_id, "a", Text="one"))
+async def test_a_row_that_was_never_written_is_not_there(tables, tenant_id):
+    assert await tables.get(TABLE, tenant_id, "a") is None
+
+
+async def test_a_row_is_inserted_once(tables, tenant_id):
+    await tables.insert(TABLE, row(tenant_id, "a", Text="one"))
 
     with pytest.raises(RowExists):
-        await store.insert(TABLE, row(tenant_id, "a", Text="two"))
+        await tables.insert(TABLE, row(tenant_id, "a", Text="two"))
     with pytest.raises(RowChanged):
-        await store.replace(TABLE, row(tenant_id, "a", Text="two"), None)
+        await tables.replace(TABLE, row(tenant_id, "a", Text="two"), None)
 
-    assert (await store.get(TABLE, tenant_id, "a"))["Text"] == "one"
+    assert (await tables.get(TABLE, tenant_id, "a"))["Text"] == "one"
 
 
-async def test_a_write_requires_the_version_read(store, tenant_id):
-    first = await store.insert(TABLE, row(tenant_id, "a", Text="one"))
-    second = await store.replace(TABLE, row(tenant_id, "a", Text="two"), first)
+async def test_a_write_requires_the_version_read(tables, tenant_id):
+    first = await tables.insert(TABLE, row(tenant_id, "a", Text="one"))
+    second = await tables.replace(TABLE, row(tenant_id, "a", Text="two"), first)
 
-    for stale in (store.replace(TABLE, row(tenant_id, "a"), first), store.merge(TABLE, row(tenant_id, "a"), first)):
+    for stale in (tables.replace(TABLE, row(tenant_id, "a"), first), tables.merge(TABLE, row(tenant_id, "a"), first)):
         with pytest.raises(RowChanged):
             await stale
     with pytest.raises(RowChanged):
-        await store.delete(TABLE, tenant_id, "a", first)
+        await tables.delete(TABLE, tenant_id, "a", first)
 
     assert second != first
-    assert (await store.get(TABLE, tenant_id, "a")).metadata["etag"] == second
+    assert (await tables.get(TABLE, tenant_id, "a")).metadata["etag"] == second
 
 
-async def test_a_row_that_is_gone_is_not_written_over(store, tenant_id):
-    etag = await store.insert(TABLE, row(tenant_id, "a"))
-    await store.delete(TABLE, tenant_id, "a", etag)
+async def test_a_row_that_is_gone_is_not_written_over(tables, tenant_id):
+    etag = await tables.insert(TABLE, row(tenant_id, "a"))
+    await tables.delete(TABLE, tenant_id, "a", etag)
 
     with pytest.raises(RowChanged):
-        await store.replace(TABLE, row(tenant_id, "a"), etag)
+        await tables.replace(TABLE, row(tenant_id, "a"), etag)
     with pytest.raises(RowChanged):
-        await store.merge(TABLE, row(tenant_id, "a"), etag)
-    await store.delete(TABLE, tenant_id, "a", etag)
+        await tables.merge(TABLE, row(tenant_id, "a"), etag)
+    await tables.delete(TABLE, tenant_id, "a", etag)
 
 
-async def test_a_merge_keeps_other_columns(store, tenant_id):
-    etag = await store.insert(TABLE, row(tenant_id, "a", One="1", Two="2"))
-    etag = await store.merge(TABLE, row(tenant_id, "a", Two="3"), etag)
-    merged = dict(await store.get(TABLE, tenant_id, "a"))
-    await store.replace(TABLE, row(tenant_id, "a", Three="3"), etag)
+async def test_a_merge_keeps_other_columns(tables, tenant_id):
+    etag = await tables.insert(TABLE, row(tenant_id, "a", One="1", Two="2"))
+    etag = await tables.merge(TABLE, row(tenant_id, "a", Two="3"), etag)
+    merged = dict(await tables.get(TABLE, tenant_id, "a"))
+    await tables.replace(TABLE, row(tenant_id, "a", Three="3"), etag)
 
     assert (merged["One"], merged["Two"]) == ("1", "3")
-    assert set(await store.get(TABLE, tenant_id, "a")) == {"PartitionKey", "RowKey", "Three"}
+    assert set(await tables.get(TABLE, tenant_id, "a")) == {"PartitionKey", "RowKey", "Three"}
 
 
-async def test_a_range_is_read_in_order(store, tenant_id):
-    await store.upsert_all(TABLE, [row(tenant_id, f"{n:04d}") for n in range(1100)])
+async def test_a_range_is_read_in_order(tables, tenant_id):
+    await tables.upsert_all(TABLE, [row(tenant_id, f"{n:04d}") for n in range(1100)])
 
-    assert await keys(store, tenant_id) == [f"{n:04d}" for n in range(1100)]
-    assert await keys(store, tenant_id, first="0005", last="0008") == ["0005", "0006", "0007"]
+    assert await keys(tables, tenant_id) == [f"{n:04d}" for n in range(1100)]
+    assert await keys(tables, tenant_id, first="0005", last="0008") == ["0005", "0006", "0007"]
 
 
-async def test_each_part_of_a_range_leads_to_the_next(store, tenant_id):
-    await store.upsert_all(TABLE, [row(tenant_id, f"{n}", Text="x") for n in range(5)])
+async def test_each_part_of_a_range_leads_to_the_next(tables, tenant_id):
+    await tables.upsert_all(TABLE, [row(tenant_id, f"{n}", Text="x") for n in range(5)])
 
-    first = await store.get_page(TABLE, tenant_id, size=3, select=["RowKey"])
-    second = await store.get_page(TABLE, tenant_id, size=3, next_key=first.next_key)
+    first = await tables.get_page(TABLE, tenant_id, size=3, select=["RowKey"])
+    second = await tables.get_page(TABLE, tenant_id, size=3, next_key=first.next_key)
 
     assert [entity["RowKey"] for entity in first.entities] == ["0", "1", "2"]
     assert "Text" not in first.entities[0]
@@ -97,38 +109,85 @@ async def test_each_part_of_a_range_leads_to_the_next(store, tenant_id):
     assert second.next_key is None
 
 
-async def test_a_tenant_sees_its_own_rows_alone(store, tenant_id):
-    await store.upsert_all(TABLE, [row(tenant_id, "a"), row(tenant_id, "b")])
-    await store.upsert_all(TABLE, [row("o'neil", "c")])
+async def test_a_tenant_sees_its_own_rows_alone(tables, tenant_id):
+    await tables.upsert_all(TABLE, [row(tenant_id, "a"), row(tenant_id, "b")])
+    await tables.upsert_all(TABLE, [row("o'neil", "c")])
 
-    assert await keys(store, "o'neil") == ["c"]
-    assert await keys(store, tenant_id) == ["a", "b"]
+    assert await keys(tables, "o'neil") == ["c"]
+    assert await keys(tables, tenant_id) == ["a", "b"]
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body")  # aiohttp's advice to the SDK
-async def test_rows_of_many_kilobytes_are_written_in_bulk(store, tenant_id):
-    await store.upsert_all(
+async def test_rows_of_many_kilobytes_are_written_in_bulk(tables, tenant_id):
+    await tables.upsert_all(
         TABLE, [row(tenant_id, f"{n:03d}", **{f"T{m}": "x" * 30_000 for m in range(8)}) for n in range(20)]
     )
 
-    assert len(await keys(store, tenant_id)) == 20
+    assert len(await keys(tables, tenant_id)) == 20
 
 
-async def test_bulk_deletion_ignores_missing_rows(store, tenant_id):
-    await store.upsert_all(TABLE, [row(tenant_id, f"{n:03d}") for n in range(150)])
-    await store.delete(TABLE, tenant_id, "007")
+async def test_bulk_deletion_ignores_missing_rows(tables, tenant_id):
+    await tables.upsert_all(TABLE, [row(tenant_id, f"{n:03d}") for n in range(150)])
+    await tables.delete(TABLE, tenant_id, "007")
 
-    await store.delete_all(TABLE, tenant_id, [f"{n:03d}" for n in range(140)])
-    await store.delete_all(TABLE, tenant_id, [f"{n:03d}" for n in range(140)])
-    await store.delete_all(TABLE, tenant_id, [])
+    await tables.delete_all(TABLE, tenant_id, [f"{n:03d}" for n in range(140)])
+    await tables.delete_all(TABLE, tenant_id, [f"{n:03d}" for n in range(140)])
+    await tables.delete_all(TABLE, tenant_id, [])
 
-    assert await keys(store, tenant_id) == [f"{n:03d}" for n in range(140, 150)]
+    assert await keys(tables, tenant_id) == [f"{n:03d}" for n in range(140, 150)]
 
 
-async def test_many_first_uses_at_once_create_a_table_once(store, tenant_id):
-    await asyncio.gather(*(store.insert("Fresh" + tenant_id[:8], row(tenant_id, str(n))) for n in range(20)))
+async def test_many_first_uses_at_once_create_a_table_once(tables, tenant_id):
+    await asyncio.gather(*(tables.insert("Fresh" + tenant_id[:8], row(tenant_id, str(n))) for n in range(20)))
 
-    assert len([one async for one in store.iterate("Fresh" + tenant_id[:8], tenant_id)]) == 20
+    assert len([one async for one in tables.iterate("Fresh" + tenant_id[:8], tenant_id)]) == 20
+
+
+async def test_every_type_of_value_is_stored(tables, tenant_id):
+    at = datetime(2026, 11, 23, 3, 4, 5, 678901, tzinfo=UTC)
+    columns = {
+        "Text": "Zoë \u4e16\u754c 'x'",
+        "Empty": "",
+        "Flag": True,
+        "Number": 7,
+        "Share": 0.5,
+        "At": at,
+        "None": None,
+    }
+    await tables.upsert(TABLE, row(tenant_id, "a", **columns))
+
+    stored = await tables.get(TABLE, tenant_id, "a")
+
+    assert dict(stored) == {name: value for name, value in row(tenant_id, "a", **columns).items() if value is not None}
+    assert stored["Flag"] is True
+
+
+@pytest.mark.parametrize(
+    ("where", "values", "expected"),
+    [
+        (" and Status eq @status", {"status": "published"}, "ad"),
+        (" and ( Status eq @one or Status eq @two )", {"one": "published", "two": "gone"}, "abd"),
+        (" and ( Status eq @status ) and ( Enabled eq @enabled )", {"status": "published", "enabled": True}, "a"),
+        (" and Enabled eq @enabled", {"enabled": False}, "bd"),
+        (" and At ge @at", {"at": datetime(2026, 11, 2, tzinfo=UTC)}, "bd"),
+        (" and Count gt @count", {"count": 1}, "bd"),
+    ],
+)
+async def test_storage_filters_rows(tables, tenant_id, where, values, expected):
+    """A row without the column never matches."""
+    rows = {"a": ("published", True, 1), "b": ("gone", False, 2), "d": ("published", False, 3)}
+    await tables.upsert_all(
+        TABLE,
+        [
+            row(tenant_id, key, Status=status, Enabled=enabled, Count=day, At=datetime(2026, 11, day, tzinfo=UTC))
+            for key, (status, enabled, day) in rows.items()
+        ],
+    )
+    await tables.upsert(TABLE, row(tenant_id, "c"))
+
+    page = await tables.get_page(TABLE, tenant_id, where=where, values=values)
+
+    assert "".join(entity["RowKey"] for entity in page.entities) == expected
 
 
 class Proxy:
