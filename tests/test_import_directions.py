@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "atlas.scans.progress": ("atlas.domain", *PURE_SCAN_STATE),
     "atlas.scans": ("atlas.pages", *FOUNDATIONS),
     "atlas.health": ("atlas.pages", *FOUNDATIONS),
+    "atlas.report": ("atlas.pages", *FOUNDATIONS),
     "atlas.wiring": (*FOUNDATIONS, "atlas.live_queries", "atlas.settings", "atlas.telemetry"),
     "atlas.cli": ("atlas",),
 }
