@@ -30,7 +30,7 @@ USERS ?= 200
 BACKEND ?= storage
 export PORT USERS
 
-.PHONY: help install demo host test quick check infra format bench reliability package audit sbom locks clean
+.PHONY: help install demo host test quick check infra format bench soak reliability package audit sbom locks clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -85,6 +85,10 @@ format: .venv/.ready ## format the code and apply lint fixes
 
 bench: $(READY) ## measure speed and cost, as a table and as bench.json (QUICK=1: a tenth of it)
 	@$(PYTHON) -m benchmarks
+
+soak: export USERS := 100000
+soak: $(READY) ## scan 100,000 simulated users and print the memory of the host (USERS=20000 scans fewer)
+	@$(PYTHON) -m benchmarks.soak
 
 reliability: $(READY) ## try every fault on the product, and write docs/reliability.md
 	@$(PYTHON) -m tests.faults.report

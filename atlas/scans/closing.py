@@ -14,7 +14,11 @@ log = logging.getLogger(__name__)
 
 
 async def close_scan(resources: Resources, closing: Closing) -> ClosingResult:
-    """Write how the scan ended, and release the lock. Closing a scan that has ended changes nothing."""
+    """Write how the scan ended, and release the lock. Closing a scan that has ended changes nothing.
+
+    While lanes may still run, the lock is only marked: their probes do nothing, and the next scan acquires the lock
+    when all have ended.
+    """
     at = resources.clock()
     scan, is_written = await resources.scans.update(closing.scan_id, lambda scan: ended_scan(scan, closing, at))
     if scan is None:
@@ -22,7 +26,10 @@ async def close_scan(resources: Resources, closing: Closing) -> ClosingResult:
     if is_written:
         resources.emit(scan_finished(scan))
         _log_end(scan, closing)
-    await resources.scans.release_lock(closing.scan_id)
+    if closing.has_open_lanes:
+        await resources.scans.mark_stopping(closing.scan_id)
+    else:
+        await resources.scans.release_lock(closing.scan_id)
     return ClosingResult(state=str(scan.state))
 
 

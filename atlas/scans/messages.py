@@ -231,6 +231,8 @@ class Closing(StepRequest):
     unconfirmed: int = 0
     malformed: int = 0
     warnings: tuple[str, ...] = ()
+    has_open_lanes: bool = False
+    """Whether lanes of the scan may still run."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,6 +139,8 @@ class PersonalPages(Message):
     breaker: Breaker = field(default_factory=Breaker)
     gone: GoneResult = field(default_factory=GoneResult)
     error: str | None = None
+    open_lanes: int = 0
+    """Lanes of the page that may still run, although the scan no longer waits for them because one of them failed."""
 
     def with_page(self, page: int, listing: ListingResult) -> "PersonalPages":
         """The stage with a page of users that has been written to the census."""
@@ -169,7 +171,10 @@ class PersonalPages(Message):
         """The result. After a complete listing, the totals are those of the rows, where no user counts twice."""
         counts = self.counts
         if self.error is not None:
-            return Closing(scan_id=scan_id, error=self.error, listed=self.listed, counts=counts)
+            has_open_lanes = self.open_lanes > 0
+            return Closing(
+                scan_id=scan_id, error=self.error, listed=self.listed, counts=counts, has_open_lanes=has_open_lanes
+            )
         return Closing(
             scan_id=scan_id,
             counts=replace(counts, by_status=self.gone.by_status),
@@ -250,15 +255,13 @@ class ScanProgress(Message):
         if stopped := self._unless_successful(result):
             return stopped
         personal = replace(self.personal, gone=self.personal.gone + result)
-        return (
-            self._next_part(personal=personal) if result.has_next else self._at(self._next_stage(), personal=personal)
-        )
+        return self._next_part(personal=personal) if result.has_next else self._ended_stage(personal)
 
     def with_deleted(self, result: ExpiredResult) -> "ScanProgress":
         """Go on deleting, or close the scan."""
         if stopped := self._unless_successful(result):
             return stopped
-        return self._next_part() if result.has_more else self._at(self._next_stage())
+        return self._next_part() if result.has_more else self._ended_stage(self.personal)
 
     def with_state(self, result: ClosingResult) -> "ScanProgress":
         """The scan is closed."""
@@ -332,7 +335,7 @@ class ScanProgress(Message):
         return {
             "step": str(self.step),
             "page": self.personal.page,
-            "lanes": len(self.lanes()) if self.step is Step.PROBE_USERS else 0,
+            "lanes": len(self.lanes()) if self.step is Step.PROBE_USERS else self.personal.open_lanes,
             "listed": self.personal.listed,
             "total": self.personal.total,
             "counts": self.personal.counts.to_dict(),
@@ -364,13 +367,15 @@ class ScanProgress(Message):
                 return self._without_exchange(Step.LIST_USERS, replace(self.exchange, policies_problem=problem))
             case Step.LIST_USERS:
                 error = f"the list of licensed users could not be completed: {problem}"
-                return self._at(self._next_stage(), personal=replace(self.personal, error=error))
+                return self._ended_stage(replace(self.personal, error=error))
             case Step.CLOSE_SCAN:
                 raise ScanNotClosed(problem)
             case Step.DELETE_EXPIRED:
-                return self._at(self._next_stage())
+                return self._ended_stage(self.personal)
+            case Step.PROBE_USERS:
+                return self._ended_stage(replace(self.personal, error=problem, open_lanes=len(self.lanes())))
             case _:
-                return self._at(self._next_stage(), personal=replace(self.personal, error=problem))
+                return self._ended_stage(replace(self.personal, error=problem))
 
     def _without_exchange(self, next_step: Step, exchange: Exchange) -> "ScanProgress":
         organization = replace(self.organization, exchange_incomplete=True)
@@ -392,9 +397,13 @@ class ScanProgress(Message):
     def _at(self, step: Step, **changes: Any) -> "ScanProgress":
         return replace(self, step=step, position=Position(), retries=Retries(), wait_seconds=0, **changes)
 
-    def _next_stage(self) -> Step:
+    def _ended_stage(self, personal: PersonalPages) -> "ScanProgress":
+        """The first step of the next stage. Lanes that may still run read the census, so it is not deleted yet."""
         stage = next(number for number, steps in enumerate(STAGES) if self.step in steps)
-        return STAGES[stage + 1][0]
+        next_step = STAGES[stage + 1][0]
+        if next_step is Step.DELETE_EXPIRED and personal.open_lanes:
+            next_step = Step.CLOSE_SCAN
+        return self._at(next_step, personal=personal)
 
 
 def lane_id(scan_id: str, page: int, lane: int) -> str:

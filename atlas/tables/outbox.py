@@ -34,7 +34,10 @@ class Outbox[Row, Change: DatedChange]:
     add_to_index: Index[Row]
     """Writes the index entries of a row that the previous one did not have; called before the row is written."""
     remove_from_index: Index[Row]
-    """Removes the index entries of a row that its successor does not have; called after the row was written."""
+    """Removes the index entries of a row that its successor does not have; called before the row is written.
+
+    Afterwards, only the row of before would say which entries they are, so a crash between the two would leave them.
+    """
 
     async def record(
         self,
@@ -58,7 +61,7 @@ class Outbox[Row, Change: DatedChange]:
                 previous = stored.row if stored else None
                 return await self._write(previous, next_row(previous), etag, detect_change)
             except RowChanged:
-                stored, etag = await self.rows.get_version(key)
+                stored, etag = await self._restored(key)
         raise StorageUnavailable(f"other writers changed a row {ATTEMPTS} times in a row while it was being written")
 
     async def publish_pending(self, stored: Stored[Row, Change]) -> Stored[Row, Change]:
@@ -80,12 +83,21 @@ class Outbox[Row, Change: DatedChange]:
 
     async def delete(self, stored: Stored[Row, Change]) -> bool:
         """Delete a row in the version read, with its index entries; ``False`` if another writer has changed it."""
-        try:
-            await self.rows.delete(self.rows.kind.key_of(stored.row), stored.etag)
-        except RowChanged:
-            return False
+        key = self.rows.kind.key_of(stored.row)
         await self.remove_from_index(stored.row, None)
+        try:
+            await self.rows.delete(key, stored.etag)
+        except RowChanged:
+            await self._restored(key)
+            return False
         return True
+
+    async def _restored(self, key: str) -> tuple[Stored[Row, Change] | None, str | None]:
+        """The row that another writer has written, with the index entries that this writer has removed."""
+        stored, etag = await self.rows.get_version(key)
+        if stored:
+            await self.add_to_index(stored.row, None)
+        return stored, etag
 
     def _time_left(self, change: Change) -> float:
         return (change.at + PUBLISH_WITHIN - self.clock()).total_seconds()
@@ -107,9 +119,9 @@ class Outbox[Row, Change: DatedChange]:
     ) -> Row:
         row, change = detect_change(previous, row, self.clock())
         await self.add_to_index(row, previous)
-        etag = await self.rows.save(row, change, etag)
         if previous is not None:
             await self.remove_from_index(previous, row)
+        etag = await self.rows.save(row, change, etag)
         if change:
             try:
                 await self.publish_pending(Stored(row, etag, change))

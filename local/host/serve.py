@@ -190,7 +190,7 @@ class _Host:
         return str(result.value) if result else "null"
 
     async def _host_status(self, _request: web.Request) -> web.Response:
-        return web.json_response({"state": "Running"})
+        return web.json_response({"state": "Running", "measured": self._engine.measurements.to_dict()})
 
     async def _run_timer(self, request: web.Request) -> web.Response:
         timer = self._timers.get(request.match_info["name"].lower())

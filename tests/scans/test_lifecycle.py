@@ -18,6 +18,7 @@ from atlas.scans.lifecycle import (
     stop_scan,
 )
 from atlas.scans.messages import Closing, Counts
+from atlas.scans.progress import PersonalPages, ScanProgress, Step
 from atlas.scans.warnings import BOOKINGS_DOWN
 from tests.scans.conftest import scan
 
@@ -230,6 +231,48 @@ async def test_a_late_close_does_not_revive_a_cancelled_scan(tenant, engine):
     await close_scan(tenant.resources, Closing(scan_id=running.scan_id, counts=Counts(by_status={"published": 3})))
 
     assert (await tenant.resources.scans.get(running.scan_id)).state is ScanState.CANCELLED
+
+
+async def test_lanes_of_a_failed_scan_keep_the_lock_until_they_end(tenant, engine):
+    """One lane raised, so the parent closed the scan and ended; its other lane waits on a timer."""
+    engine.terminate_seconds = 3
+    running = await start(tenant, engine)
+    engine.run(running.scan_id, page=4, lanes=2)
+    engine.run(f"{running.scan_id}:4:0")
+    engine.end(f"{running.scan_id}:4:0")
+    engine.run(f"{running.scan_id}:4:1")
+
+    await close_scan(tenant.resources, Closing(scan_id=running.scan_id, error="a lane failed", has_open_lanes=True))
+    engine.end(running.scan_id)
+    held = await tenant.resources.scans.holds_lock(running.scan_id)
+    lock = await tenant.resources.scans.get_lock()
+    other = await start(tenant, engine, "1" * 8)
+
+    assert (held, lock.scan_id, lock.is_stopping) == (False, running.scan_id, True)
+    assert not engine.is_active(f"{running.scan_id}:4:1")
+    assert (await tenant.resources.scans.get_lock()).scan_id == other.scan_id
+
+
+async def test_stopping_a_failing_scan_waits_for_its_other_lanes(tenant, engine):
+    """One lane raised, and the parent has not closed the scan yet."""
+    engine.terminate_seconds = 3
+    running = await start(tenant, engine)
+    failed = ScanProgress(
+        scan_id=running.scan_id,
+        concurrency=2,
+        scanned_before=True,
+        step=Step.PROBE_USERS,
+        personal=PersonalPages(page=4, page_size=50),
+    ).with_exception("a lane failed")
+    engine.run(running.scan_id, **failed.custom_status())
+    engine.run(f"{running.scan_id}:4:0")
+    engine.end(f"{running.scan_id}:4:0")
+    engine.run(f"{running.scan_id}:4:1")
+
+    await stop_scan(tenant.resources, engine, running)
+
+    assert not any(map(engine.is_active, engine.statuses))
+    assert await tenant.resources.scans.get_lock() is None
 
 
 async def test_an_ended_scan_is_not_stopped_again(tenant, engine):

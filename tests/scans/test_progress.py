@@ -226,6 +226,16 @@ def test_a_page_whose_lanes_may_still_run_is_not_probed_twice():
     assert at(Step.PROBE_USERS).with_exception("a lane failed").closing().error == "a lane failed"
 
 
+def test_lanes_beside_a_failed_one_may_still_run():
+    """They are shown, so that they can be stopped; they still read the census, so it is not deleted yet."""
+    failed = at(Step.PROBE_USERS, personal=PersonalPages(page=7, page_size=90)).with_exception("a lane failed")
+
+    assert failed.step is Step.CLOSE_SCAN
+    assert (failed.custom_status()["page"], failed.custom_status()["lanes"]) == (7, BEGUN.concurrency)
+    assert failed.closing().has_open_lanes
+    assert not at(Step.LIST_USERS).with_failure(failure(Retry.NEVER)).closing().has_open_lanes
+
+
 def test_an_activity_that_raises_is_repeated():
     after = at(Step.MARK_GONE).with_exception("worker lost")
 

@@ -11,6 +11,7 @@ from local.host.durable import turns
 from local.host.durable.hazards import Hazards
 from local.host.durable.history import EventType
 from local.host.durable.instances import Execution, Instance, Message, Parent, Status
+from local.host.durable.measurements import Measurements
 from local.host.durable.payloads import PayloadRefused, Payloads, check_status
 from local.host.durable.shim import CALL_SUB_ORCHESTRATOR, CREATE_TIMER, NotSimulated, Scheduled
 from local.host.durable.tasks import Functions, Invoke, Refused, Tasks, UnknownFunction, written
@@ -45,13 +46,15 @@ class Engine:
         hazards: Hazards | None = None,
     ) -> None:
         self.instances: dict[str, Instance] = {}
+        self.measurements = Measurements()
         self._run_orchestrator = run_orchestrator
         self._functions = functions
         self._hazards = hazards or Hazards()
         self._slots = asyncio.Semaphore(concurrent_orchestrators)
         self._gather_seconds = gather_seconds
         self._payloads = Payloads()
-        self._tasks = Tasks(self, functions, run_activity, concurrent_activities, self._hazards, self._payloads)
+        measured = _measured(run_activity, self.measurements)
+        self._tasks = Tasks(self, functions, measured, concurrent_activities, self._hazards, self._payloads)
         self._turns: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -178,8 +181,10 @@ class Engine:
         instance.updated_at = now
 
     async def _run_turn(self, instance: Instance) -> turns.TurnResult | None:
+        request = turns.request(instance)
+        self.measurements.add_turn(instance.name, len(instance.execution.history.events), request)
         try:
-            return turns.read_result(await self._run_orchestrator(instance.name, turns.request(instance)))
+            return turns.read_result(await self._run_orchestrator(instance.name, request))
         except InvocationFailed as failure:
             stack = own_frames(failure.stack)
             result = turns.read_failure(failure.message, stack)
@@ -264,6 +269,16 @@ class Engine:
         elif parent:
             reason = json.loads(output_json or "null")
             self._tasks.finish(parent, EventType.SUB_ORCHESTRATION_FAILED, Reason=reason, Details="")
+
+
+def _measured(run: Invoke, measurements: Measurements) -> Invoke:
+    """Run activities as ``run`` does, and measure each invocation."""
+
+    async def run_measured(name: str, argument: str) -> str:
+        with measurements.activity(name):
+            return await run(name, argument)
+
+    return run_measured
 
 
 def _add_to_history(execution: Execution, task: Scheduled, now: datetime) -> None:
