@@ -1,6 +1,7 @@
 """`make soak USERS=100000`: scans a large simulated tenant once, and prints the host's memory as the scan progresses.
 
-Each line states the host's resident memory, the longest activity and the largest history so far.
+Each line states the host's resident memory, the longest activity and the largest history so far. The tables are in a
+SQLite file, because Azurite needs longer for each row the more rows it has.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 import psutil
 
-from local.azurite import azurite_tables
+from benchmarks.soak_host import SQLITE_FILE
 from local.host.child import HostChild, host_child
 from local.run_host import CHECKOUT, UNSET
 from local.simulator import MIXES, TenantPlan, running
@@ -29,11 +30,15 @@ SAMPLES = (500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 
 async def soak(users: int) -> bool:
     """Scan once; returns whether the scan completed with a row for every user."""
-    with tempfile.TemporaryDirectory() as folder, azurite_tables() as azurite:
+    with tempfile.TemporaryDirectory() as folder:
         async with running(TenantPlan(users=users, mix=MIXES["healthy"]), folder=Path(folder)) as tenant:
-            settings = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string}
-            more = {"PROBE_CONCURRENCY": str(CONCURRENCY)}
-            with host_child(CHECKOUT, settings={**UNSET, **settings, **more}) as host:
+            settings = {
+                **tenant.settings(),
+                "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+                "PROBE_CONCURRENCY": str(CONCURRENCY),
+                SQLITE_FILE: str(Path(folder, "tables.sqlite")),
+            }
+            with host_child(CHECKOUT, settings={**UNSET, **settings}, module="benchmarks.soak_host") as host:
                 async with httpx.AsyncClient(base_url=host.url, timeout=300) as http:
                     return await _scan(http, host, users)
 

@@ -43,17 +43,18 @@ def host_child(
     arguments: tuple[str, ...] = (),
     port: int = 0,
     python: Path = Path(sys.executable),
+    module: str = "local.host",
 ) -> Iterator[HostChild]:
     """Run a function app on the local host until the block ends, with settings on top of this environment.
 
-    Port 0 takes a free one. `arguments` are passed to `python -m local.host`. Another `python` brings its own
-    libraries, and PYTHONPATH in the settings its own `local`. The host also ends when this process does, even by
-    SIGKILL. Raises HostDidNotStart.
+    Port 0 takes a free one. `arguments` are passed to `python -m local.host`, or to another `module` that runs it.
+    Another `python` brings its own libraries, and PYTHONPATH in the settings its own `local`. The host also ends when
+    this process does, even by SIGKILL. Raises HostDidNotStart.
     """
     python_path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(prefix="local-host-") as folder:
         log_file, ready_file = Path(folder, "host.log"), Path(folder, "ready")
-        command = [str(python), "-P", "-m", "local.host", "--app", str(app_folder), "--port", str(port)]
+        command = [str(python), "-P", "-m", module, "--app", str(app_folder), "--port", str(port)]
         command += ["--ready-file", str(ready_file), "--end-with-stdin", *arguments]
         with (
             log_file.open("wb") as log,
