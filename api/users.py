@@ -7,7 +7,6 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from api.access import AUTH_LEVEL, AppRole, caller_of, check_access
-from api.csv_export import TooManyRows, csv_file
 from api.http_headers import RESPONSE_HEADERS
 from api.json_responses import json_response, next_link
 from api.models.lists import DEFAULT_PAGE_SIZE
@@ -29,6 +28,7 @@ from atlas.domain.events import availability_queried
 from atlas.domain.page_urls import PageAddress
 from atlas.domain.user_references import UserReference, parse_user_reference
 from atlas.domain.user_rows import UserRow
+from atlas.exports.csv_file import TooManyRows, csv_file
 from atlas.pages.free_times import FreeTimes, NoFreeTimes, get_free_times
 from atlas.pages.listing import get_users, iterate_users
 from atlas.pages.lookup import LookupResult, Source, lookup

@@ -1,21 +1,14 @@
 """The scan of the tenant: runs the steps that ``ScanProgress`` names, and waits between them on durable timers."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import azure.durable_functions as df
 
 from atlas.scans.lanes import LaneResult
-from atlas.scans.messages import (
-    ClosingResult,
-    ExpiredResult,
-    GoneResult,
-    ListingResult,
-    Message,
-    OrganizationResult,
-    StepResult,
-)
+from atlas.scans.messages import ListingResult
+from atlas.scans.plan import PLAN
 from atlas.scans.progress import ScanProgress, Step, lane_id
 from orchestrators.names import (
     CLOSE_SCAN,
@@ -37,28 +30,15 @@ type Steps[Result] = Generator[Any, Any, Result]
 blueprint = df.Blueprint()
 
 
-class Call(NamedTuple):
-    """A step that is one call of an activity."""
-
-    activity: str
-    request: Callable[[ScanProgress], Message]
-    result: type[StepResult]
-    after: Callable[[ScanProgress, Any], ScanProgress]
-
-
-PLAN: Mapping[Step, Call] = {
-    Step.READ_ORGANIZATION: Call(
-        READ_ORGANIZATION, ScanProgress.step_request, OrganizationResult, ScanProgress.with_organization
-    ),
-    Step.LIST_MAILBOXES: Call(LIST_MAILBOXES, ScanProgress.page_request, ListingResult, ScanProgress.with_mailboxes),
-    Step.LIST_MAILBOX_POLICIES: Call(
-        LIST_MAILBOX_POLICIES, ScanProgress.page_request, ListingResult, ScanProgress.with_policies
-    ),
-    Step.LIST_USERS: Call(LIST_USERS, ScanProgress.users_request, ListingResult, ScanProgress.with_users),
+ACTIVITIES: Mapping[Step, str] = {
+    Step.READ_ORGANIZATION: READ_ORGANIZATION,
+    Step.LIST_MAILBOXES: LIST_MAILBOXES,
+    Step.LIST_MAILBOX_POLICIES: LIST_MAILBOX_POLICIES,
+    Step.LIST_USERS: LIST_USERS,
     # Step.PROBE_USERS: probe_users
-    Step.MARK_GONE: Call(MARK_GONE, ScanProgress.page_request, GoneResult, ScanProgress.with_gone),
-    Step.DELETE_EXPIRED: Call(DELETE_EXPIRED, ScanProgress.step_request, ExpiredResult, ScanProgress.with_deleted),
-    Step.CLOSE_SCAN: Call(CLOSE_SCAN, ScanProgress.closing, ClosingResult, ScanProgress.with_state),
+    Step.MARK_GONE: MARK_GONE,
+    Step.DELETE_EXPIRED: DELETE_EXPIRED,
+    Step.CLOSE_SCAN: CLOSE_SCAN,
 }
 
 
@@ -76,15 +56,16 @@ def scan_tenant(context: df.DurableOrchestrationContext) -> Steps[dict[str, Any]
         if progress.step is Step.PROBE_USERS:
             progress = yield from probe_users(context, progress)
         else:
-            progress = yield from call_activity(context, progress, PLAN[progress.step])
+            progress = yield from call_activity(context, progress)
     context.continue_as_new(progress.to_dict())
     return None
 
 
-def call_activity(context: df.DurableOrchestrationContext, progress: ScanProgress, call: Call) -> Steps[ScanProgress]:
+def call_activity(context: df.DurableOrchestrationContext, progress: ScanProgress) -> Steps[ScanProgress]:
     """Run a step that is one activity."""
+    call = PLAN[progress.step]
     try:
-        result = yield context.call_activity(call.activity, call.request(progress).to_dict())
+        result = yield context.call_activity(ACTIVITIES[progress.step], call.request(progress).to_dict())
     except Exception as error:  # noqa: BLE001 - the SDK raises this class when an activity fails
         return progress.with_exception(first_line(error))
     return call.after(progress, call.result.from_dict(result))

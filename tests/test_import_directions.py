@@ -10,7 +10,13 @@ ROOT = Path(__file__).parent.parent
 OURS = ("atlas", "activities", "orchestrators", "api", "local", "benchmarks", "tests", "function_app")
 DEPLOYED = ("function_app", "atlas", "activities", "orchestrators", "api")
 
-PURE_SCAN_STATE = ("atlas.scans.messages", "atlas.scans.lanes", "atlas.scans.warnings", "atlas.scans.progress")
+PURE_SCAN_STATE = (
+    "atlas.scans.messages",
+    "atlas.scans.lanes",
+    "atlas.scans.warnings",
+    "atlas.scans.progress",
+    "atlas.scans.plan",
+)
 FOUNDATIONS = ("atlas.resources", "atlas.microsoft365", "atlas.tables", "atlas.domain")
 
 # The first entry that a module belongs to says what it may import besides its own package.
@@ -33,9 +39,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "atlas.scans.lanes": ("atlas.domain", "atlas.scans.messages"),
     "atlas.scans.warnings": ("atlas.domain", "atlas.scans.messages", "atlas.scans.lanes"),
     "atlas.scans.progress": ("atlas.domain", *PURE_SCAN_STATE),
+    "atlas.scans.plan": PURE_SCAN_STATE,
     "atlas.scans": ("atlas.pages", *FOUNDATIONS),
     "atlas.health": ("atlas.pages", *FOUNDATIONS),
     "atlas.report": ("atlas.pages", *FOUNDATIONS),
+    "atlas.exports": FOUNDATIONS,
     "atlas.wiring": (*FOUNDATIONS, "atlas.live_queries", "atlas.settings", "atlas.telemetry"),
     "atlas.cli": ("atlas",),
 }

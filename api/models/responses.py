@@ -1,12 +1,14 @@
 """Base class and field types for what responses contain (docs/api.md)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
+
+from atlas.domain.text import moment_text
 
 IMPORTANT: Mapping[str, Any] = {"x-ms-visibility": "important"}
 ADVANCED: Mapping[str, Any] = {"x-ms-visibility": "advanced"}
@@ -18,12 +20,6 @@ class Response(BaseModel):
     """An object of a response: camelCase names, every member present, ``null`` for what is not known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-
-def moment_text(moment: datetime) -> str:
-    """RFC 3339 in UTC, with milliseconds if there are any."""
-    utc = moment.astimezone(UTC)
-    return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds").replace("+00:00", "Z")
 
 
 _MOMENT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})

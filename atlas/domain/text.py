@@ -1,6 +1,7 @@
-"""Makes texts of remote services safe to store, send and print."""
+"""Makes texts of remote services safe to store, send and print, and writes times."""
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -27,3 +28,9 @@ def sanitize_json(value: Any) -> Any:
 def replace_lone_surrogates(text: str) -> str:
     """The text without lone surrogates, which JSON may contain if a name was cut, but storage and UTF-8 may not."""
     return text.encode("utf-8", "replace").decode()
+
+
+def moment_text(moment: datetime) -> str:
+    """RFC 3339 in UTC, with milliseconds if there are any."""
+    utc = moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds").replace("+00:00", "Z")

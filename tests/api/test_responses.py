@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.models.health import Health
-from api.models.responses import Response, moment_text
+from api.models.responses import Response
 from api.models.scans import Scan
 from api.models.users import User
 from api.openapi.document import all_definitions
@@ -16,6 +16,7 @@ from atlas.domain.findings import Finding
 from atlas.domain.scans import Scan as StoredScan
 from atlas.domain.scans import ScanState
 from atlas.domain.statuses import Status
+from atlas.domain.text import moment_text
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
 from atlas.health.checks import Check, HealthStatus

@@ -9,10 +9,10 @@ from uuid import UUID
 from documents import ROOT, only_once, section_of, table_of, text_of, titles_of
 from everything_known import CHANGE, ROW, SCAN, SCAN_ID, TENANT, USER
 
-from api.csv_export import COLUMNS
 from atlas.domain.ews_settings import Access, EwsScope
 from atlas.domain.mailboxes import Mailbox
 from atlas.domain.unknown import Reason, Unknown
+from atlas.exports.csv_file import COLUMNS
 from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
 from atlas.tables.personal_bookings import KIND

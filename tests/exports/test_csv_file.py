@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.csv_export import COLUMNS, TooManyRows, cell, csv_file
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
+from atlas.exports.csv_file import COLUMNS, TooManyRows, cell, csv_file
 
 AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TENANT = "6870e4a5-95e7-4126-b947-8d2e317823cd"

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable
 from datetime import datetime
 from typing import Any, BinaryIO, cast
 
-from api.models.responses import moment_text
+from atlas.domain.text import moment_text
 from atlas.domain.user_rows import UserRow
 from atlas.tables.personal_bookings import KIND
 

@@ -1,0 +1,1 @@
+"""Files of results: CSV for spreadsheets, and what tools that set signatures read."""
