@@ -71,6 +71,7 @@ def operation_of(step: Step) -> dict[str, Any]:
         "description": step.description,
         "parameters": [_overlaid(known[name], overlay) for name, overlay in step.parameters.items()],
         "responses": _responses(step, route),
+        **({} if JSON in route.media_types else {"produces": [*route.media_types]}),
         **step.extensions,
     }
 
@@ -83,6 +84,11 @@ def _responses(step: Step, route: Operation) -> dict[str, Any]:
     responses = responses_of(route)
     if step.model:
         responses["200"] = {**responses["200"], "schema": reference(step.model)}
+    if JSON not in route.media_types:
+        responses["200"] = {
+            **responses["200"],
+            "schema": {"type": "string", "format": "binary", "x-ms-summary": "File"},
+        }
     if "200" not in responses:
         # The platform follows the URL in Location, and returns to the flow what it receives there in the end.
         responses["200"] = {"description": "The ended scan.", "schema": responses["202"]["schema"]}

@@ -87,7 +87,7 @@ def polling() -> Iterator[dict[str, Any]]:
                     "pollingtrigger",
                     f"Poll {step.operation_id}",
                     step.operation_id,
-                    triggerConfig={"since": "@{triggerBody().cursor}"},
+                    triggerConfig={step.cursor_parameter: "@{triggerBody().cursor}"},
                     triggerDataPath="@triggerBody().value",
                 ),
                 "type": "PollingTrigger",

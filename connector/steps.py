@@ -6,15 +6,39 @@ from typing import Any
 
 from api.models.changes import KIND_LABELS
 from api.models.lists import MAX_PAGE_SIZE
+from api.models.responses import labelled
 from api.models.users import STORED_STATUS_LABELS, STORED_STATUSES, BookingPage
 from api.openapi.schemas import Model
 from atlas.domain.changes import ChangeKind
+from atlas.domain.time_zones import windows_names
 
 type Overlay = Mapping[str, Any]
 
 UNCHANGED: Overlay = {}
 IMPORTANT: Overlay = {"x-ms-visibility": "important"}
 ADVANCED: Overlay = {"x-ms-visibility": "advanced"}
+INTERNAL: Overlay = {"x-ms-visibility": "internal"}
+POLLED: Overlay = {"x-ms-trigger": "batch", "x-ms-trigger-metadata": {"kind": "query", "mode": "polling"}}
+# The designer shows choices for a string only, and still accepts several values separated by commas.
+STATUS: Overlay = {
+    "type": "string",
+    "collectionFormat": None,
+    "items": None,
+    "enum": [*map(str, STORED_STATUSES)],
+    **STORED_STATUS_LABELS,
+}
+CHANGE_KIND: Overlay = {
+    "type": "string",
+    "collectionFormat": None,
+    "items": None,
+    "enum": [*map(str, ChangeKind)],
+    **KIND_LABELS,
+}
+# A fixed list: it changes about once a year, and a maker can enter every other name as a custom value.
+TIME_ZONE: Overlay = {
+    "enum": [*windows_names()],
+    **labelled({key: f"{key} ({name})" for key, name in windows_names().items()}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +60,12 @@ class Step:
     def is_trigger(self) -> bool:
         """Whether it starts a flow."""
         return "x-ms-trigger" in self.extensions
+
+    @property
+    def cursor_parameter(self) -> str:
+        """The parameter of a trigger in which the platform sends back the cursor of the previous response."""
+        (name,) = [name for name, overlay in self.parameters.items() if overlay is INTERNAL]
+        return name
 
 
 STEPS: tuple[Step, ...] = (
@@ -79,7 +109,7 @@ STEPS: tuple[Step, ...] = (
             },
             "from": UNCHANGED,
             "to": UNCHANGED,
-            "timeZone": UNCHANGED,
+            "timeZone": TIME_ZONE,
             "fresh": ADVANCED,
             "ifNotFound": ADVANCED,
         },
@@ -91,14 +121,7 @@ STEPS: tuple[Step, ...] = (
         summary="List pages",
         description="Lists the booking pages of the tenant, and why each licensed user without a page has none.",
         parameters={
-            # The designer shows choices for a string only, and still accepts several values separated by commas.
-            "status": {
-                "type": "string",
-                "collectionFormat": None,
-                "items": None,
-                "enum": [*map(str, STORED_STATUSES)],
-                **STORED_STATUS_LABELS,
-            },
+            "status": STATUS,
             "domain": UNCHANGED,
             "enabled": UNCHANGED,
             "userType": UNCHANGED,
@@ -107,6 +130,19 @@ STEPS: tuple[Step, ...] = (
             "limit": {"x-ms-visibility": "internal", "required": True, "default": MAX_PAGE_SIZE},
         },
         extensions={"x-ms-pageable": {"nextLinkName": "nextLink"}},
+    ),
+    Step(
+        "ExportPages",
+        "ExportUsers",
+        summary="Export pages",
+        description="Returns the same list as a CSV file, which opens in Excel.",
+        parameters={
+            "status": STATUS,
+            "domain": UNCHANGED,
+            "enabled": UNCHANGED,
+            "userType": UNCHANGED,
+            "search": UNCHANGED,
+        },
     ),
     Step(
         "StartScan",
@@ -123,26 +159,33 @@ STEPS: tuple[Step, ...] = (
         parameters={"id": UNCHANGED, "async": {"x-ms-visibility": "internal", "default": None}},
     ),
     Step(
+        "ListScans",
+        "ListScans",
+        summary="List scans",
+        description="Lists recent scans, newest first, with their totals.",
+        parameters={"limit": UNCHANGED},
+    ),
+    Step(
         "WhenPageChanges",
         "ListChanges",
         summary="When a page changes",
         description="This operation triggers when a booking page is set up or withdrawn, or its URL changes.",
         parameters={
-            # As for the status of a list.
-            "kind": {
-                "type": "string",
-                "collectionFormat": None,
-                "items": None,
-                "enum": [*map(str, ChangeKind)],
-                **KIND_LABELS,
-            },
-            "since": {"x-ms-visibility": "internal"},
+            "kind": CHANGE_KIND,
+            "since": INTERNAL,
         },
         extensions={
             **IMPORTANT,
-            "x-ms-trigger": "batch",
-            "x-ms-trigger-metadata": {"kind": "query", "mode": "polling"},
+            **POLLED,
             "x-ms-trigger-hint": "To see it work now, set up a booking page, start a scan, and wait until it ends.",
         },
+    ),
+    Step(
+        "WhenScanEnds",
+        "ListScans",
+        summary="When a scan ends",
+        description="This operation triggers when a scan has completed, failed or been cancelled.",
+        parameters={"endedAfter": INTERNAL},
+        extensions={**POLLED, "x-ms-trigger-hint": "To see it work now, start a scan, and wait until it ends."},
     ),
 )

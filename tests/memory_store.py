@@ -50,6 +50,15 @@ class MemoryStore:
             raise RowChanged
         return self._write(table, entity)
 
+    async def replace_together(self, table: str, rows: Sequence[tuple[Mapping[str, Any], str | None]]) -> None:
+        for entity, etag in rows:
+            self._called(table, entity["RowKey"])
+            stored = self._table(table).get(_key(entity))
+            if (stored.metadata["etag"] if stored is not None else None) != etag:
+                raise RowChanged
+        for entity, _ in rows:
+            self._write(table, entity)
+
     async def merge(self, table: str, entity: Mapping[str, Any], etag: str | None = None) -> str:
         self._called(table, entity["RowKey"])
         stored = self._table(table).get(_key(entity))

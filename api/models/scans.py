@@ -1,12 +1,12 @@
 """Scans of the tenant: what callers may request, and what they receive."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field
 
 from api.models.lists import DEFAULT_PAGE_SIZE, Page, PageSize
-from api.models.parameters import Flag, Path, Query
-from api.models.responses import ADVANCED, IMPORTANT, Moment, Response, labelled, labels_of
+from api.models.parameters import Expected, Flag, Path, Query, Text
+from api.models.responses import ADVANCED, IMPORTANT, INTERNAL, Moment, Response, labelled, labels_of
 from atlas.domain.scans import Scan as StoredScan
 from atlas.domain.scans import ScanState
 
@@ -23,6 +23,12 @@ class ScansQuery(Query):
     """Which scans to list."""
 
     limit: PageSize = DEFAULT_PAGE_SIZE
+    ended_after: Annotated[Text | None, Expected("the cursor of an earlier response")] = Field(
+        None,
+        title="Ended After",
+        description="The cursor of an earlier response, to request the scans that ended after it, the first to end "
+        "first. Without it: recent scans, newest first, and the cursor to continue from.",
+    )
 
 
 class ScanQuery(Query):
@@ -86,8 +92,13 @@ class Scan(Response):
 
 
 class ScanList(Page[Scan]):
-    """Recent scans, newest first."""
+    """Recent scans, newest first, or those that ended after a cursor, the first to end first."""
 
     model_config = ConfigDict(title="Scans")
 
     value: list[Scan] = Field(title="Scans", description="The scans on this page of the list.")
+    cursor: str = Field(
+        title="Cursor",
+        description="The value of endedAfter that requests the scans that end after these.",
+        json_schema_extra={**INTERNAL},
+    )

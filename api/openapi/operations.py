@@ -141,10 +141,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "/scans",
         "ListScans",
         summary="List scans",
-        description="Lists recent scans, newest first.",
+        description="Lists recent scans, newest first, or the scans that ended after a cursor, the first to end first.",
         query=ScansQuery,
-        returns=(Returns(OK, "Recent scans.", ScanList),),
-        problems=TABLES,
+        returns=(Returns(OK, "The scans, and the cursor to continue from.", ScanList),),
+        problems=("invalidCursor", *TABLES),
     ),
     Operation(
         "get",

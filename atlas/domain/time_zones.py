@@ -18,6 +18,12 @@ def time_zone(name: str) -> ZoneInfo:
     return ZoneInfo(key)
 
 
+def windows_names() -> dict[str, str]:
+    """The Windows name of each zone that Windows knows, by its IANA name: UTC, and the others in their order."""
+    others = sorted((key, name) for name, key in win_tz.items() if name != "UTC")
+    return {"UTC": "UTC", **dict(others)}
+
+
 @cache
 def _names() -> dict[str, str]:
     """The key of each zone by its names in lower case; if both sides use a name, IANA's meaning applies."""

@@ -105,6 +105,14 @@ async def refresh_scan(resources: Resources, orchestrations: Orchestrations, sca
     return await _end_lost_scan(resources, orchestrations, scan, status)
 
 
+async def end_scan_if_lost(resources: Resources, orchestrations: Orchestrations) -> None:
+    """End the scan that holds the lock if its orchestration was lost, so that its end is reported without a caller."""
+    lock = await resources.scans.get_lock()
+    scan = await resources.scans.get(lock.scan_id) if lock else None
+    if scan:
+        await refresh_scan(resources, orchestrations, scan)
+
+
 async def stop_scan(resources: Resources, orchestrations: Orchestrations, scan: Scan) -> Scan:
     """Stop a scan with all its orchestrations. Raises ``ScanNotRunning``.
 

@@ -49,10 +49,16 @@ async def _delete_gone_rows(resources: Resources, until: datetime) -> bool:
 
 async def _delete_history(resources: Resources, until: datetime) -> bool:
     """Whether every expired change, census and scan was deleted by then."""
+    for delete_before in (resources.changes.delete_before, resources.scans.delete_ends_before):
+        while await delete_before(_horizon(resources), ROWS_PER_DELETION):
+            if resources.clock() >= until:
+                return False
+    return await _delete_scans(resources, until)
+
+
+async def _delete_scans(resources: Resources, until: datetime) -> bool:
+    """Whether every expired scan, and the census of every scan that has ended, was deleted by then."""
     horizon = _horizon(resources)
-    while await resources.changes.delete_before(horizon, ROWS_PER_DELETION):
-        if resources.clock() >= until:
-            return False
     last = await resources.scans.last_finished()  # kept whatever its age: it says that pages were known before
     async for scan in resources.scans.iterate():
         if not scan.has_ended:

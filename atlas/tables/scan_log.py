@@ -1,10 +1,16 @@
-"""The table ``BookingsScans``: the scans, newest first, and the lock that admits one scan at a time."""
+"""The table ``BookingsScans``: the scans, newest first, in the order of their ends, and the lock that admits one.
+
+A scan that ends is written a second time, under a key that follows every earlier one, in the same transaction. Readers
+who continue after the last key they saw therefore miss no scan and get none twice, whatever the writers' clocks say.
+"""
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from atlas.domain.cursors import from_cursor, to_cursor
 from atlas.domain.records import MalformedRecord
 from atlas.domain.scans import FINISHED, Scan, started_at_of
 from atlas.tables.columns import Columns
@@ -16,6 +22,12 @@ BOOKINGS_SCANS = "BookingsScans"
 LOCK_KEY = "lock"
 FIRST_SCAN_KEY = "scan-"
 AFTER_SCANS_KEY = "scan."
+FIRST_END_KEY = "end-"
+AFTER_ENDS_KEY = "end."
+LAST_END_KEY = "last-end"
+"""The row that counts the ends."""
+END_FORM = re.compile(r"\d{14}")
+NO_END = "0" * 14
 MAX_MILLISECONDS = 9_999_999_999_999
 ATTEMPTS = 10
 """How often a conditional write is repeated when other writers were faster."""
@@ -33,6 +45,15 @@ class Lock:
     is_stopping: bool = False
     """Whether the scan was stopped: its probes do nothing, but its orchestrations may not have ended yet."""
     etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedScans:
+    """Some scans that have ended, in the order of their ends, the cursor to continue from, and whether more have."""
+
+    scans: tuple[Scan, ...]
+    cursor: str
+    has_more: bool
 
 
 SCAN_COLUMNS = Columns(Scan, as_json=("by_status", "warnings"), left_out=("estimated_end",))
@@ -68,7 +89,10 @@ class ScanLog:
                 return scan, False
             changed = next_scan(scan)
             try:
-                await self._store.replace(BOOKINGS_SCANS, to_entity(changed, self._tenant_id), etag)
+                if changed.has_ended:
+                    await self._write_end(changed, etag)
+                else:
+                    await self._store.replace(BOOKINGS_SCANS, to_entity(changed, self._tenant_id), etag)
             except RowChanged:
                 continue
             return changed, True
@@ -79,6 +103,32 @@ class ScanLog:
         async for entity in self._store.iterate(BOOKINGS_SCANS, self._tenant_id, FIRST_SCAN_KEY, AFTER_SCANS_KEY):
             if scan := _scan_of(entity):
                 yield scan
+
+    async def end_cursor(self) -> str:
+        """Point read: the cursor after every scan that has ended so far."""
+        return to_cursor((await self._last_end())[0])
+
+    async def ended_after(self, cursor: str, limit: int) -> EndedScans:
+        """Range read: the scans that ended after a cursor, at most ``limit``. Raises ``InvalidCursor``."""
+        last = from_cursor(cursor, END_FORM)
+        scans: list[Scan] = []
+        first = f"{FIRST_END_KEY}{last}!"
+        async for entity in self._store.iterate(BOOKINGS_SCANS, self._tenant_id, first, AFTER_ENDS_KEY):
+            if len(scans) == limit:
+                return EndedScans(tuple(scans), to_cursor(last), has_more=True)
+            last = str(entity["RowKey"]).removeprefix(FIRST_END_KEY)
+            if scan := _scan_of(entity):
+                scans.append(scan)
+        return EndedScans(tuple(scans), to_cursor(last), has_more=False)
+
+    async def delete_ends_before(self, moment: datetime, limit: int) -> int:
+        """Remove the oldest ends from before ``moment``, at most ``limit``; returns how many there were."""
+        last = f"{FIRST_END_KEY}{_milliseconds(moment):014d}"
+        page = await self._store.get_page(
+            BOOKINGS_SCANS, self._tenant_id, FIRST_END_KEY, last, select=["RowKey"], size=min(limit, 1000)
+        )
+        await self._store.delete_all(BOOKINGS_SCANS, self._tenant_id, [row["RowKey"] for row in page.entities])
+        return len(page.entities)
 
     async def last_finished(self) -> Scan | None:
         """The newest scan that read the complete list of licensed users."""
@@ -138,6 +188,24 @@ class ScanLog:
                 continue
             return
 
+    async def _write_end(self, scan: Scan, etag: str | None) -> None:
+        """Write a scan that has ended, and its place in the order of ends. Raises ``RowChanged``."""
+        last, last_etag = await self._last_end()
+        # At least the time, so that cursors from before a table was deleted and created again remain valid.
+        number = f"{max(int(last) + 1, _milliseconds(scan.finished_at or scan.started_at)):014d}"
+        entity = to_entity(scan, self._tenant_id)
+        counter = {"PartitionKey": self._tenant_id, "RowKey": LAST_END_KEY, "LastEnd": number}
+        end = entity | {"RowKey": f"{FIRST_END_KEY}{number}"}
+        await self._store.replace_together(BOOKINGS_SCANS, [(entity, etag), (counter, last_etag), (end, None)])
+
+    async def _last_end(self) -> tuple[str, str | None]:
+        """The number of the newest end, and the ETag of its row."""
+        entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, LAST_END_KEY)
+        if entity is None:
+            return NO_END, None
+        number = str(entity.get("LastEnd"))
+        return number if END_FORM.fullmatch(number) else NO_END, str(entity.metadata["etag"])
+
     async def _get_version(self, scan_id: str) -> tuple[Scan | None, str | None]:
         key = scan_key(scan_id)
         entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, key) if key else None
@@ -161,8 +229,11 @@ def scan_key(scan_id: str) -> str | None:
     started_at = started_at_of(scan_id)
     if started_at is None:
         return None
-    milliseconds = round(started_at.timestamp() * 1000)
-    return f"{FIRST_SCAN_KEY}{MAX_MILLISECONDS - milliseconds:013d}-{scan_id[-8:]}"
+    return f"{FIRST_SCAN_KEY}{MAX_MILLISECONDS - _milliseconds(started_at):013d}-{scan_id[-8:]}"
+
+
+def _milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
 
 
 def to_entity(scan: Scan, tenant_id: str) -> Entity:

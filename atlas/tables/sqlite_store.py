@@ -100,6 +100,12 @@ class SqliteStore:
             raise RowChanged
         return str(version)
 
+    async def replace_together(self, table: str, rows: Sequence[tuple[Entity, str | None]]) -> None:
+        """As ``replace``, for a few rows; if one of them has another version, none is written."""
+        with self._transaction():
+            for entity, etag in rows:
+                await self.replace(table, entity, etag)
+
     async def merge(self, table: str, entity: Entity, etag: str | None = None) -> str:
         """Write some columns of an existing row; returns its new ETag. Raises ``RowChanged``."""
         stored = await self.get(table, *_key(entity))

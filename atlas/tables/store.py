@@ -31,6 +31,8 @@ MAX_TRANSACTION_BYTES = 3_500_000
 """The service accepts 4 MiB; the rest is for the envelope around each row of a transaction."""
 ROW_ENVELOPE_BYTES = 1_000
 CONCURRENT_TRANSACTIONS = 4
+CONFLICTS = frozenset({409, 412})
+"""What a transaction fails with if a row to insert exists, or another version of a row to replace."""
 REPEATABLE = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
 """Methods that may be retried. Upserts may be sent twice; callers handle a repeated insert or conditional write."""
 
@@ -82,6 +84,12 @@ class TableStore(Protocol):
         """Write a complete row over the version with this ETag; without one, insert it. Returns the new ETag.
 
         Raises ``RowChanged`` if there is another version, or none.
+        """
+
+    async def replace_together(self, table: str, rows: Sequence[tuple[Entity, str | None]]) -> None:
+        """As ``replace``, for a few rows of one partition in one transaction.
+
+        Raises ``RowChanged`` if one of them has another version; then none is written.
         """
 
     async def merge(self, table: str, entity: Entity, etag: str | None = None) -> str:
@@ -159,6 +167,31 @@ class AzureTableStore:
             return await self._update(table, entity, etag, UpdateMode.REPLACE)
         except (RowExists, ResourceModifiedError, ResourceNotFoundError):
             raise RowChanged from None
+
+    async def replace_together(self, table: str, rows: Sequence[tuple[Entity, str | None]]) -> None:
+        """As ``replace``, for a few rows of one partition in one transaction.
+
+        Raises ``RowChanged`` if one of them has another version; then none is written.
+        """
+        operations: list[Any] = [
+            (
+                "update",
+                entity,
+                {"mode": UpdateMode.REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified},
+            )
+            if etag
+            else ("create", entity)
+            for entity, etag in rows
+        ]
+        client = await self._table(table)
+        try:
+            await _sent(client.submit_transaction(operations, retry_on_methods=REPEATABLE))
+        except ResourceNotFoundError:
+            raise RowChanged from None
+        except StorageUnavailable as failure:
+            if isinstance(failure.__cause__, TableTransactionError) and failure.__cause__.status_code in CONFLICTS:
+                raise RowChanged from None
+            raise
 
     async def merge(self, table: str, entity: Entity, etag: str | None = None) -> str:
         """Write some columns of an existing row; returns its new ETag. Raises ``RowChanged``."""

@@ -33,7 +33,7 @@ CONTRACT = {
     "AvailabilityLookup": "userId, userPrincipalName, status, url, availability, availabilityProblem",
     "Lookup/availabilityProblem": "code, detail",
     "UserList": "value, continuation, nextLink",
-    "ScanList": "value, continuation, nextLink",
+    "ScanList": "value, continuation, nextLink, cursor",
     "Change": "cursor, at, kind, userId, userPrincipalName, displayName, department, primarySmtpAddress, fromStatus, "
     "toStatus, url, anonymousUrl, previousUrl, scanId",
     "ChangeList": "value, continuation, nextLink, cursor",
@@ -135,7 +135,7 @@ PROBLEM = {
     "instance": "/api/scans",
     "code": "invalidParameter",
 }
-LIST = {"value": [], "continuation": None, "nextLink": None}
+LIST = {"value": [], "continuation": None, "nextLink": None, "cursor": "MDE3OTUyNTAxMzIxNjA"}
 PROBLEM_HEADERS = {"Content-Type": "application/problem+json"}
 PENDING_SCAN = Scan.of(StoredScan("s", ScanState.PENDING, "http", NOW)).model_dump(mode="json", by_alias=True)
 

@@ -69,6 +69,23 @@ async def test_a_write_requires_the_version_read(tables, tenant_id):
     assert (await tables.get(TABLE, tenant_id, "a")).metadata["etag"] == second
 
 
+async def test_rows_are_written_together_or_not_at_all(tables, tenant_id):
+    first = await tables.insert(TABLE, row(tenant_id, "a", Text="one"))
+    await tables.replace_together(TABLE, [(row(tenant_id, "a", Text="two"), first), (row(tenant_id, "b"), None)])
+    second = (await tables.get(TABLE, tenant_id, "a")).metadata["etag"]
+    attempts = [
+        [(row(tenant_id, "a", Text="stale"), first), (row(tenant_id, "c"), None)],
+        [(row(tenant_id, "a", Text="late"), second), (row(tenant_id, "b"), None)],
+        [(row(tenant_id, "c"), None), (row(tenant_id, "gone"), second)],
+    ]
+    for attempt in attempts:
+        with pytest.raises(RowChanged):
+            await tables.replace_together(TABLE, attempt)
+
+    assert await keys(tables, tenant_id) == ["a", "b"]
+    assert (await tables.get(TABLE, tenant_id, "a"))["Text"] == "two"
+
+
 async def test_a_row_that_is_gone_is_not_written_over(tables, tenant_id):
     etag = await tables.insert(TABLE, row(tenant_id, "a"))
     await tables.delete(TABLE, tenant_id, "a", etag)

@@ -9,6 +9,7 @@ import re
 
 import pytest
 
+from atlas.domain.time_zones import time_zone
 from tests.connector.connector_files import (
     OPERATIONS,
     PATHS,
@@ -99,7 +100,7 @@ def test_triggers_can_be_polled(file: str) -> None:
         assert polled[name]["triggerConfig"] == {state["name"]: "@{triggerBody().cursor}"}
         assert polled[name]["triggerDataPath"] == "@triggerBody().value"
         assert response_member(trigger, "cursor")
-        assert response_member(trigger, "value/cursor")
+        assert response_member(trigger, "value")
 
 
 def test_choices_come_from_an_operation_that_returns_them() -> None:
@@ -155,3 +156,14 @@ def test_policies_name_operations_that_exist(file: str) -> None:
     }
 
     assert named <= OPERATIONS.keys()
+
+
+def test_every_time_zone_that_is_offered_is_valid() -> None:
+    """A drop-down with a fixed list: its values are IANA names, its labels name Windows' zone as well."""
+    (offered,) = [one for place, one in parameters() if place == "GetAvailability.timeZone"]
+    entries = {entry["value"]: entry["displayName"] for entry in offered["x-ms-enum-values"]}
+
+    assert next(iter(entries)) == offered["default"] == "UTC"
+    assert len(entries) > 100
+    assert {str(time_zone(name)) for name in entries} == set(entries)
+    assert entries["Europe/Berlin"] == "Europe/Berlin (W. Europe Standard Time)"

@@ -1,6 +1,8 @@
 """Calls every action and trigger of the connector, as the platform would, against the complete product."""
 
 import asyncio
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,9 @@ async def test_every_action_and_trigger_works_signed_in(tmp_path: Path, azurite:
         platform = connected(product, tmp_path, sign_in)
         scan = await platform.run("StartScan")
         again = await platform.run("GetScan", id=scan["id"])
+        scans = (await platform.call("ListScans", limit=5)).json()["value"]
+        file = (await platform.call("ExportPages", status="published")).content.decode("utf-8-sig")
+        first_scan_poll = await platform.trigger("WhenScanEnds").poll()
         flow = platform.trigger("WhenPageChanges")
         first_poll = await flow.poll()
         upn = (await rows_with(product, "published"))[0]["UserPrincipalName"]
@@ -62,6 +67,9 @@ async def test_every_action_and_trigger_works_signed_in(tmp_path: Path, azurite:
     assert platform.bypassed == []
     assert scan["state"] == "completed"
     assert again == scan
+    assert scans == [scan]
+    assert {row["Status"] for row in csv.DictReader(io.StringIO(file))} == {"published"}
+    assert first_scan_poll == []
     assert first_poll == []
     assert page["url"].startswith("http")
     assert times.json()["availability"]["meetingType"]["title"] == title

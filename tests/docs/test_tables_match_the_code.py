@@ -17,7 +17,7 @@ from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
 from atlas.tables.personal_bookings import KIND
 from atlas.tables.rows import RowTable
-from atlas.tables.scan_log import ScanLog
+from atlas.tables.scan_log import LAST_END_KEY, ScanLog
 from atlas.tables.user_index import UserIndex
 
 EDM_TYPES = {str: "String", bool: "Boolean", int: "Int32", datetime: "DateTime"}
@@ -41,6 +41,13 @@ class RecordingStore:
     async def replace(self, table: str, entity: Mapping[str, Any], _etag: str | None) -> str:
         return await self.insert(table, entity)
 
+    async def replace_together(self, table: str, rows: Iterable[tuple[Mapping[str, Any], str | None]]) -> None:
+        await self.upsert_all(table, [entity for entity, _ in rows])
+
+    async def get(self, _table: str, _partition: str, row: str) -> None:
+        """Only the row that counts the ends of scans is read before it is written."""
+        assert row == LAST_END_KEY
+
     async def upsert_all(self, table: str, entities: Iterable[Mapping[str, Any]]) -> None:
         for entity in entities:
             await self.insert(table, entity)
@@ -58,6 +65,7 @@ async def written_columns() -> dict[str, dict[str, str]]:
     scans = ScanLog(store, TENANT)
     await scans.insert(SCAN)
     await scans.acquire_lock(SCAN, None)
+    await scans._write_end(SCAN, None)
     scope = EwsScope(Access.ALLOW, "EnforceBlockList", ews_enabled=True, entries=("an entry",))
     mailbox = Mailbox(UUID(TENANT), "adele@contoso.com", "UserMailbox", has_capability=True, ews=scope)
     census = Census(store)

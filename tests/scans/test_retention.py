@@ -44,6 +44,19 @@ async def test_old_scans_are_deleted_but_the_newest_finished_one(tenant):
     assert [one.scan_id async for one in log.iterate()] == [scan(-DAY).scan_id, scan(-60 * DAY).scan_id]
 
 
+async def test_old_ends_of_scans_are_deleted(tenant):
+    log = tenant.resources.scans
+    cursor = await log.end_cursor()
+    for age in (60, 1):
+        old = scan(-age * DAY)
+        await log.insert(old)
+        await log.update(old.scan_id, lambda one: replace(one, state=ScanState.COMPLETED, finished_at=one.started_at))
+
+    assert await delete_expired_without_scan(tenant.resources)
+
+    assert [one.scan_id for one in (await log.ended_after(cursor, 10)).scans] == [scan(-DAY).scan_id]
+
+
 async def test_the_census_of_a_running_scan_is_not_deleted(tenant):
     running = await tenant.running(scan())
     ended = replace(scan(-DAY), state=ScanState.CANCELLED)

@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from atlas.domain.cursors import InvalidCursor, to_cursor
 from atlas.domain.scans import ENDED, ScanState
-from atlas.tables.scan_log import BOOKINGS_SCANS, LOCK_KEY, scan_key
-from tests.scans.conftest import TENANT_ID, scan
+from atlas.tables.scan_log import BOOKINGS_SCANS, LAST_END_KEY, LOCK_KEY, EndedScans, scan_key
+from tests.scans.conftest import START, TENANT_ID, scan
 
 
 def state(value):
@@ -107,3 +109,86 @@ async def test_rows_that_cannot_be_read_stop_no_scan(tenant):
     assert await log.get(scan(1).scan_id) is None
     assert await log.get_lock() is None
     assert await log.acquire_lock(scan(3), None)
+
+
+async def ended(log, second, value=ScanState.COMPLETED, finished_at=START):
+    await log.insert(scan(second))
+    await log.update(scan(second).scan_id, lambda one: replace(one, state=value, finished_at=finished_at))
+    return scan(second).scan_id
+
+
+def ids(page):
+    return [one.scan_id for one in page.scans]
+
+
+async def test_scans_are_returned_in_the_order_of_their_ends(tenant):
+    """Whatever their states, in the same millisecond, and with a clock that is late."""
+    log = tenant.resources.scans
+    before = await log.end_cursor()
+    late = START - timedelta(hours=1)
+    in_order = [await ended(log, -second, value) for second, value in enumerate(sorted(ENDED))]
+    in_order.append(await ended(log, 9, finished_at=late))
+
+    pages = [await log.ended_after(before, 2)]
+    while pages[-1].has_more:
+        pages.append(await log.ended_after(pages[-1].cursor, 2))
+
+    assert [scan_id for page in pages for scan_id in ids(page)] == in_order
+    assert [len(page.scans) for page in pages] == [2, 2, 1]
+    assert await log.end_cursor() == pages[-1].cursor
+    assert await log.ended_after(pages[-1].cursor, 2) == EndedScans((), pages[-1].cursor, has_more=False)
+
+
+async def test_no_end_is_missed_between_two_reads(tenant):
+    """One scan ends after the cursor was read and before the next read, at an earlier time than the one seen."""
+    log = tenant.resources.scans
+    await ended(log, 1)
+    cursor = await log.end_cursor()
+    missed = await ended(log, 2, finished_at=START - timedelta(seconds=5))
+
+    assert ids(await log.ended_after(cursor, 10)) == [missed]
+
+
+async def test_concurrent_ends_all_count(tenant):
+    log = tenant.resources.scans
+    cursor = await log.end_cursor()
+    await asyncio.gather(*(ended(log, second) for second in range(8)))
+
+    assert sorted(ids(await log.ended_after(cursor, 10))) == sorted(scan(second).scan_id for second in range(8))
+
+
+async def test_a_scan_ends_once(tenant):
+    log = tenant.resources.scans
+    cursor = await log.end_cursor()
+    scan_id = await ended(log, 1)
+    await log.update(scan_id, state(ScanState.CANCELLED))
+
+    assert [(one.scan_id, one.state) for one in (await log.ended_after(cursor, 10)).scans] == [(scan_id, "completed")]
+
+
+async def test_ends_are_read_from_a_range_alone(tenant):
+    log = tenant.resources.scans
+    cursor = await log.end_cursor()
+    await ended(log, 1)
+    tenant.store.reads.clear()
+    await log.ended_after(cursor, 10)
+
+    assert [key.partition("-")[0] for _, key in tenant.store.reads] == ["end"]
+
+
+async def test_an_end_that_cannot_be_read_is_passed_over(tenant):
+    log = tenant.resources.scans
+    cursor = await log.end_cursor()
+    await ended(log, 1)
+    rows = tenant.store.tables[BOOKINGS_SCANS]
+    next(row for (_, key), row in rows.items() if key.startswith("end-"))["State"] = "of a newer version"
+    rows[TENANT_ID, LAST_END_KEY]["LastEnd"] = "spoiled"
+    readable = await ended(log, 2, finished_at=START + timedelta(seconds=1))
+
+    assert ids(await log.ended_after(cursor, 10)) == [readable]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "MDE3", to_cursor("end-01795250132160")])
+async def test_a_foreign_cursor_is_refused(tenant, cursor):
+    with pytest.raises(InvalidCursor):
+        await tenant.resources.scans.ended_after(cursor, 10)
