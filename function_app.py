@@ -4,15 +4,21 @@ import azure.durable_functions as df
 
 from activities import (
     close_scan,
+    compare_shared_names,
     delete_expired,
+    find_creators,
+    inspect_shared_pages,
+    list_businesses,
     list_mailbox_policies,
     list_mailboxes,
+    list_shared_mailboxes,
     list_users,
     mark_gone,
+    mark_shared_pages_gone,
     probe_user,
     read_organization,
 )
-from api import changes, health, policy, scans, swagger, timer, unknown_routes, users
+from api import changes, health, policy, scans, shared_pages, swagger, timer, unknown_routes, users
 from orchestrators import scan_page, scan_tenant
 
 app = df.DFApp()
@@ -21,6 +27,7 @@ app.register_functions(timer.blueprint)
 app.register_functions(scans.blueprint)
 app.register_functions(users.blueprint)
 app.register_functions(changes.blueprint)
+app.register_functions(shared_pages.blueprint)
 app.register_functions(policy.blueprint)
 app.register_functions(health.blueprint)
 app.register_functions(swagger.blueprint)
@@ -35,5 +42,11 @@ app.register_functions(list_mailbox_policies.blueprint)
 app.register_functions(list_users.blueprint)
 app.register_functions(probe_user.blueprint)
 app.register_functions(mark_gone.blueprint)
+app.register_functions(list_businesses.blueprint)
+app.register_functions(list_shared_mailboxes.blueprint)
+app.register_functions(compare_shared_names.blueprint)
+app.register_functions(inspect_shared_pages.blueprint)
+app.register_functions(mark_shared_pages_gone.blueprint)
+app.register_functions(find_creators.blueprint)
 app.register_functions(delete_expired.blueprint)
 app.register_functions(close_scan.blueprint)

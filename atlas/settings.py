@@ -168,6 +168,7 @@ class Settings(BaseModel):
     probe_availability: bool = Field(default=True, alias="PROBE_AVAILABILITY", description="true or false")
     exchange_evidence: bool = Field(default=True, alias="EXCHANGE_EVIDENCE", description="true or false")
     shared_pages: bool = Field(default=True, alias="SHARED_PAGES", description="true or false")
+    max_full_access: int = Field(5, alias="MAX_FULL_ACCESS", ge=1, le=500, description="a whole number from 1 to 500")
     exclude_users: UsersAndGroups | None = Field(
         None,
         alias="EXCLUDE_USERS",

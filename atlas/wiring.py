@@ -23,7 +23,7 @@ from atlas.microsoft365.exclusions import Exclusions
 from atlas.microsoft365.graph import Graph
 from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, SignIn, sign_in_with
 from atlas.microsoft365.signed_calls import SignedApiClient
-from atlas.resources import Resources, TenantClients
+from atlas.resources import Resources, TenantClients, shared_page_tables
 from atlas.settings import Settings
 from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
@@ -157,7 +157,10 @@ def _resources(settings: Settings, clients: TenantClients, store: TableStore) ->
         index=index,
         census=Census(store),
         scans=ScanLog(store, tenant_id),
+        shared=shared_page_tables(store, tenant_id, clients.clock),
         emit=telemetry.emit,
         probe_concurrency=settings.probe_concurrency,
         history_days=settings.history_days,
+        shared_pages=settings.shared_pages,
+        max_full_access=settings.max_full_access,
     )

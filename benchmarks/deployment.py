@@ -66,7 +66,7 @@ async def deployed(users: int, latency_ms: float = 0) -> AsyncIterator[Deploymen
         async with running(plan, folder=Path(folder)) as tenant:
             pace = {"latency_ms": latency_ms}
             tenant.behave(graph=pace, exchange=pace, bookings=pace)
-            settings = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string}
+            settings = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string, "SHARED_PAGES": "false"}
             concurrency = {"PROBE_CONCURRENCY": str(CONCURRENCY)}
             with host_child(CHECKOUT, settings={**UNSET, **settings, **concurrency}) as host:
                 async with httpx.AsyncClient(base_url=host.url, timeout=60) as http:

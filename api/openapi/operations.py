@@ -9,6 +9,15 @@ from api.models.parameters import NoPath, NoQuery, Path, Query
 from api.models.policy import Policy
 from api.models.problems import PROBLEMS
 from api.models.scans import Scan, ScanList, ScanPath, ScanQuery, ScansQuery
+from api.models.shared_pages import (
+    SharedPageChangeList,
+    SharedPageChangesQuery,
+    SharedPageDetails,
+    SharedPageList,
+    SharedPagePath,
+    SharedPagesQuery,
+    UserSharedPageList,
+)
 from api.models.users import (
     AvailabilityLookup,
     AvailabilityQuery,
@@ -125,6 +134,47 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Lists what changed after a cursor, oldest first; without a cursor, at most the newest change.",
         query=ChangesQuery,
         returns=(Returns(OK, "What changed, and the cursor to continue from.", ChangeList),),
+        problems=("invalidCursor", *TABLES),
+    ),
+    Operation(
+        "get",
+        "/shared-pages",
+        "ListSharedPages",
+        summary="List shared pages",
+        description="Lists the shared booking pages of the tenant, who has access to each, and what is wrong with it.",
+        query=SharedPagesQuery,
+        returns=(Returns(OK, "One page of shared pages.", SharedPageList),),
+        problems=("invalidContinuation", *TABLES),
+    ),
+    Operation(
+        "get",
+        "/shared-pages/{id}",
+        "GetSharedPage",
+        summary="Get a shared page",
+        description="Returns one shared booking page with its staff, services, holders of access and findings.",
+        path_parameters=SharedPagePath,
+        returns=(Returns(OK, "The shared page.", SharedPageDetails),),
+        problems=("sharedPageNotFound", *TABLES),
+    ),
+    Operation(
+        "get",
+        "/users/{user}/shared-pages",
+        "ListUserSharedPages",
+        summary="List the shared pages of a user",
+        description="Lists the shared booking pages that a user can open, by which right or group, and in which role.",
+        path_parameters=UserPath,
+        returns=(Returns(OK, "The shared pages of the user.", UserSharedPageList),),
+        problems=("userNotFound", *TENANT),
+    ),
+    Operation(
+        "get",
+        "/shared-page-changes",
+        "ListSharedPageChanges",
+        summary="List changes of shared pages",
+        description="Lists what changed about shared pages after a cursor, oldest first; without a cursor, at most the "
+        "newest change.",
+        query=SharedPageChangesQuery,
+        returns=(Returns(OK, "What changed, and the cursor to continue from.", SharedPageChangeList),),
         problems=("invalidCursor", *TABLES),
     ),
     Operation(

@@ -134,7 +134,8 @@ class Exchange:
             return parse_scheduling_mailboxes(document)
 
         page, next_link = await self._read_page(exchange_shared_pages.LIST_MAILBOXES, link, parse)
-        return SchedulingMailboxesPage(tuple(page.records.values()), next_link, page.warnings())
+        malformed = len(page.malformed) + len(page.unidentified)
+        return SchedulingMailboxesPage(tuple(page.records.values()), next_link, malformed, page.warnings())
 
     async def get_access_grants(self, addresses: Sequence[str]) -> Mapping[str, tuple[AccessGrant, ...] | Unknown]:
         """Full access and send-as of mailboxes, unfiltered."""

@@ -138,10 +138,10 @@ class Graph:
         response = await self._get(f"/users?{urlencode(query, quote_via=quote)}", _classify)
         return parse_records(records_of(response.json(), "users"), _parse_user).valid
 
-    async def get_accounts(self, user_ids: Sequence[str]) -> Mapping[str, Account | Unknown | None]:
-        """As ``get_account`` for many object IDs; a request that fails yields an ``Unknown``."""
+    async def get_accounts(self, ids_or_upns: Sequence[str]) -> Mapping[str, Account | Unknown | None]:
+        """As ``get_account`` for many object IDs or UPNs; a request that fails yields an ``Unknown``."""
         select = urlencode({"$select": USER_FIELDS})
-        paths = {user_id: f"/users/{user_id}?{select}" for user_id in user_ids}
+        paths = {user_id: f"/users/{quote(user_id, safe='')}?{select}" for user_id in ids_or_upns}
         responses = await get_many(self._client, paths, _classify_unless_404)
         return {user_id: or_unknown(response, _parse_account_or_none) for user_id, response in responses.items()}
 

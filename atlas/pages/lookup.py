@@ -1,7 +1,8 @@
 """Looks up one user: in the row, or live in Microsoft 365, recording the result as a scan would."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -49,7 +50,7 @@ async def lookup(
     ``TIMEOUT_SECONDS``; what is not known by then is unknown. Raises ``NoSuchUser``, ``UserExcluded``,
     ``TooManyQueries``, and ``TenantFailure`` only if the directory cannot be queried and there is no row.
     """
-    stored = await _stored_row(resources, subject)
+    stored = await find_row(resources, subject)
     if stored and (await _must_not_query(resources, stored) or not fresh):
         return LookupResult(stored.row, Source.ROW)
     admit()
@@ -89,7 +90,7 @@ async def _lookup_live(resources: Resources, subject: UserReference, stored: Sto
         case _, Stored():
             row = await record_gone(resources, stored, account, None, started_at)
         case Account(), None:
-            row = not_licensed_row(account, started_at)
+            row = await _not_licensed(resources, account, started_at)
         case _:
             raise NoSuchUser("Microsoft Entra has no such user")
     return LookupResult(row, Source.LIVE)
@@ -113,6 +114,18 @@ async def _must_not_query(resources: Resources, stored: StoredRow) -> bool:
     return False
 
 
+async def _not_licensed(resources: Resources, account: Account, at: datetime) -> UserRow:
+    """A user without a usable plan; the account of a shared page says which one it belongs to."""
+    row = not_licensed_row(account, at)
+    key = await resources.shared.index.get_by_address(account.user.upn)
+    shared = await resources.shared.rows.get(key) if key else None
+    if shared is None or shared.row.account_id != account.user.user_id:
+        return row
+    return replace(
+        row, reason=f"this is the account of the shared page {shared.row.address}: GET /api/shared-pages/{{id}}"
+    )
+
+
 async def _without_directory(resources: Resources, stored: StoredRow, deadline: float) -> LookupResult:
     """Observe a user who has a row without the directory, which alone could report that a ``gone`` user is back."""
     if stored.row.status is Status.GONE:
@@ -128,7 +141,8 @@ async def _account(resources: Resources, subject: UserReference, stored: StoredR
     return by_upn or await resources.directory.get_account(stored.row.user.user_id)
 
 
-async def _stored_row(resources: Resources, subject: UserReference) -> StoredRow | None:
+async def find_row(resources: Resources, subject: UserReference) -> StoredRow | None:
+    """The row of this user, if there is one."""
     match subject:
         case UUID():
             return await resources.rows.get(str(subject))

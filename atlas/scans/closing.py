@@ -55,7 +55,13 @@ def _end_state(closing: Closing) -> ScanState:
     if closing.error:
         return ScanState.FAILED
     counts = closing.counts
-    doubts = counts.unrecorded or counts.not_requested or closing.unconfirmed or closing.missed
+    doubts = (
+        counts.unrecorded
+        or counts.not_requested
+        or closing.unconfirmed
+        or closing.missed
+        or closing.shared_pages_failed
+    )
     return ScanState.INCOMPLETE if doubts else ScanState.COMPLETED
 
 

@@ -211,6 +211,41 @@ class GoneResult(StepResult):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SharedRequest(ListingRequest):
+    """Which part of a step of the inventory of shared pages to do, and what was listed before it."""
+
+    first_listing: int = 1
+    """Where the listing of mailboxes that was completed begins."""
+    has_exchange: bool = False
+    """Whether Exchange was listed completely, without a malformed record."""
+    has_graph: bool = False
+    """Whether Graph was listed."""
+    truncated: bool = False
+    """Whether Graph cut its list off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedResult(StepResult):
+    """A part of a step of the inventory of shared pages was done."""
+
+    enabled: bool = True
+    """``False``: a setting turns the step's source off."""
+    has_next: bool = False
+    wait_seconds: float = 0
+    """How long to wait before the next part."""
+    count: int = 0
+    """How many pages were listed or recorded."""
+    unconfirmed: int = 0
+    """Pages that were not listed, and of which it could not be confirmed that they are gone."""
+    malformed: int = 0
+    """Records of the listing that could not be read."""
+    truncated: bool = False
+    """Whether Graph cut its list off."""
+    problem: str | None = None
+    """Something that the reader of the scan has to know."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExpiredResult(StepResult):
     """A part of the expired rows was deleted."""
 
@@ -229,6 +264,8 @@ class Closing(StepRequest):
     counts: Counts = field(default_factory=Counts)
     missed: int = 0
     unconfirmed: int = 0
+    shared_pages_failed: bool = False
+    """Whether the inventory of shared pages is incomplete although it is permitted."""
     malformed: int = 0
     warnings: tuple[str, ...] = ()
     has_open_lanes: bool = False

@@ -9,6 +9,7 @@ from atlas.scans.messages import (
     GoneResult,
     ListingResult,
     OrganizationResult,
+    SharedResult,
     StepRequest,
     StepResult,
 )
@@ -23,6 +24,9 @@ class Call(NamedTuple):
     after: Callable[[ScanProgress, Any], ScanProgress]
 
 
+SHARED_STEP = Call(ScanProgress.shared_request, SharedResult, ScanProgress.with_shared)
+"""Every step of shared pages has the same kind of request and result."""
+
 PLAN: Mapping[Step, Call] = {
     Step.READ_ORGANIZATION: Call(ScanProgress.step_request, OrganizationResult, ScanProgress.with_organization),
     Step.LIST_MAILBOXES: Call(ScanProgress.page_request, ListingResult, ScanProgress.with_mailboxes),
@@ -30,6 +34,12 @@ PLAN: Mapping[Step, Call] = {
     Step.LIST_USERS: Call(ScanProgress.users_request, ListingResult, ScanProgress.with_users),
     # Step.PROBE_USERS: lanes, while the next page of users is listed
     Step.MARK_GONE: Call(ScanProgress.page_request, GoneResult, ScanProgress.with_gone),
+    Step.LIST_BUSINESSES: SHARED_STEP,
+    Step.LIST_SHARED_MAILBOXES: SHARED_STEP,
+    Step.COMPARE_SHARED_NAMES: SHARED_STEP,
+    Step.INSPECT_SHARED_PAGES: SHARED_STEP,
+    Step.MARK_SHARED_PAGES_GONE: SHARED_STEP,
+    Step.FIND_CREATORS: SHARED_STEP,
     Step.DELETE_EXPIRED: Call(ScanProgress.step_request, ExpiredResult, ScanProgress.with_deleted),
     Step.CLOSE_SCAN: Call(ScanProgress.closing, ClosingResult, ScanProgress.with_state),
 }

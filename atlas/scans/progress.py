@@ -23,11 +23,14 @@ from atlas.scans.messages import (
     Message,
     OrganizationResult,
     Retry,
+    SharedRequest,
+    SharedResult,
     StepFailure,
     StepRequest,
     StepResult,
     UsersRequest,
 )
+from atlas.scans.shared_progress import SharedPages
 from atlas.scans.warnings import exchange_warning
 
 MAX_LANES = 16
@@ -50,14 +53,31 @@ class Step(StrEnum):
     LIST_USERS = "listUsers"
     PROBE_USERS = "probeUsers"
     MARK_GONE = "markGone"
+    LIST_BUSINESSES = "listBusinesses"
+    LIST_SHARED_MAILBOXES = "listSharedMailboxes"
+    COMPARE_SHARED_NAMES = "compareSharedNames"
+    INSPECT_SHARED_PAGES = "inspectSharedPages"
+    MARK_SHARED_PAGES_GONE = "markSharedPagesGone"
+    FIND_CREATORS = "findCreators"
     DELETE_EXPIRED = "deleteExpired"
     CLOSE_SCAN = "closeScan"
     END = "end"
 
 
+LISTINGS = frozenset({Step.LIST_MAILBOXES, Step.LIST_MAILBOX_POLICIES, Step.LIST_USERS, Step.LIST_SHARED_MAILBOXES})
+"""Steps that can start again from the first page."""
+SHARED_PAGES = (
+    Step.LIST_BUSINESSES,
+    Step.LIST_SHARED_MAILBOXES,
+    Step.COMPARE_SHARED_NAMES,
+    Step.INSPECT_SHARED_PAGES,
+    Step.MARK_SHARED_PAGES_GONE,
+    Step.FIND_CREATORS,
+)
 STAGES: tuple[tuple[Step, ...], ...] = (
     (Step.READ_ORGANIZATION, Step.LIST_MAILBOXES, Step.LIST_MAILBOX_POLICIES),
     (Step.LIST_USERS, Step.PROBE_USERS, Step.MARK_GONE),  # personal pages
+    SHARED_PAGES,
     (Step.DELETE_EXPIRED,),
     (Step.CLOSE_SCAN, Step.END),
 )
@@ -69,6 +89,12 @@ MAX_WAITED_SECONDS: Mapping[Step, float] = {
     Step.LIST_MAILBOX_POLICIES: 2 * HOUR,
     Step.LIST_USERS: 6 * HOUR,
     Step.MARK_GONE: 6 * HOUR,
+    Step.LIST_BUSINESSES: HOUR,
+    Step.LIST_SHARED_MAILBOXES: HOUR,
+    Step.COMPARE_SHARED_NAMES: HOUR,
+    Step.INSPECT_SHARED_PAGES: 2 * HOUR,
+    Step.MARK_SHARED_PAGES_GONE: HOUR,
+    Step.FIND_CREATORS: 600.0,  # the next scan goes on with the search
     Step.DELETE_EXPIRED: 60.0,  # the timer deletes what is left
     Step.CLOSE_SCAN: 6 * HOUR,
 }
@@ -199,6 +225,7 @@ class ScanProgress(Message):
     organization: OrganizationSettings = field(default_factory=OrganizationSettings)
     exchange: Exchange = field(default_factory=Exchange)
     personal: PersonalPages = field(default_factory=PersonalPages)
+    shared: SharedPages = field(default_factory=SharedPages)
     state: str | None = None
     """The state in which the scan ended."""
 
@@ -218,6 +245,18 @@ class ScanProgress(Message):
             is_first=self.position.is_first,
             has_mailboxes=self.exchange.has_mailboxes,
             has_policies=self.exchange.has_policies,
+        )
+
+    def shared_request(self) -> SharedRequest:
+        """The request for one part of a step of shared pages."""
+        return SharedRequest(
+            scan_id=self.scan_id,
+            page=self.position.page,
+            is_first=self.position.is_first,
+            first_listing=self.shared.first_listing,
+            has_exchange=self.shared.has_exchange and not self.shared.malformed,
+            has_graph=self.shared.has_graph,
+            truncated=self.shared.truncated,
         )
 
     def with_organization(self, result: OrganizationResult) -> "ScanProgress":
@@ -257,6 +296,23 @@ class ScanProgress(Message):
         personal = replace(self.personal, gone=self.personal.gone + result)
         return self._next_part(personal=personal) if result.has_next else self._ended_stage(personal)
 
+    def with_shared(self, result: SharedResult) -> "ScanProgress":
+        """Go on to the next part of the step, to the next step of shared pages, or to the next stage."""
+        if stopped := self._unless_successful(result):
+            return stopped
+        match self.step:
+            case Step.LIST_BUSINESSES:
+                shared = self.shared.with_businesses(result)
+            case Step.LIST_SHARED_MAILBOXES:
+                shared = self.shared.with_mailboxes(result, self.position.first)
+            case Step.INSPECT_SHARED_PAGES | Step.MARK_SHARED_PAGES_GONE | Step.FIND_CREATORS:
+                shared = self.shared.with_pages(result)
+            case _:
+                shared = self.shared
+        if result.has_next:
+            return replace(self._next_part(shared=shared), wait_seconds=result.wait_seconds)
+        return self._after_shared_step(shared)
+
     def with_deleted(self, result: ExpiredResult) -> "ScanProgress":
         """Go on deleting, or close the scan."""
         if stopped := self._unless_successful(result):
@@ -292,7 +348,7 @@ class ScanProgress(Message):
                 restarted = replace(self._restarted(), wait_seconds=wait)
                 return replace(restarted, retries=replace(waiting.retries, repeats=0, restarts=retries.restarts + 1))
             case _:
-                return self._given_up(failure.problem)
+                return self._given_up(failure.problem, permitted=failure.retry is not Retry.NEVER)
 
     def with_exception(self, problem: str) -> "ScanProgress":
         """As ``with_failure``, of an activity that raised. A page whose lanes may still run is not probed again."""
@@ -322,13 +378,14 @@ class ScanProgress(Message):
         return replace(
             self.personal.closing(self.scan_id),
             sign_in_forced=self.organization.sign_in_forced,
+            shared_pages_failed=self.shared.failed,
             warnings=tuple(self.warnings()),
         )
 
     def warnings(self) -> list[str]:
         """What the reader of the scan has to know."""
         warning = self.exchange.warning()
-        return [warning] if warning else []
+        return [*([warning] if warning else []), *self.shared.warnings()]
 
     def custom_status(self) -> dict[str, Any]:
         """What the orchestration shows while it runs."""
@@ -357,7 +414,9 @@ class ScanProgress(Message):
             return self._at(next_step, exchange=replace(self.exchange, has_mailboxes=True))
         return self._at(next_step, exchange=replace(self.exchange, has_policies=True))
 
-    def _given_up(self, problem: str) -> "ScanProgress":
+    def _given_up(self, problem: str, *, permitted: bool) -> "ScanProgress":
+        if self.step in SHARED_PAGES:
+            return self._shared_step_given_up(problem, permitted=permitted)
         match self.step:
             case Step.READ_ORGANIZATION:
                 return self._without_exchange(Step.LIST_MAILBOXES, replace(self.exchange, organization_problem=problem))
@@ -377,13 +436,39 @@ class ScanProgress(Message):
             case _:
                 return self._ended_stage(replace(self.personal, error=problem))
 
+    def _shared_step_given_up(self, problem: str, *, permitted: bool) -> "ScanProgress":
+        """Go on with what can still be done; ``permitted``: another scan may be able to do the step."""
+        match self.step:
+            case Step.LIST_BUSINESSES:
+                shared = self.shared.without_graph(problem, permitted=permitted)
+            case Step.LIST_SHARED_MAILBOXES:
+                shared = self.shared.without_exchange(problem, permitted=permitted)
+            case Step.COMPARE_SHARED_NAMES | Step.FIND_CREATORS:
+                shared = self.shared.with_problem(problem)
+            case _:
+                shared = self.shared.gave_up(problem)
+        return self._after_shared_step(shared)
+
+    def _after_shared_step(self, shared: SharedPages) -> "ScanProgress":
+        """The next step of shared pages that there is something to do for, or the next stage."""
+        if not shared.enabled or (self.step is not Step.LIST_BUSINESSES and not shared.has_source):
+            return self._at(self._next_stage(), shared=shared)
+        following = {
+            Step.LIST_BUSINESSES: Step.LIST_SHARED_MAILBOXES,
+            Step.LIST_SHARED_MAILBOXES: Step.COMPARE_SHARED_NAMES,
+            Step.COMPARE_SHARED_NAMES: Step.INSPECT_SHARED_PAGES,
+            Step.INSPECT_SHARED_PAGES: Step.FIND_CREATORS if shared.failed else Step.MARK_SHARED_PAGES_GONE,
+            Step.MARK_SHARED_PAGES_GONE: Step.FIND_CREATORS,
+        }
+        return self._at(following.get(self.step) or self._next_stage(), shared=shared)
+
     def _without_exchange(self, next_step: Step, exchange: Exchange) -> "ScanProgress":
         organization = replace(self.organization, exchange_incomplete=True)
         return self._at(next_step, organization=organization, exchange=exchange)
 
     @property
     def _is_listing(self) -> bool:
-        return self.step in {Step.LIST_MAILBOXES, Step.LIST_MAILBOX_POLICIES, Step.LIST_USERS}
+        return self.step in LISTINGS
 
     def _restarted(self) -> "ScanProgress":
         personal = self.personal.restarted() if self.step is Step.LIST_USERS else self.personal

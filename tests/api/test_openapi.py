@@ -49,6 +49,21 @@ CONTRACT = {
     "ProblemDocument": "type, title, status, detail, instance, code, errors",
     "ProblemError": "field, detail",
 }
+CONTRACT |= {
+    "SharedPage": "id, displayName, accountId, accountEnabled, hiddenFromAddressLists, createdAt, createdBy, "
+    "creatorProblem, published, publicUrl, staffCount, serviceCount, knownTo, holders, findings, state, checkedAt, "
+    "changedAt, scanId",
+    "Holder": "kind, userId, userPrincipalName, displayName, access, viaGroup, enabled, licensed, memberCount",
+    "Staff": "displayName, emailAddress, role",
+    "Service": "id, title, durationMinutes, hidden",
+    "SharedPageFinding": "name, severity, evidence, fix",
+    "SharedPageList": "value, continuation, nextLink",
+    "UserSharedPage": "id, displayName, publicUrl, published, access, viaGroup, role",
+    "UserSharedPageList": "value, continuation, nextLink",
+    "SharedPageChange": "cursor, at, kind, pageId, displayName, publicUrl, userPrincipalName, access, scanId",
+    "SharedPageChangeList": "value, continuation, nextLink, cursor",
+}
+CONTRACT["SharedPageDetails"] = f"{CONTRACT['SharedPage']}, staff, services, findingDetails"
 CONTRACT["Lookup"] = f"{CONTRACT['User']}, fix, source, availability, availabilityProblem"
 
 # The codes that clients rely on, by status.

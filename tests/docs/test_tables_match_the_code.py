@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,15 +12,25 @@ from everything_known import CHANGE, ROW, SCAN, SCAN_ID, TENANT, USER
 
 from atlas.domain.ews_settings import Access, EwsScope
 from atlas.domain.mailboxes import Mailbox
+from atlas.domain.shared_pages.businesses import ListedBusiness
+from atlas.domain.shared_pages.changes import SharedChangeKind, SharedPageChange
+from atlas.domain.shared_pages.join import ListedPage
+from atlas.domain.shared_pages.rows import FoundRisk, SharedFinding, Source
 from atlas.domain.unknown import Reason, Unknown
 from atlas.exports.csv_file import COLUMNS
+from atlas.tables import shared_bookings
 from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
 from atlas.tables.personal_bookings import KIND
 from atlas.tables.rows import RowTable
 from atlas.tables.scan_log import LAST_END_KEY, ScanLog
+from atlas.tables.shared_census import SharedCensus
+from atlas.tables.shared_index import SharedPageIndex
+from atlas.tables.shared_state import CreationSearch, SharedState
 from atlas.tables.user_index import UserIndex
+from tests.domain.shared_pages.pages import HEALTHY, MAILBOX, NOW
 
+RISK = FoundRisk(SharedFinding.NOBODY_LEFT, "Nobody has full access to the page.")
 EDM_TYPES = {str: "String", bool: "Boolean", int: "Int32", datetime: "DateTime"}
 
 
@@ -73,7 +84,32 @@ async def written_columns() -> dict[str, dict[str, str]]:
     await census.add_policies(SCAN_ID, {TENANT: scope})
     await census.add_position(SCAN_ID, "users", 2, "a link")
     await census.add_users(SCAN_ID, 1, [(USER, mailbox), (USER, Unknown(Reason.REFUSED))])
+    await write_shared_pages(store)
     return store.columns
+
+
+async def write_shared_pages(store: Any) -> None:
+    """As above, of shared pages."""
+    row = replace(HEALTHY, created_by="adele@contoso.com", changed_at=NOW, findings=(RISK,))
+    change = SharedPageChange(
+        NOW,
+        SharedChangeKind.ACCESS_GRANTED,
+        row.key,
+        row.address,
+        "Help Desk",
+        row.public_url,
+        "adele",
+        scan_id=SCAN_ID,
+    )
+    await RowTable(store, TENANT, shared_bookings.KIND).save(row, change, None)
+    await ChangeFeed(store, TENANT, shared_bookings.KIND).insert(change)
+    await SharedPageIndex(store, TENANT).add(row, None)
+    await SharedState(store, TENANT).set_listed_sources(Source, NOW)
+    await SharedState(store, TENANT).set_creation_search(CreationSearch(NOW))
+    census = SharedCensus(store)
+    await census.add_businesses(SCAN_ID, [ListedBusiness("helpdesk@contoso.com")])
+    await census.add_pages(SCAN_ID, 1, [ListedPage(MAILBOX, None)])
+    await census.add_comparison(SCAN_ID, {"shared-1": ()}, {"shared-1": ()})
 
 
 async def test_the_tables_and_columns_are_documented_with_their_types():

@@ -103,6 +103,7 @@ async def deployed(
     given = {
         **tenant.settings(),
         "AzureWebJobsStorage": azurite.connection_string,
+        "SHARED_PAGES": "false",  # tests of shared pages turn it on
         "LIVE_REUSE_SECONDS": "0",
         **settings,
     }

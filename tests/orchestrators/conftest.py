@@ -51,6 +51,7 @@ class Tenant:
             names.LIST_USERS: self._list_users,
             names.PROBE_USER: self.probe_user,
             names.MARK_GONE: self._mark_gone,
+            names.LIST_BUSINESSES: lambda _: {"enabled": False},  # SHARED_PAGES is off: no other step of theirs runs
             names.DELETE_EXPIRED: lambda _: self.expired.pop(0) if self.expired else {},
             names.CLOSE_SCAN: self._close_scan,
         }

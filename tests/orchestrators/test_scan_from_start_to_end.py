@@ -88,7 +88,8 @@ async def tenant(azurite, tmp_path, monkeypatch, request):
     )
     with stamina.set_testing(True, attempts=MAX_REQUEST_ATTEMPTS):
         async with running(TenantPlan(behaviour=behaviour, **plan), folder=tmp_path) as simulated:
-            for name, value in {**simulated.settings(), "AzureWebJobsStorage": azurite.connection_string}.items():
+            settings = {"AzureWebJobsStorage": azurite.connection_string, "SHARED_PAGES": "false"}
+            for name, value in {**simulated.settings(), **settings}.items():
                 monkeypatch.setenv(name, value)
             yield Tenant(simulated)
 

@@ -32,6 +32,7 @@ async def test_activities_run_in_the_order_of_the_plan(scan):
         names.LIST_USERS,
         names.PROBE_USER,
         names.MARK_GONE,
+        names.LIST_BUSINESSES,
         names.DELETE_EXPIRED,
         names.CLOSE_SCAN,
     ]

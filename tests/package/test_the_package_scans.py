@@ -39,7 +39,7 @@ async def test_the_package_scans_a_tenant_without_the_checkout(
 ) -> None:
     modules_file = tmp_path / "modules.json"
     async with tenant_of(tmp_path, users=40, mix="every") as tenant:
-        given = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string}
+        given = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string, "SHARED_PAGES": "false"}
         around = {"PYTHONPATH": str(host_alone), "PYTHONDONTWRITEBYTECODE": "1", "MODULES_FILE": str(modules_file)}
         with host_child(package, settings={**UNSET, **given, **around}, python=azure.python) as host:
             async with httpx.AsyncClient(base_url=host.url, timeout=60) as http:

@@ -17,7 +17,7 @@ from atlas.domain.user_rows import UserRow
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.exclusions import Exclusions
 from atlas.microsoft365.graph import Account
-from atlas.resources import Resources
+from atlas.resources import Resources, shared_page_tables
 from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
 from atlas.tables.outbox import Outbox
@@ -115,6 +115,9 @@ class MemoryTenant:
             emit=self.events.append,
             probe_concurrency=4,
             history_days=30,
+            shared=shared_page_tables(store, TENANT_ID, self.clock),
+            shared_pages=False,
+            max_full_access=5,
         )
 
     async def running(self, one: Scan) -> Scan:

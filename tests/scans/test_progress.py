@@ -18,6 +18,7 @@ from atlas.scans.messages import (
     OrganizationResult,
     Retry,
     ScanRequest,
+    SharedResult,
     StepFailure,
 )
 from atlas.scans.progress import (
@@ -84,6 +85,8 @@ def test_a_scan_runs_its_steps_in_order():
     steps.append(progress.step)
     progress = progress.with_gone(GoneResult(by_status={"published": 3}))
     steps.append(progress.step)
+    progress = progress.with_shared(SharedResult(enabled=False))
+    steps.append(progress.step)
     progress = progress.with_deleted(ExpiredResult())
     steps.append(progress.step)
     closing = progress.closing()
@@ -96,6 +99,7 @@ def test_a_scan_runs_its_steps_in_order():
         Step.LIST_MAILBOX_POLICIES,
         Step.LIST_USERS,
         Step.MARK_GONE,
+        Step.LIST_BUSINESSES,
         Step.DELETE_EXPIRED,
         Step.CLOSE_SCAN,
     ]
@@ -217,7 +221,7 @@ def test_a_stage_that_fails_ends_with_its_error_and_counts(step):
 
     after = at(step, personal=personal).with_failure(failure(Retry.NEVER))
 
-    assert after.step is Step.DELETE_EXPIRED
+    assert after.step is Step.LIST_BUSINESSES  # shared pages are inventoried whatever became of personal ones
     assert "it failed" in after.closing().error
     assert (after.closing().listed, after.closing().counts) == (40, personal.counts)
 

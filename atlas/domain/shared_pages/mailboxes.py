@@ -28,5 +28,7 @@ class SchedulingMailboxesPage:
 
     mailboxes: tuple[SchedulingMailbox, ...]
     next_link: str | None
+    malformed: int = 0
+    """Records that could not be read, so that some mailbox of the tenant is not among these."""
     warnings: tuple[str, ...] = ()
     """What an operator should know, malformed records included; none of them means that the listing is incomplete."""

@@ -1,0 +1,422 @@
+"""Shared pages: what callers may request, and what they receive."""
+
+from typing import Annotated, Self
+from urllib.parse import unquote
+
+from pydantic import ConfigDict, Field
+
+from api.models.lists import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageSize
+from api.models.parameters import Expected, Flag, Path, Query, Text
+from api.models.responses import (
+    ADVANCED,
+    IMPORTANT,
+    INTERNAL,
+    Moment,
+    Response,
+    ScanId,
+    labelled,
+    labels_of,
+)
+from atlas.domain.shared_pages.access import AccessRight
+from atlas.domain.shared_pages.access_of_users import UserSharedPage as StoredUserSharedPage
+from atlas.domain.shared_pages.businesses import BookingService, StaffMember
+from atlas.domain.shared_pages.changes import SharedChangeKind
+from atlas.domain.shared_pages.changes import SharedPageChange as StoredChange
+from atlas.domain.shared_pages.filters import SharedPageFilter
+from atlas.domain.shared_pages.findings import FindingDetail, Severity, finding_details
+from atlas.domain.shared_pages.holders import Holder as StoredHolder
+from atlas.domain.shared_pages.holders import HolderKind
+from atlas.domain.shared_pages.rows import PageState, SharedFinding, SharedPageRow, Source
+from atlas.tables.change_feed import ServedChange
+
+MAX_ID_LENGTH = 400
+ACCESS_LABELS = labelled(labels_of(AccessRight))
+FINDING_LABELS = labelled(labels_of(SharedFinding))
+
+PageId = Annotated[
+    str,
+    Field(title="Page ID", description="The primary address of the page.", json_schema_extra={**IMPORTANT}),
+]
+PageName = Annotated[str | None, Field(title="Display Name", description="The name of the page.")]
+PublicUrl = Annotated[
+    str | None,
+    Field(
+        title="Public URL",
+        description="The address that customers book at; empty if it is not known.",
+        json_schema_extra={**IMPORTANT},
+    ),
+]
+
+
+class SharedPagePath(Path):
+    """Which shared page."""
+
+    id: Annotated[str, Expected(f"at most {MAX_ID_LENGTH} characters")] = Field(
+        title="Page ID",
+        description="An address of the page, or the object ID of its account.",
+        max_length=MAX_ID_LENGTH,
+    )
+
+    @property
+    def text(self) -> str:
+        """What the caller wrote; the Functions host has decoded it once."""
+        return unquote(self.id)
+
+
+class SharedPagesQuery(Query):
+    """Which shared pages to list, and how."""
+
+    published: Flag | None = Field(
+        None, title="Published", description="Only pages that are, or are not, published for customers."
+    )
+    finding: Annotated[SharedFinding | None, Expected(f"one of {', '.join(SharedFinding)}")] = Field(
+        None,
+        title="Finding",
+        description="Only pages with this finding.",
+        json_schema_extra={**FINDING_LABELS},
+    )
+    search: Annotated[
+        Text | None, Expected("the start of an address, a display name or a word in it, at most 100 characters")
+    ] = Field(
+        None,
+        title="Search",
+        description="The start of an address, the display name or a word in it, in upper or lower case.",
+        max_length=100,
+        json_schema_extra={"pattern": r"\S"},
+    )
+    state: Annotated[PageState | None, Expected("present or gone")] = Field(
+        None,
+        title="State",
+        description="Only pages that exist, or only those that were deleted. By default, those that exist.",
+        json_schema_extra={**labelled(labels_of(PageState))},
+    )
+    limit: PageSize | None = Field(
+        None,
+        title="Page Size",
+        description=f"The maximum number of items, from 1 to {MAX_PAGE_SIZE}.",
+        json_schema_extra={"default": DEFAULT_PAGE_SIZE},
+    )
+    continuation: Annotated[str | None, Expected("the continuation of an earlier response")] = Field(
+        None, title="Continuation", description="The continuation of the previous page, to request the one after it."
+    )
+
+    @property
+    def filter(self) -> SharedPageFilter:
+        """Which rows are wanted."""
+        return SharedPageFilter(self.state, self.published, self.finding, self.search)
+
+
+class SharedPageChangesQuery(Query):
+    """Which changes of shared pages to list."""
+
+    since: Annotated[str | None, Expected("the cursor of an earlier response")] = Field(
+        None,
+        title="Since",
+        description="The cursor of an earlier response, to request what changed after it. Without it: at most the "
+        "newest change, and the cursor to continue from.",
+    )
+    limit: PageSize = DEFAULT_PAGE_SIZE
+
+
+class Holder(Response):
+    """A user or group with access to a shared page."""
+
+    model_config = ConfigDict(title="Holder")
+
+    kind: HolderKind = Field(
+        title="Kind",
+        description="Whether this is a user or a group.",
+        json_schema_extra={**labelled(labels_of(HolderKind))},
+    )
+    user_id: str | None = Field(title="User ID", description="The object ID of the user or group.")
+    user_principal_name: str | None = Field(
+        title="User Principal Name", description="The name that the user signs in with; of a group, its address."
+    )
+    display_name: str | None = Field(title="Display Name", description="The name of the user or group.")
+    access: list[AccessRight] = Field(title="Access", description="The rights: fullAccess, sendAs, sendOnBehalf.")
+    via_group: str | None = Field(
+        title="Via Group", description="The group through which the user has access; empty for access of their own."
+    )
+    enabled: bool | None = Field(title="Account Enabled", description="Whether the user can sign in.")
+    licensed: bool | None = Field(title="Licensed", description="Whether the user is licensed for Bookings.")
+    member_count: int | None = Field(title="Member Count", description="How many users a group has.")
+
+    @classmethod
+    def of(cls, holder: StoredHolder) -> Self:
+        """One holder."""
+        return cls(
+            kind=holder.kind,
+            user_id=holder.object_id,
+            user_principal_name=holder.upn,
+            display_name=holder.display_name,
+            access=list(holder.access),
+            via_group=holder.via_group,
+            enabled=holder.enabled,
+            licensed=holder.licensed,
+            member_count=holder.member_count,
+        )
+
+
+class SharedPage(Response):
+    """One shared booking page."""
+
+    model_config = ConfigDict(title="Shared Page")
+
+    id: PageId
+    display_name: PageName
+    account_id: str | None = Field(
+        title="Account ID",
+        description="The object ID of the account that belongs to the page.",
+        json_schema_extra={**ADVANCED},
+    )
+    account_enabled: bool | None = Field(
+        title="Account Enabled", description="Whether the page's own account can sign in."
+    )
+    hidden_from_address_lists: bool | None = Field(
+        title="Hidden From Address Lists",
+        description="Whether the page is hidden from the organisation's address lists.",
+    )
+    created_at: Moment | None = Field(title="Created At", description="When the page was created.")
+    created_by: str | None = Field(title="Created By", description="The user principal name of who created the page.")
+    creator_problem: str | None = Field(
+        title="Creator Problem", description="Why it is not known who created the page."
+    )
+    published: bool | None = Field(
+        title="Published", description="Whether customers can book.", json_schema_extra={**IMPORTANT}
+    )
+    public_url: PublicUrl
+    staff_count: int | None = Field(title="Staff Count", description="How many people are on the staff.")
+    service_count: int | None = Field(title="Service Count", description="How many services the page offers.")
+    known_to: list[Source] = Field(
+        title="Known To",
+        description="The sides that know the page: exchange and graph.",
+        json_schema_extra={**ADVANCED},
+    )
+    holders: list[Holder] = Field(title="Holders", description="The users and groups with access to the page.")
+    findings: list[SharedFinding] = Field(
+        title="Findings", description="What needs attention on this page.", json_schema_extra={**IMPORTANT}
+    )
+    state: PageState = Field(
+        title="State",
+        description="Whether the page exists or was deleted.",
+        json_schema_extra={**labelled(labels_of(PageState))},
+    )
+    checked_at: Moment = Field(title="Checked At", description="When the page was last checked.")
+    changed_at: Moment | None = Field(
+        title="Changed At", description="When something about the page last changed.", json_schema_extra={**ADVANCED}
+    )
+    scan_id: ScanId
+
+    @classmethod
+    def of(cls, row: SharedPageRow) -> Self:
+        """The page of a row."""
+        return cls(**_members(row))
+
+
+def _members(row: SharedPageRow) -> dict[str, object]:
+    return {
+        "id": row.address,
+        "display_name": row.display_name,
+        "account_id": row.account_id,
+        "account_enabled": row.account_enabled,
+        "hidden_from_address_lists": row.hidden_from_address_lists,
+        "created_at": row.created_at,
+        "created_by": row.created_by,
+        "creator_problem": row.creator_problem,
+        "published": row.published,
+        "public_url": row.public_url,
+        "staff_count": None if row.staff is None else len(row.staff),
+        "service_count": None if row.services is None else len(row.services),
+        "known_to": list(row.known_to),
+        "holders": [Holder.of(holder) for holder in row.holders or ()],
+        "findings": [found.name for found in row.findings],
+        "state": row.state,
+        "checked_at": row.checked_at,
+        "changed_at": row.changed_at,
+        "scan_id": row.scan_id,
+    }
+
+
+class Staff(Response):
+    """One member of the staff of a shared page."""
+
+    model_config = ConfigDict(title="Staff Member")
+
+    display_name: str | None = Field(title="Display Name", description="The name of the member.")
+    email_address: str | None = Field(title="Email Address", description="The email address of the member.")
+    role: str | None = Field(title="Role", description="The role of the member, as Microsoft Graph names it.")
+
+    @classmethod
+    def of(cls, member: StaffMember) -> Self:
+        """One member."""
+        return cls(display_name=member.display_name, email_address=member.email_address, role=member.role)
+
+
+class Service(Response):
+    """One service of a shared page."""
+
+    model_config = ConfigDict(title="Service")
+
+    id: str = Field(title="Service ID", description="The ID of the service.")
+    title: str = Field(title="Title", description="The name of the service.")
+    duration_minutes: int | None = Field(title="Duration In Minutes", description="How long the service takes.")
+    hidden: bool | None = Field(title="Hidden", description="Whether customers cannot see the service.")
+
+    @classmethod
+    def of(cls, service: BookingService) -> Self:
+        """One service."""
+        return cls(
+            id=service.service_id,
+            title=service.title,
+            duration_minutes=service.duration_minutes,
+            hidden=service.hidden,
+        )
+
+
+class SharedPageFinding(Response):
+    """One finding on a shared page."""
+
+    model_config = ConfigDict(title="Finding")
+
+    name: SharedFinding = Field(
+        title="Name", description="The name of the finding.", json_schema_extra={**FINDING_LABELS}
+    )
+    severity: Severity = Field(
+        title="Severity", description="How serious it is.", json_schema_extra={**labelled(labels_of(Severity))}
+    )
+    evidence: str = Field(title="Evidence", description="What was found, as a sentence.")
+    fix: str = Field(title="Fix", description="What an administrator can do about it.")
+
+    @classmethod
+    def of(cls, detail: FindingDetail) -> Self:
+        """One finding."""
+        return cls(name=detail.name, severity=detail.severity, evidence=detail.evidence, fix=detail.fix)
+
+
+class SharedPageDetails(SharedPage):
+    """One shared booking page with its staff, services and findings in full."""
+
+    model_config = ConfigDict(title="Shared Page Details")
+
+    staff: list[Staff] = Field(title="Staff", description="The people on the staff.")
+    services: list[Service] = Field(title="Services", description="What can be booked.")
+    finding_details: list[SharedPageFinding] = Field(
+        title="Finding Details", description="The findings with their evidence and what to do about them."
+    )
+
+    @classmethod
+    def of(cls, row: SharedPageRow) -> Self:
+        """The page of a row."""
+        return cls(
+            **_members(row),
+            staff=[Staff.of(member) for member in row.staff or ()],
+            services=[Service.of(service) for service in row.services or ()],
+            finding_details=[SharedPageFinding.of(detail) for detail in finding_details(row)],
+        )
+
+
+class SharedPageList(Page[SharedPage]):
+    """One page of shared pages."""
+
+    model_config = ConfigDict(title="Shared Pages")
+
+    value: list[SharedPage] = Field(title="Shared Pages", description="The shared pages on this page of the list.")
+
+
+class UserSharedPage(Response):
+    """One way in which a user can open a shared page."""
+
+    model_config = ConfigDict(title="User's Shared Page")
+
+    id: PageId
+    display_name: PageName
+    public_url: PublicUrl
+    published: bool | None = Field(title="Published", description="Whether customers can book.")
+    access: list[AccessRight] = Field(
+        title="Access",
+        description="The rights to the mailbox of the page; an empty list for staff without any.",
+    )
+    via_group: str | None = Field(
+        title="Via Group", description="The group through which the user has access; empty for access of their own."
+    )
+    role: str | None = Field(
+        title="Role", description="The role of the user on the staff of the page; empty if they are not on it."
+    )
+
+    @classmethod
+    def of(cls, page: StoredUserSharedPage) -> Self:
+        """One page of a user."""
+        return cls(
+            id=page.address,
+            display_name=page.display_name,
+            public_url=page.public_url,
+            published=page.published,
+            access=list(page.access),
+            via_group=page.via_group,
+            role=page.role,
+        )
+
+
+class UserSharedPageList(Page[UserSharedPage]):
+    """The shared pages that a user can open."""
+
+    model_config = ConfigDict(title="User's Shared Pages")
+
+    value: list[UserSharedPage] = Field(title="Shared Pages", description="The pages, one for each way to open them.")
+
+
+class SharedPageChange(Response):
+    """One change of one shared page."""
+
+    model_config = ConfigDict(title="Shared Page Change")
+
+    cursor: str = Field(
+        title="Cursor",
+        description="The position of this change in the order of all changes.",
+        json_schema_extra={**INTERNAL},
+    )
+    at: Moment = Field(title="At", description="When the change was observed.")
+    kind: SharedChangeKind = Field(
+        title="Kind",
+        description="What changed.",
+        json_schema_extra={**IMPORTANT, **labelled(labels_of(SharedChangeKind))},
+    )
+    page_id: PageId
+    display_name: PageName
+    public_url: PublicUrl
+    user_principal_name: str | None = Field(
+        title="User Principal Name",
+        description="Whose access was granted or revoked; of a group, its address or name.",
+        json_schema_extra={**IMPORTANT},
+    )
+    access: list[AccessRight] = Field(title="Access", description="The rights that were granted or revoked.")
+    scan_id: ScanId
+
+    @classmethod
+    def of(cls, served: ServedChange[StoredChange]) -> Self:
+        """A change, with the cursor behind it."""
+        change = served.change
+        return cls(
+            cursor=served.cursor,
+            at=change.at,
+            kind=change.kind,
+            page_id=change.page_id,
+            display_name=change.display_name,
+            public_url=change.public_url,
+            user_principal_name=change.holder,
+            access=list(change.access),
+            scan_id=change.scan_id,
+        )
+
+
+class SharedPageChangeList(Page[SharedPageChange]):
+    """Changes of shared pages, oldest first."""
+
+    model_config = ConfigDict(title="Shared Page Changes")
+
+    value: list[SharedPageChange] = Field(title="Changes", description="The changes on this page of the list.")
+    cursor: str = Field(
+        title="Cursor",
+        description="The value of since that requests the changes after these.",
+        json_schema_extra={**INTERNAL},
+    )

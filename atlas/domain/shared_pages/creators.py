@@ -1,0 +1,48 @@
+"""Which page a record of the audit log is about, and what is said when there is none."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from atlas.domain.shared_pages.creations import CreationRecord
+from atlas.domain.shared_pages.rows import SharedPageRow
+
+CREATED_WITHIN = timedelta(hours=1)
+"""How far the time of a record may be from the creation of the mailbox it is about."""
+BEFORE_OUR_RECORDS = "before our records"
+NO_RECORD = "the audit log has no record of its creation"
+
+
+@dataclass(frozen=True, slots=True)
+class Creators:
+    """What a search of the audit log found; ``searched_from`` is where its records begin."""
+
+    records: Sequence[CreationRecord]
+    searched_from: datetime
+
+
+def record_of(row: SharedPageRow, records: Iterable[CreationRecord]) -> CreationRecord | None:
+    """The record of a page's creation: one that names it, nearest in time to when its mailbox was created."""
+    names = {*row.addresses, row.address.lower(), *(address.partition("@")[0] for address in row.addresses)}
+    if row.display_name:
+        names.add(row.display_name.casefold())
+    if row.account_id:
+        names.add(row.account_id)
+    candidates = [record for record in records if names & {record.page_name.casefold(), _last_part(record.page_name)}]
+    if row.created_at is None:
+        return candidates[0] if len(candidates) == 1 else None
+    created_at = row.created_at
+    near = [record for record in candidates if abs(record.at - created_at) <= CREATED_WITHIN]
+    return min(near, key=lambda record: abs(record.at - created_at), default=None)
+
+
+def _last_part(name: str) -> str:
+    """What Exchange's canonical names end with: ``…/contoso.onmicrosoft.com/HelpDesk``."""
+    return name.rpartition("/")[2].casefold()
+
+
+def creator_problem(row: SharedPageRow, searched_from: datetime) -> str:
+    """Why nobody is known as the creator of a page that a finished search found no record of."""
+    if row.created_at and row.created_at < searched_from:
+        return f"{BEFORE_OUR_RECORDS}: the audit log was first read from {searched_from.date()} on"
+    return NO_RECORD

@@ -1,0 +1,32 @@
+"""Which shared pages a caller wants to see."""
+
+from dataclasses import dataclass
+
+from atlas.domain.shared_pages.rows import PageState, SharedFinding, SharedPageRow
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPageFilter:
+    """All of these have to hold; ``None`` does not filter."""
+
+    state: PageState | None = None
+    """``None``: present pages only."""
+    published: bool | None = None
+    finding: SharedFinding | None = None
+    search: str | None = None
+    """The beginning, in any case, of an address, the display name or a word in it."""
+
+    def matches(self, row: SharedPageRow) -> bool:
+        """Whether this row is wanted."""
+        return (
+            row.state is (self.state or PageState.PRESENT)
+            and (self.published is None or row.published is self.published)
+            and (self.finding is None or any(found.name is self.finding for found in row.findings))
+            and (self.search is None or _begins(self.search.casefold(), row))
+        )
+
+
+def _begins(search: str, row: SharedPageRow) -> bool:
+    words = (row.display_name or "").casefold().split()
+    beginnings = (row.address.lower(), *row.addresses, *(" ".join(words[first:]) for first in range(len(words))))
+    return any(beginning.startswith(search) for beginning in beginnings)

@@ -1,0 +1,149 @@
+"""Finds out who created shared pages: searches the audit log once a day at most, and stores what it found."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from atlas.domain.shared_pages.creations import AUDIT_RETENTION, CreationRecord, QueryState
+from atlas.domain.shared_pages.creators import creator_problem, record_of
+from atlas.domain.shared_pages.rows import PageState, SharedPageRow
+from atlas.microsoft365.failures import Refused
+from atlas.resources import Resources
+from atlas.shared_pages.recording import record_page
+from atlas.tables.shared_bookings import StoredPage
+from atlas.tables.shared_state import CreationSearch
+
+log = logging.getLogger(__name__)
+
+SEARCH_EVERY = timedelta(days=1)
+OVERLAP = timedelta(days=1)
+"""A record can appear in the log long after its time, so each search starts before the last one ended."""
+MAX_QUERY_AGE = timedelta(days=1)
+"""A query that is not done by then is given up, and another one is started."""
+FIRST_WAIT_SECONDS = 5.0
+MAX_WAIT_SECONDS = 600.0
+MAX_RECORD_PAGES = 200
+CONCURRENT_WRITES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What one step of the search came to."""
+
+    wait_seconds: float | None = None
+    """How long to wait before the next step; ``None``: there is none in this scan."""
+    problem: str | None = None
+    """Why the log could not be searched."""
+
+
+async def find_creators(resources: Resources, step: int) -> SearchResult:
+    """Take one step of the search: start it, wait for it, or store what it found.
+
+    Raises ``TenantFailure`` or ``StorageFailure``; the search then continues where it was.
+    """
+    now = resources.clock()
+    search = await resources.shared.state.get_creation_search()
+    if search and search.query_id:
+        return await _continue(resources, search, search.query_id, step, now)
+    if search and search.started_at and now - search.started_at < SEARCH_EVERY:
+        return SearchResult()
+    return await _start(resources, search or CreationSearch(now - AUDIT_RETENTION), now)
+
+
+async def _start(resources: Resources, search: CreationSearch, now: datetime) -> SearchResult:
+    start = (
+        max(search.searched_from, search.searched_until - OVERLAP) if search.searched_until else search.searched_from
+    )
+    try:
+        query_id = await resources.directory.start_creation_query(start, now)
+    except Refused as refusal:
+        return await _search_in_exchange(resources, search, start, now, refusal)
+    await resources.shared.state.set_creation_search(
+        replace(search, query_id=query_id, query_until=now, started_at=now)
+    )
+    return SearchResult(FIRST_WAIT_SECONDS)
+
+
+async def _continue(
+    resources: Resources, search: CreationSearch, query_id: str, step: int, now: datetime
+) -> SearchResult:
+    state = await resources.directory.get_creation_query(query_id)
+    is_too_old = search.started_at is None or now - search.started_at > MAX_QUERY_AGE
+    if state is QueryState.RUNNING and not is_too_old:
+        return SearchResult(min(FIRST_WAIT_SECONDS * 2 ** min(step, 10), MAX_WAIT_SECONDS))
+    if state is not QueryState.SUCCEEDED:
+        await resources.shared.state.set_creation_search(replace(search, query_id=None, query_until=None))
+        return SearchResult(problem="the audit query for new shared pages did not succeed; the next one repeats it")
+    await _finish(resources, search, await _read_records(resources, query_id), search.query_until or now)
+    return SearchResult()
+
+
+async def _search_in_exchange(
+    resources: Resources, search: CreationSearch, start: datetime, now: datetime, refusal: Refused
+) -> SearchResult:
+    """Without the permission for audit queries, Exchange may search the log."""
+    try:
+        if resources.mailboxes is None:
+            raise refusal
+        records = await resources.mailboxes.search_creations(start, now)
+    except Refused:
+        problem = f"not known: {refusal}"
+        await _store(resources, (), lambda row: problem)
+        return SearchResult(problem=f"Who created shared pages is {problem}")
+    await _finish(resources, replace(search, started_at=now), records, now)
+    return SearchResult()
+
+
+async def _finish(
+    resources: Resources, search: CreationSearch, records: Sequence[CreationRecord], until: datetime
+) -> None:
+    await _store(resources, records, lambda row: creator_problem(row, search.searched_from))
+    done = replace(search, searched_until=until, query_id=None, query_until=None)
+    await resources.shared.state.set_creation_search(done)
+
+
+async def _read_records(resources: Resources, query_id: str) -> tuple[CreationRecord, ...]:
+    link: str | None = None
+    found: dict[str, CreationRecord] = {}
+    for _ in range(MAX_RECORD_PAGES):
+        page = await resources.directory.get_creations_page(query_id, link)
+        found |= {record.record_id: record for record in page.records}
+        if page.malformed:
+            log.warning("%d audit records cannot be read and are left out", page.malformed)
+        link = page.next_link
+        if link is None:
+            break
+    return tuple(found.values())
+
+
+async def _store(
+    resources: Resources, records: Sequence[CreationRecord], problem_of: Callable[[SharedPageRow], str]
+) -> None:
+    """Write the creator of each page that has none yet, or why there is none."""
+    gate = asyncio.Semaphore(CONCURRENT_WRITES)
+
+    async def write(stored: StoredPage) -> None:
+        record = record_of(stored.row, records)
+        created_by = record.created_by if record else None
+        problem = None if record else problem_of(stored.row)
+        if record is None and stored.row.creator_problem == problem:
+            return
+        async with gate:
+            await record_page(
+                resources,
+                stored.row.key,
+                stored,
+                lambda previous: replace(previous or stored.row, created_by=created_by, creator_problem=problem),
+                inventoried_before=True,
+            )
+
+    batch: list[StoredPage] = []
+    async for stored in resources.shared.rows.iterate():
+        if stored.row.created_by is None and stored.row.state is PageState.PRESENT:
+            batch.append(stored)
+        if len(batch) >= 500:
+            await asyncio.gather(*map(write, batch))
+            batch = []
+    await asyncio.gather(*map(write, batch))

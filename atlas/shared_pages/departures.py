@@ -1,0 +1,82 @@
+"""Marks shared pages as gone that no source lists any more."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from atlas.domain.shared_pages.businesses import ListedBusiness
+from atlas.domain.shared_pages.join import ListedPage
+from atlas.domain.shared_pages.rows import PageState, SharedPageRow, Source
+from atlas.domain.unknown import Unknown
+from atlas.resources import Resources
+from atlas.shared_pages.inspection import Sources, inspect_pages
+from atlas.shared_pages.recording import record_gone
+from atlas.tables.shared_bookings import StoredPage
+from atlas.tables.shared_census import CensusPage
+
+ROWS_PER_PART = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Departures:
+    """What was decided about one part of the rows."""
+
+    last_key: str | None
+    """The key of the last row of the part; ``None``: that was the last part."""
+    unconfirmed: int = 0
+    """Pages that were not listed, and whose sources did not say whether they still exist."""
+    found: int = 0
+    """Pages that Graph did not list and still has."""
+
+
+async def mark_gone(resources: Resources, sources: Sources, scan_id: str, after: str | None) -> Departures:
+    """Go through one part of the rows. Raises ``StorageFailure``.
+
+    A page is gone if every side that knew it was read completely in this scan, and Graph has it under none of its
+    addresses: its list has a limit.
+    """
+    at = resources.clock()
+    first = f"{after}!" if after else ""
+    page = await resources.shared.rows.get_page(first, size=ROWS_PER_PART)
+    missing = [stored for stored in page.rows if is_missing(stored.row, scan_id)]
+    readable = [stored for stored in missing if sources.complete >= set(stored.row.known_to)]
+    unconfirmed = len(missing) - len(readable)
+    found = 0
+    outcomes = await _confirm(resources, readable, sources)
+    for stored in readable:
+        match outcomes[stored.row.key]:
+            case Unknown():
+                unconfirmed += 1
+            case None:
+                await record_gone(resources, stored, scan_id, at)
+            case business_id:
+                listed = ListedPage(None, ListedBusiness(business_id, stored.row.display_name))
+                await inspect_pages(resources, [CensusPage(stored.row.key, listed)], sources, scan_id)
+                found += 1
+    last = page.rows[-1].row.key if page.rows and page.next_key else None
+    return Departures(last, unconfirmed, found)
+
+
+def is_missing(row: SharedPageRow, scan_id: str) -> bool:
+    """Whether a row of a present page was not written by this scan."""
+    return row.state is PageState.PRESENT and row.scan_id != scan_id
+
+
+async def _confirm(
+    resources: Resources, missing: list[StoredPage], sources: Sources
+) -> Mapping[str, str | Unknown | None]:
+    """The ID under which Graph still has each page, by its key; ``None``: it has none."""
+    outcomes: dict[str, str | Unknown | None] = {stored.row.key: None for stored in missing}
+    if Source.GRAPH not in sources.complete or not missing:
+        return outcomes
+    addresses = {
+        stored.row.key: (*dict.fromkeys((stored.row.address.lower(), *stored.row.addresses)),) for stored in missing
+    }
+    details = await resources.directory.get_businesses(
+        list(dict.fromkeys(address for names in addresses.values() for address in names))
+    )
+    for key, names in addresses.items():
+        results = [details[address] for address in names]
+        known = next((result for result in results if result and not isinstance(result, Unknown)), None)
+        unknown = next((result for result in results if isinstance(result, Unknown)), None)
+        outcomes[key] = known.business.business_id if known else unknown
+    return outcomes

@@ -1,0 +1,133 @@
+"""Inspects listed shared pages: reads what Graph and Exchange know of each, decides once and records once."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from atlas.domain.shared_pages.businesses import BusinessDetails
+from atlas.domain.shared_pages.findings import Surroundings, findings_of
+from atlas.domain.shared_pages.holders import Holder, Trustee, fit_holders, holders_of
+from atlas.domain.shared_pages.join import ListedPage
+from atlas.domain.shared_pages.rows import SharedPageEvidence, SharedPageRow, Source, next_row
+from atlas.domain.unknown import Reason, Unknown
+from atlas.resources import Resources
+from atlas.shared_pages.access import NO_EXCHANGE, Grants, get_grants, resolve_trustees
+from atlas.shared_pages.recording import find_page, record_page
+from atlas.tables.shared_census import CensusPage
+
+MAX_HOLDERS = 2_000
+"""More of them are not kept: the largest groups are listed alone."""
+ADDRESSES_TRIED = 4
+"""Under how many of its addresses a page is requested from Graph that its list does not contain."""
+CONCURRENT_WRITES = 16
+NO_GRAPH = Unknown(Reason.REFUSED, "Microsoft Graph does not list booking businesses")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Which sides this scan has listed completely, and which ones an earlier scan had."""
+
+    complete: frozenset[Source]
+    before: frozenset[Source]
+
+    def was_listed_before(self, page: ListedPage) -> bool:
+        """Whether an earlier scan would have found the page, had it existed."""
+        return (Source.EXCHANGE if page.mailbox else Source.GRAPH) in self.before
+
+
+async def inspect_pages(resources: Resources, pages: Sequence[CensusPage], sources: Sources, scan_id: str) -> int:
+    """Read and record some pages; returns how many there were. Raises ``StorageFailure``."""
+    at = resources.clock()
+    mailboxes = [item.page.mailbox for item in pages if item.page.mailbox]
+    grants, businesses, accounts = await asyncio.gather(
+        get_grants(resources, mailboxes),
+        get_businesses(resources, [item.page for item in pages], sources),
+        resources.directory.get_accounts([mailbox.account_id for mailbox in mailboxes if mailbox.account_id]),
+    )
+    directory = await resolve_trustees(resources, grants.values())
+    gate = asyncio.Semaphore(CONCURRENT_WRITES)
+
+    async def record(item: CensusPage) -> None:
+        account = accounts.get((item.page.mailbox and item.page.mailbox.account_id) or "")
+        evidence = _Evidence(
+            page=item,
+            business=businesses[item.page.address],
+            grants=grants.get(item.page.address, NO_EXCHANGE) if item.page.mailbox else NO_EXCHANGE,
+            account_enabled=account.user.account_enabled if account and not isinstance(account, Unknown) else None,
+            at=at,
+        )
+        async with gate:
+            await _record(resources, evidence, directory, sources, scan_id)
+
+    await asyncio.gather(*map(record, pages))
+    return len(pages)
+
+
+async def get_businesses(
+    resources: Resources, pages: Sequence[ListedPage], sources: Sources
+) -> dict[str, BusinessDetails | Unknown | None]:
+    """What Graph knows of each page, by its primary address: also of the pages beyond the limit of its list."""
+    found: dict[str, BusinessDetails | Unknown | None] = {page.address: None for page in pages}
+    if Source.GRAPH not in sources.complete:
+        return {page.address: NO_GRAPH for page in pages}
+    for attempt in range(ADDRESSES_TRIED):
+        tried = {
+            page.address: page.addresses[attempt]
+            for page in pages
+            if found[page.address] is None and attempt < len(page.addresses)
+        }
+        if not tried:
+            break
+        details = await resources.directory.get_businesses(list(tried.values()))
+        found |= {address: details[business_id] for address, business_id in tried.items()}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    page: CensusPage
+    business: BusinessDetails | Unknown | None
+    grants: Grants
+    account_enabled: bool | None
+    at: datetime
+
+
+async def _record(
+    resources: Resources,
+    evidence: _Evidence,
+    directory: Mapping[str, Trustee | Unknown | None],
+    sources: Sources,
+    scan_id: str,
+) -> None:
+    listed = evidence.page.page
+    surroundings = Surroundings(
+        max_full_access=resources.max_full_access,
+        exchange_complete=Source.EXCHANGE in sources.complete,
+        same_name=evidence.page.same_name,
+        look_alikes=evidence.page.look_alikes,
+    )
+
+    def decide(previous: SharedPageRow | None) -> SharedPageRow:
+        holders = _holders(evidence.grants, directory, previous)
+        observation = SharedPageEvidence(
+            listed=listed,
+            exchange_complete=Source.EXCHANGE in sources.complete,
+            business=evidence.business,
+            account_enabled=evidence.account_enabled,
+            holders=holders,
+            at=evidence.at,
+        )
+        row = next_row(previous, key, observation, scan_id)
+        return row if row is previous else replace(row, findings=findings_of(row, surroundings))
+
+    key, stored = await find_page(resources, listed)
+    await record_page(resources, key, stored, decide, inventoried_before=sources.was_listed_before(listed))
+
+
+def _holders(
+    grants: Grants, directory: Mapping[str, Trustee | Unknown | None], previous: SharedPageRow | None
+) -> tuple[Holder, ...] | Unknown:
+    if isinstance(grants, Unknown):
+        return grants
+    return fit_holders(holders_of(grants, directory, (previous and previous.holders) or ()), MAX_HOLDERS)

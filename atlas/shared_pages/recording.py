@@ -1,0 +1,72 @@
+"""Records what was found out about a shared page: the row, and each of its changes on its own."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from atlas.domain.shared_pages.changes import SharedPageChange, next_change
+from atlas.domain.shared_pages.join import ListedPage, new_key
+from atlas.domain.shared_pages.rows import SharedPageRow, gone_row
+from atlas.resources import Resources
+from atlas.tables.shared_bookings import StoredPage
+
+MAX_CHANGES = 5_000
+"""More changes of one row than it can hold holders would never end."""
+
+
+async def find_page(resources: Resources, page: ListedPage) -> tuple[str, StoredPage | None]:
+    """The key of a page, and its row if it has one: by its account, or else by any of its addresses."""
+    key = new_key(page)
+    if stored := await resources.shared.rows.get(key):
+        return key, stored
+    for address in page.addresses:
+        other = await resources.shared.index.get_by_address(address)
+        stored = await resources.shared.rows.get(other) if other and other != key else None
+        if stored and is_same_page(stored.row, page):
+            return stored.row.key, stored
+    return key, None
+
+
+def is_same_page(row: SharedPageRow, page: ListedPage) -> bool:
+    """Whether a row found by an address is of this page: another account means that the address was used again."""
+    account_id = page.mailbox.account_id if page.mailbox else None
+    if account_id and row.account_id:
+        return account_id == row.account_id
+    return bool({*row.addresses, row.address.lower()} & set(page.addresses))
+
+
+async def record_page(
+    resources: Resources,
+    key: str,
+    stored: StoredPage | None,
+    next_row: Callable[[SharedPageRow | None], SharedPageRow],
+    *,
+    inventoried_before: bool,
+) -> SharedPageRow:
+    """Write the row that ``next_row`` makes of the previous one, one change at a time. Raises ``StorageFailure``."""
+    changed = False
+
+    def detect(
+        previous: SharedPageRow | None, row: SharedPageRow, at: datetime
+    ) -> tuple[SharedPageRow, SharedPageChange | None]:
+        nonlocal changed
+        row, change = next_change(previous, row, at, inventoried_before=inventoried_before)
+        changed = change is not None
+        return row, change
+
+    for _ in range(MAX_CHANGES):
+        row = await resources.shared.outbox.record(key, stored, next_row, detect)
+        if not changed:
+            return row
+        stored = await resources.shared.rows.get(key)
+    raise AssertionError("the changes of a page come to an end")
+
+
+async def record_gone(resources: Resources, stored: StoredPage, scan_id: str, at: datetime) -> None:
+    """Write that a page was deleted. Raises ``StorageFailure``."""
+    await record_page(
+        resources,
+        stored.row.key,
+        stored,
+        lambda previous: gone_row(previous or stored.row, at, scan_id),
+        inventoried_before=True,
+    )

@@ -1,0 +1,116 @@
+"""Who created a page: searched in the audit log at most once a day, and stored with the page."""
+
+from datetime import timedelta
+
+import pytest
+
+from atlas.domain.shared_pages.creators import BEFORE_OUR_RECORDS
+from atlas.domain.shared_pages.rows import NOT_SEARCHED
+from local.simulator import SharedPageKind
+from local.simulator.shared_pages import was_audited
+from tests.shared_pages.conftest import Inventory, Start
+
+NO_AUDIT = {"graph_roles": ["User.Read.All", "Bookings.Read.All", "GroupMember.Read.All"]}
+MANY = 900
+"""Pages of the simulated tenant are created day by day: these reach into what the audit log still has."""
+
+
+def creators(atlas: Inventory) -> dict[str, str]:
+    """Who created each page whose record the log still has."""
+    now = atlas.resources.clock()
+    return {page.address: page.created_by for page in atlas.pages() if page.in_exchange and was_audited(page, now)}
+
+
+def audit_requests(atlas: Inventory) -> int:
+    return atlas.tenant.state.metrics.to_dict()["services"]["graph"]["by_operation"].get("audit", 0)
+
+
+@pytest.mark.parametrize("versions", [["beta"], ["v1.0", "beta"]])
+async def test_creators_are_found_in_either_version_of_graph(inventory: Start, versions: list[str]):
+    atlas = await inventory(shared_pages=MANY)
+    atlas.tenant.state.behave({"graph": {"audit_versions": versions, "audit_polls": 3}})
+
+    await atlas.run()
+
+    rows = await atlas.rows()
+    expected = creators(atlas)
+    assert expected
+    assert {address: rows[address].created_by for address in expected} == expected
+    assert atlas.waited > 0  # on durable timers
+
+
+async def test_a_page_older_than_the_log_is_an_answer(inventory: Start):
+    atlas = await inventory()
+
+    await atlas.run()
+
+    rows = [row for row in (await atlas.rows()).values() if row.created_at]
+    assert {row.created_by for row in rows} == {None}
+    assert {row.creator_problem.partition(":")[0] for row in rows} == {BEFORE_OUR_RECORDS}
+
+
+async def test_the_log_is_searched_once_a_day_from_where_it_ended(inventory: Start):
+    atlas = await inventory()
+    new = atlas.page(SharedPageKind.ENOUGH_HOLDERS)
+    atlas.act(new, "delete")
+    await atlas.run()
+    first = audit_requests(atlas)
+    atlas.act(new, "restore")
+    await atlas.later(hours=1)
+
+    await atlas.run()
+    waiting = (await atlas.rows())[new.address]
+    same_day = audit_requests(atlas)
+    await atlas.later(hours=24)
+    await atlas.run()
+
+    assert (waiting.created_by, waiting.creator_problem) == (None, NOT_SEARCHED)
+    assert (await atlas.rows())[new.address].creator_problem != NOT_SEARCHED
+    assert first == same_day < audit_requests(atlas)
+    search = await atlas.resources.shared.state.get_creation_search()
+    assert search is not None
+    assert search.query_id is None
+    assert search.searched_until - search.searched_from > timedelta(days=180)
+
+
+async def test_a_query_that_takes_long_is_continued_by_the_next_scan(inventory: Start):
+    atlas = await inventory()
+    atlas.tenant.state.behave({"graph": {"audit_polls": 20}})
+    await atlas.run()
+    unfinished = {row.creator_problem for row in (await atlas.rows()).values()}
+    started = await atlas.resources.shared.state.get_creation_search()
+    await atlas.later(hours=2)
+
+    await atlas.run()
+
+    finished = await atlas.resources.shared.state.get_creation_search()
+
+    assert unfinished == {NOT_SEARCHED}
+    assert NOT_SEARCHED not in {row.creator_problem for row in (await atlas.rows()).values()}
+    assert started.query_id
+    assert (finished.query_id, finished.started_at) == (None, started.started_at)  # the same query
+    assert finished.searched_until == started.query_until
+
+
+async def test_without_the_permission_exchange_searches_the_log(inventory: Start):
+    atlas = await inventory(shared_pages=MANY)
+    await atlas.later(sign_in=NO_AUDIT, exchange={"audit_search": True})
+
+    state = await atlas.run()
+
+    rows, expected = await atlas.rows(), creators(atlas)
+    assert {address: rows[address].created_by for address in expected} == expected
+    assert not any("AuditLogsQuery" in warning for warning in state.warnings())
+
+
+async def test_without_any_permission_the_grant_is_named(inventory: Start):
+    atlas = await inventory()
+    await atlas.later(sign_in=NO_AUDIT)
+
+    state = await atlas.run()
+
+    rows = (await atlas.rows()).values()
+    assert {row.created_by for row in rows} == {None}
+    assert all("AuditLogsQuery-Exchange.Read.All" in row.creator_problem for row in rows)
+    assert any("AuditLogsQuery-Exchange.Read.All" in warning for warning in state.warnings())
+    assert all(row.holders for row in rows if row.account_id and row.findings == ())
