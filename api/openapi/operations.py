@@ -164,7 +164,7 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Lists the shared booking pages that a user can open, by which right or group, and in which role.",
         path_parameters=UserPath,
         returns=(Returns(OK, "The shared pages of the user.", UserSharedPageList),),
-        problems=("userNotFound", *TENANT),
+        problems=("userNotFound", "excluded", *TENANT),
     ),
     Operation(
         "get",

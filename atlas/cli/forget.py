@@ -48,6 +48,7 @@ def forgotten_screen(forgotten: Forgotten, *, is_excluded: bool) -> Screen:
         "changes": forgotten.changes,
         "index entries": forgotten.index_entries,
         "census rows": forgotten.census_rows,
+        "shared pages": forgotten.shared_pages,
     }
     screen: Screen = [facts({name: str(count) for name, count in removed.items()})]
     if not any(removed.values()):

@@ -1,6 +1,7 @@
 """Decides whether EXCLUDE_USERS excludes a user; the members of its groups come from Microsoft Graph."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from atlas.domain.excluded_users import ExcludedUsers
@@ -30,6 +31,11 @@ class Exclusions:
         if self.names(user.user_id) or self.names(user.upn):
             return True
         return user.user_id in await self._group_members()
+
+    async def snapshot(self) -> ExcludedUsers:
+        """The excluded users, members of groups included. Raises ``TenantFailure`` if these cannot be read."""
+        members = await self._group_members()
+        return replace(self._excluded, user_ids=self._excluded.user_ids | members)
 
     async def _group_members(self) -> frozenset[str]:
         if not self._excluded.group_ids:

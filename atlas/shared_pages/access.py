@@ -1,6 +1,7 @@
 """Reads who holds access to shared pages: permissions from Exchange, the people and groups behind them from Graph."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from atlas.domain.shared_pages.mailboxes import SchedulingMailbox
 from atlas.domain.unknown import Reason, Unknown
 from atlas.microsoft365.graph import Account
 from atlas.resources import Resources
+from atlas.shared_pages.exclusions import NOT_CLEARED, NameCheck
 
 type Grants = tuple[AccessGrant, ...] | Unknown
 
@@ -28,11 +30,22 @@ async def get_grants(resources: Resources, mailboxes: Sequence[SchedulingMailbox
     }
 
 
-async def resolve_trustees(resources: Resources, grants: Iterable[Grants]) -> dict[str, Trustee | Unknown | None]:
-    """Who is meant by each name in the grants. Most addresses are of users, so Graph is tried for these first."""
-    known = [grant.trustee for grant in chain.from_iterable(part for part in grants if not isinstance(part, Unknown))]
-    names = list(dict.fromkeys(known))
-    accounts = await resources.directory.get_accounts([name for name in names if _can_be_of_an_account(name)])
+def trustees_of(grants: Iterable[Grants]) -> list[str]:
+    """The names in the grants that could be read, each once."""
+    known = chain.from_iterable(part for part in grants if not isinstance(part, Unknown))
+    return list(dict.fromkeys(grant.trustee for grant in known))
+
+
+async def resolve_trustees(
+    resources: Resources, trustees: Iterable[str], check: NameCheck
+) -> dict[str, Trustee | Unknown | None]:
+    """Who is meant by each name. Most addresses are of users, so Graph is tried for these first.
+
+    Graph receives no name that is of an excluded person or may be.
+    """
+    names = [name for name in trustees if not check.excludes(name) and not check.is_unclear(name)]
+    addresses = [name for name in names if _can_be_of_an_account(name)]
+    accounts = await resources.directory.get_accounts(addresses) if addresses else {}
     resolved: dict[str, Trustee | Unknown | None] = {
         name: person_of(account) for name, account in accounts.items() if account is not None
     }
@@ -42,7 +55,46 @@ async def resolve_trustees(resources: Resources, grants: Iterable[Grants]) -> di
     if resources.mailboxes is None:
         return resolved | dict.fromkeys(rest)
     recipients = await resources.mailboxes.get_recipients(rest)
-    return resolved | await _resolve_recipients(resources, recipients)
+    return resolved | await _resolve_recipients(resources, recipients, check)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableAccess:
+    """The grants and trustees without excluded people, and whether there were any."""
+
+    grants: Grants
+    directory: Mapping[str, Trustee | Unknown | None]
+    has_excluded: bool
+
+
+def access_without_excluded(
+    grants: Grants, directory: Mapping[str, Trustee | Unknown | None], check: NameCheck
+) -> ReadableAccess:
+    """What may be stored of who holds access; nothing if it is unclear whether somebody is excluded."""
+    if isinstance(grants, Unknown):
+        return ReadableAccess(grants, directory, has_excluded=False)
+    if any(check.is_unclear(grant.trustee) for grant in grants):
+        return ReadableAccess(NOT_CLEARED, directory, has_excluded=False)
+    kept = tuple(grant for grant in grants if not _is_excluded(grant.trustee, directory, check))
+    cleared: dict[str, Trustee | Unknown | None] = {}
+    has_excluded = len(kept) < len(grants)
+    for grant in kept:
+        trustee = directory.get(grant.trustee)
+        if isinstance(trustee, Group) and isinstance(trustee.members, tuple):
+            members = tuple(member for member in trustee.members if not _is_excluded_person(member, check))
+            has_excluded = has_excluded or len(members) < len(trustee.members)
+            trustee = replace(trustee, members=members)
+        cleared[grant.trustee] = trustee
+    return ReadableAccess(kept, cleared, has_excluded)
+
+
+def _is_excluded(name: str, directory: Mapping[str, Trustee | Unknown | None], check: NameCheck) -> bool:
+    trustee = directory.get(name)
+    return check.excludes(name) or (isinstance(trustee, Person) and _is_excluded_person(trustee, check))
+
+
+def _is_excluded_person(person: Person, check: NameCheck) -> bool:
+    return check.excludes(person.user_id) or check.excludes(person.upn)
 
 
 def person_of(account: Account | Unknown) -> Person | Unknown:
@@ -54,10 +106,13 @@ def person_of(account: Account | Unknown) -> Person | Unknown:
 
 
 async def _resolve_recipients(
-    resources: Resources, recipients: Mapping[str, Recipient | Unknown | None]
+    resources: Resources, recipients: Mapping[str, Recipient | Unknown | None], check: NameCheck
 ) -> dict[str, Trustee | Unknown | None]:
     by_name = {name: recipient for name, recipient in recipients.items() if isinstance(recipient, Recipient)}
-    users = _ids(recipient for recipient in by_name.values() if not recipient.is_group)
+    people = [recipient for recipient in by_name.values() if not recipient.is_group]
+    users = _ids(
+        person for person in people if not (check.excludes(person.object_id) or check.excludes(person.address))
+    )
     groups = _ids(recipient for recipient in by_name.values() if recipient.is_group)
     accounts = await resources.directory.get_accounts(users) if users else {}
     members = await resources.directory.get_groups(groups) if groups else {}

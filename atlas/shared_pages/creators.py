@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from atlas.domain.shared_pages.creations import AUDIT_RETENTION, CreationRecord, QueryState
 from atlas.domain.shared_pages.creators import creator_problem, record_of
+from atlas.domain.shared_pages.removal import CREATOR_REMOVED
 from atlas.domain.shared_pages.rows import PageState, SharedPageRow
 from atlas.microsoft365.failures import Refused
 from atlas.resources import Resources
@@ -141,7 +142,9 @@ async def _store(
 
     batch: list[StoredPage] = []
     async for stored in resources.shared.rows.iterate():
-        if stored.row.created_by is None and stored.row.state is PageState.PRESENT:
+        row = stored.row
+        is_wanted = row.created_by is None and row.creator_problem != CREATOR_REMOVED
+        if is_wanted and row.state is PageState.PRESENT:
             batch.append(stored)
         if len(batch) >= 500:
             await asyncio.gather(*map(write, batch))

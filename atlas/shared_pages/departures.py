@@ -8,6 +8,7 @@ from atlas.domain.shared_pages.join import ListedPage
 from atlas.domain.shared_pages.rows import PageState, SharedPageRow, Source
 from atlas.domain.unknown import Unknown
 from atlas.resources import Resources
+from atlas.shared_pages.exclusions import NameCheck, remove_excluded
 from atlas.shared_pages.inspection import Sources, inspect_pages
 from atlas.shared_pages.recording import record_gone
 from atlas.tables.shared_bookings import StoredPage
@@ -29,7 +30,7 @@ class Departures:
 
 
 async def mark_gone(resources: Resources, sources: Sources, scan_id: str, after: str | None) -> Departures:
-    """Go through one part of the rows. Raises ``StorageFailure``.
+    """Go through one part of the rows, and remove excluded people from them. Raises as ``inspect_pages``.
 
     A page is gone if every side that knew it was read completely in this scan, and Graph has it under none of its
     addresses: its list has a limit.
@@ -37,7 +38,9 @@ async def mark_gone(resources: Resources, sources: Sources, scan_id: str, after:
     at = resources.clock()
     first = f"{after}!" if after else ""
     page = await resources.shared.rows.get_page(first, size=ROWS_PER_PART)
-    missing = [stored for stored in page.rows if is_missing(stored.row, scan_id)]
+    check = NameCheck(await resources.exclusions.snapshot())
+    rows = [await remove_excluded(resources, stored, check) for stored in page.rows]
+    missing = [stored for stored in rows if is_missing(stored.row, scan_id)]
     readable = [stored for stored in missing if sources.complete >= set(stored.row.known_to)]
     unconfirmed = len(missing) - len(readable)
     found = 0

@@ -1,9 +1,10 @@
 """Inspects listed shared pages: reads what Graph and Exchange know of each, decides once and records once."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 
 from atlas.domain.shared_pages.businesses import BusinessDetails
 from atlas.domain.shared_pages.findings import Surroundings, findings_of
@@ -12,7 +13,15 @@ from atlas.domain.shared_pages.join import ListedPage
 from atlas.domain.shared_pages.rows import SharedPageEvidence, SharedPageRow, Source, next_row
 from atlas.domain.unknown import Reason, Unknown
 from atlas.resources import Resources
-from atlas.shared_pages.access import NO_EXCHANGE, Grants, get_grants, resolve_trustees
+from atlas.shared_pages.access import (
+    NO_EXCHANGE,
+    Grants,
+    access_without_excluded,
+    get_grants,
+    resolve_trustees,
+    trustees_of,
+)
+from atlas.shared_pages.exclusions import NameCheck, check_names, remove_excluded, staff_without_excluded
 from atlas.shared_pages.recording import find_page, record_page
 from atlas.tables.shared_census import CensusPage
 
@@ -37,7 +46,11 @@ class Sources:
 
 
 async def inspect_pages(resources: Resources, pages: Sequence[CensusPage], sources: Sources, scan_id: str) -> int:
-    """Read and record some pages; returns how many there were. Raises ``StorageFailure``."""
+    """Read and record some pages; returns how many there were. Raises ``StorageFailure``.
+
+    Raises ``TenantFailure`` before any other request if the members of an excluded group cannot be read.
+    """
+    excluded = await resources.exclusions.snapshot()
     at = resources.clock()
     mailboxes = [item.page.mailbox for item in pages if item.page.mailbox]
     grants, businesses, accounts = await asyncio.gather(
@@ -45,7 +58,9 @@ async def inspect_pages(resources: Resources, pages: Sequence[CensusPage], sourc
         get_businesses(resources, [item.page for item in pages], sources),
         resources.directory.get_accounts([mailbox.account_id for mailbox in mailboxes if mailbox.account_id]),
     )
-    directory = await resolve_trustees(resources, grants.values())
+    trustees = trustees_of(grants.values())
+    check = await check_names(resources, excluded, (*trustees, *_staff_addresses(businesses.values())))
+    directory = await resolve_trustees(resources, trustees, check)
     gate = asyncio.Semaphore(CONCURRENT_WRITES)
 
     async def record(item: CensusPage) -> None:
@@ -58,10 +73,16 @@ async def inspect_pages(resources: Resources, pages: Sequence[CensusPage], sourc
             at=at,
         )
         async with gate:
-            await _record(resources, evidence, directory, sources, scan_id)
+            await _record(resources, evidence, directory, check, sources, scan_id)
 
     await asyncio.gather(*map(record, pages))
     return len(pages)
+
+
+def _staff_addresses(businesses: Iterable[BusinessDetails | Unknown | None]) -> list[str]:
+    found = [business.staff for business in businesses if business and not isinstance(business, Unknown)]
+    staff = chain.from_iterable(members for members in found if not isinstance(members, Unknown))
+    return [member.email_address for member in staff if member.email_address]
 
 
 async def get_businesses(
@@ -97,23 +118,30 @@ async def _record(
     resources: Resources,
     evidence: _Evidence,
     directory: Mapping[str, Trustee | Unknown | None],
+    check: NameCheck,
     sources: Sources,
     scan_id: str,
 ) -> None:
     listed = evidence.page.page
+    access = access_without_excluded(evidence.grants, directory, check)
+    business = evidence.business
+    if business and not isinstance(business, Unknown):
+        business = staff_without_excluded(business, check)
     surroundings = Surroundings(
         max_full_access=resources.max_full_access,
         exchange_complete=Source.EXCHANGE in sources.complete,
         same_name=evidence.page.same_name,
         look_alikes=evidence.page.look_alikes,
+        excluded_holders=access.has_excluded,
+        excluded_staff=business != evidence.business,
     )
 
     def decide(previous: SharedPageRow | None) -> SharedPageRow:
-        holders = _holders(evidence.grants, directory, previous)
+        holders = _holders(access.grants, access.directory, previous)
         observation = SharedPageEvidence(
             listed=listed,
             exchange_complete=Source.EXCHANGE in sources.complete,
-            business=evidence.business,
+            business=business,
             account_enabled=evidence.account_enabled,
             holders=holders,
             at=evidence.at,
@@ -122,6 +150,8 @@ async def _record(
         return row if row is previous else replace(row, findings=findings_of(row, surroundings))
 
     key, stored = await find_page(resources, listed)
+    if stored:
+        stored = await remove_excluded(resources, stored, check)
     await record_page(resources, key, stored, decide, inventoried_before=sources.was_listed_before(listed))
 
 

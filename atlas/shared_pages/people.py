@@ -4,22 +4,24 @@ from atlas.domain.page_urls import PageAddress
 from atlas.domain.shared_pages.access_of_users import UserIdentity
 from atlas.domain.user_references import UserReference
 from atlas.pages.lookup import find_row
-from atlas.pages.observation import NoSuchUser
+from atlas.pages.observation import NoSuchUser, UserExcluded, find_account
 from atlas.resources import Resources
 
 
 async def identify(resources: Resources, reference: UserReference) -> UserIdentity:
     """The user with this object ID, UPN or page address, from the row or else from the directory.
 
-    Raises ``NoSuchUser``, ``TenantFailure`` or ``StorageFailure``.
+    Raises ``NoSuchUser``, ``UserExcluded``, ``TenantFailure`` or ``StorageFailure``.
     """
     if stored := await find_row(resources, reference):
         row = stored.row
+        if await resources.exclusions.contains(row.user):
+            raise UserExcluded
         names = (row.user.upn, row.user.mail, row.primary_smtp_address)
         return UserIdentity(row.user.user_id, frozenset(name.lower() for name in names if name))
     if isinstance(reference, PageAddress):
         raise NoSuchUser("no user is known to own this page")
-    account = await resources.directory.get_account(str(reference))
+    account = await find_account(resources, reference)
     if account is None:
         raise NoSuchUser("Microsoft Entra has no such user")
     user = account.user

@@ -7,6 +7,7 @@ from atlas.domain.shared_pages.changes import SharedPageChange, next_change
 from atlas.domain.shared_pages.join import ListedPage, new_key
 from atlas.domain.shared_pages.rows import SharedPageRow, gone_row
 from atlas.resources import Resources
+from atlas.tables.rows import Stored
 from atlas.tables.shared_bookings import StoredPage
 
 MAX_CHANGES = 5_000
@@ -59,6 +60,13 @@ async def record_page(
             return row
         stored = await resources.shared.rows.get(key)
     raise AssertionError("the changes of a page come to an end")
+
+
+async def rewrite_page(resources: Resources, stored: StoredPage, row: SharedPageRow) -> StoredPage:
+    """Write a row from which people were removed, without a change. Raises ``RowChanged``."""
+    etag = await resources.shared.rows.save(row, stored.pending_change, stored.etag)
+    await resources.shared.index.remove(stored.row, row)
+    return Stored(row, etag, stored.pending_change)
 
 
 async def record_gone(resources: Resources, stored: StoredPage, scan_id: str, at: datetime) -> None:

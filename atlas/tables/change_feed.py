@@ -1,7 +1,7 @@
 """The published changes of one kind: each once, in the order of their time, and the pages that callers read."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -99,6 +99,20 @@ class ChangeFeed[Row, Change: DatedChange]:
             entity["RowKey"]
             async for entity in self._store.iterate(table, self._tenant_id, select=["RowKey"])
             if entity["RowKey"].endswith(ending)
+        ]
+        await self._store.delete_all(table, self._tenant_id, keys)
+        return len(keys)
+
+    async def delete_naming(self, column: str, names: Collection[str]) -> int:
+        """Range read of all changes: remove those with one of these names in a column; returns how many.
+
+        ``names`` are in lower case.
+        """
+        table = self._kind.changes_table
+        keys = [
+            entity["RowKey"]
+            async for entity in self._store.iterate(table, self._tenant_id, select=["RowKey", column])
+            if str(entity.get(column) or "").casefold() in names
         ]
         await self._store.delete_all(table, self._tenant_id, keys)
         return len(keys)

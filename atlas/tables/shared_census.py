@@ -1,6 +1,6 @@
 """The shared pages that a running scan has listed, in the table ``BookingsCensus`` beside the mailboxes and users."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,16 @@ class SharedCensus:
         for key, people in look_alikes.items():
             columns.setdefault(key, {})["LookAlikes"] = LOOK_ALIKES.dump_json(people).decode()
         await self._store.merge_all(BOOKINGS_CENSUS, [_entity(scan_id, key, **columns[key]) for key in sorted(columns)])
+
+    async def delete_naming(self, scan_id: str, names: Collection[str]) -> int:
+        """Range read of the listed pages: remove those that contain one of these names; returns how many."""
+        keys = []
+        async for entity in self._store.iterate(BOOKINGS_CENSUS, scan_id, PAGES, PAGES + END):
+            text = f"{entity.get('Page') or ''} {entity.get('LookAlikes') or ''}".casefold()
+            if any(f'"{name}"' in text for name in names):
+                keys.append(str(entity["RowKey"]))
+        await self._store.delete_all(BOOKINGS_CENSUS, scan_id, keys)
+        return len(keys)
 
 
 def page_key(listing: int, index: int) -> str:

@@ -1,5 +1,6 @@
 """The table ``SharedBookingsIndex``: other ways to the rows of shared pages, by address and by who is named on them."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 from atlas.domain.shared_pages.access_of_users import names_on
@@ -39,6 +40,18 @@ class SharedPageIndex:
             entity = await self._store.get(SHARED_BOOKINGS_INDEX, self._tenant_id, key)
             if entity and entity["PageKey"] == row.key:
                 await self._store.delete(SHARED_BOOKINGS_INDEX, self._tenant_id, key)
+
+    async def remove_names(self, names: Iterable[str]) -> int:
+        """Remove every entry of a person with these object IDs and addresses; returns how many there were."""
+        keys = []
+        for name in names:
+            first = person_key(name, "")
+            entities = self._store.iterate(
+                SHARED_BOOKINGS_INDEX, self._tenant_id, first, f"{first}~", select=["RowKey"]
+            )
+            keys += [str(entity["RowKey"]) async for entity in entities]
+        await self._store.delete_all(SHARED_BOOKINGS_INDEX, self._tenant_id, keys)
+        return len(keys)
 
 
 def address_key(address: str) -> str:

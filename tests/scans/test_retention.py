@@ -3,11 +3,18 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from atlas.domain.scans import ScanState
+from atlas.domain.shared_pages.changes import SharedChangeKind, SharedPageChange
+from atlas.domain.shared_pages.rows import gone_row
 from atlas.domain.statuses import Status
 from atlas.scans.messages import StepRequest
 from atlas.scans.retention import PART_DURATION, delete_expired, delete_expired_without_scan
 from atlas.tables.census import BOOKINGS_CENSUS
+from atlas.tables.shared_bookings import SHARED_BOOKINGS
+from atlas.tables.shared_index import SHARED_BOOKINGS_INDEX
+from tests.domain.shared_pages.pages import HEALTHY
 from tests.scans.conftest import START, scan, user_id
 
 DAY = 86_400
@@ -86,3 +93,63 @@ async def test_deleting_stops_on_time_and_says_so(tenant):
     tenant.tick = timedelta(minutes=3)
 
     assert not await delete_expired_without_scan(tenant.resources)
+
+
+async def add_shared_page(tenant, number, *, days_ago=None):
+    """A shared page that is present, or gone since some days ago."""
+    key = user_id(number)
+    address = f"page{number}@contoso.com"
+    row = replace(HEALTHY, key=key, address=address, addresses=(address,), checked_at=START - timedelta(days=90))
+    if days_ago is not None:
+        row = gone_row(row, START - timedelta(days=days_ago), None)
+    await tenant.resources.shared.index.add(row, None)
+    await tenant.resources.shared.rows.save(row, None, None)
+    return key
+
+
+@pytest.mark.parametrize("from_timer", [False, True], ids=["scan", "timer"])
+async def test_shared_pages_long_gone_are_deleted_with_their_index(tenant, from_timer):
+    await add_shared_page(tenant, 1, days_ago=31)
+    recent = await add_shared_page(tenant, 2, days_ago=29)
+    present = await add_shared_page(tenant, 3)
+
+    if from_timer:
+        assert await delete_expired_without_scan(tenant.resources)
+    else:
+        await delete_all(tenant, (await tenant.running(scan())).scan_id)
+
+    assert {row for _, row in tenant.store.tables[SHARED_BOOKINGS]} == {recent, present}
+    assert {one["PageKey"] for one in tenant.store.tables[SHARED_BOOKINGS_INDEX].values()} == {recent, present}
+
+
+async def test_old_changes_of_shared_pages_are_deleted(tenant):
+    changes = [
+        SharedPageChange(
+            at=START - timedelta(days=age),
+            kind=SharedChangeKind.PUBLISHED,
+            key=HEALTHY.key,
+            page_id=HEALTHY.address,
+            display_name=None,
+            public_url=None,
+        )
+        for age in (31, 29)
+    ]
+    for change in changes:
+        await tenant.resources.shared.changes.insert(change)
+
+    assert await delete_expired_without_scan(tenant.resources)
+
+    assert [change async for _, change in tenant.resources.shared.changes.iterate()] == changes[1:]
+
+
+async def test_shared_pages_long_gone_are_deleted_in_parts(tenant, monkeypatch):
+    monkeypatch.setattr("atlas.scans.retention.GONE_PAGES_PER_READ", 2)
+    for number in range(7):
+        await add_shared_page(tenant, number, days_ago=40)
+    running = await tenant.running(scan())
+    tenant.tick = PART_DURATION
+
+    parts = await delete_all(tenant, running.scan_id)
+
+    assert parts > 1
+    assert tenant.store.tables[SHARED_BOOKINGS] == {}

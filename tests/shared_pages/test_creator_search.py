@@ -4,8 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from atlas.domain.shared_pages.creations import AUDIT_RETENTION
 from atlas.domain.shared_pages.creators import BEFORE_OUR_RECORDS
+from atlas.domain.shared_pages.removal import CREATOR_REMOVED
 from atlas.domain.shared_pages.rows import NOT_SEARCHED
+from atlas.pages.forgetting import forget
+from atlas.tables.shared_state import CreationSearch
 from local.simulator import SharedPageKind
 from local.simulator.shared_pages import was_audited
 from tests.shared_pages.conftest import Inventory, Start
@@ -114,3 +118,18 @@ async def test_without_any_permission_the_grant_is_named(inventory: Start):
     assert all("AuditLogsQuery-Exchange.Read.All" in row.creator_problem for row in rows)
     assert any("AuditLogsQuery-Exchange.Read.All" in warning for warning in state.warnings())
     assert all(row.holders for row in rows if row.account_id and row.findings == ())
+
+
+async def test_a_creator_who_was_removed_is_not_searched_for_again(inventory: Start):
+    atlas = await inventory(shared_pages=MANY)
+    await atlas.run()
+    address, upn = next(iter(creators(atlas).items()))
+    assert (await atlas.rows())[address].created_by == upn
+
+    await forget(atlas.resources, upn)
+    await atlas.resources.shared.state.set_creation_search(CreationSearch(atlas.resources.clock() - AUDIT_RETENTION))
+    await atlas.later(25)
+    await atlas.run()
+
+    row = (await atlas.rows())[address]
+    assert (row.created_by, row.creator_problem) == (None, CREATOR_REMOVED)

@@ -29,6 +29,10 @@ class Surroundings:
     """The addresses of other pages with the same display name."""
     look_alikes: tuple[LookAlike, ...] = ()
     """People whose address or name the page resembles."""
+    excluded_holders: bool = False
+    """EXCLUDE_USERS excludes some of the people with access, who are not among the holders."""
+    excluded_staff: bool = False
+    """EXCLUDE_USERS excludes some of the staff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +104,8 @@ def _duplicate_name(row: SharedPageRow, surroundings: Surroundings) -> str | Non
     return f"{row.display_name!r} is also the name of {others}."
 
 
-def _nobody_left(row: SharedPageRow, _: Surroundings) -> str | None:
-    if row.holders is None:
+def _nobody_left(row: SharedPageRow, surroundings: Surroundings) -> str | None:
+    if row.holders is None or surroundings.excluded_holders:
         return None
     holders = [holder for holder in row.holders if holder.can_open]
     for holder in holders:
@@ -129,10 +133,11 @@ def _external_staff(row: SharedPageRow, _: Surroundings) -> str | None:
     return f"External guests are on the staff: {names}." if guests else None
 
 
-def _published_empty(row: SharedPageRow, _: Surroundings) -> str | None:
+def _published_empty(row: SharedPageRow, surroundings: Surroundings) -> str | None:
     if not row.published:
         return None
-    missing = [what for what, items in (("services", row.services), ("staff", row.staff)) if items == ()]
+    staff = None if surroundings.excluded_staff else row.staff
+    missing = [what for what, items in (("services", row.services), ("staff", staff)) if items == ()]
     return f"The page is published without {' or '.join(missing)}." if missing else None
 
 

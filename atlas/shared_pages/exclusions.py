@@ -1,0 +1,83 @@
+"""Keeps the people whom EXCLUDE_USERS excludes out of shared pages, without a request to Graph about one of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from atlas.domain.excluded_users import ExcludedUsers
+from atlas.domain.shared_pages.businesses import BusinessDetails
+from atlas.domain.shared_pages.directory import Recipient
+from atlas.domain.shared_pages.rows import SharedPageRow
+from atlas.domain.unknown import Reason, Unknown
+from atlas.resources import Resources
+from atlas.shared_pages.recording import rewrite_page
+from atlas.tables.shared_bookings import StoredPage
+
+NOT_CLEARED = Unknown(Reason.UNREACHABLE, "it could not be determined whether EXCLUDE_USERS excludes somebody")
+
+
+@dataclass(frozen=True, slots=True)
+class NameCheck:
+    """Which names in permissions and staff lists are of excluded people. All values are in lower case."""
+
+    users: ExcludedUsers
+    excluded: frozenset[str] = frozenset()
+    unclear: frozenset[str] = frozenset()
+    """Names of which that could not be determined."""
+
+    def excludes(self, name: str | None) -> bool:
+        """Whether a name is of somebody who is excluded."""
+        return bool(name) and (str(name).lower() in self.excluded or self.users.names(str(name)))
+
+    def is_unclear(self, name: str | None) -> bool:
+        """Whether a name may be of somebody who is excluded."""
+        return (name or "").lower() in self.unclear
+
+
+async def check_names(resources: Resources, users: ExcludedUsers, names: Iterable[str]) -> NameCheck:
+    """Find the excluded people among names. Their object IDs come from Exchange, and only if the setting needs them."""
+    wanted = {name.lower(): name for name in names}
+    excluded = {key for key in wanted if users.names(key)}
+    rest = [name for key, name in wanted.items() if key not in excluded]
+    if not rest or not users.user_ids:
+        return NameCheck(users, frozenset(excluded))
+    if resources.mailboxes is None:
+        return NameCheck(users, frozenset(excluded), frozenset(name.lower() for name in rest))
+    recipients = await resources.mailboxes.get_recipients(rest)
+    unclear = {name.lower() for name, found in recipients.items() if isinstance(found, Unknown)}
+    for name, found in recipients.items():
+        if found and not isinstance(found, Unknown) and any(map(users.names, filter(None, _names(found)))):
+            excluded.add(name.lower())
+    return NameCheck(users, frozenset(excluded), frozenset(unclear))
+
+
+def _names(found: Recipient) -> tuple[str | None, str | None]:
+    return found.object_id, found.address
+
+
+def staff_without_excluded(details: BusinessDetails, check: NameCheck) -> BusinessDetails:
+    """A business without the excluded members of its staff; the staff is unknown if some of it is unclear."""
+    if isinstance(details.staff, Unknown):
+        return details
+    if any(check.is_unclear(member.email_address) for member in details.staff):
+        return replace(details, staff=NOT_CLEARED)
+    return replace(details, staff=tuple(member for member in details.staff if not check.excludes(member.email_address)))
+
+
+def row_without_excluded(row: SharedPageRow, check: NameCheck) -> SharedPageRow:
+    """A row without the people who were not excluded when it was written."""
+    holders, staff = row.holders, row.staff
+    if holders:
+        holders = tuple(
+            holder
+            for holder in holders
+            if not any(map(check.excludes, (holder.object_id, holder.upn, *holder.trustees)))
+        )
+    if staff:
+        staff = tuple(member for member in staff if not check.excludes(member.email_address))
+    return row if (holders, staff) == (row.holders, row.staff) else replace(row, holders=holders, staff=staff)
+
+
+async def remove_excluded(resources: Resources, stored: StoredPage, check: NameCheck) -> StoredPage:
+    """Remove excluded people from a stored row. That is no change of the page, so none is published."""
+    row = row_without_excluded(stored.row, check)
+    return stored if row is stored.row else await rewrite_page(resources, stored, row)
