@@ -3,6 +3,7 @@
 import azure.durable_functions as df
 
 from activities import (
+    begin_creator_search,
     close_scan,
     compare_shared_names,
     delete_expired,
@@ -36,6 +37,7 @@ app.register_functions(unknown_routes.blueprint)
 app.register_functions(scan_tenant.blueprint)
 app.register_functions(scan_page.blueprint)
 
+app.register_functions(begin_creator_search.blueprint)
 app.register_functions(read_organization.blueprint)
 app.register_functions(list_mailboxes.blueprint)
 app.register_functions(list_mailbox_policies.blueprint)

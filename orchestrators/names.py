@@ -3,6 +3,7 @@
 SCAN_TENANT = "scan_tenant"
 SCAN_PAGE = "scan_page"
 
+BEGIN_CREATOR_SEARCH = "begin_creator_search"
 READ_ORGANIZATION = "read_organization"
 LIST_MAILBOXES = "list_mailboxes"
 LIST_MAILBOX_POLICIES = "list_mailbox_policies"

@@ -11,6 +11,7 @@ from atlas.scans.messages import ListingResult
 from atlas.scans.plan import PLAN
 from atlas.scans.progress import ScanProgress, Step, lane_id
 from orchestrators.names import (
+    BEGIN_CREATOR_SEARCH,
     CLOSE_SCAN,
     COMPARE_SHARED_NAMES,
     DELETE_EXPIRED,
@@ -37,6 +38,7 @@ blueprint = df.Blueprint()
 
 
 ACTIVITIES: Mapping[Step, str] = {
+    Step.BEGIN_CREATOR_SEARCH: BEGIN_CREATOR_SEARCH,
     Step.READ_ORGANIZATION: READ_ORGANIZATION,
     Step.LIST_MAILBOXES: LIST_MAILBOXES,
     Step.LIST_MAILBOX_POLICIES: LIST_MAILBOX_POLICIES,

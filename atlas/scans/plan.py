@@ -28,6 +28,7 @@ SHARED_STEP = Call(ScanProgress.shared_request, SharedResult, ScanProgress.with_
 """Every step of shared pages has the same kind of request and result."""
 
 PLAN: Mapping[Step, Call] = {
+    Step.BEGIN_CREATOR_SEARCH: SHARED_STEP,
     Step.READ_ORGANIZATION: Call(ScanProgress.step_request, OrganizationResult, ScanProgress.with_organization),
     Step.LIST_MAILBOXES: Call(ScanProgress.page_request, ListingResult, ScanProgress.with_mailboxes),
     Step.LIST_MAILBOX_POLICIES: Call(ScanProgress.page_request, ListingResult, ScanProgress.with_policies),

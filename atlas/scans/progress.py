@@ -47,6 +47,7 @@ HOUR = 3600.0
 class Step(StrEnum):
     """What a scan does, one after the other."""
 
+    BEGIN_CREATOR_SEARCH = "beginCreatorSearch"
     READ_ORGANIZATION = "readOrganization"
     LIST_MAILBOXES = "listMailboxes"
     LIST_MAILBOX_POLICIES = "listMailboxPolicies"
@@ -75,6 +76,7 @@ SHARED_PAGES = (
     Step.FIND_CREATORS,
 )
 STAGES: tuple[tuple[Step, ...], ...] = (
+    (Step.BEGIN_CREATOR_SEARCH,),  # the query takes minutes, and runs beside everything else
     (Step.READ_ORGANIZATION, Step.LIST_MAILBOXES, Step.LIST_MAILBOX_POLICIES),
     (Step.LIST_USERS, Step.PROBE_USERS, Step.MARK_GONE),  # personal pages
     SHARED_PAGES,
@@ -84,6 +86,7 @@ STAGES: tuple[tuple[Step, ...], ...] = (
 """A stage that fails is left for the next one."""
 
 MAX_WAITED_SECONDS: Mapping[Step, float] = {
+    Step.BEGIN_CREATOR_SEARCH: 10.0,  # then FIND_CREATORS begins the search
     Step.READ_ORGANIZATION: 2 * HOUR,
     Step.LIST_MAILBOXES: 2 * HOUR,
     Step.LIST_MAILBOX_POLICIES: 2 * HOUR,
@@ -217,7 +220,7 @@ class ScanProgress(Message):
     scan_id: str
     concurrency: int
     scanned_before: bool
-    step: Step = Step.READ_ORGANIZATION
+    step: Step = Step.BEGIN_CREATOR_SEARCH
     position: Position = field(default_factory=Position)
     retries: Retries = field(default_factory=Retries)
     wait_seconds: float = 0
@@ -294,13 +297,15 @@ class ScanProgress(Message):
         if stopped := self._unless_successful(result):
             return stopped
         personal = replace(self.personal, gone=self.personal.gone + result)
-        return self._next_part(personal=personal) if result.has_next else self._ended_stage(personal)
+        return self._next_part(personal=personal) if result.has_next else self._ended_stage(personal=personal)
 
     def with_shared(self, result: SharedResult) -> "ScanProgress":
         """Go on to the next part of the step, to the next step of shared pages, or to the next stage."""
         if stopped := self._unless_successful(result):
             return stopped
         match self.step:
+            case Step.BEGIN_CREATOR_SEARCH:
+                return self._ended_stage()
             case Step.LIST_BUSINESSES:
                 shared = self.shared.with_businesses(result)
             case Step.LIST_SHARED_MAILBOXES:
@@ -317,7 +322,7 @@ class ScanProgress(Message):
         """Go on deleting, or close the scan."""
         if stopped := self._unless_successful(result):
             return stopped
-        return self._next_part() if result.has_more else self._ended_stage(self.personal)
+        return self._next_part() if result.has_more else self._ended_stage()
 
     def with_state(self, result: ClosingResult) -> "ScanProgress":
         """The scan is closed."""
@@ -426,15 +431,15 @@ class ScanProgress(Message):
                 return self._without_exchange(Step.LIST_USERS, replace(self.exchange, policies_problem=problem))
             case Step.LIST_USERS:
                 error = f"the list of licensed users could not be completed: {problem}"
-                return self._ended_stage(replace(self.personal, error=error))
+                return self._ended_stage(personal=replace(self.personal, error=error))
             case Step.CLOSE_SCAN:
                 raise ScanNotClosed(problem)
-            case Step.DELETE_EXPIRED:
-                return self._ended_stage(self.personal)
+            case Step.BEGIN_CREATOR_SEARCH | Step.DELETE_EXPIRED:
+                return self._ended_stage()
             case Step.PROBE_USERS:
-                return self._ended_stage(replace(self.personal, error=problem, open_lanes=len(self.lanes())))
+                return self._ended_stage(personal=replace(self.personal, error=problem, open_lanes=len(self.lanes())))
             case _:
-                return self._ended_stage(replace(self.personal, error=problem))
+                return self._ended_stage(personal=replace(self.personal, error=problem))
 
     def _shared_step_given_up(self, problem: str, *, permitted: bool) -> "ScanProgress":
         """Go on with what can still be done; ``permitted``: another scan may be able to do the step."""
@@ -452,7 +457,7 @@ class ScanProgress(Message):
     def _after_shared_step(self, shared: SharedPages) -> "ScanProgress":
         """The next step of shared pages that there is something to do for, or the next stage."""
         if not shared.enabled or (self.step is not Step.LIST_BUSINESSES and not shared.has_source):
-            return self._at(self._next_stage(), shared=shared)
+            return self._ended_stage(shared=shared)
         following = {
             Step.LIST_BUSINESSES: Step.LIST_SHARED_MAILBOXES,
             Step.LIST_SHARED_MAILBOXES: Step.COMPARE_SHARED_NAMES,
@@ -460,7 +465,8 @@ class ScanProgress(Message):
             Step.INSPECT_SHARED_PAGES: Step.FIND_CREATORS if shared.failed else Step.MARK_SHARED_PAGES_GONE,
             Step.MARK_SHARED_PAGES_GONE: Step.FIND_CREATORS,
         }
-        return self._at(following.get(self.step) or self._next_stage(), shared=shared)
+        next_step = following.get(self.step)
+        return self._at(next_step, shared=shared) if next_step else self._ended_stage(shared=shared)
 
     def _without_exchange(self, next_step: Step, exchange: Exchange) -> "ScanProgress":
         organization = replace(self.organization, exchange_incomplete=True)
@@ -482,13 +488,14 @@ class ScanProgress(Message):
     def _at(self, step: Step, **changes: Any) -> "ScanProgress":
         return replace(self, step=step, position=Position(), retries=Retries(), wait_seconds=0, **changes)
 
-    def _ended_stage(self, personal: PersonalPages) -> "ScanProgress":
+    def _ended_stage(self, **changes: Any) -> "ScanProgress":
         """The first step of the next stage. Lanes that may still run read the census, so it is not deleted yet."""
+        ended = replace(self, **changes)
         stage = next(number for number, steps in enumerate(STAGES) if self.step in steps)
         next_step = STAGES[stage + 1][0]
-        if next_step is Step.DELETE_EXPIRED and personal.open_lanes:
+        if next_step is Step.DELETE_EXPIRED and ended.personal.open_lanes:
             next_step = Step.CLOSE_SCAN
-        return self._at(next_step, personal=personal)
+        return ended._at(next_step)
 
 
 def lane_id(scan_id: str, page: int, lane: int) -> str:

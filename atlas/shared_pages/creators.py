@@ -1,6 +1,7 @@
 """Finds out who created shared pages: searches the audit log once a day at most, and stores what it found."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ OVERLAP = timedelta(days=1)
 """A record can appear in the log long after its time, so each search starts before the last one ended."""
 MAX_QUERY_AGE = timedelta(days=1)
 """A query that is not done by then is given up, and another one is started."""
-FIRST_WAIT_SECONDS = 5.0
+FIRST_WAIT_SECONDS = 2.0
 MAX_WAIT_SECONDS = 600.0
 MAX_RECORD_PAGES = 200
 CONCURRENT_WRITES = 16
@@ -39,6 +40,18 @@ class SearchResult:
     """Why the log could not be searched."""
 
 
+async def begin_search(resources: Resources) -> None:
+    """Start an audit query if one is due. ``find_creators`` reads it, and reports a missing permission.
+
+    Raises ``TenantFailure`` or ``StorageFailure``; ``find_creators`` then starts the query.
+    """
+    now = resources.clock()
+    search = await resources.shared.state.get_creation_search()
+    if search is None or _is_due(search, now):
+        with contextlib.suppress(Refused):
+            await _start_query(resources, search or _first_search(now), now)
+
+
 async def find_creators(resources: Resources, step: int) -> SearchResult:
     """Take one step of the search: start it, wait for it, or store what it found.
 
@@ -48,23 +61,36 @@ async def find_creators(resources: Resources, step: int) -> SearchResult:
     search = await resources.shared.state.get_creation_search()
     if search and search.query_id:
         return await _continue(resources, search, search.query_id, step, now)
-    if search and search.started_at and now - search.started_at < SEARCH_EVERY:
+    if search and not _is_due(search, now):
         return SearchResult()
-    return await _start(resources, search or CreationSearch(now - AUDIT_RETENTION), now)
-
-
-async def _start(resources: Resources, search: CreationSearch, now: datetime) -> SearchResult:
-    start = (
-        max(search.searched_from, search.searched_until - OVERLAP) if search.searched_until else search.searched_from
-    )
+    search = search or _first_search(now)
     try:
-        query_id = await resources.directory.start_creation_query(start, now)
+        await _start_query(resources, search, now)
     except Refused as refusal:
-        return await _search_in_exchange(resources, search, start, now, refusal)
+        return await _search_in_exchange(resources, search, now, refusal)
+    return SearchResult(FIRST_WAIT_SECONDS)
+
+
+def _first_search(now: datetime) -> CreationSearch:
+    return CreationSearch(now - AUDIT_RETENTION)
+
+
+def _is_due(search: CreationSearch, now: datetime) -> bool:
+    is_recent = search.started_at is not None and now - search.started_at < SEARCH_EVERY
+    return search.query_id is None and not is_recent
+
+
+def _start_of(search: CreationSearch) -> datetime:
+    if search.searched_until is None:
+        return search.searched_from
+    return max(search.searched_from, search.searched_until - OVERLAP)
+
+
+async def _start_query(resources: Resources, search: CreationSearch, now: datetime) -> None:
+    query_id = await resources.directory.start_creation_query(_start_of(search), now)
     await resources.shared.state.set_creation_search(
         replace(search, query_id=query_id, query_until=now, started_at=now)
     )
-    return SearchResult(FIRST_WAIT_SECONDS)
 
 
 async def _continue(
@@ -82,13 +108,13 @@ async def _continue(
 
 
 async def _search_in_exchange(
-    resources: Resources, search: CreationSearch, start: datetime, now: datetime, refusal: Refused
+    resources: Resources, search: CreationSearch, now: datetime, refusal: Refused
 ) -> SearchResult:
     """Without the permission for audit queries, Exchange may search the log."""
     try:
         if resources.mailboxes is None:
             raise refusal
-        records = await resources.mailboxes.search_creations(start, now)
+        records = await resources.mailboxes.search_creations(_start_of(search), now)
     except Refused:
         problem = f"not known: {refusal}"
         await _store(resources, (), lambda row: problem)

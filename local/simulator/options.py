@@ -63,7 +63,7 @@ class GraphBehaviour(ServiceBehaviour):
     """How many shared pages are listed at most, without a link to the others."""
     audit_versions: tuple[str, ...] = ("beta",)
     """Where audit queries work; on most tenants not on v1.0."""
-    audit_polls: int = 2
+    audit_polls: int = 1
     """How often an audit query is still running when its state is requested."""
 
 
@@ -103,8 +103,13 @@ class BookingsBehaviour(ServiceBehaviour):
 class SignIn(ServiceBehaviour):
     """Entra and the managed identity endpoint (docs/microsoft-365.md, section 1)."""
 
-    graph_roles: tuple[str, ...] = ("User.Read.All",)
-    """Empty: the token is issued anyway, without `roles`."""
+    graph_roles: tuple[str, ...] = (
+        "User.Read.All",
+        "Bookings.Read.All",
+        "GroupMember.Read.All",
+        "AuditLogsQuery-Exchange.Read.All",
+    )
+    """Everything the product asks for. Empty: the token is issued anyway, without `roles`."""
     exchange_roles: tuple[str, ...] = ("Exchange.ManageAsApp",)
     token_seconds: int = 3599
     managed_token_seconds: int = 86399
@@ -165,8 +170,8 @@ class TenantPlan:
     """Additional users without the plan; None: 10 %, at least 5."""
     exchange_only: int | None = None
     """Additional mailboxes that only Exchange knows; None: 2 %, at least 3."""
-    shared_pages: int = 30
-    """Shared Bookings pages; 30 include one of each kind."""
+    shared_pages: int = 25
+    """Shared Bookings pages; 25 include one of each kind but the malformed one, which comes next."""
     home_tenant_id: str | None = None
     """Tenant of the app registration and the identities, if it is not the one that is scanned."""
     behaviour: Behaviour = field(default_factory=Behaviour)

@@ -87,7 +87,7 @@ async def test_a_missing_permission_is_shown_with_its_impact_and_grant(start, be
 
 
 async def test_a_missing_optional_permission_exits_with_0(start):
-    shown = await (await start(users=2)).doctor()
+    shown = await (await start({"sign_in": {"graph_roles": ("User.Read.All",)}}, users=2)).doctor()
 
     assert shown.code == 0
     assert states(shown)["Bookings.Read.All"] == "not granted"

@@ -193,7 +193,7 @@ async def test_businesses_have_staff_and_services(start):
 
 
 async def test_without_permission_the_refusal_names_it(start):
-    clients = await start(users=2, shared_pages=KINDS)
+    clients = await start({"sign_in": {"graph_roles": ("User.Read.All",)}}, users=2, shared_pages=KINDS)
     group = clients.tenant.state.shared_pages.groups()[0]
 
     with pytest.raises(Refused, match=r"Bookings\.Read\.All"):
@@ -235,7 +235,8 @@ async def test_members_that_fail_leave_the_group_known(start):
 
 @pytest.mark.parametrize("versions", [("beta",), ("v1.0",), ("v1.0", "beta")])
 async def test_creators_come_from_an_audit_query(start, versions):
-    clients = await start({**PERMITTED, "graph": {"audit_versions": versions}}, users=12, shared_pages=1000)
+    graph = {"audit_versions": versions, "audit_polls": 2}
+    clients = await start({**PERMITTED, "graph": graph}, users=12, shared_pages=1000)
     begin = NOW - timedelta(days=180)
 
     query_id = await clients.graph.start_creation_query(begin, NOW)

@@ -10,6 +10,16 @@ from tests.orchestrators.fake_context import Engine, Instance
 
 SCAN_ID = "scan-20261123T030000000-0a1b2c3d"
 
+SHARED_STEPS = (
+    names.BEGIN_CREATOR_SEARCH,
+    names.LIST_BUSINESSES,
+    names.LIST_SHARED_MAILBOXES,
+    names.COMPARE_SHARED_NAMES,
+    names.INSPECT_SHARED_PAGES,
+    names.MARK_SHARED_PAGES_GONE,
+    names.FIND_CREATORS,
+)
+
 
 def orchestrator_of(builder: Any) -> Callable[[Any], Any]:
     return builder.build().get_user_function().orchestrator_function
@@ -37,6 +47,8 @@ class Tenant:
         self.users: list[dict[str, Any]] = []
         self.probes: list[dict[str, Any]] = []
         self.gone: list[dict[str, Any]] = []
+        self.shared: dict[str, list[dict[str, Any]]] = {}
+        """Results of the steps of shared pages by activity; without any, SHARED_PAGES is off."""
         self.expired: list[dict[str, Any]] = []
         self.closed: list[dict[str, Any]] = []
         self.broken: set[str] = set()
@@ -51,7 +63,7 @@ class Tenant:
             names.LIST_USERS: self._list_users,
             names.PROBE_USER: self.probe_user,
             names.MARK_GONE: self._mark_gone,
-            names.LIST_BUSINESSES: lambda _: {"enabled": False},  # SHARED_PAGES is off: no other step of theirs runs
+            **{name: self._shared_step(name) for name in SHARED_STEPS},
             names.DELETE_EXPIRED: lambda _: self.expired.pop(0) if self.expired else {},
             names.CLOSE_SCAN: self._close_scan,
         }
@@ -83,6 +95,13 @@ class Tenant:
         at = request["page"] - self.first_page
         total = None if at else sum(self.pages)
         return {"count": self.pages[at], "has_next": at + 1 < len(self.pages), "total": total}
+
+    def _shared_step(self, name: str) -> Callable[[Any], Any]:
+        def call(_: dict[str, Any]) -> Any:
+            results = self.shared.get(name)
+            return results.pop(0) if results else {"enabled": bool(self.shared)}
+
+        return call
 
     def _mark_gone(self, _: dict[str, Any]) -> dict[str, Any]:
         return self.gone.pop(0) if self.gone else {"by_status": {"published": sum(self.pages)}}

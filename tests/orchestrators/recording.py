@@ -156,6 +156,12 @@ def eventful_tenant() -> Tenant:
     tenant.mailboxes = [{"has_next": True}, failure("restart"), {"has_next": True}, {}]
     tenant.policies = [failure("again"), {}]
     tenant.gone = [{"has_next": True, "by_status": {"published": 5}}, {"by_status": {"published": 4}}]
+    tenant.shared = {
+        names.LIST_BUSINESSES: [{"count": 500, "truncated": True}],
+        names.LIST_SHARED_MAILBOXES: [{"count": 1000, "has_next": True}, failure("restart"), {"count": 600}],
+        names.INSPECT_SHARED_PAGES: [{"count": 100, "has_next": True}, {"count": 100}],
+        names.FIND_CREATORS: [{"has_next": True, "wait_seconds": 4.0}, {}],
+    }
     tenant.expired = [{"has_more": True}, {}]
     tenant.probes = [
         {"status": "published", "has_response": True},

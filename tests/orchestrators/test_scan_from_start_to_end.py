@@ -7,12 +7,19 @@ import pytest
 import stamina
 
 from activities import (
+    begin_creator_search,
     close_scan,
+    compare_shared_names,
     delete_expired,
+    find_creators,
+    inspect_shared_pages,
+    list_businesses,
     list_mailbox_policies,
     list_mailboxes,
+    list_shared_mailboxes,
     list_users,
     mark_gone,
+    mark_shared_pages_gone,
     probe_user,
     read_organization,
 )
@@ -33,12 +40,19 @@ from tests.orchestrators.fake_context import Engine
 ACTIVITIES = {
     module.__name__.rpartition(".")[2]: getattr(module, module.__name__.rpartition(".")[2])
     for module in (
+        begin_creator_search,
         close_scan,
+        compare_shared_names,
         delete_expired,
+        find_creators,
+        inspect_shared_pages,
+        list_businesses,
         list_mailbox_policies,
         list_mailboxes,
+        list_shared_mailboxes,
         list_users,
         mark_gone,
+        mark_shared_pages_gone,
         probe_user,
         read_organization,
     )
@@ -144,15 +158,22 @@ async def test_a_malformed_record_keeps_the_row(tenant):
     assert await tenant.changes() == []
 
 
-async def test_nothing_about_a_person_is_in_durable_history(tenant):
-    engine, _ = await tenant.scan()
+async def test_nothing_about_a_person_is_in_durable_history(tenant, monkeypatch):
+    monkeypatch.setenv("SHARED_PAGES", "true")
+
+    engine, scan = await tenant.scan()
 
     everything = "\n".join(engine.payloads).lower()
     for user in tenant.licensed().values():
         person = tenant.simulated.user(user["id"])
         for text in (person.object_id, person.upn, person.primary_smtp, person.display_name, person.mailbox_guid):
             assert text.lower() not in everything, text
+    for page in tenant.simulated.shared_pages():
+        for text in (page.account_id, page.address, page.created_by):
+            assert text.lower() not in everything, text
     assert len(engine.payloads) > 100
+    assert scan.warnings == ()
+    assert len([stored async for stored in (await wiring.resources()).shared.rows.iterate()]) > 20
 
 
 async def test_a_second_scan_reports_only_what_changed(tenant):

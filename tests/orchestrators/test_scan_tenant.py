@@ -26,6 +26,7 @@ async def test_activities_run_in_the_order_of_the_plan(scan):
     done = await scan(Tenant(1))
 
     assert [name for name, _ in done.engine.called] == [
+        names.BEGIN_CREATOR_SEARCH,
         names.READ_ORGANIZATION,
         names.LIST_MAILBOXES,
         names.LIST_MAILBOX_POLICIES,
@@ -135,7 +136,7 @@ async def test_a_scan_without_the_lock_ends_without_a_trace(scan):
 
     done = await scan(tenant)
 
-    assert [name for name, _ in done.engine.called] == [names.READ_ORGANIZATION]
+    assert [name for name, _ in done.engine.called] == [names.BEGIN_CREATOR_SEARCH, names.READ_ORGANIZATION]
     assert done.instance.result is None
     assert done.instance.failure is None
 

@@ -59,8 +59,8 @@ def repeated(progress, cause, most=10_000):
     return seen
 
 
-def test_a_scan_starts_with_the_organisation():
-    assert BEGUN.step is STAGES[0][0] is Step.READ_ORGANIZATION
+def test_a_scan_starts_with_the_query_that_takes_longest():
+    assert BEGUN.step is STAGES[0][0] is Step.BEGIN_CREATOR_SEARCH
     assert (BEGUN.concurrency, BEGUN.scanned_before) == (4, True)
 
 
@@ -73,6 +73,7 @@ def test_every_step_belongs_to_one_stage():
 def test_a_scan_runs_its_steps_in_order():
     progress, steps = BEGUN, []
     for result, after in (
+        (SharedResult(), ScanProgress.with_shared),
         (OrganizationResult(settings=OrganizationSettings(sign_in_forced=True)), ScanProgress.with_organization),
         (ListingResult(has_next=True), ScanProgress.with_mailboxes),
         (ListingResult(), ScanProgress.with_mailboxes),
@@ -93,6 +94,7 @@ def test_a_scan_runs_its_steps_in_order():
     progress = progress.with_state(ClosingResult(state="completed"))
 
     assert steps == [
+        Step.BEGIN_CREATOR_SEARCH,
         Step.READ_ORGANIZATION,
         Step.LIST_MAILBOXES,
         Step.LIST_MAILBOXES,

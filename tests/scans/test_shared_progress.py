@@ -77,6 +77,19 @@ def test_only_an_outage_of_a_permitted_source_keeps_pages_from_being_gone():
     assert broken.closing().shared_pages_failed
 
 
+@pytest.mark.parametrize("retry", [Retry.NEVER, Retry.LATER, Retry.AGAIN])
+def test_a_search_that_does_not_begin_hardly_delays_a_scan(retry):
+    """``FIND_CREATORS`` begins it later, and reports why it cannot."""
+    after, waited = START, 0.0
+    while after.step is Step.BEGIN_CREATOR_SEARCH:
+        after = after.with_failure(StepFailure(problem="503", retry=retry))
+        waited += after.wait_seconds
+
+    assert (after.step, after.warnings()) == (Step.READ_ORGANIZATION, [])
+    assert waited <= 15
+    assert not after.closing().shared_pages_failed
+
+
 def test_without_any_source_the_stage_ends():
     nothing = at(Step.LIST_BUSINESSES, SharedPages()).with_failure(REFUSED).with_failure(REFUSED)
 

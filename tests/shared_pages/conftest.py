@@ -28,6 +28,7 @@ from tests.memory_store import MemoryStore
 
 PERMITTED = ("User.Read.All", "Bookings.Read.All", "GroupMember.Read.All", "AuditLogsQuery-Exchange.Read.All")
 STEPS = {
+    Step.BEGIN_CREATOR_SEARCH: shared_steps.begin_creator_search,
     Step.LIST_BUSINESSES: shared_steps.list_businesses,
     Step.LIST_SHARED_MAILBOXES: shared_steps.list_shared_mailboxes,
     Step.COMPARE_SHARED_NAMES: shared_steps.compare_shared_names,
@@ -56,7 +57,8 @@ class Inventory:
             f"{self.tenant.state.plan.seed:04x}{self.scans:04x}",
         )
         start = ScanProgress.from_dict(ScanRequest(scan_id=scan_id, concurrency=4, scanned_before=False).to_dict())
-        progress = replace(start, step=Step.LIST_BUSINESSES)
+        begun = start.with_shared(await self._step(start))
+        progress = replace(begun, step=Step.LIST_BUSINESSES)
         while progress.step in STEPS:
             self.waited += progress.wait_seconds
             progress = progress.with_shared(await self._step(progress))

@@ -43,6 +43,17 @@ async def test_creators_are_found_in_either_version_of_graph(inventory: Start, v
     assert atlas.waited > 0  # on durable timers
 
 
+async def test_the_query_runs_while_pages_are_inventoried(inventory: Start):
+    atlas = await inventory(shared_pages=MANY)
+    atlas.tenant.state.behave({"graph": {"audit_polls": 0}})
+
+    await atlas.run()
+
+    rows, expected = await atlas.rows(), creators(atlas)
+    assert {address: rows[address].created_by for address in expected} == expected
+    assert atlas.waited == 0
+
+
 async def test_a_page_older_than_the_log_is_an_answer(inventory: Start):
     atlas = await inventory()
 

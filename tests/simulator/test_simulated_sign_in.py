@@ -19,11 +19,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from local.simulator import Fault
+from local.simulator.options import SignIn
 
 GRAPH = "https://graph.microsoft.com"
 SCOPE = f"{GRAPH}/.default"
 OTHER_TENANT = "6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"
 BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ROLES = list(SignIn().graph_roles)
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ async def test_msal_signs_in_with_a_secret(start):
 
     claims = claims_of(result["access_token"])
     assert result["expires_in"] == 3599
-    assert (claims["aud"], claims["tid"], claims["roles"]) == (GRAPH, client.tenant.tenant_id, ["User.Read.All"])
+    assert (claims["aud"], claims["tid"], claims["roles"]) == (GRAPH, client.tenant.tenant_id, ROLES)
 
 
 async def test_msal_signs_in_with_a_certificate(start):
@@ -166,7 +168,7 @@ async def test_azure_identity_signs_in_as_a_managed_identity(start, monkeypatch,
 
     token = await with_azure_identity(lambda: ManagedIdentityCredential(**which))
 
-    assert claims_of(token)["roles"] == ["User.Read.All"]
+    assert claims_of(token)["roles"] == ROLES
     assert (claims_of(token)["appid"] == settings["MANAGED_IDENTITY_CLIENT_ID"]) is is_user_assigned
 
 
