@@ -352,8 +352,10 @@ class ScanProgress(Message):
             case Retry.AGAIN | Retry.RESTART if self._is_listing and retries.restarts < RESTARTS:
                 restarted = replace(self._restarted(), wait_seconds=wait)
                 return replace(restarted, retries=replace(waiting.retries, repeats=0, restarts=retries.restarts + 1))
+            case _ if self.step in SHARED_PAGES:
+                return self._shared_step_given_up(failure.problem, permitted=failure.retry is not Retry.NEVER)
             case _:
-                return self._given_up(failure.problem, permitted=failure.retry is not Retry.NEVER)
+                return self._given_up(failure.problem)
 
     def with_exception(self, problem: str) -> "ScanProgress":
         """As ``with_failure``, of an activity that raised. A page whose lanes may still run is not probed again."""
@@ -419,9 +421,7 @@ class ScanProgress(Message):
             return self._at(next_step, exchange=replace(self.exchange, has_mailboxes=True))
         return self._at(next_step, exchange=replace(self.exchange, has_policies=True))
 
-    def _given_up(self, problem: str, *, permitted: bool) -> "ScanProgress":
-        if self.step in SHARED_PAGES:
-            return self._shared_step_given_up(problem, permitted=permitted)
+    def _given_up(self, problem: str) -> "ScanProgress":
         match self.step:
             case Step.READ_ORGANIZATION:
                 return self._without_exchange(Step.LIST_MAILBOXES, replace(self.exchange, organization_problem=problem))
@@ -490,12 +490,12 @@ class ScanProgress(Message):
 
     def _ended_stage(self, **changes: Any) -> "ScanProgress":
         """The first step of the next stage. Lanes that may still run read the census, so it is not deleted yet."""
-        ended = replace(self, **changes)
         stage = next(number for number, steps in enumerate(STAGES) if self.step in steps)
         next_step = STAGES[stage + 1][0]
-        if next_step is Step.DELETE_EXPIRED and ended.personal.open_lanes:
+        personal: PersonalPages = changes.get("personal", self.personal)
+        if next_step is Step.DELETE_EXPIRED and personal.open_lanes:
             next_step = Step.CLOSE_SCAN
-        return ended._at(next_step)
+        return self._at(next_step, **changes)
 
 
 def lane_id(scan_id: str, page: int, lane: int) -> str:

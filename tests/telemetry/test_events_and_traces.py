@@ -87,7 +87,7 @@ async def test_a_scan_emits_its_events_in_one_trace_without_people(
     with ingestion() as (taken, connection):
         async with (
             tenant_of(folder, users=USERS) as tenant,
-            deployed(tenant, azurite, APPLICATIONINSIGHTS_CONNECTION_STRING=connection) as product,
+            deployed(tenant, azurite, APPLICATIONINSIGHTS_CONNECTION_STRING=connection, SHARED_PAGES="true") as product,
         ):
             scan = await product.scan()
             people = product.tenant.control.users(0, 100, Evidence(), licensed=True)
