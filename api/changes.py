@@ -5,10 +5,10 @@ import azure.functions as func
 
 from api.access import AUTH_LEVEL, AppRole, check_access
 from api.json_responses import json_response, next_link
+from api.list_responses import changes_after
 from api.models.changes import Change, ChangeList, ChangesQuery
-from api.problems import Problem, returns_problems
+from api.problems import returns_problems
 from atlas import wiring
-from atlas.domain.cursors import InvalidCursor
 from atlas.pages.listing import get_changes
 
 blueprint = df.Blueprint()
@@ -21,10 +21,7 @@ async def get_all_changes(req: func.HttpRequest) -> func.HttpResponse:
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     query = ChangesQuery.of(req)
-    try:
-        page = await get_changes(resources, query.since, query.limit)
-    except InvalidCursor as error:
-        raise Problem.of_field("invalidCursor", "since", str(error)) from None
+    page = await changes_after(get_changes(resources, query.since, query.limit))
     continuation = page.cursor if page.has_more else None
     return json_response(
         ChangeList(

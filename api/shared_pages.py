@@ -1,10 +1,14 @@
 """The routes of shared pages: the inventory, one page, which of them a user can open, and what changed."""
 
+from collections.abc import Coroutine
+from typing import Any
+
 import azure.durable_functions as df
 import azure.functions as func
 
 from api.access import AUTH_LEVEL, AppRole, check_access
 from api.json_responses import json_response, next_link
+from api.list_responses import CsvExport, accepted_form, changes_after, csv_response, page_of
 from api.models.lists import DEFAULT_PAGE_SIZE
 from api.models.parameters import NoQuery
 from api.models.shared_pages import (
@@ -13,6 +17,7 @@ from api.models.shared_pages import (
     SharedPageChangeList,
     SharedPageChangesQuery,
     SharedPageDetails,
+    SharedPageFilterQuery,
     SharedPageList,
     SharedPagePath,
     SharedPagesQuery,
@@ -22,15 +27,19 @@ from api.models.shared_pages import (
 from api.models.users import UserPath
 from api.problems import Problem, returns_problems
 from atlas import wiring
-from atlas.domain.cursors import InvalidCursor
+from atlas.domain.shared_pages.rows import SharedPageRow
 from atlas.domain.user_references import parse_user_reference
+from atlas.exports.csv_file import SHARED_PAGES
+from atlas.resources import Resources
 from atlas.shared_pages.listing import (
     get_pages_of_user,
     get_shared_page,
     get_shared_page_changes,
     get_shared_pages,
+    iterate_shared_pages,
 )
 from atlas.shared_pages.people import identify
+from atlas.tables.paging import ListPage
 
 blueprint = df.Blueprint()
 
@@ -38,14 +47,13 @@ blueprint = df.Blueprint()
 @blueprint.route("shared-pages", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_all_shared_pages(req: func.HttpRequest) -> func.HttpResponse:
-    """Shared pages that match the filters."""
+    """Shared pages that match the filters, as JSON pages or as CSV."""
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     query = SharedPagesQuery.of(req)
-    try:
-        page = await get_shared_pages(resources, query.filter, query.limit or DEFAULT_PAGE_SIZE, query.continuation)
-    except InvalidCursor as error:
-        raise Problem.of_field("invalidContinuation", "continuation", str(error)) from None
+    if (query.form or accepted_form(req)) == "csv":
+        return await _csv_response(resources, req, query)
+    page = await page_of(_page(resources, query))
     return json_response(
         SharedPageList(
             value=[*map(SharedPage.of, page.rows)],
@@ -53,6 +61,15 @@ async def get_all_shared_pages(req: func.HttpRequest) -> func.HttpResponse:
             next_link=next_link(req, page.continuation),
         )
     )
+
+
+@blueprint.route("shared-pages.csv", methods=["GET"], auth_level=AUTH_LEVEL)
+@returns_problems
+async def get_all_shared_pages_as_csv(req: func.HttpRequest) -> func.HttpResponse:
+    """The same pages as CSV, for callers who cannot set the ``Accept`` header."""
+    check_access(req, AppRole.READ)
+    resources = await wiring.resources()
+    return await _csv_response(resources, req, SharedPageFilterQuery.of(req))
 
 
 @blueprint.route("shared-pages/{id}", methods=["GET"], auth_level=AUTH_LEVEL)
@@ -87,16 +104,29 @@ async def get_all_shared_page_changes(req: func.HttpRequest) -> func.HttpRespons
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     query = SharedPageChangesQuery.of(req)
-    try:
-        page = await get_shared_page_changes(resources, query.since, query.limit)
-    except InvalidCursor as error:
-        raise Problem.of_field("invalidCursor", "since", str(error)) from None
+    page = await changes_after(get_shared_page_changes(resources, query.since, query.limit))
     continuation = page.cursor if page.has_more else None
     return json_response(
         SharedPageChangeList(
-            value=[*map(SharedPageChange.of, page.changes)],
+            value=[SharedPageChange.of(served) for served in page.changes if query.includes(served.change.kind)],
             continuation=continuation,
             next_link=next_link(req, continuation, "since"),
             cursor=page.cursor,
         )
     )
+
+
+def _page(resources: Resources, query: SharedPageFilterQuery) -> Coroutine[Any, Any, ListPage[SharedPageRow]]:
+    return get_shared_pages(resources, query.filter, query.limit or DEFAULT_PAGE_SIZE, query.continuation)
+
+
+async def _csv_response(resources: Resources, req: func.HttpRequest, query: SharedPageFilterQuery) -> func.HttpResponse:
+    export = CsvExport(
+        resources.tenant_id,
+        SHARED_PAGES,
+        "shared-pages.csv",
+        "published, finding or search",
+        lambda: _page(resources, query),
+        lambda: iterate_shared_pages(resources, query.filter),
+    )
+    return await csv_response(req, export, is_complete=query.limit is None and query.continuation is None)

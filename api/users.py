@@ -1,14 +1,14 @@
 """The routes of users: one user's page and availability, and the complete tenant as JSON pages or as CSV."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Coroutine
+from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 
 from api.access import AUTH_LEVEL, AppRole, caller_of, check_access
-from api.http_headers import RESPONSE_HEADERS
 from api.json_responses import json_response, next_link
+from api.list_responses import CsvExport, accepted_form, csv_response, page_of
 from api.models.lists import DEFAULT_PAGE_SIZE
 from api.models.users import (
     AvailabilityLookup,
@@ -21,14 +21,13 @@ from api.models.users import (
     UserPath,
     UsersQuery,
 )
-from api.problems import Problem, invalid_parameter, retry_later, returns_problems
+from api.problems import returns_problems
 from atlas import wiring
-from atlas.domain.cursors import InvalidCursor
 from atlas.domain.events import availability_queried
 from atlas.domain.page_urls import PageAddress
 from atlas.domain.user_references import UserReference, parse_user_reference
 from atlas.domain.user_rows import UserRow
-from atlas.exports.csv_file import TooManyRows, csv_file
+from atlas.exports.csv_file import USERS
 from atlas.pages.free_times import FreeTimes, NoFreeTimes, get_free_times
 from atlas.pages.listing import get_users, iterate_users
 from atlas.pages.lookup import LookupResult, Source, lookup
@@ -37,13 +36,9 @@ from atlas.resources import Resources
 from atlas.tables.paging import ListPage
 from atlas.wiring import Opened
 
-MAX_CSV_ROWS = 100_000
-EXPORT_WAIT_SECONDS = 20
-"""How long an export of the complete tenant waits for the previous one."""
 NOT_REQUESTED = NoFreeTimes("notAsked", "the request says availability=false")
 
 blueprint = df.Blueprint()
-_exporting = asyncio.Lock()
 
 
 @blueprint.route("users", methods=["GET"], auth_level=AUTH_LEVEL)
@@ -53,9 +48,9 @@ async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     query = UsersQuery.of(req)
-    if (query.form or _accepted_form(req)) == "csv":
+    if (query.form or accepted_form(req)) == "csv":
         return await _csv_response(resources, req, query)
-    page = await _page(resources, query)
+    page = await page_of(_page(resources, query))
     return json_response(
         UserList(
             value=[*map(User.of, page.rows)],
@@ -146,56 +141,17 @@ async def _free_times(
     )
 
 
-async def _page(resources: Resources, query: FilterQuery) -> ListPage[UserRow]:
-    try:
-        return await get_users(resources, query.filter, query.limit or DEFAULT_PAGE_SIZE, query.continuation)
-    except InvalidCursor as error:
-        raise Problem.of_field("invalidContinuation", "continuation", str(error)) from None
+def _page(resources: Resources, query: FilterQuery) -> Coroutine[Any, Any, ListPage[UserRow]]:
+    return get_users(resources, query.filter, query.limit or DEFAULT_PAGE_SIZE, query.continuation)
 
 
 async def _csv_response(resources: Resources, req: func.HttpRequest, query: FilterQuery) -> func.HttpResponse:
-    compressed = _accepts_gzip(req)
-    headers = {**RESPONSE_HEADERS, "Content-Disposition": 'attachment; filename="personal-bookings.csv"'}
-    if compressed:
-        headers["Content-Encoding"] = "gzip"
-    if query.limit is None and query.continuation is None:
-        content = await _complete_csv(resources, query, compressed=compressed)
-    else:
-        page = await _page(resources, query)
-        content = await csv_file(_each(page.rows), resources.tenant_id, MAX_CSV_ROWS, compressed=compressed)
-        if link := next_link(req, page.continuation):
-            headers["Link"] = f'<{link}>; rel="next"'
-    return func.HttpResponse(content, headers=headers, mimetype="text/csv", charset="utf-8")
-
-
-async def _complete_csv(resources: Resources, query: FilterQuery, *, compressed: bool) -> bytes:
-    """All rows that match; one export at a time, because a large one takes much memory."""
-    try:
-        async with asyncio.timeout(EXPORT_WAIT_SECONDS):
-            await _exporting.acquire()
-    except TimeoutError:
-        raise retry_later("tooManyRequests", "another export is running") from None
-    try:
-        rows = iterate_users(resources, query.filter)
-        return await csv_file(rows, resources.tenant_id, MAX_CSV_ROWS, compressed=compressed)
-    except TooManyRows as error:
-        advice = f"{error}: filter by status, domain or search, or request parts with limit and continuation"
-        raise invalid_parameter("limit", advice) from None
-    finally:
-        _exporting.release()
-
-
-async def _each(rows: Iterable[UserRow]) -> AsyncIterator[UserRow]:
-    for row in rows:
-        yield row
-
-
-def _accepts_gzip(req: func.HttpRequest) -> bool:
-    codings = req.headers.get("accept-encoding", "").lower().split(",")
-    return any(coding.replace(" ", "") in {"gzip", "gzip;q=1", "gzip;q=1.0"} for coding in codings)
-
-
-def _accepted_form(req: func.HttpRequest) -> str:
-    """CSV if the ``Accept`` header names it and does not name JSON."""
-    accepted = req.headers.get("accept", "").lower()
-    return "csv" if "text/csv" in accepted and "application/json" not in accepted else "json"
+    export = CsvExport(
+        resources.tenant_id,
+        USERS,
+        "personal-bookings.csv",
+        "status, domain or search",
+        lambda: _page(resources, query),
+        lambda: iterate_users(resources, query.filter),
+    )
+    return await csv_response(req, export, is_complete=query.limit is None and query.continuation is None)

@@ -7,9 +7,11 @@ from typing import Any
 from api.models.changes import KIND_LABELS
 from api.models.lists import MAX_PAGE_SIZE
 from api.models.responses import labelled
+from api.models.shared_pages import KIND_LABELS as SHARED_KIND_LABELS
 from api.models.users import STORED_STATUS_LABELS, STORED_STATUSES, BookingPage
 from api.openapi.schemas import Model
 from atlas.domain.changes import ChangeKind
+from atlas.domain.shared_pages.changes import SharedChangeKind
 from atlas.domain.time_zones import windows_names
 
 type Overlay = Mapping[str, Any]
@@ -20,20 +22,10 @@ ADVANCED: Overlay = {"x-ms-visibility": "advanced"}
 INTERNAL: Overlay = {"x-ms-visibility": "internal"}
 POLLED: Overlay = {"x-ms-trigger": "batch", "x-ms-trigger-metadata": {"kind": "query", "mode": "polling"}}
 # The designer shows choices for a string only, and still accepts several values separated by commas.
-STATUS: Overlay = {
-    "type": "string",
-    "collectionFormat": None,
-    "items": None,
-    "enum": [*map(str, STORED_STATUSES)],
-    **STORED_STATUS_LABELS,
-}
-CHANGE_KIND: Overlay = {
-    "type": "string",
-    "collectionFormat": None,
-    "items": None,
-    "enum": [*map(str, ChangeKind)],
-    **KIND_LABELS,
-}
+SEVERAL: Overlay = {"type": "string", "collectionFormat": None, "items": None}
+STATUS: Overlay = {**SEVERAL, "enum": [*map(str, STORED_STATUSES)], **STORED_STATUS_LABELS}
+CHANGE_KIND: Overlay = {**SEVERAL, "enum": [*map(str, ChangeKind)], **KIND_LABELS}
+SHARED_CHANGE_KIND: Overlay = {**SEVERAL, "enum": [*map(str, SharedChangeKind)], **SHARED_KIND_LABELS}
 # A fixed list: it changes about once a year, and a maker can enter every other name as a custom value.
 TIME_ZONE: Overlay = {
     "enum": [*windows_names()],
@@ -145,6 +137,51 @@ STEPS: tuple[Step, ...] = (
         },
     ),
     Step(
+        "ListSharedPages",
+        "ListSharedPages",
+        summary="List shared pages",
+        description="Lists the shared booking pages of the tenant, who can open each, and what needs attention.",
+        parameters={
+            "published": UNCHANGED,
+            "finding": UNCHANGED,
+            "search": UNCHANGED,
+            "state": ADVANCED,
+            "limit": {"x-ms-visibility": "internal", "required": True, "default": MAX_PAGE_SIZE},
+        },
+        extensions={"x-ms-pageable": {"nextLinkName": "nextLink"}},
+    ),
+    Step(
+        "GetSharedPage",
+        "GetSharedPage",
+        summary="Get shared page",
+        description="Gets a shared booking page with its staff, services, findings and everyone who can open it.",
+        parameters={
+            "id": {
+                "x-ms-dynamic-values": {
+                    "operationId": "ListSharedPages",
+                    "parameters": {"limit": MAX_PAGE_SIZE},
+                    "value-collection": "value",
+                    "value-path": "id",
+                    "value-title": "displayName",
+                },
+                "x-ms-dynamic-list": {
+                    "operationId": "ListSharedPages",
+                    "parameters": {"limit": {"value": MAX_PAGE_SIZE}},
+                    "itemsPath": "value",
+                    "itemValuePath": "id",
+                    "itemTitlePath": "displayName",
+                },
+            }
+        },
+    ),
+    Step(
+        "ListUserSharedPages",
+        "ListUserSharedPages",
+        summary="List a user's shared pages",
+        description="Lists the shared booking pages that a colleague can open, and by which right, group or role.",
+        parameters={"user": UNCHANGED},
+    ),
+    Step(
         "StartScan",
         "StartScan",
         summary="Start scan",
@@ -178,6 +215,17 @@ STEPS: tuple[Step, ...] = (
             **IMPORTANT,
             **POLLED,
             "x-ms-trigger-hint": "To see it work now, set up a booking page, start a scan, and wait until it ends.",
+        },
+    ),
+    Step(
+        "WhenSharedPageChanges",
+        "ListSharedPageChanges",
+        summary="When a shared page changes",
+        description="This operation triggers when a shared page is created, deleted or published, or access changes.",
+        parameters={"kind": SHARED_CHANGE_KIND, "since": INTERNAL},
+        extensions={
+            **POLLED,
+            "x-ms-trigger-hint": "To see it work now, create a shared page, start a scan, and wait until it ends.",
         },
     ),
     Step(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from api.models.lists import DEFAULT_PAGE_SIZE, Page, PageSize
-from api.models.parameters import Expected, Query, Text, parse_names
+from api.models.parameters import Expected, Query, Text, names_schema, parse_names
 from api.models.responses import (
     IMPORTANT,
     INTERNAL,
@@ -32,8 +32,8 @@ def _kinds(text: Any) -> frozenset[ChangeKind]:
     return frozenset(parse_names(ChangeKind, text))
 
 
-class ChangesQuery(Query):
-    """Which changes to list."""
+class FeedQuery(Query):
+    """Which part of the changes of any kind to list."""
 
     since: Annotated[Text | None, Expected("the cursor of an earlier response")] = Field(
         None,
@@ -42,17 +42,16 @@ class ChangesQuery(Query):
         "newest change, and a cursor to continue from.",
     )
     limit: PageSize = DEFAULT_PAGE_SIZE
+
+
+class ChangesQuery(FeedQuery):
+    """Which changes to list."""
+
     kinds: Annotated[
         frozenset[ChangeKind] | None,
         BeforeValidator(_kinds),
         Expected(f"one or more of {', '.join(ChangeKind)}, separated by commas"),
-        WithJsonSchema(
-            {
-                "type": "array",
-                "collectionFormat": "csv",
-                "items": {"type": "string", "enum": [*map(str, ChangeKind)], **KIND_LABELS},
-            }
-        ),
+        WithJsonSchema(names_schema(ChangeKind, KIND_LABELS)),
     ] = Field(
         None,
         alias="kind",

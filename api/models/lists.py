@@ -1,6 +1,6 @@
 """One page of a list, for every resource."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,15 @@ PageSize = Annotated[
     ),
     Digits,
 ]
+
+
+Format = Literal["json", "csv"]
+FORMAT: Any = Field(
+    None,
+    alias="format",
+    title="Format",
+    description="The media type of the response. By default, the one in the Accept header.",
+)
 
 
 class Page[Item](Response):

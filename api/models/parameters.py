@@ -54,6 +54,12 @@ def parse_names[Name: StrEnum](names: Iterable[Name], text: Any) -> list[Name]:
     return [known[name] for name in given]
 
 
+def names_schema(names: Iterable[StrEnum], labels: Mapping[str, Any]) -> dict[str, Any]:
+    """How a parameter that ``parse_names`` reads is described."""
+    items = {"type": "string", "enum": [*map(str, names)], **labels}
+    return {"type": "array", "collectionFormat": "csv", "items": items}
+
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 """``true`` or ``false``, in any case."""
 Digits = BeforeValidator(_digits)

@@ -3,10 +3,11 @@
 from typing import Annotated, Self
 from urllib.parse import unquote
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from api.models.lists import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageSize
-from api.models.parameters import Expected, Flag, Path, Query, Text
+from api.models.changes import FeedQuery
+from api.models.lists import DEFAULT_PAGE_SIZE, FORMAT, MAX_PAGE_SIZE, Format, Page, PageSize
+from api.models.parameters import Expected, Flag, Path, Query, Text, names_schema, parse_names
 from api.models.responses import (
     ADVANCED,
     IMPORTANT,
@@ -31,6 +32,7 @@ from atlas.tables.change_feed import ServedChange
 
 MAX_ID_LENGTH = 400
 ACCESS_LABELS = labelled(labels_of(AccessRight))
+KIND_LABELS = labelled(labels_of(SharedChangeKind))
 FINDING_LABELS = labelled(labels_of(SharedFinding))
 
 PageId = Annotated[
@@ -63,8 +65,8 @@ class SharedPagePath(Path):
         return unquote(self.id)
 
 
-class SharedPagesQuery(Query):
-    """Which shared pages to list, and how."""
+class SharedPageFilterQuery(Query):
+    """Which shared pages to list."""
 
     published: Flag | None = Field(
         None, title="Published", description="Only pages that are, or are not, published for customers."
@@ -106,16 +108,30 @@ class SharedPagesQuery(Query):
         return SharedPageFilter(self.state, self.published, self.finding, self.search)
 
 
-class SharedPageChangesQuery(Query):
+class SharedPagesQuery(SharedPageFilterQuery):
+    """Which shared pages to list, and in which format."""
+
+    form: Format | None = FORMAT
+
+
+class SharedPageChangesQuery(FeedQuery):
     """Which changes of shared pages to list."""
 
-    since: Annotated[str | None, Expected("the cursor of an earlier response")] = Field(
+    kinds: Annotated[
+        frozenset[SharedChangeKind] | None,
+        BeforeValidator(lambda text: frozenset(parse_names(SharedChangeKind, text))),
+        Expected(f"one or more of {', '.join(SharedChangeKind)}, separated by commas"),
+        WithJsonSchema(names_schema(SharedChangeKind, KIND_LABELS)),
+    ] = Field(
         None,
-        title="Since",
-        description="The cursor of an earlier response, to request what changed after it. Without it: at most the "
-        "newest change, and the cursor to continue from.",
+        alias="kind",
+        title="Kind",
+        description="Return only changes of these kinds, separated by commas. If omitted, all kinds are returned.",
     )
-    limit: PageSize = DEFAULT_PAGE_SIZE
+
+    def includes(self, kind: SharedChangeKind) -> bool:
+        """Whether changes of this kind are requested."""
+        return self.kinds is None or kind in self.kinds
 
 
 class Holder(Response):
@@ -379,7 +395,7 @@ class SharedPageChange(Response):
     kind: SharedChangeKind = Field(
         title="Kind",
         description="What changed.",
-        json_schema_extra={**IMPORTANT, **labelled(labels_of(SharedChangeKind))},
+        json_schema_extra={**IMPORTANT, **KIND_LABELS},
     )
     page_id: PageId
     display_name: PageName

@@ -6,8 +6,8 @@ from urllib.parse import unquote
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from api.models.lists import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, PageSize
-from api.models.parameters import Expected, Flag, Path, Query, Text, parse_names
+from api.models.lists import DEFAULT_PAGE_SIZE, FORMAT, MAX_PAGE_SIZE, Format, Page, PageSize
+from api.models.parameters import Expected, Flag, Path, Query, Text, names_schema, parse_names
 from api.models.responses import (
     ADVANCED,
     IMPORTANT,
@@ -132,13 +132,7 @@ class FilterQuery(Query):
         frozenset[Status] | None,
         BeforeValidator(_statuses),
         Expected(f"one or more of {', '.join(STORED_STATUSES)}, separated by commas"),
-        WithJsonSchema(
-            {
-                "type": "array",
-                "collectionFormat": "csv",
-                "items": {"type": "string", "enum": [*map(str, STORED_STATUSES)], **STORED_STATUS_LABELS},
-            }
-        ),
+        WithJsonSchema(names_schema(STORED_STATUSES, STORED_STATUS_LABELS)),
     ] = Field(
         None,
         alias="status",
@@ -185,12 +179,7 @@ class FilterQuery(Query):
 class UsersQuery(FilterQuery):
     """Which users to list, and in which format."""
 
-    form: Literal["json", "csv"] | None = Field(
-        None,
-        alias="format",
-        title="Format",
-        description="The media type of the response. By default, the one in the Accept header.",
-    )
+    form: Format | None = FORMAT
 
 
 class MeetingType(Response):

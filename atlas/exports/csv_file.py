@@ -5,13 +5,16 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, cast
 
+from atlas.domain.shared_pages.rows import SharedPageRow
 from atlas.domain.text import moment_text
 from atlas.domain.user_rows import UserRow
-from atlas.tables.personal_bookings import KIND
+from atlas.tables import personal_bookings
+from atlas.tables.shared_bookings import complete_columns
 
 COLUMNS = (
     "UserPrincipalName",
@@ -38,9 +41,35 @@ COLUMNS = (
     "ScanId",
 )
 """The columns of docs/tables.md, section "`PersonalBookings`", in their order."""
+SHARED_PAGE_COLUMNS = (
+    "PrimarySmtpAddress",
+    "Addresses",
+    "DisplayName",
+    "AccountId",
+    "AccountEnabled",
+    "HiddenFromAddressLists",
+    "CreatedAt",
+    "CreatedBy",
+    "CreatorProblem",
+    "Published",
+    "PublicUrl",
+    "StaffCount",
+    "ServiceCount",
+    "KnownTo",
+    "Holders",
+    "Staff",
+    "Services",
+    "Finding",
+    "FindingDetails",
+    "State",
+    "CheckedAt",
+    "ChangedAt",
+    "ScanId",
+)
+"""The columns of docs/tables.md, section "`SharedBookings`", without those that only the tables need."""
 GZIP_LEVEL = 3
 """Most of what a higher level saves, in a fraction of its time."""
-JSON_COLUMNS = frozenset({"MeetingTypes"})
+JSON_COLUMNS = frozenset({"MeetingTypes", "Addresses", "KnownTo", "Holders", "Staff", "Services", "FindingDetails"})
 
 SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 """What a formula begins with, also in full width."""
@@ -54,7 +83,25 @@ class TooManyRows(ValueError):
     """The result has more rows than one response may contain."""
 
 
-async def csv_file(rows: AsyncIterable[UserRow], tenant_id: str, max_rows: int, *, compressed: bool = False) -> bytes:
+@dataclass(frozen=True, slots=True)
+class CsvLayout[Row]:
+    """The columns of a file behind ``TenantId``, and what a row has in them."""
+
+    columns: tuple[str, ...]
+    cells_of: Callable[[Row], Mapping[str, Any]]
+
+
+def _user_cells(row: UserRow) -> Mapping[str, Any]:
+    return {"UserId": row.user.user_id, **personal_bookings.KIND.columns.to_columns(row)}
+
+
+USERS: CsvLayout[UserRow] = CsvLayout(("UserId", *COLUMNS), _user_cells)
+SHARED_PAGES: CsvLayout[SharedPageRow] = CsvLayout(SHARED_PAGE_COLUMNS, complete_columns)
+
+
+async def csv_file[Row](
+    rows: AsyncIterable[Row], tenant_id: str, max_rows: int, layout: CsvLayout[Row], *, compressed: bool = False
+) -> bytes:
     """The file, or with ``compressed`` its gzip. Raises ``TooManyRows`` for more than ``max_rows``.
 
     Rows are written and compressed one by one, so that only the result is ever in memory.
@@ -64,14 +111,14 @@ async def csv_file(rows: AsyncIterable[UserRow], tenant_id: str, max_rows: int, 
     sink.write(codecs.BOM_UTF8)
     text = io.TextIOWrapper(cast("BinaryIO", sink), encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(("TenantId", "UserId", *COLUMNS))
+    writer.writerow(("TenantId", *layout.columns))
     count = 0
     async for row in rows:
         count += 1
         if count > max_rows:
             raise TooManyRows(f"the result has more than {max_rows:,} rows")
-        entity = KIND.columns.to_columns(row)
-        writer.writerow((tenant_id, row.user.user_id, *(cell(name, entity.get(name)) for name in COLUMNS)))
+        cells = layout.cells_of(row)
+        writer.writerow((tenant_id, *(cell(name, cells.get(name)) for name in layout.columns)))
     text.detach()
     if compressed:
         sink.close()

@@ -104,6 +104,13 @@ KIND = Kind(
     changed_key_of=lambda change: change.key,
 )
 
+
+def complete_columns(row: SharedPageRow) -> dict[str, Any]:
+    """The columns of a row, with each list complete in one column: for files, whose cells have no limit."""
+    columns = KIND.columns.to_columns(row)
+    return columns | {_column(name): _joined(name, columns) for name in LISTS if getattr(row, name) is not None}
+
+
 type StoredPage = Stored[SharedPageRow, SharedPageChange]
 type SharedPageRows = RowTable[SharedPageRow, SharedPageChange]
 type SharedPageChanges = ChangeFeed[SharedPageRow, SharedPageChange]

@@ -128,9 +128,9 @@ class Platform:
             item[asked["value-title"]]: item[asked["value-path"]] for item in response[asked["value-collection"]] or ()
         }
 
-    def trigger(self, name: str) -> "Polling":
-        """A flow with this trigger."""
-        return Polling(self, name)
+    def trigger(self, name: str, **inputs: Any) -> "Polling":
+        """A flow with this trigger, and what its maker entered."""
+        return Polling(self, name, inputs)
 
     def _policies(self, name: str) -> dict[str, Document]:
         return {
@@ -222,6 +222,7 @@ class Polling:
 
     platform: Platform
     name: str
+    inputs: Mapping[str, Any]
     state: dict[str, Any] | None = None
 
     async def poll(self) -> list[Document]:
@@ -231,7 +232,7 @@ class Polling:
         assert policy, "without its policy, the platform stores no state"
         assert operation.definition["x-ms-trigger"] == "batch"
         is_first = self.state is None
-        response = (await self.platform.call(self.name, **(self.state or {}))).json()
+        response = (await self.platform.call(self.name, **self.inputs, **(self.state or {}))).json()
         self.state = {name: _value(expression, response) for name, expression in policy["triggerConfig"].items()}
         found: list[Document] = _value(policy["triggerDataPath"], response)
         return [] if is_first else found

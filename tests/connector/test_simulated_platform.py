@@ -45,7 +45,10 @@ async def fired(polling: Polling, least: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("sign_in", SIGN_IN)
 async def test_every_action_and_trigger_works_signed_in(tmp_path: Path, azurite: Azurite, sign_in: str) -> None:
-    async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
+    async with (
+        tenant_of(tmp_path, users=30) as tenant,
+        deployed(tenant, azurite, SHARED_PAGES="true") as product,
+    ):
         platform = connected(product, tmp_path, sign_in)
         scan = await platform.run("StartScan")
         again = await platform.run("GetScan", id=scan["id"])
@@ -62,6 +65,12 @@ async def test_every_action_and_trigger_works_signed_in(tmp_path: Path, azurite:
             "GetAvailability", user=upn, meetingType=meeting_type, timeZone="W. Europe Standard Time"
         )
         pages = await platform.pages("ListPages", limit=7)
+        shared_pages = await platform.pages("ListSharedPages", limit=7)
+        address = next(iter(await platform.choices("GetSharedPage", "id")).values())
+        shared_page = (await platform.call("GetSharedPage", id=address)).json()
+        holder = shared_page["holders"][0]["userPrincipalName"]
+        mine = (await platform.call("ListUserSharedPages", user=holder)).json()["value"]
+        first_shared_poll = await platform.trigger("WhenSharedPageChanges").poll()
 
     assert platform.called == set(platform.operations)
     assert platform.bypassed == []
@@ -70,7 +79,11 @@ async def test_every_action_and_trigger_works_signed_in(tmp_path: Path, azurite:
     assert scans == [scan]
     assert {row["Status"] for row in csv.DictReader(io.StringIO(file))} == {"published"}
     assert first_scan_poll == []
-    assert first_poll == []
+    assert first_poll == first_shared_poll == []
+    assert len(shared_pages) > 1
+    assert address in {page["id"] for part in shared_pages for page in part["value"]}
+    assert shared_page["id"] == address
+    assert address in {page["id"] for page in mine}
     assert page["url"].startswith("http")
     assert times.json()["availability"]["meetingType"]["title"] == title
     assert len(pages) > 1
@@ -99,6 +112,30 @@ async def test_a_flow_runs_once_for_each_change(tmp_path: Path, azurite: Azurite
     assert sorted((item["userId"], item["kind"]) for item in items) == sorted(
         [*((user_id, "withdrawn") for user_id in gone), (new, "setUp")]
     )
+
+
+async def test_a_flow_runs_once_for_each_change_of_a_shared_page(tmp_path: Path, azurite: Azurite) -> None:
+    async with (
+        tenant_of(tmp_path, users=4, shared_pages=3) as tenant,
+        deployed(tenant, azurite, SHARED_PAGES="true") as product,
+    ):
+        platform = connected(product, tmp_path)
+        await platform.run("StartScan")
+        flow = platform.trigger("WhenSharedPageChanges", kind="deleted,unpublished")
+        before = await flow.poll()
+        deleted, unpublished, granted = tenant.shared_pages()
+        tenant.change_shared_page(deleted.index, "delete")
+        tenant.change_shared_page(unpublished.index, "unpublish")
+        tenant.change_shared_page(granted.index, "grant", trustee="new@contoso.com")
+        await platform.run("StartScan")
+        items = await fired(flow, 2)
+
+    assert before == []
+    assert {(item["pageId"], item["kind"]) for item in items} == {
+        (deleted.address, "deleted"),
+        (unpublished.address, "unpublished"),
+    }
+    assert len(items) == 2
 
 
 async def test_every_form_of_a_user_passes_the_gateway(tmp_path: Path, azurite: Azurite) -> None:

@@ -17,7 +17,7 @@ from atlas.domain.shared_pages.changes import SharedChangeKind, SharedPageChange
 from atlas.domain.shared_pages.join import ListedPage
 from atlas.domain.shared_pages.rows import FoundRisk, SharedFinding, Source
 from atlas.domain.unknown import Reason, Unknown
-from atlas.exports.csv_file import COLUMNS
+from atlas.exports.csv_file import COLUMNS, SHARED_PAGE_COLUMNS
 from atlas.tables import shared_bookings
 from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
@@ -133,6 +133,10 @@ def test_a_csv_file_has_the_columns_of_the_table():
 
     assert columns_of("PersonalBookings").keys() - without == set(COLUMNS)
     assert without <= columns_of("PersonalBookings").keys()
+
+
+def test_a_csv_file_of_shared_pages_has_the_columns_of_their_table():
+    assert [name for name in columns_of("SharedBookings") if name != "PendingChange"] == list(SHARED_PAGE_COLUMNS)
 
 
 def test_the_list_of_tables_matches_the_code():

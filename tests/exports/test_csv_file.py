@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
-from atlas.exports.csv_file import COLUMNS, TooManyRows, cell, csv_file
+from atlas.exports.csv_file import COLUMNS, USERS, TooManyRows, cell, csv_file
 
 AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TENANT = "6870e4a5-95e7-4126-b947-8d2e317823cd"
@@ -46,7 +46,7 @@ def fields_by(separator: str, content: bytes) -> list[str]:
 
 async def test_names_with_commas_quotes_and_line_breaks_come_back() -> None:
     name = 'Ödön "Ed" O\'Neill, Jr.\r\nSales'
-    content = await csv_file(rows_of(row_of(name)), TENANT, 10)
+    content = await csv_file(rows_of(row_of(name)), TENANT, 10, USERS)
     (row,) = read(content)
 
     assert [*row] == ["TenantId", "UserId", *COLUMNS]
@@ -57,7 +57,7 @@ async def test_names_with_commas_quotes_and_line_breaks_come_back() -> None:
 @given(name=TEXTS, title=TEXTS)
 async def test_no_field_is_a_formula(separator: str, name: str, title: str) -> None:
     """Excel takes the list separator from the region, so a cell may be split at any of these."""
-    content = await csv_file(rows_of(row_of(name, title)), TENANT, 10)
+    content = await csv_file(rows_of(row_of(name, title)), TENANT, 10, USERS)
 
     formulas = [field for field in fields_by(separator, content) if field.lstrip(' \t\r\n"').startswith(tuple(SIGNS))]
     assert formulas == []
@@ -83,7 +83,7 @@ def test_a_formula_gets_an_apostrophe(text: str, written: str) -> None:
 
 @given(title=TEXTS)
 async def test_json_keeps_its_meaning(title: str) -> None:
-    content = await csv_file(rows_of(row_of("Adele", title)), TENANT, 10)
+    content = await csv_file(rows_of(row_of("Adele", title)), TENANT, 10, USERS)
     (row,) = read(content)
 
     assert json.loads(row["MeetingTypes"])[0]["title"] == title
@@ -92,11 +92,11 @@ async def test_json_keeps_its_meaning(title: str) -> None:
 
 async def test_more_rows_than_allowed_are_rejected() -> None:
     with pytest.raises(TooManyRows, match="more than 1 rows"):
-        await csv_file(rows_of(row_of("A"), row_of("B")), TENANT, 1)
+        await csv_file(rows_of(row_of("A"), row_of("B")), TENANT, 1, USERS)
 
 
 async def test_a_compressed_file_is_the_same_file() -> None:
-    plain = await csv_file(rows_of(row_of("Adele")), TENANT, 10)
-    compressed = await csv_file(rows_of(row_of("Adele")), TENANT, 10, compressed=True)
+    plain = await csv_file(rows_of(row_of("Adele")), TENANT, 10, USERS)
+    compressed = await csv_file(rows_of(row_of("Adele")), TENANT, 10, USERS, compressed=True)
 
     assert gzip.decompress(compressed) == plain

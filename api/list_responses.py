@@ -1,0 +1,101 @@
+"""Responses of the routes that list rows: one page as JSON, or the complete result as CSV."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import azure.functions as func
+
+from api.http_headers import RESPONSE_HEADERS
+from api.json_responses import next_link
+from api.problems import Problem, invalid_parameter, retry_later
+from atlas.domain.cursors import InvalidCursor
+from atlas.exports.csv_file import CsvLayout, TooManyRows, csv_file
+from atlas.tables.change_feed import ChangesPage
+from atlas.tables.paging import ListPage
+
+MAX_CSV_ROWS = 100_000
+EXPORT_WAIT_SECONDS = 20
+"""How long an export of a complete list waits for the previous one."""
+
+_exporting = asyncio.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class CsvExport[Row]:
+    """A list as a file: its columns and name, how to make it smaller, and where its rows come from."""
+
+    tenant_id: str
+    layout: CsvLayout[Row]
+    file_name: str
+    filters: str
+    """The parameters that a caller may filter by if there are too many rows."""
+    get_page: Callable[[], Coroutine[Any, Any, ListPage[Row]]]
+    iterate: Callable[[], AsyncIterator[Row]]
+
+
+async def page_of[Row](reading: Coroutine[Any, Any, ListPage[Row]]) -> ListPage[Row]:
+    """The page that is being read. Raises ``Problem`` for an invalid continuation."""
+    try:
+        return await reading
+    except InvalidCursor as error:
+        raise Problem.of_field("invalidContinuation", "continuation", str(error)) from None
+
+
+async def changes_after[Change](reading: Coroutine[Any, Any, ChangesPage[Change]]) -> ChangesPage[Change]:
+    """The changes that are being read. Raises ``Problem`` for an invalid cursor."""
+    try:
+        return await reading
+    except InvalidCursor as error:
+        raise Problem.of_field("invalidCursor", "since", str(error)) from None
+
+
+async def csv_response[Row](req: func.HttpRequest, export: CsvExport[Row], *, is_complete: bool) -> func.HttpResponse:
+    """The complete list, or one page of it with a ``Link`` header to the next."""
+    compressed = _accepts_gzip(req)
+    headers = {**RESPONSE_HEADERS, "Content-Disposition": f'attachment; filename="{export.file_name}"'}
+    if compressed:
+        headers["Content-Encoding"] = "gzip"
+    if is_complete:
+        content = await _complete_csv(export, compressed=compressed)
+    else:
+        page = await page_of(export.get_page())
+        rows = _each(page.rows)
+        content = await csv_file(rows, export.tenant_id, MAX_CSV_ROWS, export.layout, compressed=compressed)
+        if link := next_link(req, page.continuation):
+            headers["Link"] = f'<{link}>; rel="next"'
+    return func.HttpResponse(content, headers=headers, mimetype="text/csv", charset="utf-8")
+
+
+def accepted_form(req: func.HttpRequest) -> str:
+    """CSV if the ``Accept`` header names it and does not name JSON."""
+    accepted = req.headers.get("accept", "").lower()
+    return "csv" if "text/csv" in accepted and "application/json" not in accepted else "json"
+
+
+async def _complete_csv[Row](export: CsvExport[Row], *, compressed: bool) -> bytes:
+    """All rows that match; one export at a time, because a large one takes much memory."""
+    try:
+        async with asyncio.timeout(EXPORT_WAIT_SECONDS):
+            await _exporting.acquire()
+    except TimeoutError:
+        raise retry_later("tooManyRequests", "another export is running") from None
+    try:
+        rows = export.iterate()
+        return await csv_file(rows, export.tenant_id, MAX_CSV_ROWS, export.layout, compressed=compressed)
+    except TooManyRows as error:
+        advice = f"{error}: filter by {export.filters}, or request parts with limit and continuation"
+        raise invalid_parameter("limit", advice) from None
+    finally:
+        _exporting.release()
+
+
+async def _each[Row](rows: Iterable[Row]) -> AsyncIterator[Row]:
+    for row in rows:
+        yield row
+
+
+def _accepts_gzip(req: func.HttpRequest) -> bool:
+    codings = req.headers.get("accept-encoding", "").lower().split(",")
+    return any(coding.replace(" ", "") in {"gzip", "gzip;q=1", "gzip;q=1.0"} for coding in codings)
