@@ -66,7 +66,7 @@ async def test_every_action_and_trigger_works_signed_in(tmp_path: Path, azurite:
         )
         pages = await platform.pages("ListPages", limit=7)
         shared_pages = await platform.pages("ListSharedPages", limit=7)
-        address = next(iter(await platform.choices("GetSharedPage", "id")).values())
+        address = next(iter((await platform.choices("GetSharedPage", "id")).values()))
         shared_page = (await platform.call("GetSharedPage", id=address)).json()
         holder = shared_page["holders"][0]["userPrincipalName"]
         mine = (await platform.call("ListUserSharedPages", user=holder)).json()["value"]
