@@ -125,6 +125,9 @@ async def _show(
 
 async def _stay(console: Console, url: str, settings: Mapping[str, str], result: Result) -> None:
     """Suggest what to try, and wait for Ctrl-C."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _write_settings(settings)
     page, user = result.first(Status.PUBLISHED), result.first(Status.SWITCHED_OFF, Status.NOT_SET_UP, *Status)
     suggestions = [
@@ -150,9 +153,6 @@ async def _stay(console: Console, url: str, settings: Mapping[str, str], result:
         soft_wrap=True,
         markup=False,
     )
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
 
 

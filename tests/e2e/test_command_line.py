@@ -46,15 +46,22 @@ def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_accept_interrupts,
     ) as child:
         deadline = threading.Timer(TIMEOUT_SECONDS, child.kill)
         deadline.start()
         try:
             yield child
+            child.send_signal(signal.SIGINT)
+            child.wait()
         finally:
             deadline.cancel()
-            child.send_signal(signal.SIGINT)
-            child.wait(TIMEOUT_SECONDS)
+            child.kill()
+
+
+def _accept_interrupts() -> None:
+    """A shell starts commands in the background with SIGINT ignored, which their children inherit."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def output_until(child: subprocess.Popen[str], text: str) -> str:
