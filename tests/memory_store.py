@@ -15,7 +15,7 @@ class MemoryEntity(dict[str, Any]):
 
     def __init__(self, columns: Mapping[str, Any], etag: str) -> None:
         super().__init__(columns)
-        self.etag = etag
+        self.metadata = {"etag": etag}
 
 
 class MemoryStore:
@@ -31,7 +31,7 @@ class MemoryStore:
     async def get(self, table: str, partition: str, row: str) -> MemoryEntity | None:
         self._called(table, row)
         found = self._table(table).get((partition, row))
-        return MemoryEntity(found, found.etag) if found is not None else None
+        return MemoryEntity(found, found.metadata["etag"]) if found is not None else None
 
     async def insert(self, table: str, entity: Mapping[str, Any]) -> str:
         self._called(table, entity["RowKey"])
@@ -46,7 +46,7 @@ class MemoryStore:
     async def replace(self, table: str, entity: Mapping[str, Any], etag: str | None) -> str:
         self._called(table, entity["RowKey"])
         stored = self._table(table).get(_key(entity))
-        if (stored.etag if stored is not None else None) != etag:
+        if (stored.metadata["etag"] if stored is not None else None) != etag:
             raise RowChanged
         return self._write(table, entity)
 
@@ -54,7 +54,7 @@ class MemoryStore:
         for entity, etag in rows:
             self._called(table, entity["RowKey"])
             stored = self._table(table).get(_key(entity))
-            if (stored.etag if stored is not None else None) != etag:
+            if (stored.metadata["etag"] if stored is not None else None) != etag:
                 raise RowChanged
         for entity, _ in rows:
             self._write(table, entity)
@@ -62,14 +62,14 @@ class MemoryStore:
     async def merge(self, table: str, entity: Mapping[str, Any], etag: str | None = None) -> str:
         self._called(table, entity["RowKey"])
         stored = self._table(table).get(_key(entity))
-        if stored is None or etag not in (None, stored.etag):
+        if stored is None or etag not in (None, stored.metadata["etag"]):
             raise RowChanged
         return self._write(table, {**stored, **entity})
 
     async def delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
         self._called(table, row)
         stored = self._table(table).get((partition, row))
-        if stored is not None and etag not in (None, stored.etag):
+        if stored is not None and etag not in (None, stored.metadata["etag"]):
             raise RowChanged
         self._table(table).pop((partition, row), None)
 
@@ -97,7 +97,7 @@ class MemoryStore:
         assert "".join(f" and {column} eq @{name}" for column, name in clauses) == where
         start = next_key["RowKey"] if next_key else first
         rows = [
-            MemoryEntity(entity, entity.etag)
+            MemoryEntity(entity, entity.metadata["etag"])
             for (part, row), entity in sorted(self._table(table).items())
             if part == partition
             and start <= row < last

@@ -58,7 +58,7 @@ class RowTable[Row, Change: DatedChange]:
             stored = self.from_entity(entity)
         except MalformedRecord as problem:
             self._log_malformed(1, str(problem))
-            return None, entity.etag
+            return None, str(entity.metadata["etag"])
         return stored, stored.etag
 
     async def iterate(self) -> AsyncIterator[Stored[Row, Change]]:
@@ -114,7 +114,7 @@ class RowTable[Row, Change: DatedChange]:
 
     def from_entity(self, entity: Mapping[str, Any]) -> Stored[Row, Change]:
         """The row that ``to_entity`` wrote. Raises ``MalformedRecord``."""
-        etag = str(getattr(entity, "etag", ""))
+        etag = str(getattr(entity, "metadata", {}).get("etag", ""))
         return Stored(self.kind.columns.from_columns(entity), etag, self._pending_change(entity.get(PENDING_CHANGE)))
 
     def _pending_change(self, text: str | None) -> Change | None:

@@ -147,7 +147,7 @@ class ScanLog:
         entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, LOCK_KEY)
         if entity is None:
             return None
-        etag = entity.etag
+        etag = str(entity.metadata["etag"])
         try:
             return LOCK_COLUMNS.from_columns(entity, etag=etag)
         except MalformedRecord as problem:  # it cannot say whose it is, so no scan can hold or release it
@@ -204,12 +204,12 @@ class ScanLog:
         if entity is None:
             return NO_END, None
         number = str(entity.get("LastEnd"))
-        return number if END_FORM.fullmatch(number) else NO_END, entity.etag
+        return number if END_FORM.fullmatch(number) else NO_END, str(entity.metadata["etag"])
 
     async def _get_version(self, scan_id: str) -> tuple[Scan | None, str | None]:
         key = scan_key(scan_id)
         entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, key) if key else None
-        return (_scan_of(entity), entity.etag) if entity else (None, None)
+        return (_scan_of(entity), str(entity.metadata["etag"])) if entity else (None, None)
 
     async def _change_lock(self, scan_id: str, change: Callable[[Lock], Lock]) -> None:
         while (held := await self.get_lock()) and held.scan_id == scan_id:

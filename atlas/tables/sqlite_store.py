@@ -11,7 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from atlas.tables.odata import StoredEntity
+from azure.data.tables import TableEntity
+
 from atlas.tables.store import Entity, Page, RowChanged, RowExists, StorageFailure, StorageUnavailable
 
 IN_MEMORY = ":memory:"
@@ -35,6 +36,19 @@ class StorageInUse(StorageFailure):
     """Another process has the file open."""
 
 
+class LocalEntity(TableEntity):
+    """A row as it was read, with its ETag."""
+
+    def __init__(self, columns: Mapping[str, Any], etag: str) -> None:
+        super().__init__(columns)
+        self._etag = etag
+
+    @property
+    def metadata(self) -> Any:
+        """What storage knows about the row."""
+        return {"etag": self._etag}
+
+
 class SqliteStore:
     """The tables of one SQLite file.
 
@@ -47,7 +61,7 @@ class SqliteStore:
         (latest,) = connection.execute("SELECT coalesce(max(version), 0) FROM entities").fetchone()
         self._versions = count(latest + 1)
 
-    async def get(self, table: str, partition: str, row: str) -> StoredEntity | None:
+    async def get(self, table: str, partition: str, row: str) -> TableEntity | None:
         """A point read; ``None`` if there is no such row."""
         found = self._execute(f"{READ} WHERE name = ? AND partition = ? AND key = ?", table, partition, row).fetchone()
         return _entity(found) if found else None
@@ -97,7 +111,7 @@ class SqliteStore:
         stored = await self.get(table, *_key(entity))
         if stored is None:
             raise RowChanged
-        return await self.replace(table, {**stored, **entity}, etag or stored.etag)
+        return await self.replace(table, {**stored, **entity}, etag or stored.metadata["etag"])
 
     async def delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
         """Remove a row if it exists, with ``etag`` only in that version. Raises ``RowChanged``."""
@@ -113,7 +127,7 @@ class SqliteStore:
 
     async def iterate(
         self, table: str, partition: str, first: str = "", last: str = "~", select: Sequence[str] | None = None
-    ) -> AsyncIterator[StoredEntity]:
+    ) -> AsyncIterator[TableEntity]:
         """A range read: the rows of one partition from key ``first`` up to and without ``last``, in order."""
         next_key: Mapping[str, str] | None = None
         while True:
@@ -267,7 +281,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
-def _entity(row: tuple[str, str, int, str], select: Sequence[str] | None = None) -> StoredEntity:
+def _entity(row: tuple[str, str, int, str], select: Sequence[str] | None = None) -> LocalEntity:
     partition, key, version, text = row
     columns = {"PartitionKey": partition, "RowKey": key} | {
         name: datetime.fromisoformat(value.removeprefix(MOMENT))
@@ -277,4 +291,4 @@ def _entity(row: tuple[str, str, int, str], select: Sequence[str] | None = None)
     }
     if select:
         columns = {name: columns[name] for name in select if name in columns}
-    return StoredEntity(columns, str(version))
+    return LocalEntity(columns, str(version))

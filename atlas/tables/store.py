@@ -6,17 +6,23 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mappin
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Protocol
-from uuid import uuid1
 
 import aiohttp
-from azure.core.exceptions import AzureError, ClientAuthenticationError
-from azure.data.tables import TableServiceClient
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.data.tables import TableEntity, TableTransactionError, UpdateMode
+from azure.data.tables.aio import TableClient, TableServiceClient
 from azure.identity.aio import AzureCliCredential, ChainedTokenCredential, ManagedIdentityCredential
 
 from atlas.settings import Storage, StorageByConnectionString, StorageByIdentity
-from atlas.tables import odata
-from atlas.tables.account import NoUsableResponse, Signature, StorageAccount, signature_for
-from atlas.tables.odata import StoredEntity, TableRequest, TableResponse
 
 type Entity = dict[str, Any]
 
@@ -25,10 +31,10 @@ MAX_TRANSACTION_BYTES = 3_500_000
 """The service accepts 4 MiB; the rest is for the envelope around each row of a transaction."""
 ROW_ENVELOPE_BYTES = 1_000
 CONCURRENT_TRANSACTIONS = 4
-REFUSED = frozenset({401, 403})
-NOT_FOUND = 404
-EXISTS = 409
-CHANGED = 412
+CONFLICTS = frozenset({409, 412})
+"""What a transaction fails with if a row to insert exists, or another version of a row to replace."""
+REPEATABLE = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
+"""Methods that may be retried. Upserts may be sent twice; callers handle a repeated insert or conditional write."""
 
 
 class StorageFailure(Exception):
@@ -36,7 +42,7 @@ class StorageFailure(Exception):
 
 
 class StorageUnavailable(StorageFailure):
-    """No usable response after several attempts."""
+    """No usable response after the SDK's own retries."""
 
 
 class StorageRefused(StorageFailure):
@@ -55,7 +61,7 @@ class RowChanged(Exception):
 class Page:
     """Part of a range read, and the key that the next part begins with."""
 
-    entities: tuple[StoredEntity, ...]
+    entities: tuple[TableEntity, ...]
     next_key: Mapping[str, str] | None
 
 
@@ -65,7 +71,7 @@ class TableStore(Protocol):
     ``AzureTableStore`` holds the rows of an app, ``SqliteStore`` those of scans on this machine.
     """
 
-    async def get(self, table: str, partition: str, row: str) -> StoredEntity | None:
+    async def get(self, table: str, partition: str, row: str) -> TableEntity | None:
         """A point read; ``None`` if there is no such row."""
 
     async def insert(self, table: str, entity: Entity) -> str:
@@ -94,7 +100,7 @@ class TableStore(Protocol):
 
     def iterate(
         self, table: str, partition: str, first: str = "", last: str = "~", select: Sequence[str] | None = None
-    ) -> AsyncIterator[StoredEntity]:
+    ) -> AsyncIterator[TableEntity]:
         """A range read: the rows of one partition from key ``first`` up to and without ``last``, in order."""
 
     async def get_page(
@@ -125,39 +131,41 @@ class TableStore(Protocol):
 class AzureTableStore:
     """The tables of one storage account, created on first use."""
 
-    def __init__(self, account: StorageAccount, *closing: Any) -> None:
-        self._account = account
+    def __init__(self, service: TableServiceClient, *closing: Any) -> None:
+        self._service = service
         self._closing = closing
-        self._tables: dict[str, asyncio.Future[None]] = {}
+        self._tables: dict[str, Awaitable[TableClient]] = {}
 
-    async def get(self, table: str, partition: str, row: str) -> StoredEntity | None:
+    async def get(self, table: str, partition: str, row: str) -> TableEntity | None:
         """A point read; ``None`` if there is no such row."""
-        response = await self._send(table, odata.get_entity(table, partition, row), accepted=(NOT_FOUND,))
-        if response.status == NOT_FOUND:
+        try:
+            return await _sent((await self._table(table)).get_entity(partition, row, retry_on_methods=REPEATABLE))
+        except ResourceNotFoundError:
             return None
-        return odata.from_json(json.loads(response.body), response.headers.get("etag"))
 
     async def insert(self, table: str, entity: Entity) -> str:
         """Write a row that must not exist yet; returns its ETag. Raises ``RowExists``."""
-        response = await self._send(table, odata.insert_entity(table, entity), accepted=(EXISTS,))
-        if response.status == EXISTS:
-            raise RowExists
-        return _etag(response)
+        client = await self._table(table)
+        try:
+            return _etag(await _sent(client.create_entity(entity, retry_on_methods=REPEATABLE)))
+        except ResourceExistsError:
+            raise RowExists from None
 
     async def upsert(self, table: str, entity: Entity) -> None:
         """Write a complete row, whether it exists or not."""
-        await self._send(table, odata.put_entity(table, entity))
+        client = await self._table(table)
+        await _sent(client.upsert_entity(entity, UpdateMode.REPLACE, retry_on_methods=REPEATABLE))
 
     async def replace(self, table: str, entity: Entity, etag: str | None) -> str:
         """Write a complete row over the version with this ETag; without one, insert it. Returns the new ETag.
 
         Raises ``RowChanged`` if there is another version, or none.
         """
-        if etag is not None:
-            return await self._write(table, odata.put_entity(table, entity, etag))
         try:
-            return await self.insert(table, entity)
-        except RowExists:
+            if etag is None:
+                return await self.insert(table, entity)
+            return await self._update(table, entity, etag, UpdateMode.REPLACE)
+        except (RowExists, ResourceModifiedError, ResourceNotFoundError):
             raise RowChanged from None
 
     async def replace_together(self, table: str, rows: Sequence[tuple[Entity, str | None]]) -> None:
@@ -165,27 +173,47 @@ class AzureTableStore:
 
         Raises ``RowChanged`` if one of them has another version; then none is written.
         """
-        await self._submit(
-            table,
-            [
-                odata.put_entity(table, entity, etag) if etag else odata.insert_entity(table, entity)
-                for entity, etag in rows
-            ],
-        )
+        operations: list[Any] = [
+            (
+                "update",
+                entity,
+                {"mode": UpdateMode.REPLACE, "etag": etag, "match_condition": MatchConditions.IfNotModified},
+            )
+            if etag
+            else ("create", entity)
+            for entity, etag in rows
+        ]
+        client = await self._table(table)
+        try:
+            await _sent(client.submit_transaction(operations, retry_on_methods=REPEATABLE))
+        except ResourceNotFoundError:
+            raise RowChanged from None
+        except StorageUnavailable as failure:
+            if isinstance(failure.__cause__, TableTransactionError) and failure.__cause__.status_code in CONFLICTS:
+                raise RowChanged from None
+            raise
 
     async def merge(self, table: str, entity: Entity, etag: str | None = None) -> str:
         """Write some columns of an existing row; returns its new ETag. Raises ``RowChanged``."""
-        return await self._write(table, odata.merge_entity(table, entity, etag or "*"))
+        try:
+            return await self._update(table, entity, etag, UpdateMode.MERGE)
+        except (ResourceModifiedError, ResourceNotFoundError):
+            raise RowChanged from None
 
     async def delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
         """Remove a row if it exists, with ``etag`` only in that version. Raises ``RowChanged``."""
-        request = odata.delete_entity(table, partition, row, etag or "*")
-        if (await self._send(table, request, accepted=(NOT_FOUND, CHANGED))).status == CHANGED:
-            raise RowChanged
+        condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
+        client = await self._table(table)
+        try:
+            await _sent(client.delete_entity(partition, row, retry_on_methods=REPEATABLE, **condition))
+        except ResourceModifiedError:
+            raise RowChanged from None
+        except ResourceNotFoundError:
+            return
 
     async def iterate(
         self, table: str, partition: str, first: str = "", last: str = "~", select: Sequence[str] | None = None
-    ) -> AsyncIterator[StoredEntity]:
+    ) -> AsyncIterator[TableEntity]:
         """A range read: the rows of one partition from key ``first`` up to and without ``last``, in order."""
         next_key: Mapping[str, str] | None = None
         while True:
@@ -210,106 +238,101 @@ class AzureTableStore:
         values: Mapping[str, Any] | None = None,
     ) -> Page:
         """Part of a range read, filtered by ``where`` with its ``@values``. An empty part may have a next one."""
-        condition = odata.condition(
+        query = (await self._table(table)).query_entities(
             f"PartitionKey eq @partition and RowKey ge @first and RowKey lt @last{where}",
-            {"partition": partition, "first": first, "last": last, **(values or {})},
+            parameters={"partition": partition, "first": first, "last": last, **(values or {})},
+            select=list(select) if select else None,
+            results_per_page=size,
+            retry_on_methods=REPEATABLE,
         )
-        response = await self._send(table, odata.query_entities(table, condition, size, select, next_key))
-        return Page(odata.entities_of(response), odata.next_key_of(response))
+        pages: Any = query.by_page(continuation_token=next_key)  # type: ignore[arg-type]  # typed as text, is a mapping
+        entities = await _sent(_first_page(pages))
+        token = pages.continuation_token
+        return Page(tuple(entities), token if token and token.get("PartitionKey") else None)
 
     async def upsert_all(self, table: str, entities: Iterable[Entity]) -> None:
         """Write rows of one partition in transactions of at most 100 rows and 4 MiB, a few at a time."""
-        await self._transact(table, [odata.put_entity(table, entity) for entity in entities])
+        await self._transact(table, [("upsert", entity, {"mode": UpdateMode.REPLACE}) for entity in entities])
 
     async def merge_all(self, table: str, entities: Iterable[Entity]) -> None:
         """As ``upsert_all``, but columns that are not given stay unchanged."""
-        await self._transact(table, [odata.merge_entity(table, entity) for entity in entities])
+        await self._transact(table, [("upsert", entity, {"mode": UpdateMode.MERGE}) for entity in entities])
 
     async def delete_all(self, table: str, partition: str, rows: Iterable[str]) -> None:
         """Remove rows of one partition by their keys; missing ones are ignored."""
         keys = list(rows)
         try:
-            await self._transact(table, [odata.delete_entity(table, partition, row) for row in keys])
-        except RowChanged:  # a transaction fails as a whole: a repeated clean-up goes row by row
+            await self._transact(table, [("delete", {"PartitionKey": partition, "RowKey": row}) for row in keys])
+        except ResourceNotFoundError:  # a transaction fails as a whole: a repeated clean-up goes row by row
             for row in keys:
                 await self.delete(table, partition, row)
 
     async def aclose(self) -> None:
         """Close the connections."""
+        await self._service.close()
         for closing in self._closing:
             await closing.close()
 
-    async def _write(self, table: str, request: TableRequest) -> str:
-        response = await self._send(table, request, accepted=(NOT_FOUND, CHANGED))
-        if response.status in {NOT_FOUND, CHANGED}:
-            raise RowChanged
-        return _etag(response)
+    async def _update(self, table: str, entity: Entity, etag: str | None, mode: UpdateMode) -> str:
+        condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
+        client = await self._table(table)
+        return _etag(await _sent(client.update_entity(entity, mode, retry_on_methods=REPEATABLE, **condition)))
 
-    async def _transact(self, table: str, parts: Sequence[TableRequest]) -> None:
+    async def _transact(self, table: str, operations: Sequence[Any]) -> None:
+        client = await self._table(table)
         gate = asyncio.Semaphore(CONCURRENT_TRANSACTIONS)
 
-        async def submit(transaction: Sequence[TableRequest]) -> None:
+        async def submit(transaction: Sequence[Any]) -> None:
             async with gate:
-                await self._submit(table, transaction)
+                await _sent(client.submit_transaction(transaction, retry_on_methods=REPEATABLE))
 
-        await asyncio.gather(*(submit(transaction) for transaction in transactions_of(parts)))
+        await asyncio.gather(*(submit(transaction) for transaction in transactions_of(operations)))
 
-    async def _submit(self, table: str, parts: Sequence[TableRequest]) -> None:
-        """Raises ``RowChanged`` if a row to insert exists, or one to write over is missing or another version."""
-        response = await self._send(table, odata.transaction(parts, self._account.url, boundary=str(uuid1())))
-        statuses = odata.part_statuses(response)
-        if {NOT_FOUND, EXISTS, CHANGED} & set(statuses):
-            raise RowChanged
-        if len(statuses) != len(parts) or max(statuses) >= 300:
-            message = _first_line(odata.message_of(response))
-            raise StorageUnavailable(f"Table Storage refused a transaction with {statuses[:1]}: {message}")
-
-    async def _send(self, table: str, request: TableRequest, accepted: Sequence[int] = ()) -> TableResponse:
-        await self._created(table)
-        response = await _sent(self._account.send(request), (*accepted, NOT_FOUND))
-        if response.status == NOT_FOUND and NOT_FOUND not in accepted:
-            self._tables.pop(table, None)  # it was deleted: the next request creates it again
-            raise StorageUnavailable(f"Table Storage has no table {table}")
-        return response
-
-    async def _created(self, name: str) -> None:
+    async def _table(self, name: str) -> TableClient:
         if name not in self._tables:
-            creation = _sent(self._account.send(odata.create_table(name)), (EXISTS,))
-            self._tables[name] = asyncio.ensure_future(_done(creation))
-        created = self._tables[name]
-        if created.done() and not created.cancelled() and created.exception() is None:
-            return
+            self._tables[name] = asyncio.ensure_future(self._created(name))
         try:
-            await asyncio.shield(created)
+            return await asyncio.shield(self._tables[name])
         except StorageFailure:
             self._tables.pop(name, None)
             raise
 
+    async def _created(self, name: str) -> TableClient:
+        return await _sent(self._service.create_table_if_not_exists(name, retry_on_methods=REPEATABLE))
 
-def transactions_of(parts: Sequence[TableRequest]) -> Iterator[Sequence[TableRequest]]:
-    """Requests split into transactions that the service accepts."""
-    for part in batched(parts, MAX_TRANSACTION_ROWS, strict=False):
-        transaction: list[TableRequest] = []
+
+def transactions_of(operations: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Operations split into transactions that the service accepts."""
+    for part in batched(operations, MAX_TRANSACTION_ROWS, strict=False):
+        transaction: list[Any] = []
         size = 0
-        for request in part:
-            row_size = ROW_ENVELOPE_BYTES + len(request.body)
+        for operation in part:
+            row_size = ROW_ENVELOPE_BYTES + len(json.dumps(operation[1], default=str).encode())
             if transaction and size + row_size > MAX_TRANSACTION_BYTES:
                 yield transaction
                 transaction, size = [], 0
-            transaction.append(request)
+            transaction.append(operation)
             size += row_size
         yield transaction
 
 
 def open_tables(storage: Storage, session: aiohttp.ClientSession) -> AzureTableStore:
     """The tables of this storage. The session stays the caller's to close. No request is sent yet."""
+    options: dict[str, Any] = {
+        "transport": AioHttpTransport(session=session, session_owner=False),
+        "retry_total": 5,
+        "retry_backoff_factor": 0.4,
+        "connection_timeout": 5,
+        "read_timeout": 40,
+        "logging_enable": False,
+    }
     match storage:
         case StorageByConnectionString(connection_string=secret):
-            read = TableServiceClient.from_connection_string(secret.get_secret_value())
-            return _store(session, read.url, signature_for(read.credential))
+            service = TableServiceClient.from_connection_string(secret.get_secret_value(), **options)
+            return AzureTableStore(service)
         case StorageByIdentity(table_service_url=url, client_id=client_id):
             credential = storage_credential(client_id)
-            return _store(session, url, signature_for(credential), credential)
+            return AzureTableStore(TableServiceClient(url, credential=credential, **options), credential)
 
 
 def storage_credential(client_id: str | None) -> ChainedTokenCredential:
@@ -317,45 +340,45 @@ def storage_credential(client_id: str | None) -> ChainedTokenCredential:
     return ChainedTokenCredential(ManagedIdentityCredential(client_id=client_id), AzureCliCredential())
 
 
-def _store(session: aiohttp.ClientSession, url: str, signature: Signature, *closing: Any) -> AzureTableStore:
-    return AzureTableStore(StorageAccount(session, url.partition("?")[0].rstrip("/"), signature), *closing)
+def _etag(written: Mapping[str, Any]) -> str:
+    return str(written["etag"])
 
 
-async def _done(request: Awaitable[object]) -> None:
-    await request
+async def _first_page(pages: Any) -> list[TableEntity]:
+    async for page in pages:
+        return [entity async for entity in page]
+    return []
 
 
-def _etag(response: TableResponse) -> str:
-    return response.headers.get("etag", "")
-
-
-async def _sent(request: Awaitable[TableResponse], accepted: Sequence[int]) -> TableResponse:
-    """A response with a status that the caller accepts, or of success; every failure becomes a ``StorageFailure``."""
+async def _sent[Result](request: Awaitable[Result]) -> Result:
+    """The result; the SDK's many errors become the two that callers distinguish."""
     try:
-        response = await request
+        return await request
+    except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):
+        raise
     except ClientAuthenticationError as error:
-        raise StorageRefused(_advice(str(error.message))) from None
-    except NoUsableResponse as failure:
-        response = failure.response
-    except (AzureError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise StorageRefused(_advice(error)) from None
+    except TableTransactionError as error:
+        if error.status_code == 404:
+            raise ResourceNotFoundError(error.message) from None
+        raise StorageUnavailable(f"Table Storage refused a transaction: {_first_line(error)}") from error
+    except HttpResponseError as error:
+        if error.status_code == 403:
+            raise StorageRefused(_advice(error)) from None
+        raise StorageUnavailable(f"Table Storage responded with {error.status_code}: {_first_line(error)}") from error
+    except (AzureError, aiohttp.ClientError, TimeoutError) as error:
         raise StorageUnavailable(
             f"Table Storage does not respond ({type(error).__name__}): check StatusStorage or AzureWebJobsStorage, and "
             "whether that account can be reached from here"
         ) from error
-    if 200 <= response.status < 300 or response.status in accepted:
-        return response
-    if response.status in REFUSED:
-        raise StorageRefused(_advice(odata.message_of(response)))
-    message = _first_line(odata.message_of(response))
-    raise StorageUnavailable(f"Table Storage responded with {response.status}: {message}")
 
 
-def _advice(message: str) -> str:
+def _advice(error: AzureError) -> str:
     return (
         "Table Storage refuses access: check the key in StatusStorage or AzureWebJobsStorage, or grant the identity "
-        f"the role Storage Table Data Contributor. Its response: {_first_line(message)}"
+        f"the role Storage Table Data Contributor. Its response: {_first_line(error)}"
     )
 
 
-def _first_line(message: str) -> str:
-    return message.strip().partition("\n")[0][:200] or "no message"
+def _first_line(error: AzureError) -> str:
+    return str(error.message).strip().splitlines()[0][:200] if error.message else type(error).__name__

@@ -40,7 +40,7 @@ class UserIndex:
             entity = await self._store.get(BOOKINGS_USER_INDEX, self._tenant_id, key)
             if entity and entity["UserId"] == row.user.user_id:
                 try:
-                    etag = entity.etag
+                    etag = str(entity.metadata["etag"])
                     await self._store.delete(BOOKINGS_USER_INDEX, self._tenant_id, key, etag)
                 except RowChanged:  # another user has got the UPN or the mailbox since the entry was read
                     continue
