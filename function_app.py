@@ -19,7 +19,19 @@ from activities import (
     probe_user,
     read_organization,
 )
-from api import changes, health, policy, scans, shared_pages, swagger, timer, unknown_routes, users
+from api import (
+    adoption,
+    changes,
+    health,
+    policy,
+    report,
+    scans,
+    shared_pages,
+    swagger,
+    timer,
+    unknown_routes,
+    users,
+)
 from orchestrators import scan_page, scan_tenant
 
 app = df.DFApp()
@@ -29,7 +41,9 @@ app.register_functions(scans.blueprint)
 app.register_functions(users.blueprint)
 app.register_functions(changes.blueprint)
 app.register_functions(shared_pages.blueprint)
+app.register_functions(adoption.blueprint)
 app.register_functions(policy.blueprint)
+app.register_functions(report.blueprint)
 app.register_functions(health.blueprint)
 app.register_functions(swagger.blueprint)
 app.register_functions(unknown_routes.blueprint)

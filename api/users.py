@@ -21,10 +21,11 @@ from api.models.users import (
     UserPath,
     UsersQuery,
 )
-from api.problems import returns_problems
+from api.problems import invalid_parameter, returns_problems
 from atlas import wiring
 from atlas.domain.events import availability_queried
 from atlas.domain.page_urls import PageAddress
+from atlas.domain.user_filters import UserOrder
 from atlas.domain.user_references import UserReference, parse_user_reference
 from atlas.domain.user_rows import UserRow
 from atlas.exports.csv_file import USERS
@@ -44,13 +45,15 @@ blueprint = df.Blueprint()
 @blueprint.route("users", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
-    """Rows that match the filters, in the order of the object ID, as JSON pages or as CSV."""
+    """Rows that match the filters, as JSON pages in the requested order, or as CSV."""
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     query = UsersQuery.of(req)
     if (query.form or accepted_form(req)) == "csv":
+        if query.order is not UserOrder.USER_ID:
+            raise invalid_parameter("order", "is not available as CSV, which is sorted by the user ID")
         return await _csv_response(resources, req, query)
-    page = await page_of(_page(resources, query))
+    page = await page_of(_page(resources, query, query.order))
     return json_response(
         UserList(
             value=[*map(User.of, page.rows)],
@@ -141,8 +144,10 @@ async def _free_times(
     )
 
 
-def _page(resources: Resources, query: FilterQuery) -> Coroutine[Any, Any, ListPage[UserRow]]:
-    return get_users(resources, query.filter, query.limit or DEFAULT_PAGE_SIZE, query.continuation)
+def _page(
+    resources: Resources, query: FilterQuery, order: UserOrder = UserOrder.USER_ID
+) -> Coroutine[Any, Any, ListPage[UserRow]]:
+    return get_users(resources, query.filter, order, query.limit or DEFAULT_PAGE_SIZE, query.continuation)
 
 
 async def _csv_response(resources: Resources, req: func.HttpRequest, query: FilterQuery) -> func.HttpResponse:

@@ -9,7 +9,7 @@ source "$(dirname "$0")/hooks/environment.sh"
 
 functions_of() {
   case $1 in
-    read) say get_all_users get_all_users_as_csv get_all_changes get_all_shared_pages get_all_shared_pages_as_csv get_one_shared_page get_user_shared_pages get_all_shared_page_changes get_policy get_scans get_scan get_swagger ;;
+    read) say get_all_users get_all_users_as_csv get_all_changes get_all_shared_pages get_all_shared_pages_as_csv get_one_shared_page get_user_shared_pages get_all_shared_page_changes get_adoption get_policy get_scans get_scan get_swagger ;;
     availability) say get_user_bookings get_user_availability ;;
     scans) say post_scan delete_scan ;;
     *) return 1 ;;

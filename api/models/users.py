@@ -27,7 +27,7 @@ from atlas.domain.page_urls import anonymous_url
 from atlas.domain.statuses import Status
 from atlas.domain.time_windows import TimeWindow, time_window
 from atlas.domain.time_zones import time_zone
-from atlas.domain.user_filters import UserFilter
+from atlas.domain.user_filters import UserFilter, UserOrder
 from atlas.domain.user_rows import MeetingType as StoredMeetingType
 from atlas.domain.user_rows import UserRow
 from atlas.pages.free_times import FreeTimes, NoFreeTimes
@@ -48,6 +48,11 @@ STORED_STATUS_LABELS = labelled(
 
 def _statuses(text: Any) -> frozenset[Status]:
     return frozenset(parse_names(STORED_STATUSES, text))
+
+
+def _order(text: Any) -> UserOrder:
+    (order,) = parse_names(UserOrder, text)
+    return order
 
 
 class UserPath(Path):
@@ -160,6 +165,13 @@ class FilterQuery(Query):
         max_length=100,
         json_schema_extra={"pattern": r"\S"},
     )
+    department: Annotated[Text | None, Expected("the name of a department, at most 100 characters")] = Field(
+        None,
+        title="Department",
+        description="Only users of this department, in upper or lower case.",
+        max_length=100,
+        json_schema_extra={"pattern": r"\S"},
+    )
     limit: PageSize | None = Field(
         None,
         title="Page Size",
@@ -173,11 +185,23 @@ class FilterQuery(Query):
     @property
     def filter(self) -> UserFilter:
         """The filter for rows."""
-        return UserFilter(self.statuses, self.domain, self.enabled, self.user_type, self.search)
+        return UserFilter(self.statuses, self.domain, self.enabled, self.user_type, self.search, self.department)
 
 
 class UsersQuery(FilterQuery):
-    """Which users to list, and in which format."""
+    """Which users to list, in which order and in which format."""
+
+    order: Annotated[
+        UserOrder,
+        BeforeValidator(_order),
+        Expected(f"one of {', '.join(UserOrder)}"),
+        WithJsonSchema({"type": "string", "enum": [*map(str, UserOrder)]}),
+    ] = Field(
+        UserOrder.USER_ID,
+        title="Order",
+        description="What the users are sorted by, ascending. CSV is always sorted by the user ID.",
+        json_schema_extra={"default": str(UserOrder.USER_ID)},
+    )
 
     form: Format | None = FORMAT
 

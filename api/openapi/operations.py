@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from api.models.adoption import Adoption
 from api.models.changes import ChangeList, ChangesQuery
 from api.models.health import Health
 from api.models.parameters import NoPath, NoQuery, Path, Query
@@ -33,6 +34,7 @@ from api.openapi.schemas import Model, Schema
 
 JSON = "application/json"
 CSV = "text/csv"
+HTML = "text/html"
 PROBLEM_JSON = "application/problem+json"
 
 OK = HTTPStatus.OK
@@ -241,6 +243,25 @@ OPERATIONS: tuple[Operation, ...] = (
         description="Returns whether the organisation allows personal bookings, why, and how to change that.",
         returns=(Returns(OK, "The policy, as far as Exchange returned it.", Policy),),
         problems=("tooManyRequests",),
+    ),
+    Operation(
+        "get",
+        "/adoption",
+        "GetAdoption",
+        summary="Get the adoption of booking pages",
+        description="Returns how many users have set up their pages, by domain and by department.",
+        returns=(Returns(OK, "What the last scan has counted.", Adoption),),
+        problems=TABLES,
+    ),
+    Operation(
+        "get",
+        "/report",
+        "GetReport",
+        summary="Get the report page",
+        description="Returns a page that shows all of this in a browser. It holds no data and reads the other routes.",
+        returns=(Returns(OK, "The page.", None),),
+        media_types=(HTML,),
+        is_open=True,
     ),
     Operation(
         "get",

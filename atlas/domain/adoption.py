@@ -1,7 +1,7 @@
 """How far users have taken up their personal pages: by domain, by department, and in the whole tenant."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from atlas.domain.page_urls import domain_of
@@ -47,16 +47,33 @@ class Adoption:
 
     total: Uptake = field(default_factory=Uptake)
     domains: Groups = field(default_factory=dict)
+    other_domains: Uptake | None = None
+    """The smallest domains together; ``None``: ``domains`` holds all."""
     departments: Groups = field(default_factory=dict)
+    other_departments: Uptake | None = None
     scan_id: str | None = None
-    """The scan that counted them; ``None``: counted from rows that were read otherwise."""
+    """The scan that counted them; ``None``: no scan did."""
     counted_at: datetime | None = None
 
     def __add__(self, other: "Adoption") -> "Adoption":
         return Adoption(
             self.total + other.total,
             _added(self.domains, other.domains),
+            _sum(self.other_domains, other.other_domains),
             _added(self.departments, other.departments),
+            _sum(self.other_departments, other.other_departments),
+        )
+
+    def limited(self, groups: int = MAX_GROUPS) -> "Adoption":
+        """The same with so many domains and departments at most, those with the most licensed users, largest first."""
+        domains, other_domains = _largest(self.domains, groups)
+        departments, other_departments = _largest(self.departments, groups)
+        return replace(
+            self,
+            domains=domains,
+            other_domains=_sum(self.other_domains, other_domains),
+            departments=departments,
+            other_departments=_sum(self.other_departments, other_departments),
         )
 
 
@@ -74,7 +91,7 @@ def adoption_of(rows: Iterable[UserRow]) -> Adoption:
         total += uptake
         domains[domain] = domains.get(domain, Uptake()) + uptake
         departments[department] = departments.get(department, Uptake()) + uptake
-    return Adoption(total, domains, departments)
+    return Adoption(total, domains, None, departments)
 
 
 def uptake_of(row: UserRow) -> Uptake:
@@ -92,8 +109,7 @@ def has_only_default_types(types: Sequence[MeetingType]) -> bool:
     return bool(durations) and len(durations) == len(types) == len(set(durations))
 
 
-def largest(groups: Groups, limit: int = MAX_GROUPS) -> tuple[Groups, Uptake | None]:
-    """The groups with the most licensed users, largest first, and the others together; ``None``: there are none."""
+def _largest(groups: Groups, limit: int) -> tuple[Groups, Uptake | None]:
     ordered = sorted(groups.items(), key=lambda item: (-item[1].licensed, item[0]))
     others = ordered[limit:]
     return dict(ordered[:limit]), sum((uptake for _, uptake in others), Uptake()) if others else None
@@ -105,3 +121,7 @@ def _is_default(one: MeetingType) -> bool:
 
 def _added(left: Groups, right: Groups) -> Groups:
     return {name: left.get(name, Uptake()) + right.get(name, Uptake()) for name in dict.fromkeys((*left, *right))}
+
+
+def _sum(left: Uptake | None, right: Uptake | None) -> Uptake | None:
+    return left + right if left and right else left or right

@@ -1,10 +1,24 @@
-"""Which rows a caller requests."""
+"""Which rows a caller requests, and in which order."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from atlas.domain.page_urls import domain_of
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import UserRow
+from atlas.domain.users import LicensedUser
+
+
+class UserOrder(StrEnum):
+    """The orders in which users can be listed; names are fixed: docs/api.md lists them."""
+
+    USER_ID = "userId"
+    UPN = "userPrincipalName"
+    NAME = "displayName"
+    STATUS = "status"
+    """In the order of docs/administrator.md; users of one status by their names."""
+    DEPARTMENT = "department"
+    """Users of one department by their names; those without one come last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +32,26 @@ class UserFilter:
     user_type: str | None = None
     search: str | None = None
     """A prefix, in any case, of the UPN, the display name or a word in it."""
+    department: str | None = None
 
     def matches(self, row: UserRow) -> bool:
         """Whether the filter matches this row."""
-        user = row.user
+        return self.matches_user(row.user, row.status)
+
+    def matches_user(self, user: LicensedUser, status: Status) -> bool:
+        """Whether the filter matches a user with this status."""
         return (
-            (row.status in self.statuses if self.statuses else row.status is not Status.GONE)
+            (status in self.statuses if self.statuses else status is not Status.GONE)
             and (self.domain is None or domain_of(user.upn) == self.domain.lower())
             and (self.enabled is None or user.account_enabled is self.enabled)
             and (self.user_type is None or (user.user_type or "").lower() == self.user_type.lower())
+            and (self.department is None or _is_same(self.department, user.department or ""))
             and (self.search is None or _has_prefix(self.search.casefold(), user.upn, user.display_name or ""))
         )
+
+
+def _is_same(left: str, right: str) -> bool:
+    return left.strip().casefold() == right.strip().casefold()
 
 
 def _has_prefix(search: str, upn: str, display_name: str) -> bool:

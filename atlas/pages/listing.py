@@ -1,26 +1,63 @@
-"""Lists the users of the tenant and the changes of their pages."""
+"""Lists the users of the tenant, in any of several orders, and the changes of their pages."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from atlas.domain.changes import Change
-from atlas.domain.user_filters import UserFilter
+from atlas.domain.cursors import from_cursor, to_cursor
+from atlas.domain.user_filters import UserFilter, UserOrder
 from atlas.domain.user_rows import UserRow
 from atlas.resources import Resources
 from atlas.tables.change_feed import ChangesPage
-from atlas.tables.paging import ListPage, iterate_rows, list_page
-from atlas.tables.personal_bookings import rows_filter
+from atlas.tables.paging import STORAGE_PAGES_PER_RESPONSE, ListPage, iterate_rows, list_page
+from atlas.tables.personal_bookings import OBJECT_ID, rows_filter
+from atlas.tables.user_index import ListedUser
+from atlas.tables.user_positions import BEHIND, DEPARTMENT, NAME, RANKS, STATUS, UPN, department_key, position_of
+
+CONCURRENT_READS = 16
+POSITION = r"[!-~]{1,600}"
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """The part of the index whose keys begin with ``prefix``; ``position`` begins the positions of its users."""
+
+    prefix: str
+    position: str = ""
+
+    def first_key(self, after: str) -> str | None:
+        """The key with which the users behind a position begin; ``None``: there are none."""
+        if after.startswith(self.position):
+            rest = after.removeprefix(self.position)
+            return f"{self.prefix}{rest}!" if rest else self.prefix
+        return self.prefix if self.position > after else None
 
 
 async def get_users(
-    resources: Resources, wanted: UserFilter, limit: int, continuation: str | None
+    resources: Resources, wanted: UserFilter, order: UserOrder, limit: int, continuation: str | None
 ) -> ListPage[UserRow]:
-    """The next rows that match a filter, at most ``limit``. Raises ``InvalidCursor``."""
-    return await list_page(resources.rows, rows_filter(wanted), limit, continuation)
+    """The next rows that match a filter, at most ``limit``. Raises ``InvalidCursor``.
+
+    Lists in the order of the object ID read the rows. Other lists and searches read the index, and then each row.
+    """
+    if order is UserOrder.USER_ID and wanted.search is None:
+        return await list_page(resources.rows, rows_filter(wanted), limit, continuation)
+    after = _position_of(order, continuation)
+    if wanted.search is not None:
+        stored = rows_filter(wanted)
+        found = await resources.index.search(wanted, stored.where, stored.values or {})
+        if found is not None:
+            return await _page_of(resources, wanted, order, _matching(found, wanted, order, after), limit)
+        if order is UserOrder.USER_ID:  # a match is never far away
+            return await list_page(resources.rows, rows_filter(wanted), limit, continuation)
+    return await _page_of_lists(resources, wanted, order, limit, after)
 
 
 def iterate_users(resources: Resources, wanted: UserFilter) -> AsyncIterator[UserRow]:
-    """All rows that match a filter."""
+    """All rows that match a filter, in the order of the object ID."""
     return iterate_rows(resources.rows, rows_filter(wanted))
 
 
@@ -28,3 +65,91 @@ async def get_changes(resources: Resources, since: str | None, limit: int) -> Ch
     """The changes after a cursor; without one at most the newest. Raises ``InvalidCursor``."""
     history = timedelta(days=resources.history_days)
     return await resources.changes.read(since, limit, now=resources.clock(), history=history)
+
+
+async def _page_of_lists(
+    resources: Resources, wanted: UserFilter, order: UserOrder, limit: int, after: str
+) -> ListPage[UserRow]:
+    """Read the lists of this order until there are enough users; if that takes too long, the page is short."""
+    stored = rows_filter(wanted)
+    found: list[ListedUser] = []
+    reads, last = 0, after
+    for part in _lists(wanted, order):
+        first, next_key = part.first_key(after), None
+        while first is not None:
+            page = await resources.index.get_page(first, part.prefix + BEHIND, stored.where, stored.values, next_key)
+            found += _matching(page.entries, wanted, order, after)
+            last = page.entries[-1].position(order) if page.entries else last
+            reads, next_key = reads + 1, page.next_key
+            if len(found) > limit:
+                return await _page_of(resources, wanted, order, found, limit)
+            if reads >= STORAGE_PAGES_PER_RESPONSE and last > after:
+                page_so_far = await _page_of(resources, wanted, order, found, limit)
+                return ListPage(page_so_far.rows, _cursor_of(order, last))
+            if next_key is None:
+                break
+    return await _page_of(resources, wanted, order, found, limit)
+
+
+async def _page_of(
+    resources: Resources, wanted: UserFilter, order: UserOrder, found: Sequence[ListedUser], limit: int
+) -> ListPage[UserRow]:
+    """The rows of the first entries. An entry that is older than its row is left out: a newer one stands elsewhere."""
+    gate = asyncio.Semaphore(CONCURRENT_READS)
+
+    async def row_of(entry: ListedUser) -> UserRow | None:
+        async with gate:
+            stored = await resources.rows.get(entry.user.user_id)
+        if stored is None or not wanted.matches(stored.row):
+            return None
+        position = position_of(order, stored.row.user, stored.row.status)
+        return stored.row if position == entry.position(order) else None
+
+    shown = found[:limit]
+    rows = await asyncio.gather(*map(row_of, shown))
+    is_last = len(found) <= limit
+    return ListPage(
+        tuple(row for row in rows if row), None if is_last else _cursor_of(order, shown[-1].position(order))
+    )
+
+
+def _matching(entries: Iterable[ListedUser], wanted: UserFilter, order: UserOrder, after: str) -> list[ListedUser]:
+    matching = [
+        entry for entry in entries if wanted.matches_user(entry.user, entry.status) and entry.position(order) > after
+    ]
+    return sorted(matching, key=lambda entry: entry.position(order))
+
+
+def _lists(wanted: UserFilter, order: UserOrder) -> list[_List]:
+    """The lists to read for an order, one after the other: the shortest ones that contain every match."""
+    ranks = sorted(RANKS[status] for status in wanted.statuses or ())
+    match order:
+        case UserOrder.UPN:
+            return [_List(UPN)]
+        case UserOrder.STATUS if ranks:
+            return [_List(f"{STATUS}{rank}!", f"{rank}!") for rank in ranks]
+        case UserOrder.STATUS:
+            return [_List(STATUS)]
+        case UserOrder.DEPARTMENT if wanted.department is not None:
+            key = department_key(wanted.department)
+            return [_List(f"{DEPARTMENT}{key}!", f"{key}!")]
+        case UserOrder.DEPARTMENT:
+            return [_List(DEPARTMENT)]
+        case _ if wanted.department is not None:
+            return [_List(f"{DEPARTMENT}{department_key(wanted.department)}!")]
+        case _ if len(ranks) == 1:
+            return [_List(f"{STATUS}{ranks[0]}!")]
+        case _:
+            return [_List(NAME)]
+
+
+def _position_of(order: UserOrder, continuation: str | None) -> str:
+    if continuation is None:
+        return ""
+    if order is UserOrder.USER_ID:
+        return from_cursor(continuation, OBJECT_ID)
+    return from_cursor(continuation, re.compile(f"{order}:{POSITION}")).removeprefix(f"{order}:")
+
+
+def _cursor_of(order: UserOrder, position: str) -> str:
+    return to_cursor(position if order is UserOrder.USER_ID else f"{order}:{position}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from atlas.domain.adoption import Adoption, Groups, Uptake, largest
+from atlas.domain.adoption import Adoption, Groups, Uptake
 from atlas.domain.advice import advice_for_organization, advice_for_user
 from atlas.domain.page_urls import anonymous_url
 from atlas.domain.scans import Scan
@@ -60,17 +60,16 @@ def scan_document(scan: Scan) -> Document:
 
 def adoption_document(adoption: Adoption) -> Document:
     """The numbers of users by domain and by department, the largest first."""
-    domains, other_domains = largest(adoption.domains)
-    departments, other_departments = largest(adoption.departments)
+    shown = adoption.limited()
     return _json(
         {
-            "scanId": adoption.scan_id,
-            "countedAt": adoption.counted_at,
-            "total": _uptake(adoption.total),
-            "domains": _groups(domains),
-            "otherDomains": other_domains and _uptake(other_domains),
-            "departments": _groups(departments),
-            "otherDepartments": other_departments and _uptake(other_departments),
+            "scanId": shown.scan_id,
+            "countedAt": shown.counted_at,
+            "total": _uptake(shown.total),
+            "domains": _groups(shown.domains),
+            "otherDomains": shown.other_domains and _uptake(shown.other_domains),
+            "departments": _groups(shown.departments),
+            "otherDepartments": shown.other_departments and _uptake(shown.other_departments),
         }
     )
 

@@ -1,12 +1,14 @@
-"""Finds the users who are no longer licensed, part by part, after a scan has probed every listed user."""
+"""Reads all rows, part by part, after a scan has probed every listed user: counts, users who are gone, repairs."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from pydantic import TypeAdapter
+
+from atlas.domain.adoption import Adoption, adoption_of
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Unknown
 from atlas.microsoft365.deadlines import deadline_after, within
@@ -15,6 +17,7 @@ from atlas.pages.recording import record_gone
 from atlas.resources import Resources
 from atlas.scans.messages import GoneResult, ListingRequest
 from atlas.scans.retention import delete_old_gone_row
+from atlas.scans.user_lists import repair_user_lists
 from atlas.tables.personal_bookings import StoredRow
 from atlas.tables.store import RowChanged
 
@@ -32,10 +35,25 @@ class _Tally:
     unconfirmed: int = 0
     still_licensed: int = 0
     malformed: int = 0
+    adoption: Adoption = field(default_factory=Adoption)
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """Where a part of the rows begins, and the last row before it."""
+
+    next_key: Mapping[str, str] | None = None
+    after: str = ""
+
+
+POSITION = TypeAdapter(_Position)
 
 
 async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult:
     """Read one part of the rows: count those of this scan, and mark those whose user is no longer licensed.
+
+    The numbers by domain and department go to the census, because a tenant may have many of them; the last part adds
+    them up. The entries that list the users are compared to the rows.
 
     Only after a complete listing. Microsoft Graph may still have left users out, so each user whom the scan did not
     record is requested individually before the user becomes gone.
@@ -43,19 +61,25 @@ async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult
     scan = await resources.scans.get(request.scan_id)
     started_at = scan.started_at if scan else resources.clock()
     tally, until = _Tally(), resources.clock() + PART_DURATION
-    next_key = await _position(resources, request)
+    position = await _position(resources, request)
     while True:
-        page = await resources.rows.get_page("", next_key, size=ROWS_PER_READ)
+        page = await resources.rows.get_page("", position.next_key, size=ROWS_PER_READ)
         await _mark_page(resources, request.scan_id, started_at, page.rows, tally)
+        is_last = page.next_key is None
+        rows = [stored.row for stored in page.rows]
+        await repair_user_lists(resources, rows, position.after, is_last=is_last)
         tally.malformed += page.malformed
-        next_key = page.next_key
-        if next_key is None or resources.clock() >= until:
+        position = _Position(page.next_key, rows[-1].user.user_id if rows else position.after)
+        if is_last or resources.clock() >= until:
             break
-    if next_key:
-        position = json.dumps(dict(next_key))
-        await resources.census.add_position(request.scan_id, ROWS, request.page + 1, position)
+    await resources.census.add_adoption(request.scan_id, request.page, tally.adoption)
+    if is_last:
+        await _count(resources, request.scan_id)
+    else:
+        text = POSITION.dump_json(position).decode()
+        await resources.census.add_position(request.scan_id, ROWS, request.page + 1, text)
     return GoneResult(
-        has_next=next_key is not None,
+        has_next=not is_last,
         by_status=dict(tally.by_status),
         unconfirmed=tally.unconfirmed,
         still_licensed=tally.still_licensed,
@@ -63,14 +87,21 @@ async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult
     )
 
 
-async def _position(resources: Resources, request: ListingRequest) -> Mapping[str, str] | None:
+async def _position(resources: Resources, request: ListingRequest) -> _Position:
     if request.is_first:
-        return None
+        return _Position()
     position = await resources.census.get_position(request.scan_id, ROWS, request.page)
     if position is None:
         raise LookupError(f"the position of part {request.page} of the rows is not in the census")
-    next_key: Mapping[str, str] = json.loads(position)
-    return next_key
+    return POSITION.validate_json(position)
+
+
+async def _count(resources: Resources, scan_id: str) -> None:
+    """Add up the numbers of all parts, and store them as those of the tenant."""
+    total = Adoption()
+    for part in await resources.census.get_adoption(scan_id):
+        total += part
+    await resources.scans.save_adoption(replace(total, scan_id=scan_id, counted_at=resources.clock()))
 
 
 async def _mark_page(
@@ -83,7 +114,9 @@ async def _mark_page(
     gone = [stored for stored in rows if stored.row.status is Status.GONE]
     await _for_each(gone, lambda stored: delete_old_gone_row(resources, stored))
     others = [stored for stored in rows if stored.row.status is not Status.GONE]
-    tally.by_status.update(str(stored.row.status) for stored in others if stored.row.scan_id == scan_id)
+    recorded = [stored.row for stored in others if stored.row.scan_id == scan_id]
+    tally.by_status.update(str(row.status) for row in recorded)
+    tally.adoption += adoption_of(recorded)
     unrecorded = [stored for stored in others if stored.row.scan_id != scan_id]
     if unrecorded:
         await _mark_unlicensed(resources, scan_id, started_at, unrecorded, tally)

@@ -6,12 +6,15 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from atlas.domain.adoption import Adoption
 from atlas.domain.ews_settings import EwsScope
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence
 from atlas.domain.users import LicensedUser
+from atlas.tables.adoption import from_columns, to_columns
 from atlas.tables.store import Entity, TableStore
 
 BOOKINGS_CENSUS = "BookingsCensus"
+MAX_PARTS = 999_999
 
 USER = TypeAdapter(LicensedUser)
 MAILBOX: TypeAdapter[MailboxEvidence] = TypeAdapter(MailboxEvidence)
@@ -77,6 +80,15 @@ class Census:
         entity = await self._store.get(BOOKINGS_CENSUS, scan_id, position_key(listing, page))
         return str(entity["Position"]) if entity else None
 
+    async def add_adoption(self, scan_id: str, part: int, adoption: Adoption) -> None:
+        """Store the numbers of one part of the rows."""
+        await self._store.upsert(BOOKINGS_CENSUS, _entity(scan_id, adoption_key(part), **to_columns(adoption)))
+
+    async def get_adoption(self, scan_id: str) -> list[Adoption]:
+        """Range read of the numbers of all parts."""
+        keys = adoption_key(0), adoption_key(MAX_PARTS)
+        return [from_columns(entity) async for entity in self._store.iterate(BOOKINGS_CENSUS, scan_id, *keys)]
+
     async def delete_user(self, scan_id: str, user_id: str) -> int:
         """Range read of a scan's census: remove the rows of one user; returns how many there were."""
         keys = [
@@ -107,6 +119,11 @@ def user_key(page: int, index: int) -> str:
 def position_key(listing: str, page: int) -> str:
     """The row key of the position of a page."""
     return f"position-{listing}-{page:06d}"
+
+
+def adoption_key(part: int) -> str:
+    """The row key of the numbers of one part of the rows."""
+    return f"adoption-{part:06d}"
 
 
 def _entity(scan_id: str, key: str, **columns: Any) -> Entity:

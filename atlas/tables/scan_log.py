@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from atlas.domain.adoption import Adoption
 from atlas.domain.cursors import from_cursor, to_cursor
 from atlas.domain.records import MalformedRecord
 from atlas.domain.scans import FINISHED, Scan, started_at_of
+from atlas.tables.adoption import from_columns, to_columns
 from atlas.tables.columns import Columns
 from atlas.tables.store import Entity, RowChanged, StorageUnavailable, TableStore
 
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 BOOKINGS_SCANS = "BookingsScans"
 LOCK_KEY = "lock"
+ADOPTION_KEY = "adoption"
 FIRST_SCAN_KEY = "scan-"
 AFTER_SCANS_KEY = "scan."
 FIRST_END_KEY = "end-"
@@ -136,6 +139,16 @@ class ScanLog:
             if scan.state in FINISHED:
                 return scan
         return None
+
+    async def save_adoption(self, adoption: Adoption) -> None:
+        """Replace the numbers of the tenant."""
+        keys = {"PartitionKey": self._tenant_id, "RowKey": ADOPTION_KEY}
+        await self._store.upsert(BOOKINGS_SCANS, {**keys, **to_columns(adoption)})
+
+    async def get_adoption(self) -> Adoption | None:
+        """Point read of the numbers that the last scan counted; ``None``: no scan has."""
+        entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, ADOPTION_KEY)
+        return from_columns(entity) if entity else None
 
     async def delete(self, scan_id: str) -> None:
         """Remove a scan."""

@@ -1,18 +1,52 @@
-"""The table ``BookingsUserIndex``: finds a user's row by UPN and by mailbox GUID."""
+"""The table ``BookingsUserIndex``: finds users by UPN and mailbox GUID, lists them in several orders, and searches."""
 
-import hashlib
-from urllib.parse import quote
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from atlas.domain.statuses import Status
+from atlas.domain.user_filters import UserFilter, UserOrder
 from atlas.domain.user_rows import UserRow
+from atlas.domain.users import LicensedUser
+from atlas.tables.columns import Columns
 from atlas.tables.store import Entity, RowChanged, TableStore
+from atlas.tables.user_positions import BEHIND, NAME, WORD, list_keys, position_of, sort_key, upn_key
 
 BOOKINGS_USER_INDEX = "BookingsUserIndex"
-MAX_KEY_LENGTH = 400
-"""Table Storage accepts keys of up to 1 KiB in UTF-16; Azurite accepts longer ones."""
+KEYS = "user-"
+"""Begins the keys of rows that list the entries of one user, in the order of the object ID."""
+BEHIND_KEYS = "user."
+LISTED = Columns(
+    LicensedUser,
+    names={"user_id": "UserId", "upn": "UserPrincipalName"},
+    left_out=("mail",),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUser:
+    """What an entry says about a user: enough to filter and to order. It may be older than the row."""
+
+    user: LicensedUser
+    status: Status
+
+    def position(self, order: UserOrder) -> str:
+        """Where this entry stands in one order."""
+        return position_of(order, self.user, self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPage:
+    """Part of a range read, and the key that the next part begins with."""
+
+    entries: tuple[ListedUser, ...]
+    next_key: Mapping[str, str] | None
 
 
 class UserIndex:
-    """Object IDs by UPN and by mailbox GUID. An entry may be older than the row it leads to: its reader compares."""
+    """Object IDs by UPN and mailbox GUID, and lists. An entry may be older than its row: readers compare them."""
 
     def __init__(self, store: TableStore, tenant_id: str) -> None:
         self._store = store
@@ -26,24 +60,78 @@ class UserIndex:
         """Point read."""
         return await self._get(mailbox_key(mailbox_guid))
 
+    async def get_page(
+        self, first: str, last: str, where: str, values: Mapping[str, Any] | None, next_key: Mapping[str, str] | None
+    ) -> ListedPage:
+        """Part of a range read of one list; storage leaves out entries that do not match ``where``."""
+        page = await self._store.get_page(
+            BOOKINGS_USER_INDEX, self._tenant_id, first, last, where=where, values=values, next_key=next_key
+        )
+        return ListedPage(tuple(map(_listed_user, page.entities)), page.next_key)
+
+    async def search(self, wanted: UserFilter, where: str, values: Mapping[str, Any]) -> list[ListedUser] | None:
+        """The entries that a search finds, by three range reads; ``None``: they are too many for one read each."""
+        search = wanted.search or ""
+        beginnings = (upn_key(search), NAME + sort_key(search), WORD + sort_key(search))
+        pages = await asyncio.gather(*(self.get_page(one, one + BEHIND, where, values, None) for one in beginnings))
+        if any(page.next_key for page in pages):
+            return None
+        return list(dict.fromkeys(entry for page in pages for entry in page.entries))
+
     async def add(self, row: UserRow, previous: UserRow | None) -> None:
         """Write the entries that ``previous`` did not have. Done before the row is written, so no row lacks them."""
-        await self._write(row, _keys(row) - _keys(previous))
+        if previous and _has_same_entries(previous, row):
+            return
+        before, now = _entries(previous), _entries(row)
+        changed = {key: columns for key, columns in now.items() if before.get(key) != columns}
+        if changed:
+            await self._write(row.user.user_id, changed, {*before, *now})
 
     async def restore(self, row: UserRow) -> None:
         """Write all entries of a row that was not found through the index: a late removal may have deleted them."""
-        await self._write(row, _keys(row))
+        await self._write(row.user.user_id, _entries(row), _entries(row))
 
     async def remove(self, row: UserRow, successor: UserRow | None) -> None:
         """Remove the entries that ``successor`` does not have, unless they lead to another user by now."""
-        for key in sorted(_keys(row) - _keys(successor)):
-            entity = await self._store.get(BOOKINGS_USER_INDEX, self._tenant_id, key)
-            if entity and entity["UserId"] == row.user.user_id:
-                try:
-                    etag = str(entity.metadata["etag"])
-                    await self._store.delete(BOOKINGS_USER_INDEX, self._tenant_id, key, etag)
-                except RowChanged:  # another user has got the UPN or the mailbox since the entry was read
-                    continue
+        if successor and _has_same_entries(row, successor):
+            return
+        kept = _entries(successor)
+        removed = sorted({*_entries(row)} - {*kept})
+        await self._delete(row.user.user_id, removed)
+        if successor is None:
+            await self._store.delete(BOOKINGS_USER_INDEX, self._tenant_id, KEYS + row.user.user_id)
+        elif removed:
+            await self._write(row.user.user_id, {}, kept)
+
+    async def differing(
+        self, rows: Sequence[UserRow], first: str = "", behind: str | None = None
+    ) -> dict[str, frozenset[str]]:
+        """Users between two object IDs whose entries are not those of their row in ``rows``, with the keys they have.
+
+        One range read for up to 1,000 users. A user without a row in ``rows`` should have no entries.
+        """
+        page = await self._store.get_page(
+            BOOKINGS_USER_INDEX, self._tenant_id, KEYS + first, KEYS + behind if behind else BEHIND_KEYS
+        )
+        expected = {row.user.user_id: frozenset(_entries(row)) for row in rows}
+        stored = {
+            entity["RowKey"].removeprefix(KEYS): frozenset(json.loads(entity["Keys"])) for entity in page.entities
+        }
+        none: frozenset[str] = frozenset()
+        return {
+            user_id: stored.get(user_id, none)
+            for user_id in sorted(expected.keys() | stored.keys())
+            if expected.get(user_id, none) != stored.get(user_id, none)
+        }
+
+    async def repair(self, user_id: str, keys: Iterable[str], row: UserRow | None) -> None:
+        """Write the entries of this row, and remove those of ``keys`` that it does not have."""
+        entries = _entries(row)
+        await self._delete(user_id, sorted({*keys} - {*entries}))
+        if row:
+            await self._write(user_id, entries, entries)
+        else:
+            await self._store.delete(BOOKINGS_USER_INDEX, self._tenant_id, KEYS + user_id)
 
     async def remove_user(self, user_id: str) -> int:
         """Range read of the complete index: remove every entry that leads to this user; returns how many."""
@@ -59,23 +147,29 @@ class UserIndex:
         entity = await self._store.get(BOOKINGS_USER_INDEX, self._tenant_id, key)
         return str(entity["UserId"]) if entity else None
 
-    async def _write(self, row: UserRow, keys: set[str]) -> None:
-        entries: list[Entity] = [
-            {"PartitionKey": self._tenant_id, "RowKey": key, "UserId": row.user.user_id} for key in sorted(keys)
-        ]
-        if entries:
-            await self._store.upsert_all(BOOKINGS_USER_INDEX, entries)
+    async def _write(self, user_id: str, entries: Mapping[str, Entity], keys: Iterable[str]) -> None:
+        """Write entries, and the list of all keys that the user may have: in one transaction."""
+        rows = {**entries, KEYS + user_id: {"UserId": user_id, "Keys": json.dumps(sorted(keys))}}
+        await self._store.upsert_all(
+            BOOKINGS_USER_INDEX,
+            [{"PartitionKey": self._tenant_id, "RowKey": key, **columns} for key, columns in sorted(rows.items())],
+        )
 
-
-def upn_key(upn: str) -> str:
-    """The row key of a UPN, in any case. Characters that keys must not contain are written as ``=`` and their hex code.
-
-    A UPN whose key would be too long has its hash as key.
-    """
-    key = "upn-" + quote(upn.lower(), safe="@+'!").replace("%", "=")
-    if len(key) <= MAX_KEY_LENGTH:
-        return key
-    return f"upnhash-{hashlib.sha256(upn.lower().encode('utf-8', 'replace')).hexdigest()}"
+    async def _delete(self, user_id: str, keys: Sequence[str]) -> None:
+        """Delete entries; those that another user can have too, only while they lead to this user."""
+        own = [key for key in keys if key.endswith(f"!{user_id}")]
+        if own:
+            await self._store.delete_all(BOOKINGS_USER_INDEX, self._tenant_id, own)
+        for key in keys:
+            if key in own:
+                continue
+            entity = await self._store.get(BOOKINGS_USER_INDEX, self._tenant_id, key)
+            if entity and entity["UserId"] == user_id:
+                try:
+                    etag = str(entity.metadata["etag"])
+                    await self._store.delete(BOOKINGS_USER_INDEX, self._tenant_id, key, etag)
+                except RowChanged:  # another user has got the UPN or the mailbox since the entry was read
+                    continue
 
 
 def mailbox_key(mailbox_guid: str) -> str:
@@ -83,7 +177,20 @@ def mailbox_key(mailbox_guid: str) -> str:
     return f"mailbox-{mailbox_guid.lower()}"
 
 
-def _keys(row: UserRow | None) -> set[str]:
+def _has_same_entries(left: UserRow, right: UserRow) -> bool:
+    return (left.user, left.status, left.mailbox_guid) == (right.user, right.status, right.mailbox_guid)
+
+
+def _entries(row: UserRow | None) -> dict[str, Entity]:
+    """The entries of a row by their keys, without these."""
     if row is None:
-        return set()
-    return {upn_key(row.user.upn)} | ({mailbox_key(row.mailbox_guid)} if row.mailbox_guid else set())
+        return {}
+    listed = {**LISTED.to_columns(row.user), "Status": str(row.status)}
+    entries: dict[str, Entity] = dict.fromkeys((upn_key(row.user.upn), *list_keys(row.user, row.status)), listed)
+    if row.mailbox_guid:
+        entries[mailbox_key(row.mailbox_guid)] = {"UserId": row.user.user_id}
+    return entries
+
+
+def _listed_user(entity: Mapping[str, Any]) -> ListedUser:
+    return ListedUser(LISTED.from_columns(entity), Status(entity["Status"]))

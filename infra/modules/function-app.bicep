@@ -75,7 +75,7 @@ var signInSettings = {
 }
 
 // Routes that Easy Auth leaves open: they answer anonymous callers with nothing about the tenant or its users.
-var openPaths = ['/api/health']
+var openPaths = ['/api/health', '/api/report']
 var tokenValidation = {
   azureActiveDirectory: {
     enabled: true

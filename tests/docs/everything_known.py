@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from atlas.domain.adoption import Adoption, Uptake
 from atlas.domain.availability import AvailabilityItem, Slot
 from atlas.domain.bookings_settings import MEANINGS as BOOKINGS_SETTINGS
 from atlas.domain.changes import Change, ChangeKind
@@ -63,6 +64,16 @@ SCAN = Scan(
     estimated_end=NOW,
     warnings=("a warning",),
     error="an error",
+)
+SALES = Uptake(licensed=3, has_page=2, offers_meetings=1, only_default_types=1)
+ADOPTION = Adoption(
+    total=SALES,
+    domains={"contoso.com": SALES},
+    other_domains=SALES,
+    departments={"Sales": SALES},
+    other_departments=SALES,
+    scan_id=SCAN_ID,
+    counted_at=NOW,
 )
 CHANGE = Change(
     at=NOW,

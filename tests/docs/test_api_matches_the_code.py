@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from documents import DOCUMENTS, blocks, only_once, section_of, table_of, text_of, titles_of
-from everything_known import CHANGE, FREE_TIMES, NOW, POLICY, ROW, SCAN
+from everything_known import ADOPTION, CHANGE, FREE_TIMES, NOW, POLICY, ROW, SCAN
 
+from api.models.adoption import Adoption
 from api.models.changes import Change
 from api.models.health import Health
 from api.models.policy import Policy
@@ -78,6 +79,7 @@ def responses() -> Mapping[str, Mapping[str, Any]]:
         "usersProbed": Scan.of(SCAN),
         "checks": Health.of(health, NOW),
         "cis139": Policy.of(POLICY),
+        "departments": Adoption.of(ADOPTION),
     }
     return {mark: model.model_dump(mode="json", by_alias=True) for mark, model in models.items()}
 

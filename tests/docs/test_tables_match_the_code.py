@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from documents import ROOT, only_once, section_of, table_of, text_of, titles_of
-from everything_known import CHANGE, ROW, SCAN, SCAN_ID, TENANT, USER
+from everything_known import ADOPTION, CHANGE, ROW, SCAN, SCAN_ID, TENANT, USER
 
 from atlas.domain.ews_settings import Access, EwsScope
 from atlas.domain.mailboxes import Mailbox
@@ -76,6 +76,7 @@ async def written_columns() -> dict[str, dict[str, str]]:
     scans = ScanLog(store, TENANT)
     await scans.insert(SCAN)
     await scans.acquire_lock(SCAN, None)
+    await scans.save_adoption(ADOPTION)
     await scans._write_end(SCAN, None)
     scope = EwsScope(Access.ALLOW, "EnforceBlockList", ews_enabled=True, entries=("an entry",))
     mailbox = Mailbox(UUID(TENANT), "adele@contoso.com", "UserMailbox", has_capability=True, ews=scope)
@@ -83,6 +84,7 @@ async def written_columns() -> dict[str, dict[str, str]]:
     await census.add_mailboxes(SCAN_ID, {TENANT: mailbox})
     await census.add_policies(SCAN_ID, {TENANT: scope})
     await census.add_position(SCAN_ID, "users", 2, "a link")
+    await census.add_adoption(SCAN_ID, 1, replace(ADOPTION, scan_id=None, counted_at=None))
     await census.add_users(SCAN_ID, 1, [(USER, mailbox), (USER, Unknown(Reason.REFUSED))])
     await write_shared_pages(store)
     return store.columns

@@ -169,7 +169,7 @@ def easy_auth_only_validates_tokens(infra: Infra) -> Iterator[str]:
         (auth["globalValidation"]["requireAuthentication"], "usesTokens"),
         (auth["globalValidation"]["unauthenticatedClientAction"], "Return401"),
         (auth["globalValidation"]["excludedPaths"], "openPaths"),
-        (infra.variable(file, "openPaths"), ["/api/health"]),
+        (infra.variable(file, "openPaths"), ["/api/health", "/api/report"]),
         (auth["httpSettings"]["requireHttps"], True),
         (auth["login"]["tokenStore"]["enabled"], False),
         (directory["registration"].keys(), {"openIdIssuer", "clientId"}),

@@ -128,7 +128,13 @@ class MemoryTenant:
 
     async def add_row(self, number: int, scan_id: str | None, status: Status = Status.PUBLISHED, **more: Any) -> None:
         more = {"last_known_status": status, **more}
-        row = UserRow(user(number), status, more.pop("checked_at", START - timedelta(days=1)), scan_id=scan_id, **more)
+        row = UserRow(
+            more.pop("user", user(number)),
+            status,
+            more.pop("checked_at", START - timedelta(days=1)),
+            scan_id=scan_id,
+            **more,
+        )
         await self.resources.rows.save(row, None, None)
 
     async def add_to_census(self, scan_id: str, number: int) -> Mailbox:

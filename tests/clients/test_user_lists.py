@@ -1,0 +1,202 @@
+"""Lists of users on a real Azurite: every order, search, filters, pages, and entries that are older than their row."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from atlas.domain.cursors import InvalidCursor
+from atlas.domain.statuses import Status
+from atlas.domain.user_filters import UserFilter, UserOrder
+from atlas.domain.user_rows import UserRow
+from atlas.domain.users import LicensedUser
+from atlas.pages.listing import get_users
+from atlas.scans.user_lists import repair_user_lists
+from atlas.tables.change_feed import ChangeFeed
+from atlas.tables.outbox import Outbox
+from atlas.tables.personal_bookings import KIND
+from atlas.tables.rows import RowTable
+from atlas.tables.user_index import BOOKINGS_USER_INDEX, UserIndex
+from atlas.tables.user_positions import position_of
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+STATUSES = (Status.PUBLISHED, Status.NOT_SET_UP, Status.UNKNOWN, Status.GONE)
+NAMES = ("Émile Zola", "emma Stone", "Ann", "Ann Smith", "Ann-Marie", "Anna", "李 小龙", "O'Neil, Bob", "zoë", None)
+DEPARTMENTS = ("Sales", "sales ", "R&D / Labs", None)
+
+
+def person(number, **more):
+    user = LicensedUser(
+        f"{number:08x}-0000-4000-8000-000000000000",
+        f"user{number:02}@{('contoso.com', 'fabrikam.com')[number % 2]}",
+        NAMES[number % len(NAMES)],
+        DEPARTMENTS[number % len(DEPARTMENTS)],
+        account_enabled=number % 3 != 0,
+        user_type=("Member", "Guest")[number % 2],
+    )
+    return UserRow(replace(user, **more), STATUSES[number % len(STATUSES)], NOW)
+
+
+PEOPLE = [person(number) for number in range(30)]
+
+
+class CountingStore:
+    """Counts the requests of reads."""
+
+    def __init__(self, store):
+        self._store = store
+        self.points = self.ranges = 0
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def get(self, *key):
+        self.points += 1
+        return await self._store.get(*key)
+
+    async def get_page(self, *key, **options):
+        self.ranges += 1
+        return await self._store.get_page(*key, **options)
+
+
+@pytest.fixture
+async def tables(store, tenant_id):
+    counting = CountingStore(store)
+    rows, changes = RowTable(counting, tenant_id, KIND), ChangeFeed(counting, tenant_id, KIND)
+    index = UserIndex(counting, tenant_id)
+    outbox = Outbox(rows, changes, lambda: NOW, index.add, index.remove)
+    return SimpleNamespace(store=counting, rows=rows, index=index, outbox=outbox)
+
+
+@pytest.fixture
+async def listed(tables):
+    for row in PEOPLE:
+        await record(tables, row)
+    tables.store.points = tables.store.ranges = 0
+    return tables
+
+
+async def record(tables, row):
+    def unchanged(previous, row, at):
+        return row, None
+
+    stored = await tables.rows.get(row.user.user_id)
+    await tables.outbox.record(row.user.user_id, stored, lambda _: row, unchanged)
+
+
+async def all_pages(tables, wanted, order, limit):
+    found, continuation = [], None
+    while True:
+        page = await get_users(tables, wanted, order, limit, continuation)
+        assert len(page.rows) <= limit
+        found += page.rows
+        continuation = page.continuation
+        if continuation is None:
+            return found
+
+
+def expected(wanted, order):
+    return sorted(filter(wanted.matches, PEOPLE), key=lambda row: position_of(order, row.user, row.status))
+
+
+FILTERS = {
+    "everyone": UserFilter(),
+    "one status": UserFilter(frozenset({Status.UNKNOWN})),
+    "two statuses": UserFilter(frozenset({Status.UNKNOWN, Status.PUBLISHED})),
+    "gone": UserFilter(frozenset({Status.GONE})),
+    "department": UserFilter(department="SALES"),
+    "enabled guests of a domain": UserFilter(domain="Fabrikam.com", enabled=True, user_type="guest"),
+    "search": UserFilter(search="ANN"),
+    "search of a word": UserFilter(search="smi"),
+    "search of a UPN": UserFilter(search="user1"),
+    "search with an accent": UserFilter(search="É"),
+    "search in other letters": UserFilter(search="小"),
+    "search of two words in one status": UserFilter(frozenset({Status.UNKNOWN}), search="ann sm"),
+    "search without a match": UserFilter(search="nobody"),
+}
+
+
+@pytest.mark.parametrize("wanted", FILTERS.values(), ids=FILTERS)
+@pytest.mark.parametrize("order", UserOrder)
+async def test_pages_list_every_match_once_and_in_order(listed, wanted, order):
+    for limit in (4, 100):
+        assert await all_pages(listed, wanted, order, limit) == expected(wanted, order)
+
+
+async def test_names_are_in_the_order_that_readers_expect(listed):
+    names = [row.user.display_name for row in await all_pages(listed, UserFilter(), UserOrder.NAME, 100)]
+
+    assert list(dict.fromkeys(names)) == [
+        "Ann", "Ann Smith", "Ann-Marie", "Anna", "Émile Zola", "emma Stone", "O'Neil, Bob", None, "zoë", "李 小龙"
+    ]  # fmt: skip
+
+
+async def test_a_user_moves_in_every_list_when_the_row_changes(listed):
+    changed = replace(
+        PEOPLE[3], status=Status.NO_MAILBOX, user=replace(PEOPLE[3].user, display_name="Zack", department="Legal")
+    )
+    await record(listed, changed)
+
+    for order in UserOrder:
+        rows = await all_pages(listed, UserFilter(), order, 100)
+        assert [row for row in rows if row.user.user_id == changed.user.user_id] == [changed]
+    assert await all_pages(listed, UserFilter(search="zack"), UserOrder.NAME, 10) == [changed]
+    assert changed not in await all_pages(listed, UserFilter(search="ann smith"), UserOrder.NAME, 10)
+
+
+async def test_an_entry_older_than_its_row_lists_nobody_twice(listed, tenant_id):
+    stale = PEOPLE[4]
+    await listed.index.add(
+        replace(stale, status=Status.PUBLISHED, user=replace(stale.user, display_name="Aaron")), None
+    )
+
+    rows = await all_pages(listed, UserFilter(), UserOrder.NAME, 100)
+
+    assert rows == expected(UserFilter(), UserOrder.NAME)
+
+
+async def test_a_scan_repairs_lost_and_leftover_entries(listed, store, tenant_id):
+    """What a killed step leaves: entries of another state of the row, none at all, or entries without a row."""
+    lost, stale, deleted = PEOPLE[0], PEOPLE[1], person(99)
+    await listed.index.remove(lost, None)
+    await listed.index.add(replace(stale, user=replace(stale.user, display_name="Old Name")), stale)
+    await listed.index.add(deleted, None)
+    entries = {row["RowKey"] async for row in store.iterate(BOOKINGS_USER_INDEX, tenant_id)}
+
+    await repair_user_lists(listed, PEOPLE[:20], "", is_last=False)
+    await repair_user_lists(listed, PEOPLE[20:], PEOPLE[19].user.user_id, is_last=True)
+
+    repaired = {row["RowKey"] async for row in store.iterate(BOOKINGS_USER_INDEX, tenant_id)}
+    assert [key for key in repaired if "old$name" in key or deleted.user.user_id in key] == []
+    assert [key for key in entries if "old$name" in key]
+    assert await all_pages(listed, UserFilter(), UserOrder.NAME, 7) == expected(UserFilter(), UserOrder.NAME)
+    assert await listed.index.differing(PEOPLE) == {}
+
+
+async def test_entries_that_are_right_cost_one_range_read(listed):
+    await repair_user_lists(listed, PEOPLE, "", is_last=True)
+
+    assert (listed.store.ranges, listed.store.points) == (1, 0)
+
+
+async def test_an_unchanged_row_writes_no_entries(listed, monkeypatch):
+    async def write(*_):
+        raise AssertionError("the index was written")
+
+    monkeypatch.setattr(UserIndex, "_write", write)
+
+    await record(listed, replace(PEOPLE[5], checked_at=NOW.replace(year=2027), reason="another"))
+
+
+async def test_a_page_costs_one_range_read_and_its_rows(listed):
+    page = await get_users(listed, UserFilter(), UserOrder.STATUS, 5, None)
+
+    assert len(page.rows) == 5
+    assert (listed.store.ranges, listed.store.points) == (1, 5)
+
+
+@pytest.mark.parametrize("continuation", ["", "AAAA", "c3RhdHVzOg", "ZGlzcGxheU5hbWU6YQ"])
+async def test_a_continuation_of_another_order_is_invalid(listed, continuation):
+    with pytest.raises(InvalidCursor):
+        await get_users(listed, UserFilter(), UserOrder.STATUS, 5, continuation)
