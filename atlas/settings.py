@@ -77,7 +77,21 @@ class FederatedIdentity:
     identity_client_id: str
 
 
-type SignInKind = ManagedIdentity | ClientSecret | ClientCertificate | FederatedIdentity
+@dataclass(frozen=True, slots=True)
+class OwnLogin:
+    """Sign in as the person at the terminal, with the login of the Azure CLI or the Azure Developer CLI."""
+
+    tool: Literal["az", "azd"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """Sign in as the person at the terminal, in a browser, through an app registration without a secret."""
+
+    client_id: str
+
+
+type SignInKind = ManagedIdentity | ClientSecret | ClientCertificate | FederatedIdentity | OwnLogin | DeviceCode
 
 
 @dataclass(frozen=True, slots=True)

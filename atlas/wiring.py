@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from atlas.microsoft365.graph import Graph
 from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, SignIn, sign_in_with
 from atlas.microsoft365.signed_calls import SignedApiClient
 from atlas.resources import Resources, TenantClients, shared_page_tables
-from atlas.settings import Settings
+from atlas.settings import Settings, SignInKind
 from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
 from atlas.tables.outbox import Outbox
@@ -79,13 +79,23 @@ async def resources() -> Resources:
 
 
 @asynccontextmanager
-async def open_clients(settings: Settings) -> AsyncGenerator[tuple[TenantClients, SignIn]]:
-    """The clients of the tenant, without tables, closed at the end of the block. No request is sent yet."""
+async def open_clients(
+    settings: Settings, kind: SignInKind | None = None, show_code: Callable[[str], None] | None = None
+) -> AsyncGenerator[tuple[TenantClients, SignIn]]:
+    """The clients of the tenant, without tables, closed at the end of the block. No request is sent yet.
+
+    ``kind`` is a way to sign in that the settings do not name.
+    """
     _silence_libraries()
     trust = trusted_authorities(settings.extra_certificates)
     async with open_http(trust) as http:
-        sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
+        sign_in = sign_in_with(kind or settings.sign_in, settings.tenant_id, settings.authority_host, trust, show_code)
         yield _clients(settings, ApiClient(http), sign_in), sign_in
+
+
+def local_resources(settings: Settings, clients: TenantClients, store: TableStore) -> Resources:
+    """These clients with tables on this machine."""
+    return _resources(settings, clients, store)
 
 
 async def _lifetime(settings: Settings) -> Lifetime:

@@ -33,6 +33,7 @@ LATENCY = {"latency_ms": 20, "jitter_ms": 40}
 """Slow enough to watch a scan progress."""
 POLL_SECONDS = 0.3
 MAX_MISMATCHES = 20
+DEFAULT_USERS = 200
 
 
 class DemoFailed(Exception):
@@ -52,7 +53,7 @@ def main(*, users: int, once: bool, port: int, show_all: bool) -> int:
 
 
 async def _demo(console: Console, users: int, port: int, *, once: bool, show_all: bool) -> int:
-    _check_port(port)
+    _check_port(port, users=users, once=once, show_all=show_all)
     with tempfile.TemporaryDirectory(prefix="bookings-atlas-") as folder:
         private_folder(LOG_FILE.parent)
         console.print(
@@ -71,7 +72,10 @@ async def _demo(console: Console, users: int, port: int, *, once: bool, show_all
                     result = Result(show_all=show_all)
                     succeeded = await _show(console, scan, settings, tenant, result)
                     if not once:
-                        await _stay(console, started.url, settings, result)
+                        try:
+                            await _stay(console, started.url, settings, result)
+                        finally:
+                            SETTINGS_FILE.unlink(missing_ok=True)  # the tenant that it connects to has ended
                     return 0 if succeeded else 1
 
 
@@ -163,10 +167,12 @@ def _write_settings(settings: Mapping[str, str]) -> None:
         file.writelines(lines)
 
 
-def _check_port(port: int) -> None:
+def _check_port(port: int, *, users: int, once: bool, show_all: bool) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return
-    raise DemoFailed(f"port {port} is in use. Free it, or choose another one: make demo PORT=7072 (0: any free port)")
+    given = {"USERS": str(users) if users != DEFAULT_USERS else "", "ONCE": "1" * once, "ALL": "1" * show_all}
+    again = " ".join(f"{name}={value}" for name, value in {"PORT": "0", **given}.items() if value)
+    raise DemoFailed(f"port {port} is in use. Free it, or take any free port: make demo {again}")

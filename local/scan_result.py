@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from atlas.cli.screen import plain
+from atlas.cli.screen import plain, wrapped
 from atlas.cli.statuses import COLOURS, totals_table
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import UserRow
 
 USERS_PER_STATUS = 3
+MIN_WIDTH = 80
 MAX_NAME_WIDTH = 38
 """Leaves room for details on a terminal of 80 columns; a longer name has its own line, so that it can be copied."""
 
@@ -38,26 +39,29 @@ class Result:
         """The totals, then the users of each status. Page URLs have their own lines, so that they can be copied."""
         yield totals_table(by_status)
         shown = [row for rows in self._rows.values() for row in sorted(rows, key=lambda row: row.user.upn)]
-        width = max((len(row.user.upn) for row in shown), default=0)
+        width = min(max((len(row.user.upn) for row in shown), default=0), MAX_NAME_WIDTH)
+        width = width if Console().width >= MIN_WIDTH else 0
         for status, rows in groupby(shown, lambda row: row.status):
             count, users = by_status.get(status, 0), list(rows)
             yield Text(f"{status}, {len(users):,} of {count:,}", style=f"bold {COLOURS[status]}")
             for row in users:
-                if len(row.user.upn) > MAX_NAME_WIDTH:
-                    yield plain(f"  {row.user.upn}")
-                yield _user_line(row, width)
+                yield from _user_lines(row, width)
                 if row.url:
                     yield Text(f"  {row.url}")
             yield Text()
 
 
-def _user_line(row: UserRow, width: int) -> Table:
+def _user_lines(row: UserRow, width: int) -> Iterator[RenderableType]:
+    """The name and the details, beside each other if the name is not longer than ``width``."""
+    if len(row.user.upn) > width:
+        yield plain(f"  {row.user.upn}")
+        yield plain(wrapped(_details(row), " " * (width + 4)))
+        return
     line = Table.grid(padding=(0, 0, 0, 2), pad_edge=True)
-    line.add_column(width=min(width, MAX_NAME_WIDTH), overflow="fold")
+    line.add_column(width=width)
     line.add_column(overflow="fold")
-    name = row.user.upn if len(row.user.upn) <= MAX_NAME_WIDTH else ""
-    line.add_row(plain(name), plain(_details(row)))
-    return line
+    line.add_row(plain(row.user.upn), plain(_details(row)))
+    yield line
 
 
 def _details(row: UserRow) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.text import Text
 
 from atlas.cli.grants import grant_instructions
-from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, new_table, plain, print_error, show
+from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, print_error, show, show_json, status_lines
 from atlas.health.checks import HealthStatus
 from atlas.health.permissions import Permission
 from atlas.microsoft365.connections import trusted_authorities
@@ -49,7 +49,7 @@ class NoHealthResponse(Exception):
     """The app did not return its health; the message says what happened instead."""
 
 
-async def show_app_health(address: str, environment: Mapping[str, str]) -> int:
+async def show_app_health(address: str, environment: Mapping[str, str], *, as_json: bool = False) -> int:
     """Show what the app reports; 1 unless it is healthy, 2 for an invalid address. No key is sent."""
     parts = _parse_address(address)
     if parts is None:
@@ -61,17 +61,17 @@ async def show_app_health(address: str, environment: Mapping[str, str]) -> int:
     except NoHealthResponse as problem:
         print_error(f"{url} did not return the app's health: {problem}")
         return 1
-    show(health_screen(health))
+    if as_json:
+        show_json(health.model_dump(by_alias=True, mode="json"))
+    else:
+        show(health_screen(health))
     works = health.status is HealthStatus.HEALTHY and all(check.ok is not False for check in health.checks.values())
     return 0 if works else 1
 
 
 def health_screen(health: _Health) -> Screen:
     """What the app reports, and how to grant what may be missing."""
-    table = new_table("check", "result", "details")
-    for name, check in health.checks.items():
-        result, colour = RESULTS[check.ok]
-        table.add_row(plain(name), Text(result, style=colour), plain(check.detail))
+    rows = [(name, Text(*RESULTS[check.ok]), check.detail) for name, check in health.checks.items()]
     last = health.last_scan
     scan = f"{last.state}, finished {last.finished_at}" if last else "no scan has finished yet"
     failed = [name for name, check in health.checks.items() if check.ok is False]
@@ -79,7 +79,8 @@ def health_screen(health: _Health) -> Screen:
     missing = (permission for name in failed for permission in PERMISSIONS_BY_CHECK.get(name, ()))
     return [
         facts({"app": str(health.status), "last scan": scan}),
-        table,
+        Text(),
+        *status_lines(rows),
         *grant_instructions("If this is missing", missing),
     ]
 

@@ -6,6 +6,7 @@ A command's module is imported when the command runs, so that ``--help`` is quic
 import asyncio
 import os
 from importlib.metadata import entry_points, version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,11 +16,12 @@ from atlas.cli.screen import invalid_settings_reported
 MORE_COMMANDS = "bookings_atlas.commands"
 """The entry point group that adds commands: name and function. A source checkout adds demo, host and simulate."""
 
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON, in the shape of the API, for other programs")]
+
 app = typer.Typer(
     name="atlas",
     help="Find the Personal Bookings page of every user in a Microsoft 365 tenant, or why there is none.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -43,37 +45,105 @@ def options(
 
 
 @app.command()
+def scan(
+    *,
+    tenant: Annotated[str | None, typer.Option(metavar="GUID", help="the tenant, instead of TENANT_ID")] = None,
+    client_id: Annotated[
+        str | None, typer.Option(metavar="GUID", help="sign in with a device code, through this app registration")
+    ] = None,
+    users: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="scan only these users: a UPN per line, or a CSV")
+    ] = None,
+    shared: Annotated[
+        bool | None, typer.Option("--shared/--no-shared", help="whether to read shared pages too")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="write the users as CSV")] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="write the users as JSON")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="write the report, a page for a browser")] = None,
+    signatures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="write the links for email signatures")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(metavar="FILE", help="where the rows are stored between scans")] = None,
+    new: Annotated[bool, typer.Option("--new", help="do not continue a scan that was interrupted")] = False,
+    last: Annotated[bool, typer.Option("--last", help="write the result of the last scan; do not scan")] = False,
+) -> None:
+    """Scan the tenant from this machine, without Azure.
+
+    Signs in as the settings say, or with your own login of az or azd. Ctrl-C stops it; the same command continues.
+    Rows are stored in a file that only you may read. Exits with 1 if the scan failed or is incomplete.
+
+    \b
+    Examples:
+      atlas scan
+      atlas scan --html report.html --csv users.csv
+      atlas scan --users pilot.txt --json -
+      atlas scan --last --signatures ./signatures
+    """
+    with invalid_settings_reported():
+        from atlas.cli import scan as command
+        from atlas.cli.environment import read_environment
+        from atlas.cli.output_files import Outputs
+
+        outputs = Outputs(csv=csv, json=json, html=html, signatures=signatures)
+        options = command.ScanOptions(
+            tenant=tenant,
+            client_id=client_id,
+            users=users,
+            shared=shared,
+            outputs=outputs,
+            state=state,
+            fresh=new,
+            last=last,
+        )
+        raise typer.Exit(asyncio.run(command.run(read_environment(), options)))
+
+
+@app.command()
 def user(
     who: Annotated[
         str, typer.Argument(metavar="USER", help="UPN, object ID, URL of a personal page, or part of a name")
     ],
+    *,
+    json: AsJson = False,
 ) -> None:
     """Check one user: is there a page and, if not, why not?
 
     Shows what would change it. Exits with 1 if there is no page or no such user.
+
+    \b
+    Examples:
+      atlas user adele@contoso.com
+      atlas user "Adele V"
+      atlas user adele@contoso.com --json
     """
     with invalid_settings_reported():
         from atlas.cli import user as command
         from atlas.cli.environment import read_environment
 
-        raise typer.Exit(asyncio.run(command.run(who, read_environment())))
+        raise typer.Exit(asyncio.run(command.run(who, read_environment(), as_json=json)))
 
 
 @app.command()
-def policy() -> None:
+def policy(*, json: AsJson = False) -> None:
     """Check whether the organisation allows personal bookings.
 
     Shows the setting that determines this and how to change it. Exits with 1 unless the verdict is "on".
+
+    \b
+    Examples:
+      atlas policy
+      atlas policy --json
     """
     with invalid_settings_reported():
         from atlas.cli import policy as command
         from atlas.cli.environment import read_environment
 
-        raise typer.Exit(asyncio.run(command.run(read_environment())))
+        raise typer.Exit(asyncio.run(command.run(read_environment(), as_json=json)))
 
 
 @app.command()
 def doctor(
+    *,
     calibrate: Annotated[
         tuple[str, str] | None,
         typer.Option(metavar="USER USER", help="show what Bookings returns for a user with a page and for one without"),
@@ -81,18 +151,29 @@ def doctor(
     url: Annotated[
         str | None, typer.Option("--app", metavar="URL", help="query the health of a deployed app instead")
     ] = None,
+    json: AsJson = False,
 ) -> None:
     """Check the app's permissions, or a deployed app.
 
     Shows what is lost without each missing permission and how to grant it. Exits with 1 if something is missing.
+
+    \b
+    Examples:
+      atlas doctor
+      atlas doctor --calibrate adele@contoso.com alex@contoso.com
+      atlas doctor --app https://my-app.azurewebsites.net
     """
     if calibrate and url:
         raise typer.BadParameter("use either --app or --calibrate, not both", param_hint="--app")
+    if calibrate and json:
+        raise typer.BadParameter("--calibrate has no JSON", param_hint="--json")
     with invalid_settings_reported():
         from atlas.cli import doctor as command
         from atlas.cli.environment import read_environment
 
-        raise typer.Exit(asyncio.run(command.run(os.environ if url else read_environment(), calibrate, url)))
+        raise typer.Exit(
+            asyncio.run(command.run(os.environ if url else read_environment(), calibrate, url, as_json=json))
+        )
 
 
 @app.command()
@@ -102,6 +183,10 @@ def forget(
     """Remove every trace of a person from the tables.
 
     Needs the settings of the storage, and works for users who were deleted. Run it while no scan is running.
+
+    \b
+    Examples:
+      atlas forget adele@contoso.com
     """
     with invalid_settings_reported():
         from atlas.cli import forget as command

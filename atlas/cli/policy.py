@@ -4,15 +4,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from atlas import wiring
-from atlas.cli.screen import Screen, facts, new_table, plain, section, show
+from atlas.cli.connection import connect
+from atlas.cli.screen import Screen, facts, new_table, plain, section, show, show_json
 from atlas.domain.advice import advice_for_organization
 from atlas.domain.bookings_settings import MEANINGS, format_setting
 from atlas.domain.owa_policies import Benchmark, OwaPolicy
 from atlas.domain.policy import Verdict
 from atlas.pages.organization_policy import OrganizationPolicy, get_organization_policy
-from atlas.settings import Settings
+from atlas.report.documents import policy_document
 
 BENCHMARKS = {
     Benchmark.PASS: "only selected users can create shared pages",
@@ -21,17 +23,20 @@ BENCHMARKS = {
 }
 
 
-async def run(environment: Mapping[str, str]) -> int:
-    """Show the verdict, the settings and what would change them; 1 unless the verdict is ``on``."""
-    settings = Settings.load(environment, needs_storage=False)
-    async with wiring.open_clients(settings) as (clients, _):
+async def run(environment: Mapping[str, str], *, as_json: bool = False) -> int:
+    """Show the verdict, what would change it, and the settings; 1 unless the verdict is ``on``."""
+    connection = connect(environment)
+    async with wiring.open_clients(connection.settings, connection.sign_in) as (clients, _):
         policy = await get_organization_policy(clients)
-    show(policy_screen(policy))
+    if as_json:
+        show_json(policy_document(policy))
+    else:
+        show(policy_screen(policy))
     return 0 if policy.verdict.verdict is Verdict.ON else 1
 
 
 def policy_screen(policy: OrganizationPolicy) -> Screen:
-    """The organisation's verdict, its Bookings settings, and what would change the verdict."""
+    """The organisation's verdict, what would change it and, last because they are long, its Bookings settings."""
     verdict, organization, app_ids = policy.verdict, policy.organization, policy.ews_allowed_app_ids
     screen: Screen = [
         facts(
@@ -43,14 +48,15 @@ def policy_screen(policy: OrganizationPolicy) -> Screen:
             }
         )
     ]
+    screen += section("What would change it", advice_for_organization(verdict))
+    screen += section("What Microsoft's documentation leaves open", *(question.text for question in verdict.questions))
+    if organization or policy.owa_policies is not None:
+        screen.append(Text("\nAll settings for Bookings", style="bold"))
     if organization:
         screen.append(_settings_table(organization.bookings))
     if policy.owa_policies is not None:
         screen.append(_owa_table(policy.owa_policies))
-    screen += section("What would change it", advice_for_organization(verdict))
-    return screen + section(
-        "What Microsoft's documentation leaves open", *(question.text for question in verdict.questions)
-    )
+    return screen
 
 
 def _format_app_ids(app_ids: tuple[str, ...] | None) -> str:

@@ -3,7 +3,9 @@
 A screen is a list of parts. Text is printed without wrapping, so that a command in it can be copied; tables wrap.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich import box
@@ -22,8 +24,12 @@ type Screen = list[Table | Text]
 
 
 def show(screen: Screen) -> None:
-    """Print a screen to standard output."""
-    console = Console(highlight=False)
+    """Print a screen to standard output: with colours only in a terminal, and without them if NO_COLOR is set."""
+    show_on(Console(highlight=False), screen)
+
+
+def show_on(console: Console, screen: Screen) -> None:
+    """Print a screen to this console."""
     for part in screen:
         console.print(part, soft_wrap=isinstance(part, Text))
 
@@ -69,6 +75,41 @@ def new_table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def status_lines(rows: Iterable[tuple[str, Text, str]]) -> Screen:
+    """Names, each with a result, and details on the same line if they fit, otherwise below. No word is ever cut."""
+    lines = list(rows)
+    width = Console().width
+    names = max((len(name) for name, _, _ in lines), default=0)
+    results = max((len(result.plain) for _, result, _ in lines), default=0)
+    screen: Screen = []
+    for name, result, detail in lines:
+        line = Text.assemble(f" {name:<{names}}  ", result)
+        text = printable(detail)
+        if len(text) <= width - names - results - 5:
+            screen.append(Text.assemble(line, f"{'':<{results - len(result.plain)}}  {text}"))
+        else:
+            screen += [line, plain(wrapped(text, "     "))]
+    return screen
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """A text in lines of the terminal's width, each indented; a word that is longer has a line of its own."""
+    lines = textwrap.wrap(
+        text,
+        Console().width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines)
+
+
+def show_json(document: object) -> None:
+    """Print a JSON document to standard output, and nothing else."""
+    print(json.dumps(document, ensure_ascii=False, indent=2, default=str))  # noqa: T201 - the result of the command
 
 
 def section(title: str, *texts: str) -> Screen:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from atlas import wiring
-from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, print_error, section, show
+from atlas.cli.connection import connect
+from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, print_error, section, show, show_json
 from atlas.cli.statuses import meaning_of
 from atlas.domain.advice import advice_for_user, commands_for_mailbox
 from atlas.domain.findings import Finding
@@ -15,8 +16,8 @@ from atlas.domain.user_references import InvalidUserReference, UserReference, pa
 from atlas.domain.user_rows import UserRow
 from atlas.microsoft365.failures import TenantFailure
 from atlas.pages.observation import Inspection, NoSuchUser, UserExcluded, inspect
+from atlas.report.documents import user_document
 from atlas.resources import TenantClients
-from atlas.settings import Settings
 
 MIN_NAME_LENGTH = 2
 MAX_SUGGESTIONS = 10
@@ -30,10 +31,11 @@ FINDINGS = {
 BOOKABLE = {True: "yes, in the next 7 days", False: "nothing in the next 7 days", None: None}
 
 
-async def run(who: str, environment: Mapping[str, str]) -> int:
+async def run(who: str, environment: Mapping[str, str], *, as_json: bool = False) -> int:
     """Show the user; returns 1 if there is no page or no such user."""
-    settings = Settings.load(environment, needs_storage=False)
-    async with wiring.open_clients(settings) as (clients, _):
+    connection = connect(environment)
+    settings = connection.settings
+    async with wiring.open_clients(settings, connection.sign_in) as (clients, _):
         try:
             inspection = await inspect(clients, await _identify(clients, who))
         except AmbiguousName as ambiguous:
@@ -48,7 +50,10 @@ async def run(who: str, environment: Mapping[str, str]) -> int:
         except TenantFailure as failure:
             print_error(f"{who} could not be looked up ({failure.reason}): {failure}.")
             return 1
-    show(user_screen(inspection, settings.bookings_url))
+    if as_json:
+        show_json(user_document(inspection.row, settings.bookings_url))
+    else:
+        show(user_screen(inspection, settings.bookings_url))
     return 0 if inspection.row.status in HAS_A_PAGE or inspection.row.url else 1
 
 

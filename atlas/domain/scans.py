@@ -23,6 +23,11 @@ ENDED = frozenset({ScanState.COMPLETED, ScanState.INCOMPLETE, ScanState.FAILED, 
 FINISHED = frozenset({ScanState.COMPLETED, ScanState.INCOMPLETE})
 """The scan read the complete list of licensed users."""
 
+TENANT_ON_REQUEST = "cli"
+"""The trigger of a scan by ``atlas scan``."""
+USERS_ON_REQUEST = "cliUsers"
+"""The trigger of a scan by ``atlas scan --users``, which lists only some of the licensed users."""
+
 SCAN_ID = re.compile(r"scan-(?P<started>\d{8}T\d{9})-[0-9a-f]{8}")
 STARTED_FORMAT = "%Y%m%dT%H%M%S%f"
 
@@ -34,7 +39,7 @@ class Scan:
     scan_id: str
     state: ScanState
     trigger: str
-    """``timer`` or ``http``."""
+    """``timer``, ``http``, ``cli`` or ``cliUsers``."""
     started_at: datetime
     finished_at: datetime | None = None
     users_listed: int | None = None
@@ -44,6 +49,11 @@ class Scan:
     estimated_end: datetime | None = None
     warnings: tuple[str, ...] = field(default=())
     error: str | None = None
+
+    @property
+    def covers_tenant(self) -> bool:
+        """Whether it lists all licensed users: only then can it say who is gone."""
+        return self.trigger != USERS_ON_REQUEST
 
     @property
     def has_ended(self) -> bool:

@@ -27,35 +27,90 @@ class Permission(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PermissionText:
-    """What is lost without a permission, and how to grant it."""
+class AppRole:
+    """A permission of an API, as an app or as a person through an app gets it."""
 
-    impact: str
-    grant: str
-    is_grantable: bool = True
-    """Whether an administrator grants it by this name."""
-    is_optional: bool = False
+    name: str
+    role_id: str
+    """Of the application permission."""
+    api: str
+    app_id: str
+    scope: str
+    scope_id: str
+    """Of the delegated permission."""
+
+    def for_app_registration(self) -> str:
+        """How to grant it to an app registration."""
+        return (
+            "Entra admin centre > App registrations > the app > API permissions > Add a permission > "
+            f"{self.api} > Application permissions > {self.name}, then Grant admin consent."
+        )
+
+    def for_managed_identity(self) -> str:
+        """How to grant it to a managed identity."""
+        return (
+            f"Grant {self.name} of {self.api} in Microsoft Graph PowerShell, with the object (principal) ID of the "
+            "managed identity in $id:\n"
+            f"    $service = (Get-MgServicePrincipal -Filter \"appId eq '{self.app_id}'\").Id\n"
+            "    New-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $id -PrincipalId $id "
+            f"-ResourceId $service -AppRoleId {self.role_id}"
+        )
+
+    def for_person(self, client_id: str) -> str:
+        """How to grant it to an app through which a person signs in."""
+        return (
+            f"The app registration needs the delegated permission {self.scope} of {self.api}:\n"
+            f"    az ad app permission add --id {client_id} --api {self.app_id} "
+            f"--api-permissions {self.scope_id}=Scope\n"
+            f"    az ad app permission admin-consent --id {client_id}"
+        )
 
 
-def _app_role(app_id: str, role_id: str, name: str, service: str) -> str:
-    return (
-        "For an app registration: Entra admin centre > App registrations > the app > API permissions > Add a "
-        f"permission > {service} > Application permissions > {name}, then Grant admin consent.\n"
-        "For a managed identity, in Microsoft Graph PowerShell, with its object (principal) ID in $id:\n"
-        f"    $service = (Get-MgServicePrincipal -Filter \"appId eq '{app_id}'\").Id\n"
-        "    New-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $id -PrincipalId $id "
-        f"-ResourceId $service -AppRoleId {role_id}"
-    )
-
-
+USER_READ = AppRole(
+    name="User.Read.All",
+    role_id=USER_READ_ALL,
+    api="Microsoft Graph",
+    app_id=GRAPH_APP_ID,
+    scope="User.Read.All",
+    scope_id="a154be20-db9c-4678-8ab7-66f6cc099a59",
+)
+BOOKINGS_READ = AppRole(
+    name="Bookings.Read.All",
+    role_id=BOOKINGS_READ_ALL,
+    api="Microsoft Graph",
+    app_id=GRAPH_APP_ID,
+    scope="Bookings.Read.All",
+    scope_id="33b1df99-4b29-4548-9339-7a7b83eaeebc",
+)
+EXCHANGE_MANAGE = AppRole(
+    name="Exchange.ManageAsApp",
+    role_id=EXCHANGE_MANAGE_AS_APP,
+    api="Office 365 Exchange Online",
+    app_id=EXCHANGE_APP_ID,
+    scope="Exchange.Manage",
+    scope_id="ab4f2b77-0b06-4fc1-a9de-02113fc2ab7c",
+)
 EXCHANGE_ROLES = (
-    _app_role(EXCHANGE_APP_ID, EXCHANGE_MANAGE_AS_APP, "Exchange.ManageAsApp", "Office 365 Exchange Online")
-    + "\nThen assign both view-only roles in Exchange Online PowerShell. They can take a few hours to take effect:\n"
+    "Then assign both view-only roles in Exchange Online PowerShell. They can take a few hours to take effect:\n"
     "    New-ServicePrincipal -AppId <client ID> -ObjectId <object ID of the enterprise application>\n"
     "    New-RoleGroup 'Bookings Atlas View-Only' -Roles 'View-Only Recipients','View-Only Configuration'\n"
     "    Add-RoleGroupMember 'Bookings Atlas View-Only' -Member <object ID of the enterprise application>\n"
     "infra/exchange/Grant-AtlasExchangeRole.ps1 does the same. The Entra role Global Reader also works."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionText:
+    """What is lost without a permission, and how to get it."""
+
+    impact: str
+    grant: str = ""
+    """What to do in any case; after granting ``role``, if there is one."""
+    role: AppRole | None = None
+    is_grantable: bool = True
+    """Whether an administrator grants it by this name."""
+    is_optional: bool = False
+
 
 PERMISSIONS: dict[Permission, PermissionText] = {
     Permission.SIGN_IN: PermissionText(
@@ -65,15 +120,17 @@ PERMISSIONS: dict[Permission, PermissionText] = {
     ),
     Permission.USERS: PermissionText(
         "Without it, nothing works: no scans, and no lookups of users without a row.",
-        _app_role(GRAPH_APP_ID, USER_READ_ALL, "User.Read.All", "Microsoft Graph"),
+        role=USER_READ,
     ),
     Permission.EXCHANGE_SETTINGS: PermissionText(
         "Without it, every policy verdict is unknown, and switchedOff is reported as notSetUp.",
         EXCHANGE_ROLES,
+        EXCHANGE_MANAGE,
     ),
     Permission.MAILBOXES: PermissionText(
         "Without it, noCapability is reported as notSetUp, and the policies of mailboxes are unknown.",
         EXCHANGE_ROLES,
+        EXCHANGE_MANAGE,
     ),
     Permission.BOOKINGS: PermissionText(
         "Without it, no page can be checked.",
@@ -88,7 +145,7 @@ PERMISSIONS: dict[Permission, PermissionText] = {
     ),
     Permission.SHARED_PAGES: PermissionText(
         "Without it, nothing is lost yet: this version has no inventory of shared pages.",
-        _app_role(GRAPH_APP_ID, BOOKINGS_READ_ALL, "Bookings.Read.All", "Microsoft Graph"),
+        role=BOOKINGS_READ,
         is_optional=True,
     ),
 }

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,11 +12,24 @@ from typing import Any
 import httpx
 import msal
 from azure.core.exceptions import AzureError, ClientAuthenticationError
-from azure.identity import ManagedIdentityCredential
+from azure.identity import (
+    AzureCliCredential,
+    AzureDeveloperCliCredential,
+    CredentialUnavailableError,
+    ManagedIdentityCredential,
+)
 
 from atlas.microsoft365.calls import parse_retry_after
 from atlas.microsoft365.failures import SignInRefused, TenantFailure, Throttled, Unreachable
-from atlas.settings import ClientCertificate, ClientSecret, FederatedIdentity, ManagedIdentity, SignInKind
+from atlas.settings import (
+    ClientCertificate,
+    ClientSecret,
+    DeviceCode,
+    FederatedIdentity,
+    ManagedIdentity,
+    OwnLogin,
+    SignInKind,
+)
 
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
@@ -23,6 +37,7 @@ EXCHANGE_TOKEN_SCOPE = "api://AzureADTokenExchange/.default"  # noqa: S105 - the
 RENEW_BEFORE_SECONDS = 300
 RETRY_RENEWAL_AFTER_SECONDS = 30
 """After a renewal that failed, while the old token is still valid."""
+TOOL_TIMEOUT_SECONDS = 30
 CERTIFICATE_BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 KEY_BLOCK = re.compile(r"-----BEGIN (?:\w+ )?PRIVATE KEY-----.+?-----END (?:\w+ )?PRIVATE KEY-----", re.DOTALL)
 
@@ -43,9 +58,16 @@ type RequestToken = Callable[[str], tuple[str, float]]
 class SignIn:
     """The tokens of one identity, of any kind. Can be shared by everything that runs in one event loop."""
 
-    def __init__(self, request_token: RequestToken, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        request_token: RequestToken,
+        clock: Callable[[], float] = time.monotonic,
+        stop: Callable[[], None] = lambda: None,
+    ) -> None:
         self._request_token = request_token
         self._clock = clock
+        self._stop = stop
+        """Ends a request that waits for a person."""
         self._tokens: dict[str, Token] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -67,6 +89,9 @@ class SignIn:
                     self._tokens[scope] = replace(held, renew_at=renew_at)
                     return held.text
                 raise
+            except asyncio.CancelledError:
+                self._stop()
+                raise
             now = self._clock()
             renew_at = now + max(lifetime - RENEW_BEFORE_SECONDS, lifetime / 2)
             self._tokens[scope] = Token(text, renew_at, now + lifetime)
@@ -79,11 +104,29 @@ class SignIn:
             del self._tokens[scope]
 
 
-def sign_in_with(kind: SignInKind, tenant_id: str, authority_host: str, trust: ssl.SSLContext) -> SignIn:
-    """Sign-in by the settings. Nothing is requested until the first token is."""
-    if isinstance(kind, ManagedIdentity):
-        return SignIn(_managed_identity(kind.client_id))
-    return SignIn(_app_registration(kind, f"{authority_host}/{tenant_id}", trust))
+def sign_in_with(
+    kind: SignInKind,
+    tenant_id: str,
+    authority_host: str,
+    trust: ssl.SSLContext,
+    show_code: Callable[[str], None] | None = None,
+) -> SignIn:
+    """Sign-in by the settings. Nothing is requested until the first token is.
+
+    ``show_code`` shows a person where to enter which code, for a sign-in by device code.
+    """
+    authority = f"{authority_host}/{tenant_id}"
+    match kind:
+        case ManagedIdentity(client_id=client_id):
+            return SignIn(_managed_identity(client_id))
+        case OwnLogin():
+            return SignIn(_own_login(kind, tenant_id))
+        case DeviceCode(client_id=client_id):
+            stopped = threading.Event()
+            request_token = _device_code(client_id, authority, trust, show_code or print, stopped)
+            return SignIn(request_token, stop=stopped.set)
+        case _:
+            return SignIn(_app_registration(kind, authority, trust))
 
 
 def _managed_identity(client_id: str | None) -> RequestToken:
@@ -119,17 +162,90 @@ def _identity_failure(error: AzureError, response: Any, setting: str) -> TenantF
     )
 
 
-def _app_registration(
-    kind: ClientSecret | ClientCertificate | FederatedIdentity, authority: str, trust: ssl.SSLContext
+def _own_login(kind: OwnLogin, tenant_id: str) -> RequestToken:
+    log_in = {
+        "az": f"az login --tenant {tenant_id} --allow-no-subscriptions",
+        "azd": f"azd auth login --tenant-id {tenant_id}",
+    }[kind.tool]
+
+    def send(scope: str) -> tuple[str, float]:
+        credential = (AzureCliCredential if kind.tool == "az" else AzureDeveloperCliCredential)(
+            tenant_id=tenant_id, process_timeout=TOOL_TIMEOUT_SECONDS
+        )
+        try:
+            token = credential.get_token(scope)
+        except CredentialUnavailableError as error:
+            raise SignInRefused(
+                f"`{kind.tool}` has no login for this tenant: run `{log_in}`. It said: {_first_line(error.message)}"
+            ) from None
+        except ClientAuthenticationError as error:
+            raise SignInRefused(
+                f"the login of `{kind.tool}` gets no token for {scope.removesuffix('/.default')}. "
+                f"It said: {_first_line(error.message)}"
+            ) from None
+        return token.token, token.expires_on - time.time()
+
+    return send
+
+
+def _device_code(
+    client_id: str,
+    authority: str,
+    trust: ssl.SSLContext,
+    show_code: Callable[[str], None],
+    stopped: threading.Event,
 ) -> RequestToken:
-    credential, setting = _credential(kind)
-    http = httpx.Client(
+    """The person signs in once; the tokens of other services follow from that sign-in without another code."""
+    http = _http_for_msal(trust)
+    application: msal.PublicClientApplication | None = None
+    once = threading.Lock()
+
+    def sign_in(scope: str) -> dict[str, Any]:
+        nonlocal application
+        if application is None:
+            application = msal.PublicClientApplication(
+                client_id, authority=authority, instance_discovery=False, http_client=_HttpForMsal(http)
+            )
+        accounts = application.get_accounts()
+        if accounts:
+            result = application.acquire_token_silent_with_error([scope], accounts[0], force_refresh=True)
+            return result or {"error": "interaction_required"}
+        flow = application.initiate_device_flow([scope])
+        if "user_code" not in flow:
+            return dict(flow)
+        show_code(str(flow["message"]))
+        return dict(application.acquire_token_by_device_flow(flow, exit_condition=lambda _: stopped.is_set()))
+
+    def send(scope: str) -> tuple[str, float]:
+        try:
+            with once:
+                result = sign_in(scope)
+        except (httpx.HTTPError, OSError) as error:
+            raise Unreachable(f"the sign-in service {authority} did not respond ({type(error).__name__})") from None
+        except ValueError as error:
+            raise SignInRefused(f"the sign-in service {authority} does not know this tenant: {error}") from None
+        return _parse_token(
+            result, authority, "TENANT_ID, --client-id, and that the app registration allows public client flows"
+        )
+
+    return send
+
+
+def _http_for_msal(trust: ssl.SSLContext) -> httpx.Client:
+    return httpx.Client(
         verify=trust,
         timeout=30,
         trust_env=False,
         limits=httpx.Limits(max_keepalive_connections=0),  # a token an hour: no connection is worth keeping
         event_hooks={"response": [_raise_if_busy]},
     )
+
+
+def _app_registration(
+    kind: ClientSecret | ClientCertificate | FederatedIdentity, authority: str, trust: ssl.SSLContext
+) -> RequestToken:
+    credential, setting = _credential(kind)
+    http = _http_for_msal(trust)
     application: msal.ConfidentialClientApplication | None = None
 
     def send(scope: str) -> tuple[str, float]:
@@ -152,7 +268,7 @@ def _app_registration(
                 f"the sign-in service {authority} does not know this tenant, or {setting} cannot be read: "
                 f"check TENANT_ID, AZURE_AUTHORITY_HOST and {setting}. It said: {_first_line(str(error))}"
             ) from None
-        return _parse_token(result, authority, setting)
+        return _parse_token(result, authority, f"TENANT_ID, AZURE_CLIENT_ID and {setting}")
 
     return send
 
@@ -207,12 +323,12 @@ def _credential(kind: ClientSecret | ClientCertificate | FederatedIdentity) -> t
             return assertion, "FEDERATED_IDENTITY_CLIENT_ID"
 
 
-def _parse_token(result: dict[str, Any], authority: str, setting: str) -> tuple[str, float]:
+def _parse_token(result: dict[str, Any], authority: str, to_check: str) -> tuple[str, float]:
     if "access_token" in result:
         return str(result["access_token"]), float(result["expires_in"])
     raise SignInRefused(
-        f"{authority} refused the sign-in ({result.get('error')}): check TENANT_ID, AZURE_CLIENT_ID and "
-        f"{setting}. It said: {_first_line(str(result.get('error_description', '')))}"
+        f"{authority} refused the sign-in ({result.get('error')}): check {to_check}. "
+        f"It said: {_first_line(str(result.get('error_description', '')))}"
     )
 
 

@@ -56,15 +56,16 @@ async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult
     them up. The entries that list the users are compared to the rows.
 
     Only after a complete listing. Microsoft Graph may still have left users out, so each user whom the scan did not
-    record is requested individually before the user becomes gone.
+    record is requested individually before the user becomes gone. A scan of named users only counts its rows.
     """
     scan = await resources.scans.get(request.scan_id)
     started_at = scan.started_at if scan else resources.clock()
+    finds_gone = scan is None or scan.covers_tenant
     tally, until = _Tally(), resources.clock() + PART_DURATION
     position = await _position(resources, request)
     while True:
         page = await resources.rows.get_page("", position.next_key, size=ROWS_PER_READ)
-        await _mark_page(resources, request.scan_id, started_at, page.rows, tally)
+        await _mark_page(resources, request.scan_id, started_at, page.rows, tally, finds_gone=finds_gone)
         is_last = page.next_key is None
         rows = [stored.row for stored in page.rows]
         await repair_user_lists(resources, rows, position.after, is_last=is_last)
@@ -74,7 +75,8 @@ async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult
             break
     await resources.census.add_adoption(request.scan_id, request.page, tally.adoption)
     if is_last:
-        await _count(resources, request.scan_id)
+        if finds_gone:
+            await _count(resources, request.scan_id)
     else:
         text = POSITION.dump_json(position).decode()
         await resources.census.add_position(request.scan_id, ROWS, request.page + 1, text)
@@ -105,7 +107,13 @@ async def _count(resources: Resources, scan_id: str) -> None:
 
 
 async def _mark_page(
-    resources: Resources, scan_id: str, started_at: datetime, rows: tuple[StoredRow, ...], tally: _Tally
+    resources: Resources,
+    scan_id: str,
+    started_at: datetime,
+    rows: tuple[StoredRow, ...],
+    tally: _Tally,
+    *,
+    finds_gone: bool,
 ) -> None:
     excluded = [stored for stored in rows if await resources.exclusions.contains(stored.row.user)]
     await _for_each(excluded, resources.outbox.delete)
@@ -118,7 +126,7 @@ async def _mark_page(
     tally.by_status.update(str(row.status) for row in recorded)
     tally.adoption += adoption_of(recorded)
     unrecorded = [stored for stored in others if stored.row.scan_id != scan_id]
-    if unrecorded:
+    if unrecorded and finds_gone:
         await _mark_unlicensed(resources, scan_id, started_at, unrecorded, tally)
 
 

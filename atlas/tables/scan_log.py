@@ -136,7 +136,7 @@ class ScanLog:
     async def last_finished(self) -> Scan | None:
         """The newest scan that read the complete list of licensed users."""
         async for scan in self.iterate():
-            if scan.state in FINISHED:
+            if scan.state in FINISHED and scan.covers_tenant:
                 return scan
         return None
 

@@ -54,21 +54,29 @@ class Commands:
         self._capture = capture
         self._settings = tenant.settings() if settings is None else settings
 
-    async def user(self, who: str, **settings: str) -> Shown:
+    async def user(self, who: str, *, as_json: bool = False, **settings: str) -> Shown:
         """``atlas user``."""
-        return await self._shown(user_command.run(who, {**self._settings, **settings}))
+        return await self._shown(user_command.run(who, {**self._settings, **settings}, as_json=as_json))
 
-    async def policy(self, **settings: str) -> Shown:
+    async def policy(self, *, as_json: bool = False, **settings: str) -> Shown:
         """``atlas policy``."""
-        return await self._shown(policy_command.run({**self._settings, **settings}))
+        return await self._shown(policy_command.run({**self._settings, **settings}, as_json=as_json))
 
     async def forget(self, who: str, **settings: str) -> Shown:
         """``atlas forget``."""
         return await self._shown(forget_command.run(who, {**self._settings, **settings}))
 
-    async def doctor(self, calibrate: tuple[str, str] | None = None, app: str | None = None, **settings: str) -> Shown:
+    async def doctor(
+        self,
+        calibrate: tuple[str, str] | None = None,
+        app: str | None = None,
+        *,
+        as_json: bool = False,
+        **settings: str,
+    ) -> Shown:
         """``atlas doctor``."""
-        return await self._shown(doctor_command.run({**self._settings, **settings}, calibrate, app))
+        command = doctor_command.run({**self._settings, **settings}, calibrate, app, as_json=as_json)
+        return await self._shown(command)
 
     async def _shown(self, command: Awaitable[int]) -> Shown:
         self._capture.readouterr()

@@ -1,5 +1,7 @@
 """``atlas doctor``: each permission is verified by a call; a missing one is shown with its impact and its grant."""
 
+import json
+
 import pytest
 
 from local.simulator import Fault, SimulatedTenant
@@ -42,7 +44,7 @@ async def test_with_every_permission_all_checks_pass(start):
             {"sign_in": {"graph_roles": ("Bookings.Read.All",)}},
             ["User.Read.All"],
             ["nothing works"],
-            ["New-MgServicePrincipalAppRoleAssignment", "df021288-bdef-4463-88db-98f22de89214", ENTRA_STEP],
+            ["New-MgServicePrincipalAppRoleAssignment", "df021288-bdef-4463-88db-98f22de89214"],
         ),
         (
             {**ALL_RIGHTS, "exchange": {"role": "View-Only Recipients"}},
@@ -229,3 +231,45 @@ async def test_a_failed_sign_in_is_reported_once(start):
     assert shown.words.count("AZURE_CLIENT_SECRET") == 1
     assert states(shown)["User.Read.All"] == "not checked"
     assert states(shown)["Bookings pages"] == "works"
+
+
+@pytest.mark.parametrize("settings_of", [SimulatedTenant.settings, SimulatedTenant.settings_for_secret])
+async def test_an_identity_is_shown_how_its_own_kind_gets_a_permission(start, settings_of):
+    """PowerShell for a managed identity, the admin centre for an app registration."""
+    is_identity = settings_of is SimulatedTenant.settings
+    commands = await start({"sign_in": {"graph_roles": ("Bookings.Read.All",)}}, settings_of=settings_of, users=1)
+
+    shown = await commands.doctor()
+
+    assert ("New-MgServicePrincipalAppRoleAssignment" in shown.text) is is_identity
+    assert (ENTRA_STEP in shown.text) is not is_identity
+
+
+async def test_no_word_of_a_detail_is_cut_in_a_narrow_terminal(start, monkeypatch):
+    commands = await start({"exchange": {"role": None}}, users=1)
+    wide = (await commands.doctor()).words
+    monkeypatch.setenv("COLUMNS", "60")
+
+    shown = await commands.doctor()
+
+    assert shown.words == wide
+    assert all(len(line) <= 60 or " " not in line.strip() or line.startswith("    ") for line in checks_of(shown))
+
+
+def checks_of(shown):
+    """The lines of the checks, without those that tell how to grant what is missing."""
+    return shown.text.split("\nMissing")[0].splitlines()
+
+
+async def test_the_checks_are_printed_as_json(start, capsys):
+    commands = await start({**ALL_RIGHTS, "exchange": {"role": None}}, users=1)
+
+    shown = await commands.doctor(as_json=True)
+
+    document = json.loads(shown.text)
+    checks = {check["name"]: check for check in document["checks"]}
+    assert shown.code == 1
+    assert document["tenantId"] == commands.tenant.tenant_id
+    assert checks["User.Read.All"]["ok"] is True
+    assert checks["Exchange: View-Only Recipients"]["result"] == "missing"
+    assert "New-RoleGroup" in checks["Exchange: View-Only Recipients"]["grant"]
