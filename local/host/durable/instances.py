@@ -61,6 +61,12 @@ class Execution:
         self.timers.clear()
         self.open_tasks.clear()
 
+    def end(self) -> None:
+        """Close it, and keep only what a status query returns: there may be thousands that have ended."""
+        self.close()
+        self.history.compress()
+        self.sdk, self.actions, self.scheduled = Shim(fails_fast=True), [], []
+
 
 @dataclass(frozen=True, slots=True)
 class Parent:
