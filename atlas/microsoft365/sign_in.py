@@ -19,8 +19,16 @@ from azure.identity import (
     ManagedIdentityCredential,
 )
 
+from atlas.domain.json_limits import InvalidJson, parse_json
 from atlas.microsoft365.calls import parse_retry_after
-from atlas.microsoft365.failures import SignInRefused, TenantFailure, Throttled, Unreachable
+from atlas.microsoft365.failures import (
+    NotUnderstood,
+    SignInRefused,
+    TenantFailure,
+    Throttled,
+    TimedOut,
+    Unreachable,
+)
 from atlas.settings import (
     ClientCertificate,
     ClientSecret,
@@ -33,6 +41,8 @@ from atlas.settings import (
 
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
+TIMEOUT_SECONDS = 30.0
+MAX_RESPONSE_BYTES = 1024 * 1024
 EXCHANGE_TOKEN_SCOPE = "api://AzureADTokenExchange/.default"  # noqa: S105 - the name of a scope
 RENEW_BEFORE_SECONDS = 300
 RETRY_RENEWAL_AFTER_SECONDS = 30
@@ -74,8 +84,8 @@ class SignIn:
     async def token(self, scope: str) -> str:
         """A token of this scope that is valid for the next request.
 
-        Raises ``SignInRefused``, which names the setting to check, ``Throttled`` or ``Unreachable``. An old token
-        is returned while it is valid and cannot be renewed.
+        Raises ``SignInRefused``, which names the setting to check, ``Throttled``, ``Unreachable`` or ``NotUnderstood``.
+        An old token is returned while it is valid and cannot be renewed.
         """
         async with self._locks.setdefault(scope, asyncio.Lock()):
             held = self._tokens.get(scope)
@@ -234,10 +244,9 @@ def _device_code(
 def _http_for_msal(trust: ssl.SSLContext) -> httpx.Client:
     return httpx.Client(
         verify=trust,
-        timeout=30,
+        timeout=TIMEOUT_SECONDS,
         trust_env=False,
         limits=httpx.Limits(max_keepalive_connections=0),  # a token an hour: no connection is worth keeping
-        event_hooks={"response": [_raise_if_busy]},
     )
 
 
@@ -274,30 +283,55 @@ def _app_registration(
 
 
 class _HttpForMsal:
-    """The part of an HTTP client that msal uses. It passes bytes, which httpx would send as ``b'...'``."""
+    """The part of an HTTP client that msal uses. It passes bytes, which httpx would send as ``b'...'``.
+
+    Responses that say nothing about the credentials are raised as failures: msal would call them refusals.
+    """
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
 
     def post(self, url: str, data: Mapping[str, Any] | None = None, **more: Any) -> httpx.Response:
         form = {name: value.decode() if isinstance(value, bytes) else value for name, value in (data or {}).items()}
-        return self._http.post(url, data=form, **more)
+        return self._send("POST", url, data=form, **more)
 
     def get(self, url: str, **more: Any) -> httpx.Response:
-        return self._http.get(url, **more)
+        return self._send("GET", url, **more)
 
     def close(self) -> None:
         self._http.close()
 
+    def _send(self, method: str, url: str, **more: Any) -> httpx.Response:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        with self._http.stream(method, url, **more) as response:
+            service, body = f"the sign-in service {response.request.url.host}", bytearray()
+            _raise_if_busy(response, service)
+            for part in response.iter_bytes():
+                body += part
+                if len(body) > MAX_RESPONSE_BYTES:
+                    raise NotUnderstood(f"{service} sent more than {MAX_RESPONSE_BYTES:,} bytes")
+                if time.monotonic() > deadline:
+                    raise TimedOut(f"{service} did not respond within {TIMEOUT_SECONDS:.0f} s")
+        _check_document(response.status_code, bytes(body), service)
+        return httpx.Response(response.status_code, content=bytes(body), request=response.request)
 
-def _raise_if_busy(response: httpx.Response) -> None:
-    """Keeps responses from msal that say nothing about the credentials."""
-    service = f"the sign-in service {response.request.url.host}"
+
+def _raise_if_busy(response: httpx.Response, service: str) -> None:
     headers = {name.lower(): value for name, value in response.headers.items()}
     if throttled := _throttled(response.status_code, headers, service):
         raise throttled
-    if response.status_code >= 500:
+    if response.status_code == 408 or response.status_code >= 500:
         raise Unreachable(f"{service} responded with {response.status_code}")
+
+
+def _check_document(status: int, body: bytes, service: str) -> None:
+    """Raise ``NotUnderstood`` for a body that is not a JSON object: a token and a refusal are."""
+    try:
+        document = parse_json(body)
+    except InvalidJson as error:
+        raise NotUnderstood(f"{service} responded with {status} and a body that is {error}") from None
+    if not isinstance(document, dict):
+        raise NotUnderstood(f"{service} responded with {status} and JSON that is not an object")
 
 
 def _throttled(status: int | None, headers: Mapping[str, str], service: str) -> Throttled | None:

@@ -1,6 +1,7 @@
 """What every request passes before a service responds: counts, latency, throttling, faults, and the ban on writes."""
 
 import asyncio
+import contextlib
 
 from aiohttp import web
 
@@ -109,8 +110,9 @@ async def _stream(request: web.BaseRequest, response: Response, headers: dict[st
     for part in parts if response.effect is Effect.DRIP else parts[:1]:
         await stream.write(part)
         await asyncio.sleep(response.drip_seconds / _DRIP_PARTS)
-    while response.effect is Effect.ENDLESS:
-        await stream.write(_ENDLESS_CHUNK)
+    with contextlib.suppress(ConnectionError):  # the client has read enough of it
+        while response.effect is Effect.ENDLESS:
+            await stream.write(_ENDLESS_CHUNK)
     if response.effect is Effect.CUT_OFF and request.transport is not None:
         request.transport.abort()
     return stream

@@ -40,6 +40,12 @@ class Deployment:
             await asyncio.sleep(0.05)
         return scan
 
+    async def orchestration_ended(self, scan_id: str) -> None:
+        """Wait until the orchestration of a scan has ended, whatever its row says."""
+        address = f"/runtime/webhooks/durabletask/instances/{scan_id}"
+        while (await self.http.get(address, params={"code": self.host.code})).status_code == httpx.codes.ACCEPTED:
+            await asyncio.sleep(0.05)
+
     async def get_scan(self, scan_id: str) -> Document:
         """The scan as its route reports it now."""
         return (await self.http.get(f"/api/scans/{scan_id}")).json()

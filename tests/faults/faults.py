@@ -9,6 +9,7 @@ from typing import Any
 
 from local.simulator.faults import Effect, Fault
 
+STORAGE_TEXTS = {"InsufficientAccountPermissions": "Write operations are not allowed."}
 JSON = {"Content-Type": "application/json"}
 HTML = {"Content-Type": "text/html"}
 
@@ -45,9 +46,23 @@ TRANSIENT: Mapping[str, Mapping[str, Any]] = {
     "JSON of another shape": {"status": 200, "body": "[1, 2]", "headers": JSON},
     "empty body": {"status": 200, "body": "", "headers": JSON},
     "HTML with 200": {"status": 200, "body": "<html>Sorry</html>", "headers": HTML},
+    "endless body": {"status": 200, "effect": Effect.ENDLESS},
+    "wrong content type": {"status": 200, "body": "%PDF-1.7", "headers": {"Content-Type": "application/pdf"}},
     "redirect to another origin": {"status": 302, "body": "", "headers": {"Location": "https://example.invalid/"}},
 }
 """What each service sends once, in the place of its response; the next response is the normal one."""
+
+
+INTERRUPTIONS: Mapping[str, Fault] = {
+    "401 for a page of users": Fault("graph.users.next", status=401, skip=1),
+    "401 for a page of mailboxes": Fault("exchange.Get-Mailbox.next", status=401, skip=1),
+    "expired link to a page of users": Fault("graph.users.next", 400, skip=3, error="Directory_ExpiredPageToken"),
+    "expired link to a page of mailboxes": Fault("exchange.Get-Mailbox.next", 400, skip=3, error="expiredPage"),
+    "expired link to a page of policies": Fault("exchange.Get-CASMailbox.next", 400, skip=3, error="expiredPage"),
+}
+"""What interrupts a listing once: a token that is rejected early, and a link that is too old."""
+DEFECTS = ("a user on two pages", "a mailbox left out of the listing")
+"""What else is not right about the listings of the scan that meets the interruptions."""
 
 
 def transient(name: str, target: str) -> Fault:
@@ -60,15 +75,20 @@ def transient(name: str, target: str) -> Fault:
 
 @dataclass(frozen=True)
 class StorageFault:
-    """What Table Storage responds once instead of doing what it was asked."""
+    """What Table Storage responds to one request. ``status`` 0 closes the connection."""
 
     status: int
     code: str
     retry_after: str | None = None
+    only: str = ""
+    """Affects only requests with this header."""
+    is_carried_out: bool = False
+    """Whether the request is carried out, although the response says otherwise."""
 
     def body(self) -> bytes:
         """The error as Table Storage writes it."""
-        error = {"odata.error": {"code": self.code, "message": {"lang": "en-US", "value": self.code}}}
+        text = STORAGE_TEXTS.get(self.code, self.code)
+        error = {"odata.error": {"code": self.code, "message": {"lang": "en-US", "value": text}}}
         return json.dumps(error).encode()
 
 
@@ -78,4 +98,11 @@ STORAGE: Mapping[str, StorageFault] = {
     "storage 503, Retry-After: 1": StorageFault(503, "ServerBusy", "1"),
     "storage 429": StorageFault(429, "TooManyRequests", "1"),
     "storage 408": StorageFault(408, "OperationTimedOut"),
+    "storage 412, another writer was faster": StorageFault(412, "UpdateConditionNotSatisfied", only="If-Match"),
+    "storage 500 after a write": StorageFault(500, "InternalError", is_carried_out=True),
+    "storage reset": StorageFault(0, ""),
+    "storage reset after a write": StorageFault(0, "", is_carried_out=True),
 }
+
+FULL = StorageFault(403, "InsufficientAccountPermissions")
+"""What Microsoft documents for an account that does not allow writes; there is no code of its own for a full one."""

@@ -3,31 +3,129 @@
 ``make reliability`` writes the outcome into docs/reliability.md.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from local.azurite import Azurite
+from local.simulator import SimulatedTenant
 from local.simulator.faults import Fault
 from tests.e2e.deployment import Deployment, deployed, expected_statuses, tenant_of
-from tests.faults.faults import STORAGE, TRANSIENT
-from tests.faults.traffic import AlternatingFaults, recorded, storage_proxy
+from tests.faults.faults import DEFECTS, FULL, INTERRUPTIONS, STORAGE, TRANSIENT
+from tests.faults.traffic import AlternatingFaults, StorageProxy, recorded, storage_proxy
 
 FAST = 300.0
 """How much faster durable timers run, so that waits of minutes and hours take seconds."""
 HOURS = 20_000.0
 """The same where a scan waits out its whole budget of hours."""
-PROBES = ("bookings.services", "bookings.getStaffAvailability")
-GONE_QUIET: Mapping[str, tuple[Fault, str]] = {
-    "graph, 503 for hours": (Fault("graph", status=503, times=None), "failed"),
-    "graph, 403": (Fault("graph.users", status=403, times=None), "failed"),
-    "exchange, 503 for hours": (Fault("exchange", status=503, times=None), "completed"),
-    "exchange, 403": (Fault("exchange", status=403, times=None), "completed"),
-    "bookings, 503 for hours": (Fault("bookings", status=503, times=None), "incomplete"),
-    "bookings, reset for hours": (Fault("bookings", status=0, times=None), "incomplete"),
+PAGES = {"graph": {"max_page_size": 2}, "exchange": {"max_page_size": 2}}
+
+type Settings = Callable[[SimulatedTenant], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One scan that meets every transient fault in every one of these operations, between normal responses."""
+
+    title: str
+    operations: tuple[str, ...]
+    timer_speed: float = HOURS
+    settings: Settings = lambda _: {}
+    """Settings besides those of the tenant."""
+    behaviour: Mapping[str, Any] = field(default_factory=dict)
+
+
+TRIALS = (
+    Trial("Bookings", ("bookings.services", "bookings.getStaffAvailability"), FAST),
+    Trial("listings of Exchange", ("exchange.Get-Mailbox.next", "exchange.Get-CASMailbox.next")),
+    Trial(
+        "listings of Graph, sign-in",
+        ("graph.users.next", "graph.batch", "entra.token"),
+        settings=lambda tenant: tenant.settings_for_secret() | {"EXCHANGE_EVIDENCE": "false"},
+        behaviour={"sign_in": {"token_seconds": 1}},
+    ),
+)
+"""What meets the transient faults. Without Exchange, every page of users needs a batch; tokens that expire within a
+second are requested often enough."""
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """A fault that lasts longer than a scan waits, and how the scan ends."""
+
+    state: str
+    reason: str = ""
+    """Why users are unknown, if their pages were requested."""
+    faults: tuple[Fault, ...] = ()
+    settings: Settings | None = None
+    """Settings that lead elsewhere; the host starts again with them."""
+    leaves_out_a_user: bool = False
+    """Whether Graph's listing of users lacks one."""
+
+
+def _elsewhere(*names: str, url: Callable[[SimulatedTenant, str], str]) -> Settings:
+    return lambda tenant: {name: url(tenant, name) for name in names}
+
+
+def _no_such_host(tenant: SimulatedTenant, name: str) -> str:
+    return "https://no-such-host.invalid"
+
+
+def _not_tls(tenant: SimulatedTenant, name: str) -> str:
+    return tenant.settings()[name].replace("http://", "https://")
+
+
+def _closed_port(tenant: SimulatedTenant, name: str) -> str:
+    return "http://127.0.0.1:1"
+
+
+EXCHANGE_AND_BOOKINGS = ("EXCHANGE_URL", "BOOKINGS_URL")
+LASTING: Mapping[str, Lasting] = {
+    "graph, 503 for hours": Lasting("failed", faults=(Fault("graph", 503, None),)),
+    "graph, 403": Lasting("failed", faults=(Fault("graph.users", 403, None),)),
+    "graph, a page of users that never comes": Lasting("failed", faults=(Fault("graph.users.next", 503, None),)),
+    "graph, a page of users that is never JSON": Lasting(
+        "failed", faults=(Fault("graph.users.next", 200, None, body="{"),)
+    ),
+    "graph, a user left out of the listing": Lasting("incomplete", leaves_out_a_user=True),
+    "exchange, 503 for hours": Lasting("completed", faults=(Fault("exchange", 503, None),)),
+    "exchange, 503 with Retry-After: 600 for hours": Lasting(
+        "completed", faults=(Fault("exchange", 503, None, retry_after="600"),)
+    ),
+    "exchange, 403": Lasting("completed", faults=(Fault("exchange", 403, None),)),
+    "exchange, a page of mailboxes that never comes": Lasting(
+        "completed", faults=(Fault("exchange.Get-Mailbox.next", 503, None),)
+    ),
+    "exchange, a page of policies that is cut off": Lasting(
+        "completed", faults=(Fault("exchange.Get-CASMailbox.next", 0, None),)
+    ),
+    "bookings, 503 for hours": Lasting("incomplete", "unreachable", (Fault("bookings", 503, None),)),
+    "bookings, 503 with Retry-After: 600 for hours": Lasting(
+        "incomplete", "unreachable", (Fault("bookings", 503, None, retry_after="600"),)
+    ),
+    "bookings, reset for hours": Lasting("incomplete", "unreachable", (Fault("bookings", 0, None),)),
+    "sign-in, 503 with Retry-After: 600 for hours": Lasting(
+        "failed",
+        faults=(Fault("entra.token", 503, None, retry_after="600"),),
+        settings=SimulatedTenant.settings_for_secret,
+    ),
+    "graph, DNS failure": Lasting("failed", settings=_elsewhere("GRAPH_URL", url=_no_such_host)),
+    "graph, TLS failure": Lasting("failed", settings=_elsewhere("GRAPH_URL", url=_not_tls)),
+    "graph, connection refused": Lasting("failed", settings=_elsewhere("GRAPH_URL", url=_closed_port)),
+    "exchange and bookings, DNS failure": Lasting(
+        "incomplete", "unreachable", settings=_elsewhere(*EXCHANGE_AND_BOOKINGS, url=_no_such_host)
+    ),
+    "exchange and bookings, TLS failure": Lasting(
+        "incomplete", "unreachable", settings=_elsewhere(*EXCHANGE_AND_BOOKINGS, url=_not_tls)
+    ),
+    "exchange and bookings, connection refused": Lasting(
+        "incomplete", "unreachable", settings=_elsewhere(*EXCHANGE_AND_BOOKINGS, url=_closed_port)
+    ),
 }
-"""Faults that last longer than a scan waits, and how the scan ends."""
+"""Faults that last longer than a scan waits. A page that is missing from a listing for ever is one of them."""
+READ_ONLY = "tables that refuse every write, in the middle of a scan"
 
 
 @dataclass(frozen=True)
@@ -45,57 +143,133 @@ class Outcome:
     changes: int
     unknown: int = 0
     """Users who are `unknown` until the next scan, with a reason and everything that was known."""
+    reasons: frozenset[str] = frozenset()
+    """Why they are."""
+    tokens: int = 0
+    """How many tokens were requested."""
 
 
-def plan_of(operations: Sequence[str]) -> Mapping[str, list[str]]:
-    """All transient faults for each operation."""
-    return {operation: list(TRANSIENT) for operation in operations}
-
-
-async def try_transient(folder: Path, azurite: Azurite, operations: Sequence[str]) -> Outcome:
+async def try_transient(folder: Path, azurite: Azurite, trial: Trial) -> Outcome:
     """One scan in which every operation meets every transient fault, between normal responses."""
-    users = 2 * len(TRANSIENT)
-    async with tenant_of(folder, users=users, mix="published") as tenant:
-        tenant.behave(graph={"max_page_size": 2}, exchange={"max_page_size": 2})
-        async with deployed(tenant, azurite, "--timer-speed", str(FAST)) as product:
+    async with tenant_of(folder, users=2 * len(TRANSIENT) + 8, mix="published") as tenant:
+        tenant.behave(**PAGES, **trial.behaviour)
+        speed = ("--timer-speed", str(trial.timer_speed))
+        async with deployed(tenant, azurite, *speed, **trial.settings(tenant)) as product:
             await product.scan()
-            faults = tenant.state.faults = AlternatingFaults(plan_of(operations))
+            faults = tenant.state.faults = AlternatingFaults(dict.fromkeys(trial.operations, tuple(TRANSIENT)))
             with recorded(tenant) as traffic:
                 scan = await product.scan()
-            return await _outcome(
-                product, scan, tuple(faults.applied), traffic.early_retries(FAST), traffic.most_attempts()
-            )
+            early = traffic.early_retries(trial.timer_speed)
+            return await _outcome(product, scan, tuple(faults.applied), early, traffic.most_attempts())
+
+
+async def try_interruptions(folder: Path, azurite: Azurite) -> Outcome:
+    """One scan whose listings are interrupted, repeat a user and leave out a mailbox, while tokens expire."""
+    async with tenant_of(folder, users=40, mix="published") as tenant:
+        tenant.behave(**PAGES)
+        async with deployed(tenant, azurite, "--timer-speed", str(HOURS)) as product:
+            await product.scan()
+            tenant.behave(graph={"duplicate_across_pages": True})
+            with recorded(tenant) as traffic, _left_out(tenant, "in_exchange"):
+                for fault in INTERRUPTIONS.values():
+                    tenant.add_fault(replace(fault))
+                scan = await product.scan()
+            tried = [("listings", name) for name in INTERRUPTIONS if not tenant.state.faults.waiting()]
+            tried += [("listings", name) for name in DEFECTS]
+            outcome = await _outcome(product, scan, tried, (), traffic.most_attempts())
+            return replace(outcome, tokens=traffic.sent("managed_identity.token"))
 
 
 async def try_storage(folder: Path, azurite: Azurite) -> Outcome:
-    """One scan in which every fifth request to storage fails, until each fault has been met ten times."""
-    async with tenant_of(folder, users=40) as tenant, storage_proxy(azurite.port) as proxy:
-        storage = azurite.connection_string.replace(f":{azurite.port}/", f":{proxy.port}/")
+    """One scan in which every fifth request to storage fails, until each fault has been met four times."""
+    async with tenant_of(folder, users=60) as tenant, storage_proxy(azurite.port) as proxy:
         fast = ("--timer-speed", str(FAST))
-        async with deployed(tenant, azurite, *fast, AzureWebJobsStorage=storage) as product:
+        async with deployed(tenant, azurite, *fast, AzureWebJobsStorage=_through(proxy, azurite)) as product:
             await product.scan()
             proxy.faults = [fault for fault in STORAGE.values() for _ in range(4)]
             scan = await product.scan()
-            applied = tuple(("tables", name) for name in STORAGE) if not proxy.faults else ()
+            applied = [("tables", name) for name, fault in STORAGE.items() if proxy.applied[fault]]
+            proxy.faults = []
             return await _outcome(product, scan, applied, (), 0)
 
 
-async def try_lasting(folder: Path, azurite: Azurite, name: str) -> Outcome:
-    """A scan that a fault outlasts, after one without faults: nothing known may be lost."""
-    fault, _ = GONE_QUIET[name]
-    async with (
-        tenant_of(folder, users=12) as tenant,
-        deployed(tenant, azurite, "--timer-speed", str(HOURS)) as product,
-    ):
-        await product.scan()
-        before = await product.rows()
-        tenant.add_fault(fault)
-        with recorded(tenant) as traffic:
-            scan = await product.scan()
-        after = await product.rows()
-        lost = [user_id for user_id in before if _known(after.get(user_id, {})) != _known(before[user_id])]
-        changes = len(await product.rows("BookingsChanges"))
-        return Outcome(((fault.target, name),), scan["state"], tuple(lost), (), traffic.most_attempts(), changes)
+async def try_read_only_storage(folder: Path, azurite: Azurite) -> Outcome:
+    """Storage that refuses writes from the middle of a scan on; after the next scan, everything is right again."""
+    async with tenant_of(folder, users=60) as tenant, storage_proxy(azurite.port) as proxy:
+        hours = ("--timer-speed", str(HOURS))
+        async with deployed(tenant, azurite, *hours, AzureWebJobsStorage=_through(proxy, azurite)) as product:
+            await product.scan()
+            before = await product.rows()
+            tenant.behave(bookings={"latency_ms": 30})
+            scan_id = (await product.http.post("/api/scans")).json()["id"]
+            await product.probed(scan_id, 5)
+            proxy.refuses_writes = FULL
+            await product.orchestration_ended(scan_id)
+            refused = (await product.http.post("/api/scans")).status_code
+            proxy.refuses_writes = None
+            tenant.behave(bookings={"latency_ms": 0})
+            lost = _lost(before, await product.rows())
+            failed = await product.get_scan(scan_id)
+            outcome = await _outcome(product, await product.scan(), [("tables", READ_ONLY)], (), 0)
+            states = f"{failed['state']}, the next one {outcome.state}" if refused == 503 else f"{refused}"
+            return replace(outcome, state=states, wrong=(*outcome.wrong, *lost))
+
+
+async def try_lasting(folder: Path, azurite: Azurite) -> Mapping[str, Outcome]:
+    """Scans that a fault outlasts, one fault after the other, after one without faults: nothing known may be lost."""
+    outcomes = {}
+    async with tenant_of(folder, users=12) as tenant:
+        tenant.behave(**PAGES)
+        speed = ("--timer-speed", str(HOURS))
+        async with deployed(tenant, azurite, *speed) as product:
+            await product.scan()
+            before = await product.rows()
+            for name, lasting in LASTING.items():
+                if lasting.settings is None:
+                    outcomes[name] = await _try(product, before, name, lasting)
+        for name, lasting in LASTING.items():
+            if lasting.settings is not None:
+                async with deployed(tenant, azurite, *speed, **lasting.settings(tenant)) as product:
+                    outcomes[name] = await _try(product, before, name, lasting)
+    return {name: outcomes[name] for name in LASTING}
+
+
+async def _try(product: Deployment, before: Mapping[str, Any], name: str, lasting: Lasting) -> Outcome:
+    tenant = product.tenant
+    for fault in lasting.faults:
+        tenant.add_fault(replace(fault))
+    with recorded(tenant) as traffic, _left_out(tenant, "in_filter" if lasting.leaves_out_a_user else ""):
+        scan = await product.scan()
+    tenant.clear_faults()
+    after = await product.rows()
+    unknown = [row["Reason"].partition(":")[0] for row in after.values() if row["Status"] == "unknown"]
+    return Outcome(
+        tried=((name, name),),
+        state=scan["state"],
+        wrong=tuple(_lost(before, after)),
+        early=(),
+        attempts=traffic.most_attempts(),
+        changes=len(await product.rows("BookingsChanges")),
+        unknown=len(unknown),
+        reasons=frozenset(unknown),
+    )
+
+
+@contextmanager
+def _left_out(tenant: SimulatedTenant, listing: str) -> Iterator[None]:
+    """Leave the user in the middle of a listing out of it, each time it is read."""
+    if not listing:
+        yield
+        return
+    simulated: Any = tenant.state.tenant
+    original = getattr(simulated, listing)
+    users = [user.object_id for _, user in original(0) if user.is_licensed and user.has_mailbox]
+    missing = users[len(users) // 2]
+    setattr(simulated, listing, lambda start: (one for one in original(start) if one[1].object_id != missing))
+    try:
+        yield
+    finally:
+        setattr(simulated, listing, original)
 
 
 async def _outcome(
@@ -109,6 +283,14 @@ async def _outcome(
     wrong = [f"{user_id}: {known.get(user_id)}" for user_id in expected if known.get(user_id) != expected[user_id]]
     changes = len(await product.rows("BookingsChanges"))
     return Outcome(tuple(tried), scan["state"], tuple(wrong), tuple(early), attempts, changes, len(unknown))
+
+
+def _lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return [user_id for user_id in before if _known(after.get(user_id, {})) != _known(before[user_id])]
+
+
+def _through(proxy: StorageProxy, azurite: Azurite) -> str:
+    return azurite.connection_string.replace(f":{azurite.port}/", f":{proxy.port}/")
 
 
 def _has_reason(row: Mapping[str, Any]) -> bool:

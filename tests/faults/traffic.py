@@ -52,7 +52,11 @@ class Traffic:
 
     def most_attempts(self) -> int:
         """How often the same request was sent at most."""
-        return max(len(sent) for sent in self.requests.values())
+        return max((len(sent) for sent in self.requests.values()), default=0)
+
+    def sent(self, operation: str) -> int:
+        """How many requests an operation received."""
+        return sum(len(sent) for key, sent in self.requests.items() if key[0] == operation)
 
     def early_retries(self, timer_speed: float) -> list[str]:
         """The retries that came before ``Retry-After`` had passed; durable timers run at this speed."""
@@ -98,7 +102,23 @@ class StorageProxy:
     port: int
     faults: list[StorageFault] = field(default_factory=list)
     every: int = 5
-    applied: int = 0
+    applied: Counter[StorageFault] = field(default_factory=Counter)
+    refuses_writes: StorageFault | None = None
+    """What every write gets until this is ``None`` again."""
+
+    def next_for(self, request: web.Request, number: int) -> StorageFault | None:
+        """The fault that affects this request, if any."""
+        if self.refuses_writes and request.method != "GET":
+            return self.refuses_writes
+        if number % self.every:
+            return None
+        for fault in self.faults:
+            is_possible = request.method != "GET" or not fault.is_carried_out
+            if is_possible and (not fault.only or request.headers.get(fault.only, "*") != "*"):
+                self.faults.remove(fault)
+                self.applied[fault] += 1
+                return fault
+        return None
 
 
 @asynccontextmanager
@@ -108,23 +128,11 @@ async def storage_proxy(azurite_port: int) -> AsyncIterator[StorageProxy]:
 
     async def forward(request: web.Request) -> web.Response:
         body = await request.read()
-        if proxy.faults and next(count) % proxy.every == 0:
-            fault = proxy.faults.pop(0)
-            proxy.applied += 1
-            waits = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            headers = {"Content-Type": "application/json"} | waits
-            return web.Response(status=fault.status, body=fault.body(), headers=headers)
-        url = URL(f"http://127.0.0.1:{azurite_port}{request.raw_path}", encoded=True)
-        async with http.request(
-            request.method,
-            url,
-            data=body or None,
-            headers=request.headers,
-            skip_auto_headers=["Content-Type", "Accept"],
-        ) as response:
-            dropped = {"content-length", "transfer-encoding", "connection", "keep-alive"}
-            kept = CIMultiDict((name, value) for name, value in response.headers.items() if name.lower() not in dropped)
-            return web.Response(status=response.status, body=await response.read(), headers=kept)
+        fault = proxy.next_for(request, next(count))
+        if fault and not fault.is_carried_out:
+            return _faulty(fault, request)
+        response = await _forwarded(http, azurite_port, request, body)
+        return _faulty(fault, request) if fault else response
 
     runner = web.ServerRunner(web.Server(forward, access_log=None), shutdown_timeout=0.1)
     async with aiohttp.ClientSession(auto_decompress=False) as http:
@@ -135,3 +143,22 @@ async def storage_proxy(azurite_port: int) -> AsyncIterator[StorageProxy]:
             yield proxy
         finally:
             await runner.cleanup()
+
+
+def _faulty(fault: StorageFault, request: web.Request) -> web.Response:
+    if fault.status == 0 and request.transport:
+        request.transport.abort()
+    waits = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+    headers = {"Content-Type": "application/json"} | waits
+    return web.Response(status=fault.status or 500, body=fault.body(), headers=headers)
+
+
+async def _forwarded(http: aiohttp.ClientSession, azurite_port: int, request: web.Request, body: bytes) -> web.Response:
+    url = URL(f"http://127.0.0.1:{azurite_port}{request.raw_path}", encoded=True)
+    skipped = ["Content-Type", "Accept"]
+    async with http.request(
+        request.method, url, data=body or None, headers=request.headers, skip_auto_headers=skipped
+    ) as response:
+        dropped = {"content-length", "transfer-encoding", "connection", "keep-alive"}
+        kept = CIMultiDict((name, value) for name, value in response.headers.items() if name.lower() not in dropped)
+        return web.Response(status=response.status, body=await response.read(), headers=kept)
