@@ -53,6 +53,8 @@ TRANSIENT: Mapping[str, Mapping[str, Any]] = {
 """What each service sends once, in the place of its response; the next response is the normal one."""
 
 
+REJECTED = "401, the token is rejected"
+REJECTED_TOKEN = {"status": 401}
 INTERRUPTIONS: Mapping[str, Fault] = {
     "401 for a page of users": Fault("graph.users.next", status=401, skip=1),
     "401 for a page of mailboxes": Fault("exchange.Get-Mailbox.next", status=401, skip=1),
@@ -67,7 +69,7 @@ DEFECTS = ("a user on two pages", "a mailbox left out of the listing")
 
 def transient(name: str, target: str) -> Fault:
     """This fault for one request to this operation."""
-    options = dict(TRANSIENT[name])
+    options = dict(REJECTED_TOKEN if name == REJECTED else TRANSIENT[name])
     if options.get("retry_after", "").startswith("in "):
         options["retry_after"] = in_seconds(float(options["retry_after"].split()[1]))
     return Fault(target, **options)

@@ -3,9 +3,10 @@
 ``make reliability`` writes the outcome into docs/reliability.md.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from local.azurite import Azurite
 from local.simulator import SimulatedTenant
 from local.simulator.faults import Fault
 from tests.e2e.deployment import Deployment, deployed, expected_statuses, tenant_of
-from tests.faults.faults import DEFECTS, FULL, INTERRUPTIONS, STORAGE, TRANSIENT
+from tests.faults.faults import DEFECTS, FULL, INTERRUPTIONS, REJECTED, STORAGE, TRANSIENT
 from tests.faults.traffic import AlternatingFaults, StorageProxy, recorded, storage_proxy
 
 FAST = 300.0
@@ -34,21 +35,26 @@ class Trial:
     timer_speed: float = HOURS
     settings: Settings = lambda _: {}
     """Settings besides those of the tenant."""
-    behaviour: Mapping[str, Any] = field(default_factory=dict)
+    rejecting: str = ""
+    """An operation that rejects every second request's token, so that new ones are requested all the time."""
+
+    def plan(self) -> dict[str, tuple[str, ...]]:
+        """The faults by operation."""
+        rejections = {self.rejecting: (REJECTED,) * 2 * len(TRANSIENT)} if self.rejecting else {}
+        return dict.fromkeys(self.operations, tuple(TRANSIENT)) | rejections
 
 
 TRIALS = (
     Trial("Bookings", ("bookings.services", "bookings.getStaffAvailability"), FAST),
     Trial("listings of Exchange", ("exchange.Get-Mailbox.next", "exchange.Get-CASMailbox.next")),
     Trial(
-        "listings of Graph, sign-in",
-        ("graph.users.next", "graph.batch", "entra.token"),
-        settings=lambda tenant: tenant.settings_for_secret() | {"EXCHANGE_EVIDENCE": "false"},
-        behaviour={"sign_in": {"token_seconds": 1}},
+        "listings and batches of Graph",
+        ("graph.users.next", "graph.batch"),
+        settings=lambda _: {"EXCHANGE_EVIDENCE": "false"},
     ),
+    Trial("sign-in", ("entra.token",), settings=SimulatedTenant.settings_for_secret, rejecting="graph.users.next"),
 )
-"""What meets the transient faults. Without Exchange, every page of users needs a batch; tokens that expire within a
-second are requested often enough."""
+"""What meets the transient faults. Without Exchange, every page of users needs a batch."""
 
 
 @dataclass(frozen=True)
@@ -151,16 +157,17 @@ class Outcome:
 
 async def try_transient(folder: Path, azurite: Azurite, trial: Trial) -> Outcome:
     """One scan in which every operation meets every transient fault, between normal responses."""
-    async with tenant_of(folder, users=2 * len(TRANSIENT) + 8, mix="published") as tenant:
-        tenant.behave(**PAGES, **trial.behaviour)
+    async with tenant_of(folder, users=2 * len(TRANSIENT) + 16, mix="published") as tenant:
+        tenant.behave(**PAGES)
         speed = ("--timer-speed", str(trial.timer_speed))
         async with deployed(tenant, azurite, *speed, **trial.settings(tenant)) as product:
             await product.scan()
-            faults = tenant.state.faults = AlternatingFaults(dict.fromkeys(trial.operations, tuple(TRANSIENT)))
+            faults = tenant.state.faults = AlternatingFaults(trial.plan())
             with recorded(tenant) as traffic:
                 scan = await product.scan()
             early = traffic.early_retries(trial.timer_speed)
-            return await _outcome(product, scan, tuple(faults.applied), early, traffic.most_attempts())
+            tried = [one for one in faults.applied if one[1] in TRANSIENT]
+            return await _outcome(product, scan, tried, early, traffic.most_attempts())
 
 
 async def try_interruptions(folder: Path, azurite: Azurite) -> Outcome:
@@ -215,23 +222,36 @@ async def try_read_only_storage(folder: Path, azurite: Azurite) -> Outcome:
             return replace(outcome, state=states, wrong=(*outcome.wrong, *lost))
 
 
-async def try_lasting(folder: Path, azurite: Azurite) -> Mapping[str, Outcome]:
-    """Scans that a fault outlasts, one fault after the other, after one without faults: nothing known may be lost."""
-    outcomes = {}
+async def try_lasting(folder: Path, accounts: Sequence[Azurite]) -> Mapping[str, Outcome]:
+    """Scans that a fault outlasts, one fault after the other, after one without faults: nothing known may be lost.
+
+    They mostly wait, so as many tenants as there are storage accounts share the faults.
+    """
+    shares = [list(LASTING)[number :: len(accounts)] for number in range(len(accounts))]
+    tried = await asyncio.gather(
+        *(_try_share(folder / azurite.account, azurite, names) for azurite, names in zip(accounts, shares, strict=True))
+    )
+    outcomes = {name: outcome for share in tried for name, outcome in share.items()}
+    return {name: outcomes[name] for name in LASTING}
+
+
+async def _try_share(folder: Path, azurite: Azurite, names: Sequence[str]) -> Mapping[str, Outcome]:
+    await asyncio.to_thread(folder.mkdir)
+    outcomes: dict[str, Outcome] = {}
+    speed = ("--timer-speed", str(HOURS))
     async with tenant_of(folder, users=12) as tenant:
         tenant.behave(**PAGES)
-        speed = ("--timer-speed", str(HOURS))
         async with deployed(tenant, azurite, *speed) as product:
             await product.scan()
             before = await product.rows()
-            for name, lasting in LASTING.items():
-                if lasting.settings is None:
-                    outcomes[name] = await _try(product, before, name, lasting)
-        for name, lasting in LASTING.items():
-            if lasting.settings is not None:
-                async with deployed(tenant, azurite, *speed, **lasting.settings(tenant)) as product:
-                    outcomes[name] = await _try(product, before, name, lasting)
-    return {name: outcomes[name] for name in LASTING}
+            for name in names:
+                if LASTING[name].settings is None:
+                    outcomes[name] = await _try(product, before, name, LASTING[name])
+        for name in names:
+            if settings := LASTING[name].settings:
+                async with deployed(tenant, azurite, *speed, **settings(tenant)) as product:
+                    outcomes[name] = await _try(product, before, name, LASTING[name])
+    return outcomes
 
 
 async def _try(product: Deployment, before: Mapping[str, Any], name: str, lasting: Lasting) -> Outcome:

@@ -44,15 +44,15 @@ class AlternatingFaults(Faults):
         return transient(name, operation)
 
 
-@dataclass
+@dataclass(eq=False)
 class Traffic:
     """The requests that the simulated services received, by what was requested."""
 
     requests: dict[Key, list[tuple[float, Response]]] = field(default_factory=lambda: defaultdict(list))
 
     def most_attempts(self) -> int:
-        """How often the same request was sent at most."""
-        return max((len(sent) for sent in self.requests.values()), default=0)
+        """How often the same request was sent at most. Requests for tokens are all the same, so they do not count."""
+        return max((len(sent) for key, sent in self.requests.items() if not key[0].endswith(".token")), default=0)
 
     def sent(self, operation: str) -> int:
         """How many requests an operation received."""
@@ -64,35 +64,46 @@ class Traffic:
             f"{key[0]} after {again - at:.2f} s, not {wait} s"
             for key, sent in self.requests.items()
             for (at, response), (again, _) in itertools.pairwise(sent)
-            if (wait := _instructed_seconds(response, timer_speed)) and again - at < wait
+            if (wait := _instructed_seconds(key[0], response, timer_speed)) and again - at < wait
         ]
 
 
-def _instructed_seconds(response: Response, timer_speed: float) -> float:
+def _instructed_seconds(operation: str, response: Response, timer_speed: float) -> float:
+    """How long the next request has to wait at least. The orchestration waits for the sign-in service, on a timer."""
     text = response.headers.get("Retry-After", "")
     try:
         seconds = float(text)
     except ValueError:
-        return 0.9 if text.endswith("GMT") else 0  # a date has whole seconds, and was written a moment before
-    return seconds if seconds <= MAX_INLINE_WAIT_SECONDS else min(seconds, MAX_WAIT_SECONDS) / timer_speed
+        seconds = 0.9 if text.endswith("GMT") else 0  # a date has whole seconds, and was written a moment before
+    is_inline = seconds <= MAX_INLINE_WAIT_SECONDS and operation != "entra.token"
+    return seconds if is_inline else min(seconds, MAX_WAIT_SECONDS) / timer_speed
+
+
+_recording: list[tuple[SimulatedTenant, Traffic]] = []
+_respond = ServiceEndpoint._respond
+
+
+def _respond_and_record(endpoint: ServiceEndpoint, request: Request, operation: str, in_flight: int) -> Response:
+    response = _respond(endpoint, request, operation, in_flight)
+    key = (f"{endpoint._service.name}.{operation}", request.raw_path, request.body)
+    for tenant, traffic in _recording:
+        if endpoint._state is tenant.state:
+            traffic.requests[key].append((time.monotonic(), response))
+    return response
+
+
+ServiceEndpoint._respond = _respond_and_record  # type: ignore[method-assign]
 
 
 @contextmanager
 def recorded(tenant: SimulatedTenant) -> Iterator[Traffic]:
     """Record the requests to every service of this tenant."""
-    traffic, original = Traffic(), ServiceEndpoint._respond
-
-    def respond(endpoint: ServiceEndpoint, request: Request, operation: str, in_flight: int) -> Response:
-        response = original(endpoint, request, operation, in_flight)
-        key = (f"{endpoint._service.name}.{operation}", request.raw_path, request.body)
-        traffic.requests[key].append((time.monotonic(), response))
-        return response
-
-    ServiceEndpoint._respond = respond  # type: ignore[method-assign]
+    traffic = Traffic()
+    _recording.append((tenant, traffic))
     try:
         yield traffic
     finally:
-        ServiceEndpoint._respond = original  # type: ignore[method-assign]
+        _recording.remove((tenant, traffic))
 
 
 @dataclass
