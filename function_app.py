@@ -32,6 +32,7 @@ from api import (
     unknown_routes,
     users,
 )
+from api.mcp import route as mcp
 from orchestrators import scan_page, scan_tenant
 
 app = df.DFApp()
@@ -45,6 +46,7 @@ app.register_functions(adoption.blueprint)
 app.register_functions(policy.blueprint)
 app.register_functions(report.blueprint)
 app.register_functions(health.blueprint)
+app.register_functions(mcp.blueprint)
 app.register_functions(swagger.blueprint)
 app.register_functions(unknown_routes.blueprint)
 

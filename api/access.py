@@ -42,13 +42,13 @@ def is_in_azure(environment: Mapping[str, str]) -> bool:
     return any(environment.get(name) for name in AZURE_NAMES)
 
 
-def check_access(req: func.HttpRequest, role: AppRole) -> None:
-    """Raises ``Problem``: 401 if the caller is not authenticated, 403 if the caller lacks this role.
+def check_access(req: func.HttpRequest, *roles: AppRole) -> None:
+    """Raises ``Problem``: 401 if the caller is not authenticated, 403 if the caller has none of these roles.
 
     With ``API_ACCESS=key``, the Functions host has already checked the key.
     """
     if BY_TOKEN:
-        check_role(req.headers, os.environ, role)
+        check_role(req.headers, os.environ, *roles)
 
 
 def caller_of(req: func.HttpRequest) -> str:
@@ -62,7 +62,7 @@ def caller_of(req: func.HttpRequest) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def check_role(headers: Mapping[str, str], environment: Mapping[str, str], role: AppRole) -> None:
+def check_role(headers: Mapping[str, str], environment: Mapping[str, str], *accepted: AppRole) -> None:
     """The same, for these headers on this platform."""
     if environment.get(EASY_AUTH_IS_ON, "").lower() != "true":
         raise Problem("unauthenticated", "API_ACCESS is entra, but Easy Auth is not enabled for this app")
@@ -70,8 +70,8 @@ def check_role(headers: Mapping[str, str], environment: Mapping[str, str], role:
     roles = _roles(text) if text else None
     if roles is None:
         raise Problem("unauthenticated", "the request has no token that Easy Auth accepted")
-    if role not in roles:
-        raise Problem("forbidden", f"the token lacks the app role {role}")
+    if roles.isdisjoint(accepted):
+        raise Problem("forbidden", f"the token lacks the app role {' or '.join(accepted)}")
 
 
 def _roles(principal: str) -> frozenset[str] | None:

@@ -34,6 +34,11 @@ def base_url(req: func.HttpRequest) -> str:
     return _gateway_url(req.headers.get("x-ms-apim-referrer-prefix", "")) or _origin(req.url)
 
 
+def came_through_gateway(req: func.HttpRequest) -> bool:
+    """Whether the request names one of Microsoft's gateways, which a script of another site cannot do."""
+    return _gateway_url(req.headers.get("x-ms-apim-referrer-prefix", "")) is not None
+
+
 def _gateway_url(prefix: str) -> str | None:
     try:
         parts = urlsplit(prefix)

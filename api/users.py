@@ -22,22 +22,15 @@ from api.models.users import (
     UsersQuery,
 )
 from api.problems import invalid_parameter, returns_problems
+from api.user_lookup import look_up_user
 from atlas import wiring
-from atlas.domain.events import availability_queried
-from atlas.domain.page_urls import PageAddress
 from atlas.domain.user_filters import UserOrder
-from atlas.domain.user_references import UserReference, parse_user_reference
 from atlas.domain.user_rows import UserRow
 from atlas.exports.csv_file import USERS
-from atlas.pages.free_times import FreeTimes, NoFreeTimes, get_free_times
 from atlas.pages.listing import get_users, iterate_users
-from atlas.pages.lookup import LookupResult, Source, lookup
 from atlas.pages.observation import NoSuchUser
 from atlas.resources import Resources
 from atlas.tables.paging import ListPage
-from atlas.wiring import Opened
-
-NOT_REQUESTED = NoFreeTimes("notAsked", "the request says availability=false")
 
 blueprint = df.Blueprint()
 
@@ -81,7 +74,9 @@ async def get_user_bookings(req: func.HttpRequest) -> func.HttpResponse:
     opened = await wiring.opened()
     query = BookingsQuery.of(req)
     try:
-        found, times = await _lookup(opened, req, query, with_availability=query.availability)
+        found, times = await look_up_user(
+            opened, caller_of(req), UserPath.of(req).text, query, with_availability=query.availability
+        )
     except NoSuchUser:
         if query.if_not_found is None:
             raise
@@ -97,51 +92,12 @@ async def get_user_availability(req: func.HttpRequest) -> func.HttpResponse:
     opened = await wiring.opened()
     query = AvailabilityQuery.of(req)
     try:
-        found, times = await _lookup(opened, req, query, with_availability=True)
+        found, times = await look_up_user(opened, caller_of(req), UserPath.of(req).text, query, with_availability=True)
     except NoSuchUser:
         if query.if_not_found is None:
             raise
         return json_response(AvailabilityLookup.not_found())
     return json_response(AvailabilityLookup.found(found, times, query.time_zone))
-
-
-async def _lookup(
-    opened: Opened, req: func.HttpRequest, query: AvailabilityQuery, *, with_availability: bool
-) -> tuple[LookupResult, FreeTimes | NoFreeTimes]:
-    resources, caller = opened.resources, caller_of(req)
-    subject = parse_user_reference(UserPath.of(req).text)
-    query.window(resources.clock())
-    admit = opened.live_limit.request_of(caller)
-    if query.fresh or with_availability:
-        admit()
-    found = await lookup(resources, opened.live, subject, admit, fresh=query.fresh)
-    if not with_availability:
-        return found, NOT_REQUESTED
-    times = await _free_times(opened, query, subject, found)
-    user_id = found.row.user.user_id
-    resources.emit(availability_queried(resources.tenant_id, caller, user_id, known=isinstance(times, FreeTimes)))
-    return found, times
-
-
-async def _free_times(
-    opened: Opened, query: AvailabilityQuery, subject: UserReference, found: LookupResult
-) -> FreeTimes | NoFreeTimes:
-    """The free times in the requested time; callers who request the same share one query."""
-    resources, row = opened.resources, found.row
-    address = subject if isinstance(subject, PageAddress) else None
-    meeting_type = query.meeting_type or (address.meeting_type_id if address else None)
-    is_private_link = address is not None and address.is_private_link
-    return await opened.live.share(
-        ("availability", row.user.user_id, row.checked_at, query.requested_time, meeting_type, is_private_link),
-        lambda: get_free_times(
-            resources,
-            row,
-            query.window(resources.clock()),
-            meeting_type,
-            is_private_link=is_private_link,
-            is_live=found.source is Source.LIVE,
-        ),
-    )
 
 
 def _page(

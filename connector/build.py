@@ -1,7 +1,8 @@
 """Writes the connector's files that are derived from the API's description: ``python -m connector.build``."""
 
+from connector.agents import agents_definition, agents_properties
 from connector.definition import definition
-from connector.fill import DEFINITION, FILES, HERE, as_text
+from connector.fill import AGENTS_DEFINITION, AGENTS_FILES, DEFINITION, FILES, HERE, as_text
 from connector.properties import properties
 
 
@@ -10,6 +11,8 @@ def documents() -> dict[str, str]:
     return {
         DEFINITION: as_text(definition()),
         **{name: as_text(properties(sign_in)) for sign_in, name in FILES.items()},
+        AGENTS_DEFINITION: as_text(agents_definition()),
+        **{name: as_text(agents_properties(sign_in)) for sign_in, name in AGENTS_FILES.items()},
     }
 
 

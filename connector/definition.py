@@ -11,6 +11,11 @@ from connector.steps import STEPS, Step
 HOST = PLACEHOLDERS["host"]
 WEBSITE = f"https://{HOST}/api/health"
 """The address of the app that responds to everyone; its root does not."""
+CONNECTOR_METADATA = [
+    {"propertyName": "Website", "propertyValue": WEBSITE},
+    {"propertyName": "Privacy policy", "propertyValue": WEBSITE},
+    {"propertyName": "Categories", "propertyValue": "Productivity;IT Operations"},
+]
 PREFIX = "/api"
 """Part of every path, because the prefix of a trigger comes before it."""
 
@@ -47,11 +52,7 @@ def definition() -> dict[str, Any]:
         "paths": paths,
         "definitions": {name: DEFINITIONS[name] for name in sorted(_used_by(paths))},
         **SECURITY["entra"],
-        "x-ms-connector-metadata": [
-            {"propertyName": "Website", "propertyValue": WEBSITE},
-            {"propertyName": "Privacy policy", "propertyValue": WEBSITE},
-            {"propertyName": "Categories", "propertyValue": "Productivity;IT Operations"},
-        ],
+        "x-ms-connector-metadata": CONNECTOR_METADATA,
     }
 
 

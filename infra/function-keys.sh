@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Creates a function key for one caller, with ATLAS_API_ACCESS=key, and prints it once. The key opens only the named parts:
 #
-#   infra/function-keys.sh CALLER PART…        PART: read, availability or scans
+#   infra/function-keys.sh CALLER PART…        PART: read, availability, scans or agents
 #   infra/function-keys.sh --delete CALLER     removes it everywhere
 #
 # A function key opens one function. The script gives the same key to each function of the parts.
@@ -12,12 +12,13 @@ functions_of() {
     read) say get_all_users get_all_users_as_csv get_all_changes get_all_shared_pages get_all_shared_pages_as_csv get_one_shared_page get_user_shared_pages get_all_shared_page_changes get_adoption get_policy get_scans get_scan get_swagger ;;
     availability) say get_user_bookings get_user_availability ;;
     scans) say post_scan delete_scan ;;
+    agents) say post_mcp ;;
     *) return 1 ;;
   esac
 }
 
 usage() {
-  say 'Usage: infra/function-keys.sh CALLER read|availability|scans…' '       infra/function-keys.sh --delete CALLER' >&2
+  say 'Usage: infra/function-keys.sh CALLER read|availability|scans|agents…' '       infra/function-keys.sh --delete CALLER' >&2
   exit 2
 }
 
@@ -36,7 +37,7 @@ if [ -z "${RESOURCE_GROUP:-}" ] || [ -z "${FUNCTION_APP_NAME:-}" ]; then
 fi
 
 if [ "$1" = --delete ]; then
-  for part in read availability scans; do
+  for part in read availability scans agents; do
     for function in $(functions_of "$part"); do
       function_key delete "$function" "$2" || say "$function had no key $2." >&2
     done

@@ -32,6 +32,15 @@ SIGN_IN: dict[str, dict[str, Any]] = {"key": {"functionKey": FUNCTION_KEY}, "ent
 """By ``API_ACCESS``."""
 
 
+BODY: Schema = {
+    "name": "message",
+    "in": "body",
+    "required": True,
+    "schema": {"type": "object"},
+    "description": "A JSON-RPC message of the Model Context Protocol.",
+}
+
+
 def swagger_document(host: str, scheme: str, api_access: str) -> dict[str, Any]:
     """All routes, for callers who reach the app under this host and scheme."""
     sign_in = SIGN_IN[api_access]
@@ -90,7 +99,7 @@ def parameters_of(operation: Operation) -> dict[str, Schema]:
         name: {"name": name, "in": "query", **schema, "required": required}
         for name, (schema, required) in parameters(operation.query).items()
     }
-    return {**in_path, **in_query}
+    return {**in_path, **in_query, **({"message": BODY} if operation.has_body else {})}
 
 
 def responses_of(operation: Operation) -> dict[str, Any]:

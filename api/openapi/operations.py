@@ -69,6 +69,8 @@ class Operation:
     problems: tuple[str, ...] = ()
     """The codes of ``PROBLEMS`` that it may return, besides those of every route."""
     media_types: tuple[str, ...] = (JSON,)
+    has_body: bool = False
+    """Whether the request has a body, which is a JSON object of its own kind."""
     is_open: bool = False
     """Whether it requires neither a key nor a token."""
 
@@ -234,6 +236,23 @@ OPERATIONS: tuple[Operation, ...] = (
         path_parameters=ScanPath,
         returns=(Returns(ACCEPTED, "The cancelled scan.", Scan),),
         problems=("scanNotFound", "scanNotRunning", *TABLES),
+    ),
+    Operation(
+        "post",
+        "/mcp",
+        "CallTools",
+        summary="Call the tools for agents",
+        description="Serves agents with read-only tools over the Model Context Protocol (Streamable HTTP, stateless).",
+        returns=(
+            Returns(OK, "The result of the request, or its error.", None),
+            Returns(ACCEPTED, "The message was a notification, to which there is no result.", None),
+            Returns(HTTPStatus.BAD_REQUEST, "The message is invalid, or of a revision that is not supported.", None),
+            Returns(HTTPStatus.NOT_FOUND, "There is no such method.", None),
+            Returns(HTTPStatus.NOT_ACCEPTABLE, "The Accept header does not include application/json.", None),
+            Returns(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than 64 KiB.", None),
+            Returns(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not application/json.", None),
+        ),
+        has_body=True,
     ),
     Operation(
         "get",

@@ -20,6 +20,7 @@ ROLES = {
     ("delete", "/scans/{id}"): {AppRole.RUN_SCANS},
     ("get", "/users/{user}/bookings"): {AppRole.AVAILABILITY},
     ("get", "/users/{user}/availability"): {AppRole.AVAILABILITY},
+    ("post", "/mcp"): {AppRole.READ, AppRole.AVAILABILITY},
 }
 """Every other closed route requires ``Bookings.Read``."""
 

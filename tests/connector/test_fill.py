@@ -81,6 +81,10 @@ INVALID = [
     (["--host", HOST, *KEY, "--tenant-id", TENANT_ID], "--tenant-id"),
     (["--host", HOST, *KEY, "--client-id", CLIENT_ID], "--client-id"),
     (["--host", HOST, "--sign-in", "basic", *EMAIL], "--sign-in"),
+    (["--host", HOST, *KEY, "--solution", "Bookings Atlas"], "--solution"),
+    (["--host", HOST, *KEY, "--solution", "-x"], "--solution"),
+    (["--host", HOST, *KEY, "--connector-id", "atlas"], "--connector-id"),
+    (["--host", HOST, *KEY, "--environment", "contoso"], "--environment"),
     ([*KEY], "--host"),
     (["--host", HOST, *EMAIL], "--sign-in"),
 ]
@@ -120,6 +124,135 @@ def test_an_unusable_output_folder_is_refused(tmp_path: Path, capsys: pytest.Cap
     assert "--out" in capsys.readouterr().err.partition("error:")[2]
     assert (tmp_path / "file").read_text() == "mine"
     assert {path: path.read_bytes() for path in fill.HERE.iterdir() if path.is_file()} == before
+
+
+@pytest.fixture
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment without the variables that the script reads."""
+    for variable in fill.VARIABLES.values():
+        monkeypatch.delenv(variable, raising=False)
+    return monkeypatch
+
+
+VALUES = {
+    "FUNCTION_APP_HOSTNAME": HOST,
+    "ATLAS_API_ACCESS": "entra",
+    "ATLAS_TENANT_ID": TENANT_ID,
+    "ATLAS_API_CLIENT_ID": CLIENT_ID,
+    "ATLAS_CONNECTOR_CLIENT_ID": CONNECTOR_CLIENT_ID,
+    "ATLAS_CONTACT_EMAIL": "support@contoso.com",
+}
+
+
+def test_every_value_may_come_from_the_environment(tmp_path: Path, no_variables: pytest.MonkeyPatch) -> None:
+    for name, value in VALUES.items():
+        no_variables.setenv(name, value)
+    by_variables, by_arguments, with_key = tmp_path / "variables", tmp_path / "arguments", tmp_path / "key"
+
+    assert fill.main(["--out", str(by_variables)]) == 0
+    assert fill.main(["--sign-in", "key", "--out", str(with_key)]) == 0
+    filled(by_arguments, *ENTRA)
+    for name in (fill.DEFINITION, fill.PROPERTIES):
+        assert (by_variables / name).read_text() == (by_arguments / name).read_text()
+    assert "api_key" in (with_key / fill.PROPERTIES).read_text()
+
+
+@pytest.mark.parametrize("missing", ["FUNCTION_APP_HOSTNAME", "ATLAS_API_ACCESS", "ATLAS_CONTACT_EMAIL"])
+def test_a_missing_value_is_named_with_its_variable(
+    tmp_path: Path, no_variables: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    for name, value in VALUES.items():
+        no_variables.setenv(name, "" if name == missing else value)
+    with pytest.raises(SystemExit):
+        fill.main(["--out", str(tmp_path / "out")])
+
+    assert f"is missing, and so is {missing}" in capsys.readouterr().err
+
+
+def test_an_invalid_variable_is_refused_like_an_argument(
+    tmp_path: Path, no_variables: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {**VALUES, "ATLAS_API_ACCESS": "basic", "ATLAS_TENANT_ID": "contoso.com"}.items():
+        no_variables.setenv(name, value)
+    with pytest.raises(SystemExit):
+        fill.main(["--out", str(tmp_path / "out")])
+
+    said = capsys.readouterr().err
+    assert "--sign-in basic: should be entra or key" in said
+    assert "--tenant-id contoso.com: should be a GUID" in said
+
+
+def fake_pac(folder: Path, exit_code: int = 0) -> Path:
+    """A program that notes its arguments."""
+    program = folder / "bin" / "pac"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{folder}/said"\nexit {exit_code}\n')
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("more", "command"),
+    [
+        (["--solution", "BookingsAtlas"], ["create", "--solution-unique-name", "BookingsAtlas"]),
+        (["--connector-id", TENANT_ID], ["update", "--connector-id", TENANT_ID]),
+        (["--connector-id", TENANT_ID, "--solution", "BookingsAtlas"], ["update", "--connector-id", TENANT_ID]),
+        (
+            ["--solution", "BookingsAtlas", "--environment", "https://contoso.crm.dynamics.com"],
+            ["create", "--solution-unique-name", "BookingsAtlas", "--environment", "https://contoso.crm.dynamics.com"],
+        ),
+    ],
+)
+def test_the_command_line_of_power_platform_imports_the_folder(
+    tmp_path: Path, no_variables: pytest.MonkeyPatch, more: list[str], command: list[str]
+) -> None:
+    no_variables.setenv("PATH", str(fake_pac(tmp_path).parent), prepend=":")
+    out = tmp_path / "out"
+    filled(out, *ENTRA, *more)
+    verb, *options = command
+    first, second, *said = (tmp_path / "said").read_text().splitlines()
+
+    assert (first, second) == ("connector", verb)
+    files = {
+        "--api-definition-file": fill.DEFINITION,
+        "--api-properties-file": fill.PROPERTIES,
+        "--icon-file": fill.ICON,
+    }
+    expected = {name: str(out / file) for name, file in files.items()} | dict(
+        zip(options[::2], options[1::2], strict=True)
+    )
+    assert dict(zip(said[::2], said[1::2], strict=True)) == expected
+
+
+def test_a_failed_import_is_reported(tmp_path: Path, no_variables: pytest.MonkeyPatch) -> None:
+    no_variables.setenv("PATH", str(fake_pac(tmp_path, exit_code=3).parent), prepend=":")
+
+    assert fill.main(["--host", HOST, *KEY, "--solution", "BookingsAtlas", "--out", str(tmp_path / "out")]) == 3
+
+
+def test_without_the_command_line_of_power_platform_the_folder_is_still_written(
+    tmp_path: Path, no_variables: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    no_variables.setenv("PATH", str(tmp_path))
+
+    assert fill.main(["--host", HOST, *KEY, "--solution", "BookingsAtlas", "--out", str(tmp_path / "out")]) == 1
+    assert "pac" in capsys.readouterr().err
+    assert (tmp_path / "out" / fill.DEFINITION).exists()
+
+
+@pytest.mark.parametrize("sign_in", [ENTRA, KEY], ids=["entra", "key"])
+def test_the_connector_for_agents_is_one_operation(tmp_path: Path, sign_in: list[str]) -> None:
+    files = filled(tmp_path, *sign_in, "--connector", "agents")
+    definition = files[fill.DEFINITION]
+
+    assert list(definition["paths"]) == ["/api/mcp"]
+    (operation,) = definition["paths"]["/api/mcp"].values()
+    assert operation["x-ms-agentic-protocol"] == "mcp-streamable-1.0"
+    assert list(definition["paths"]["/api/mcp"]) == ["post"]
+    assert operation["responses"]["200"]
+    assert definition["host"] == HOST
+    assert "policyTemplateInstances" not in files[fill.PROPERTIES]["properties"]
+    assert len(definition["info"]["title"]) <= 30
 
 
 def test_it_needs_only_the_standard_library(tmp_path: Path) -> None:

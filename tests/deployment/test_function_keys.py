@@ -44,7 +44,7 @@ def functions_that_need_a_key() -> dict[str, tuple[str, ...]]:
 
 
 def test_every_function_belongs_to_exactly_one_part() -> None:
-    """A new route needs a part in infra/function-keys.sh: read, availability or scans."""
+    """A new route needs a part in infra/function-keys.sh: read, availability, scans or agents."""
     named = [name for names in parts().values() for name in names]
 
     assert sorted(named) == sorted(functions_that_need_a_key())

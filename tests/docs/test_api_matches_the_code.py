@@ -53,7 +53,7 @@ def test_no_document_names_a_route_that_does_not_exist():
 
 def availability_problems() -> Iterator[str]:
     """Every code by which a lookup says why availability is not known."""
-    for name in ("atlas/pages/free_times.py", "api/users.py"):
+    for name in ("atlas/pages/free_times.py", "api/user_lookup.py"):
         for call in ast.walk(ast.parse(text_of(name))):
             match call:
                 case ast.Call(func=ast.Name("NoFreeTimes"), args=[ast.Constant(code), *_]):

@@ -44,7 +44,7 @@ from local.simulator.user_kinds import Plan
 
 SOURCES = [
     file
-    for folder in ("atlas", "activities", "api", "orchestrators", "local")
+    for folder in ("atlas", "activities", "api", "orchestrators", "connector", "local")
     for file in (ROOT / folder).rglob("*.py")
 ]
 DEPLOYMENT = [file for kind in ("*.bicep", "*.bicepparam", "*.sh") for file in (ROOT / "infra").rglob(kind)]
