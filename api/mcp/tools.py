@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.access import AppRole
+from api.list_responses import page_of
 from api.mcp.protocol import Json
 from api.mcp.schemas import View, input_schema, object_schema, or_null
 from api.models.parameters import MAX_VALUE_LENGTH, Query
 from api.models.problems import INTERNAL_ERROR
+from api.models.shared_pages import SharedPage, SharedPageFilterQuery
 from api.models.users import (
     MAX_USER_REFERENCE_LENGTH,
     Availability,
@@ -28,11 +30,11 @@ from api.models.users import (
 from api.openapi.schemas import Schema
 from api.problems import Problem, invalid_parameter, invalid_parameters, problem_of
 from api.user_lookup import look_up_user
-from atlas.domain.cursors import InvalidCursor
 from atlas.domain.statuses import Status
 from atlas.domain.user_filters import UserOrder
 from atlas.pages.listing import get_users
 from atlas.pages.observation import NoSuchUser
+from atlas.shared_pages.listing import get_shared_pages
 from atlas.wiring import Opened
 
 log = logging.getLogger(__name__)
@@ -168,6 +170,21 @@ PAGE = View(
         "source",
     ),
 )
+SHARED_PAGE = View(
+    SharedPage,
+    (
+        "id",
+        "displayName",
+        "published",
+        "publicUrl",
+        "staffCount",
+        "serviceCount",
+        "createdBy",
+        "findings",
+        "state",
+        "checkedAt",
+    ),
+)
 TIMES = View(Availability, ("from", "to", "timeZone", "meetingType", "free"))
 WHOSE_TIMES = View(AvailabilityLookup, ("userId", "userPrincipalName", "status", "url", "availabilityProblem"))
 
@@ -217,19 +234,27 @@ async def get_free_times(call: Call[AvailabilityQuery]) -> Json:
     return {**WHOSE_TIMES.of(result), "availability": availability, "continuation": continuation}
 
 
+async def list_shared_pages(call: Call[SharedPageFilterQuery]) -> Json:
+    """The inventory of shared pages, without who has access to them."""
+    query, limit = call.query, _limit(call.query.limit)
+    page = await page_of(get_shared_pages(call.opened.resources, query.filter, limit, query.continuation))
+    return {"pages": [SHARED_PAGE.of(SharedPage.of(row)) for row in page.rows], "continuation": page.continuation}
+
+
 async def _people(call: Call[FilterQuery], query: FilterQuery, view: View) -> Json:
-    limit = query.limit or DEFAULT_ITEMS
-    if limit > MAX_ITEMS:
-        raise invalid_parameter("limit", f"should be a whole number from 1 to {MAX_ITEMS}")
-    try:
-        page = await get_users(call.opened.resources, query.filter, UserOrder.USER_ID, limit, query.continuation)
-    except InvalidCursor as error:
-        raise Problem.of_field("invalidContinuation", "continuation", str(error)) from None
+    limit = _limit(query.limit)
+    page = await page_of(get_users(call.opened.resources, query.filter, UserOrder.USER_ID, limit, query.continuation))
     return {"people": [view.of(User.of(row)) for row in page.rows], "continuation": page.continuation}
 
 
-def _people_of(view: View) -> Schema:
-    return object_schema({"people": {"type": "array", "items": view.schema}, "continuation": CONTINUATION})
+def _limit(requested: int | None) -> int:
+    if requested is not None and requested > MAX_ITEMS:
+        raise invalid_parameter("limit", f"should be a whole number from 1 to {MAX_ITEMS}")
+    return requested or DEFAULT_ITEMS
+
+
+def _list_of(name: str, view: View) -> Schema:
+    return object_schema({name: {"type": "array", "items": view.schema}, "continuation": CONTINUATION})
 
 
 TOOLS: tuple[Tool[Any], ...] = (
@@ -240,7 +265,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "name but no user principal name, and get_booking_page for details.",
         AppRole.READ,
         find_people,
-        _people_of(PERSON),
+        _list_of("people", PERSON),
         FilterQuery,
         {"search": REQUIRED, "domain": UNCHANGED, "status": UNCHANGED, "limit": LIMIT, "continuation": UNCHANGED},
     ),
@@ -280,7 +305,7 @@ TOOLS: tuple[Tool[Any], ...] = (
         "members who can sign in.",
         AppRole.READ,
         list_people_without_page,
-        _people_of(WITHOUT_PAGE_PERSON),
+        _list_of("people", WITHOUT_PAGE_PERSON),
         FilterQuery,
         {
             "status": {
@@ -291,6 +316,24 @@ TOOLS: tuple[Tool[Any], ...] = (
             "domain": UNCHANGED,
             "enabled": UNCHANGED,
             "userType": UNCHANGED,
+            "limit": LIMIT,
+            "continuation": UNCHANGED,
+        },
+    ),
+    Tool(
+        "list_shared_pages",
+        "List shared booking pages",
+        "Lists the shared booking pages of this organisation, of teams rather than of one person, with what needs "
+        "attention on each.",
+        AppRole.READ,
+        list_shared_pages,
+        _list_of("pages", SHARED_PAGE),
+        SharedPageFilterQuery,
+        {
+            "search": UNCHANGED,
+            "published": UNCHANGED,
+            "finding": UNCHANGED,
+            "state": UNCHANGED,
             "limit": LIMIT,
             "continuation": UNCHANGED,
         },

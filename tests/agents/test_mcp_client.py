@@ -156,6 +156,34 @@ async def test_lists_are_bounded_and_continue(tmp_path: Path, azurite: Azurite) 
     assert first["continuation"] == free[40]["start"]
 
 
+async def test_shared_pages_are_listed_without_their_holders(tmp_path: Path, azurite: Azurite) -> None:
+    async with (
+        tenant_of(tmp_path, users=5, shared_pages=30) as tenant,
+        deployed(tenant, azurite, SHARED_PAGES="true") as product,
+        agent(product) as client,
+    ):
+        before = data(await client.call_tool("list_shared_pages", {}))
+        await product.scan()
+        first = data(await client.call_tool("list_shared_pages", {"limit": MAX_ITEMS}))
+        continuation = {"limit": MAX_ITEMS, "continuation": first["continuation"]}
+        rest = data(await client.call_tool("list_shared_pages", continuation))
+        with_finding = data(await client.call_tool("list_shared_pages", {"finding": "externalStaff"}))
+        listed = (await product.http.get("/api/shared-pages", params={"limit": 1000})).json()["value"]
+
+    pages = first["pages"] + rest["pages"]
+    assert before == {"pages": [], "continuation": None}
+    assert len(first["pages"]) == MAX_ITEMS < len(pages)
+    assert rest["continuation"] is None
+    assert pages == [{name: page[name] for name in pages[0]} for page in listed]
+    assert "holders" not in pages[0]
+    assert any(page["publicUrl"] is None or page["createdBy"] is None for page in pages)
+    assert (
+        {page["id"] for page in with_finding["pages"]}
+        == {page["id"] for page in pages if "externalStaff" in page["findings"]}
+        != set()
+    )
+
+
 async def test_invalid_arguments_are_results_that_say_what_is_valid(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=5) as tenant, deployed(tenant, azurite) as product:
         await product.scan()

@@ -56,7 +56,7 @@ def test_every_input_says_what_it_is(tool: Tool[Any]) -> None:
     properties = tool.definition["inputSchema"]["properties"]
 
     assert [name for name, schema in properties.items() if not schema["description"]] == []
-    assert ("limit" in properties) == ("continuation" in properties) == ("people" in str(tool.output))
+    assert ("limit" in properties) == ("continuation" in properties) == tool.name.startswith(("find_", "list_"))
     if "limit" in properties:
         assert properties["limit"]["maximum"] == MAX_ITEMS
 
@@ -85,6 +85,8 @@ def test_only_free_times_require_the_role_for_availability() -> None:
         ("find_people", {"search": "a", "continuation": "x" * 2000}, "continuation"),
         ("list_people_without_page", {"status": ["published"]}, "status"),
         ("list_people_without_page", {"enabled": "perhaps"}, "enabled"),
+        ("list_shared_pages", {"limit": MAX_ITEMS + 1}, "limit"),
+        ("list_shared_pages", {"finding": "nonsense"}, "finding"),
         ("get_booking_page", {"user": "a" * 2001}, "user"),
         ("get_booking_page", {"user": "a@contoso.com", "availability": True}, "availability"),
         ("get_free_times", {}, "user"),

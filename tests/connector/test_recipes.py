@@ -5,6 +5,8 @@ Requests, responses, conditions and texts are read from the document; the simula
 
 import asyncio
 import base64
+import csv
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -26,8 +28,12 @@ from tests.e2e.deployment import ROOT, UNSET, Deployment, deployed, tenant_of
 from tests.forked import forked_host
 
 SIGNATURE = recipe("A booking page in a signature")
+FILE = recipe("As a file")
+LIST = recipe("As a list")
 MAIL = recipe("Mail everybody who has no page")
 TEAMS = recipe("Post to a Teams channel when a page is withdrawn")
+FREE_TIMES = recipe("Offer free times in an email")
+TOTALS = recipe("Mail the totals of each scan")
 SCAN = recipe("Start a scan and wait for its end")
 HTTP_PAGE = recipe("The URL of a page")
 HTTP_LIST = recipe("Everybody who has no page")
@@ -116,6 +122,121 @@ async def test_a_signature_keeps_its_link_during_an_outage(tmp_path: Path, azuri
     assert after == before != ""
 
 
+# Keep the links of all staff in SharePoint
+
+
+type Item = dict[str, str]
+
+
+class SharePointList:
+    """A list whose column Title requires unique values."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Item] = {}
+
+    def create(self, item: Item) -> None:
+        assert item["Title"] not in self.items, "SharePoint refuses a second item with this title"
+        self.items[item["Title"]] = {**item, "ID": f"id of {item['Title']}"}
+
+    def get(self, title: str) -> Document:
+        """The step ``Get_items`` with a filter for this title."""
+        return {"Get_items": {"body": {"value": [self.items[title]] if title in self.items else []}}}
+
+
+def item_of(page: Document) -> Item:
+    """The columns of steps 4 and 1."""
+    _, _, name, department, link = LIST.expressions
+    run = Run(trigger=page)
+    columns = {"Name": name, "Department": department, "Link": link}
+    return {"Title": page["userId"], **{column: evaluated(text, run) for column, text in columns.items()}}
+
+
+def follow(kept: SharePointList, change: Document) -> None:
+    """One run of the flow."""
+    belongs, is_new, *_ = LIST.expressions
+    run = Run(trigger=change, outputs=kept.get(change["userId"]))
+    if not evaluated(belongs, run):
+        for item in run.outputs["Get_items"]["body"]["value"]:
+            del kept.items[evaluated("@items('Apply_to_each')?['Title']", Run(item=item))]
+    elif evaluated(is_new, run):
+        kept.create(item_of(change))
+    else:
+        found = evaluated("@first(outputs('Get_items')?['body/value'])?['ID']", run)
+        assert found == kept.items[change["userId"]]["ID"]
+        kept.items[change["userId"]] |= item_of(change)
+
+
+async def test_a_list_of_links_follows_the_pages(tmp_path: Path, azurite: Azurite) -> None:
+    fill, poll = LIST.requests
+    async with tenant_of(tmp_path, users=60, mix="default") as tenant, deployed(tenant, azurite) as product:
+        platform, kept = connected(product, tmp_path), SharePointList()
+        await product.scan()
+        flow = platform.trigger("WhenPageChanges")
+        await flow.poll()
+        pages = await platform.pages("ListPages", status="published")
+        fill.assert_is(platform.sent[-1], platform.address)
+        for user in (user for page in pages for user in page["value"]):
+            kept.create(item_of(user))
+        cursor = flow.state["since"] if flow.state else ""
+        await flow.poll()
+        poll.assert_is(platform.sent[-1], platform.address, {"triggerstate"}, cursor=cursor)
+        filled = dict(kept.items)
+
+        published = [user["id"] for user in tenant.users() if user["expected"]["status"] == "published"]
+        new = next(user["id"] for user in tenant.users() if user["expected"]["status"] == "notSetUp")
+        withdrawn, troubled, at_last, *_ = published
+        tenant.change_user(withdrawn, "delete_page")
+        tenant.change_user(troubled, "set_page", page="refused403")
+        tenant.change_user(new, "open_bookings")
+        await product.scan()
+        tenant.change_user(at_last, "delete_page")
+        await product.scan()
+        for change in await runs_until(flow, at_last):
+            follow(kept, change)
+        rows = await product.rows()
+
+    assert filled.keys() == set(published)
+    links = {user_id: row["AnonymousUrl"] for user_id, row in rows.items() if row["Status"] == "published"}
+    assert {title: item["Link"] for title, item in kept.items.items() if title != troubled} == links
+    assert troubled in kept.items
+    assert new in kept.items
+
+
+def test_changes_without_a_name_or_a_department_fit_into_the_list() -> None:
+    kept, nothing = SharePointList(), {"displayName": None, "department": None, "url": None, "anonymousUrl": None}
+    page = {
+        **nothing,
+        "userId": "u",
+        "userPrincipalName": "a@contoso.com",
+        "toStatus": "published",
+        "anonymousUrl": "x",
+    }
+    follow(kept, {**nothing, "userId": "u", "toStatus": "gone"})
+    follow(kept, page)
+    follow(kept, {**page, "anonymousUrl": "y"})
+
+    assert kept.items == {"u": {"Title": "u", "ID": "id of u", "Name": "a@contoso.com", "Department": "", "Link": "y"}}
+    follow(kept, {**nothing, "userId": "u", "toStatus": "notSetUp"})
+    assert kept.items == {}
+
+
+async def test_the_file_has_a_line_for_each_published_page(tmp_path: Path, azurite: Azurite) -> None:
+    (documented,), (content,) = FILE.requests, FILE.expressions
+    async with tenant_of(tmp_path, users=60, mix="default") as tenant, deployed(tenant, azurite) as product:
+        platform = connected(product, tmp_path)
+        empty = await platform.call("ExportPages", status="published")
+        await product.scan()
+        response = await platform.call("ExportPages", status="published")
+        rows = await product.rows()
+
+    documented.assert_is(platform.sent[-1], platform.address)
+    text = evaluated(content, Run(outputs={"Export_pages": {"body": response.content.decode("utf-8-sig")}}))
+    lines = {line["UserId"]: line["AnonymousUrl"] for line in csv.DictReader(io.StringIO(text))}
+    assert lines == {user_id: row["AnonymousUrl"] for user_id, row in rows.items() if row["Status"] == "published"}
+    assert lines
+    assert list(csv.DictReader(io.StringIO(empty.content.decode("utf-8-sig")))) == []
+
+
 # Mail everybody who has no page
 
 
@@ -132,13 +253,55 @@ def who_should_be_mailed(tenant: SimulatedTenant) -> set[str]:
     }
 
 
-def mails(users: list[Document]) -> Iterator[tuple[str, str]]:
-    """Filter, address and text of the recipe: whom it emails, and what."""
-    condition, address = MAIL.expressions
+def mails(users: list[Document], reminded: SharePointList | None = None) -> Iterator[tuple[str, str]]:
+    """Filters, address and text of the recipe: whom it emails, and what. Each is added to the list before the email."""
+    condition, title, is_new, address = MAIL.expressions
+    reminded = reminded or SharePointList()
+    already = [evaluated(title, Run(item=item)) for item in reminded.items.values()]
     for user in users:
-        run = Run(item=user)
-        if evaluated(condition, run):
+        run = Run(item=user, outputs={"Already": {"body": already}})
+        if evaluated(condition, run) and evaluated(is_new, run):
+            reminded.create({"Title": rendered("@{items('Apply_to_each')?['userId']}", run)})
             yield evaluated(address, run), rendered(MAIL.texts[0], run)
+
+
+async def test_nobody_is_emailed_twice(tmp_path: Path, azurite: Azurite) -> None:
+    async with tenant_of(tmp_path, users=60, mix="default") as tenant, deployed(tenant, azurite) as product:
+        platform, reminded = connected(product, tmp_path), SharePointList()
+
+        async def users() -> list[Document]:
+            pages = await platform.pages("ListPages", status="notSetUp", enabled=True, userType="Member")
+            return [user for page in pages for user in page["value"]]
+
+        before_any_scan = list(mails(await users(), reminded))
+        await product.scan()
+        one_month = mails(await users(), reminded)
+        first_address, _ = next(one_month)  # the run fails after its first email
+        rest = list(mails(await users(), reminded))
+        withdrawn = next(user["id"] for user in tenant.users() if user["expected"]["status"] == "published")
+        tenant.change_user(withdrawn, "delete_page")
+        await product.scan()
+        next_month = list(mails(await users(), reminded))
+        wanted = who_should_be_mailed(tenant)
+
+    assert before_any_scan == []
+    assert len(rest) > 1
+    assert [address for address, _ in next_month] == [tenant_address(tenant, withdrawn)]
+    emailed = [first_address, *(address for address, _ in (*rest, *next_month))]
+    assert sorted(emailed) == sorted(wanted)
+
+
+def tenant_address(tenant: SimulatedTenant, user_id: str) -> str:
+    """The address of one user's mailbox."""
+    return tenant.user(user_id).primary_smtp
+
+
+def test_a_user_without_address_and_name_is_emailed_by_principal_name() -> None:
+    unknown = {"primarySmtpAddress": None, "displayName": None, "userPrincipalName": "a@contoso.com", "userId": "u"}
+    ((address, text),) = mails([{**unknown, "policyVerdict": "on"}, {**unknown, "policyVerdict": "unknown"}])
+
+    assert address == "a@contoso.com"
+    assert "Hello there" in text
 
 
 @pytest.mark.parametrize("page_size", [None, 7])
@@ -240,6 +403,104 @@ async def test_a_withdrawn_page_is_posted_once(tmp_path: Path, azurite: Azurite)
     assert "@{" not in message
 
 
+def test_a_withdrawn_page_without_a_name_can_be_posted() -> None:
+    nothing = dict.fromkeys(("displayName", "fromStatus", "previousUrl", "url", "anonymousUrl", "department"))
+    change = {**nothing, "kind": "gone", "userPrincipalName": "a@contoso.com", "toStatus": "gone"}
+    narrow, wide = (evaluated(condition, Run(trigger=change)) for condition in TEAMS.expressions)
+    message = rendered(TEAMS.texts[0], Run(trigger=change))
+
+    assert (narrow, wide) == (False, True)
+    assert "a@contoso.com" in message
+    assert "not known" in message
+
+
+# Offer free times in an email
+
+
+def offered(body: Document) -> tuple[list[str], str, str]:
+    """The times, and what is sent if there are some, or else if there are none."""
+    free, start, is_empty, why = FREE_TIMES.expressions
+    looked_up = {"Get_availability": {"body": body}}
+    slots = evaluated(free, Run(outputs=looked_up))
+    times = [evaluated(start, Run(item=slot)) for slot in slots]
+    run = Run(outputs={**looked_up, "Times": {"body": times}})
+    return (
+        (times, "", evaluated(why, run))
+        if evaluated(is_empty, run)
+        else (times, rendered(FREE_TIMES.texts[0], run), "")
+    )
+
+
+async def test_free_times_are_offered_or_their_absence_is_explained(tmp_path: Path, azurite: Azurite) -> None:
+    (documented,) = FREE_TIMES.requests
+    async with tenant_of(tmp_path, users=100, mix="default") as tenant, deployed(tenant, azurite) as product:
+        platform = connected(product, tmp_path)
+        await product.scan()
+        people = {truth["status"]: user_id for user_id, truth in product.expected().items()}
+        responses = {}
+        for status, user in {**people, "notFound": "nobody@contoso.com"}.items():
+            given = {"user": user, "timeZone": "Europe/Zurich", "ifNotFound": "status"}
+            responses[status] = await platform.call("GetAvailability", **given)
+            documented.assert_is(platform.sent[-1], platform.address, userEncodedTwice=twice(user))
+
+    documented.response.assert_is_like(responses["published"])
+    outcomes = {status: offered(response.json()) for status, response in responses.items()}
+    times, email, _ = outcomes["published"]
+    body = responses["published"].json()
+    assert times == [slot["start"][:16].replace("T", " ") for slot in body["availability"]["free"][:5]]
+    assert times
+    assert all(time in email for time in times)
+    assert body["url"] in email
+    for status in ("notSetUp", "noMailbox", "signInRequired", "noPublicTypes", "notFound"):
+        times, email, why = outcomes[status]
+        assert (times, email) == ([], "")
+        assert why
+    assert outcomes["notFound"][2].startswith("nothing is free")
+    assert "signed in" in outcomes["signInRequired"][2]
+
+
+# Mail the totals of each scan
+
+
+async def test_each_scan_is_reported_once_however_it_ends(tmp_path: Path, azurite: Azurite) -> None:
+    first, following = TOTALS.requests
+    async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite) as product:
+        platform = connected(product, tmp_path)
+        flow = platform.trigger("WhenScanEnds")
+        before_any_scan = await flow.poll()
+        first.assert_is(platform.sent[-1], platform.address, {"triggerstate"})
+        cursor = platform.responses[-1].json()["cursor"]
+        completed = await product.scan()
+        tenant.behave(bookings={"latency_ms": 100})
+        running = (await product.http.post("/api/scans")).json()["id"]
+        while_running = await flow.poll()
+        following.assert_is(platform.sent[-1], platform.address, {"triggerstate"}, cursor=cursor)
+        following.response.assert_is_like(platform.responses[-1])
+        await product.http.delete(f"/api/scans/{running}")
+        runs = await flow.poll()
+        again = await flow.poll()
+
+    assert (before_any_scan, while_running, again) == ([], [completed], [])
+    assert [(run["id"], run["state"]) for run in runs] == [(running, "cancelled")]
+    (not_well,) = TOTALS.expressions
+    assert [evaluated(not_well, Run(trigger=run)) for run in (completed, *runs)] == [False, True]
+    texts = [rendered(TOTALS.texts[0], Run(trigger=run)) for run in (completed, *runs)]
+    assert f"Published: {completed['byStatus']['published']}," in texts[0]
+    assert "60 of 60 users checked" in texts[0]
+    assert "Error: none" in texts[0]
+    assert not any("@{" in text or "None" in text for text in texts)
+
+
+def test_a_failed_scan_without_totals_can_be_reported() -> None:
+    nothing = dict.fromkeys(("finishedAt", "usersListed", "usersProbed", "byStatus", "throttledWaits", "estimatedEnd"))
+    run = {**nothing, "state": "failed", "startedAt": "2026-11-21T08:41:59Z", "warnings": [], "error": "no tables"}
+    text = rendered(TOTALS.texts[0], Run(trigger=run))
+
+    assert "0 of 0 users checked" in text
+    assert "Error: no tables" in text
+    assert "None" not in text
+
+
 # Start a scan and wait for its end
 
 
@@ -301,4 +562,4 @@ def test_recipes_name_existing_steps() -> None:
     named = set(re.findall(r"\*([^*]+)\* \(Bookings Atlas\)", DOCUMENT.read_text(encoding="utf-8")))
 
     assert named <= {step.summary for step in STEPS}
-    assert len(named) == 4
+    assert len(named) == 7

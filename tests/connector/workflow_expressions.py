@@ -21,6 +21,12 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "createArray": lambda *values: list(values),
     "encodeUriComponent": lambda text: quote(text, safe=""),
     "if": lambda condition, then, other: then if condition else other,
+    "not": lambda condition: not condition,
+    "take": lambda values, count: values[:count],
+    "first": lambda values: values[0] if values else None,
+    "join": lambda values, between: between.join(map(str, values)),
+    "replace": lambda text, old, new: text.replace(old, new),
+    "substring": lambda text, start, length: text[start : start + length],
 }
 
 
@@ -74,6 +80,8 @@ class _Parser:
         token = self._next()
         if (text := token["text"]) is not None:
             return text.replace("''", "'")
+        if token["name"] and token["name"].isdecimal():
+            return int(token["name"])
         assert token["name"] in self._functions, f"{token[0]!r} in {self._text}"
         self._expect("(")
         found = self._functions[token["name"]](*self._arguments())
