@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from tests.connector.connector_files import DEFINED, OPERATIONS, members, parameters
+from connector.fill import AGENTS_DEFINITION
+from tests.connector.connector_files import DEFINED, OPERATIONS, Document, committed, members, parameters
 
 PLATFORM = (
     "Power Automate",
@@ -36,18 +37,20 @@ def is_title_case(text: str) -> bool:
     return text[0].isupper() and all(word[0].isupper() or word in SMALL_WORDS for word in text.split()[1:])
 
 
-def test_the_title_is_short_and_our_own() -> None:
+@pytest.mark.parametrize("definition", [DEFINED, committed(AGENTS_DEFINITION)], ids=["flows", "agents"])
+def test_the_title_is_short_and_our_own(definition: Document) -> None:
     """[S]: at most 30 characters, no "API" or "Connector", no other product's name, a letter or digit at the end."""
-    title = DEFINED["info"]["title"]
+    title = definition["info"]["title"]
 
     assert 0 < len(title) <= MAX_TITLE_LENGTH
     assert [word for word in ("API", "Connector", *PLATFORM, *OTHER_PRODUCTS) if contains(title, word)] == []
     assert title[-1].isalnum()
 
 
-def test_the_description_says_enough_and_no_forbidden_name() -> None:
+@pytest.mark.parametrize("definition", [DEFINED, committed(AGENTS_DEFINITION)], ids=["flows", "agents"])
+def test_the_description_says_enough_and_no_forbidden_name(definition: Document) -> None:
     """[S]: 30 to 500 characters, without "API" and the platform's product names."""
-    description = DEFINED["info"]["description"]
+    description = definition["info"]["description"]
 
     assert 30 <= len(description) <= 500
     assert [word for word in ("API", *PLATFORM) if contains(description, word)] == []
