@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from atlas.domain.json_limits import InvalidJson, parse_json
+from atlas.domain.text import sanitize_json
 
 CURRENT_REVISION = "2026-07-28"
 EARLIER_REVISIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
@@ -108,7 +109,7 @@ class Server:
     async def respond(self, body: bytes, headers: Mapping[str, str]) -> Response:
         """The response to the body of one POST; ``headers`` has their names in lower case, or ignores case."""
         try:
-            document = parse_json(body, MAX_JSON_ITEMS)
+            document = sanitize_json(parse_json(body, MAX_JSON_ITEMS))
         except InvalidJson as problem:
             return _error(None, ProtocolError(Code.PARSE_ERROR, f"the body is {problem}"), HTTPStatus.BAD_REQUEST)
         if isinstance(document, list):

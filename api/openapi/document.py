@@ -36,8 +36,8 @@ BODY: Schema = {
     "name": "message",
     "in": "body",
     "required": True,
-    "schema": {"type": "object"},
-    "description": "A JSON-RPC message of the Model Context Protocol.",
+    "schema": {},
+    "description": "A JSON-RPC message of the Model Context Protocol, or a batch of them.",
 }
 
 
@@ -115,6 +115,8 @@ def responses_of(operation: Operation) -> dict[str, Any]:
 def response_object(operation: Operation, returns: Returns) -> dict[str, Any]:
     """One response as OpenAPI 2.0 writes it."""
     other: Schema = {"type": "object"} if JSON in operation.media_types else {"type": "string"}
+    if operation.has_body:  # a message or a batch of them
+        other = {}
     schema = reference(returns.model) if returns.model else other
     described: dict[str, Any] = {"description": returns.description, "schema": schema}
     if returns.headers:

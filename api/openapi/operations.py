@@ -70,7 +70,7 @@ class Operation:
     """The codes of ``PROBLEMS`` that it may return, besides those of every route."""
     media_types: tuple[str, ...] = (JSON,)
     has_body: bool = False
-    """Whether the request has a body, which is a JSON object of its own kind."""
+    """Whether request and response have bodies of a protocol of their own, in JSON."""
     is_open: bool = False
     """Whether it requires neither a key nor a token."""
 

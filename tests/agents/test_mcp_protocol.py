@@ -195,6 +195,16 @@ async def test_a_call_may_have_no_arguments(arguments: Any) -> None:
     assert result_of(await sent({**CALL, "params": params}, EARLIER))["structuredContent"] == {}
 
 
+async def test_a_text_that_was_cut_inside_a_character_is_replaced() -> None:
+    """JSON may contain half of a surrogate pair, which no response could be encoded with."""
+    called = await sent({**CALL, "params": {"name": "echo", "arguments": {"text": "\ud83d"}}}, EARLIER)
+    unknown = await sent({**LIST, "method": "\ud83d", "id": "\ude00"}, EARLIER)
+
+    assert result_of(called)["structuredContent"] == {"text": "?"}
+    assert json.loads(called.body)
+    assert json.loads(unknown.body)["error"]["message"] == "there is no method ?"
+
+
 async def test_the_list_has_one_page() -> None:
     assert error_of(await sent({**LIST, "params": {"cursor": "x"}}, EARLIER)) == (200, Code.INVALID_PARAMS)
     assert result_of(await sent({**LIST, "params": {"cursor": None}}, EARLIER))
