@@ -9,8 +9,8 @@ from connector.fill import PLACEHOLDERS, SECURITY
 from connector.steps import STEPS, Step
 
 HOST = PLACEHOLDERS["host"]
-WEBSITE = f"https://{HOST}/api/health"
-"""The address of the app that responds to everyone; its root does not."""
+WEBSITE = f"https://{HOST}/api/report"
+"""The page of the app that opens for everyone, and shows data only to those who sign in; its root does not respond."""
 CONNECTOR_METADATA = [
     {"propertyName": "Website", "propertyValue": WEBSITE},
     {"propertyName": "Privacy policy", "propertyValue": WEBSITE},

@@ -56,7 +56,7 @@ class Step:
     @property
     def cursor_parameter(self) -> str:
         """The parameter of a trigger in which the platform sends back the cursor of the previous response."""
-        (name,) = [name for name, overlay in self.parameters.items() if overlay is INTERNAL]
+        (name,) = [name for name, overlay in self.parameters.items() if overlay == INTERNAL]
         return name
 
 

@@ -6,11 +6,13 @@ Sources: [V] learn.microsoft.com/connectors/custom-connectors/certification-swag
 """
 
 import struct
+from urllib.parse import urlsplit
 
 import pytest
 
-from connector.fill import DEFINITION, HERE, ICON
-from tests.connector.connector_files import DEFINED, PROPERTIES
+from api.openapi.operations import OPERATIONS
+from connector.fill import AGENTS_DEFINITION, DEFINITION, HERE, ICON
+from tests.connector.connector_files import DEFINED, PROPERTIES, Document, committed
 
 
 def test_property_files_differ_only_in_sign_in() -> None:
@@ -42,6 +44,18 @@ def test_the_metadata_is_complete() -> None:
 
     assert all(metadata[name] for name in ("Website", "Privacy policy", "Categories"))
     assert all(DEFINED["info"]["contact"][name] for name in ("name", "url", "email"))
+
+
+@pytest.mark.parametrize("definition", [DEFINED, committed(AGENTS_DEFINITION)], ids=["flows", "agents"])
+def test_the_website_opens_for_everyone(definition: Document) -> None:
+    """A maker opens it from the page of the connector, without a key or token."""
+    open_paths = {f"/api{operation.path}" for operation in OPERATIONS if operation.is_open}
+    metadata = {entry["propertyName"]: entry["propertyValue"] for entry in definition["x-ms-connector-metadata"]}
+
+    for url in (definition["info"]["contact"]["url"], metadata["Website"], metadata["Privacy policy"]):
+        address = urlsplit(url)
+        assert (address.scheme, address.netloc) == ("https", definition["host"])
+        assert address.path in open_paths
 
 
 def test_calls_are_encrypted_and_signed_in() -> None:
