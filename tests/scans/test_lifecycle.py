@@ -13,6 +13,7 @@ from atlas.scans.lifecycle import (
     OrchestrationStatus,
     ScanNotRunning,
     ScanStopping,
+    end_scan_if_lost,
     refresh_scan,
     start_scan,
     stop_scan,
@@ -323,3 +324,22 @@ async def test_progress_adds_up_over_lanes_and_shows_waiting(tenant, engine):
     assert (shown.users_listed, shown.users_probed, shown.throttled_waits) == (20, 8, 4)
     assert shown.by_status == {"published": 7, "unknown": 1}
     assert shown.warnings == (BOOKINGS_DOWN,)
+
+
+async def test_a_reader_of_ends_sees_the_end_of_a_lost_scan(tenant, engine):
+    """Nobody requests the scan itself, and no other one is started."""
+    log = tenant.resources.scans
+    cursor = await log.end_cursor()
+    await end_scan_if_lost(tenant.resources, engine)
+    running = await tenant.running(scan())
+    engine.run(running.scan_id)
+    await end_scan_if_lost(tenant.resources, engine)
+    while_running = await log.ended_after(cursor, 10)
+    engine.end(running.scan_id)
+    await end_scan_if_lost(tenant.resources, engine)
+    await end_scan_if_lost(tenant.resources, engine)
+
+    assert while_running.scans == ()
+    assert [(one.scan_id, one.state) for one in (await log.ended_after(cursor, 10)).scans] == [
+        (running.scan_id, ScanState.FAILED)
+    ]
