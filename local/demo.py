@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
@@ -18,8 +18,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from atlas import wiring
+from atlas.cli.shared import in_order, pages_table
+from atlas.domain.shared_pages.filters import SharedPageFilter
+from atlas.domain.shared_pages.rows import SharedPageRow
 from atlas.domain.statuses import Status
 from atlas.settings import Settings
+from atlas.shared_pages.listing import iterate_shared_pages
 from local.azurite import AzuriteNotThere, azurite_tables
 from local.host.child import HostDidNotStart, host_child
 from local.run_host import CHECKOUT, UNSET, private_folder
@@ -34,6 +38,7 @@ LATENCY = {"latency_ms": 20, "jitter_ms": 40}
 POLL_SECONDS = 0.3
 MAX_MISMATCHES = 20
 DEFAULT_USERS = 200
+MAX_SHARED_PAGES = 8
 
 
 class DemoFailed(Exception):
@@ -105,6 +110,7 @@ async def _show(
 ) -> bool:
     """Print what the tables contain; returns whether every user has the expected status."""
     mismatches: list[str] = []
+    pages: list[SharedPageRow] = []
     count = 0
     async with wiring.open_resources(Settings.load(settings)) as opened:
         async for stored in opened.resources.rows.iterate():
@@ -113,8 +119,10 @@ async def _show(
             expected = tenant.expected(stored.row.user.user_id).status
             if expected != stored.row.status:
                 mismatches.append(f"{stored.row.user.upn} is {stored.row.status}, but should be {expected}")
+        pages += [row async for row in iterate_shared_pages(opened.resources, SharedPageFilter())]
     for part in result.parts(scan["byStatus"] or {}):
         console.print(part, soft_wrap=isinstance(part, Text))
+    _show_shared_pages(console, pages)
     for warning in (*scan["warnings"], *([scan["error"]] if scan["error"] else []), *mismatches[:MAX_MISMATCHES]):
         console.print(f"! {warning}", style="red", markup=False)
     duration = datetime.fromisoformat(scan["finishedAt"]) - datetime.fromisoformat(scan["startedAt"])
@@ -125,6 +133,17 @@ async def _show(
     else:
         console.print(f"{len(mismatches):,} users have an unexpected status; {count:,} rows were found.", style="red")
     return succeeded
+
+
+def _show_shared_pages(console: Console, pages: Sequence[SharedPageRow]) -> None:
+    """The first few shared pages, those with findings first."""
+    if not pages:
+        return
+    found = sum(1 for page in pages if page.findings)
+    console.print(f"\nShared pages: {len(pages):,}, {found:,} of them with findings", style="bold")
+    console.print(pages_table(in_order(pages)[:MAX_SHARED_PAGES]))
+    if len(pages) > MAX_SHARED_PAGES:
+        console.print(f"  … and {len(pages) - MAX_SHARED_PAGES:,} more: atlas shared")
 
 
 async def _stay(console: Console, url: str, settings: Mapping[str, str], result: Result) -> None:
@@ -145,6 +164,7 @@ async def _stay(console: Console, url: str, settings: Mapping[str, str], result:
             f".venv/bin/atlas user {quote(user.user.upn)}" if user else None,
         ),
         ("  what the organisation allows", ".venv/bin/atlas policy"),
+        ("  shared pages: who can open them, and what is wrong", ".venv/bin/atlas shared --findings"),
         ("  whether all permissions are granted", ".venv/bin/atlas doctor"),
     ]
     console.print("\nTry next:\n", style="bold")

@@ -20,12 +20,11 @@ from api.models.responses import (
 )
 from atlas.domain.shared_pages.access import AccessRight
 from atlas.domain.shared_pages.access_of_users import UserSharedPage as StoredUserSharedPage
-from atlas.domain.shared_pages.businesses import BookingService, StaffMember
 from atlas.domain.shared_pages.changes import SharedChangeKind
 from atlas.domain.shared_pages.changes import SharedPageChange as StoredChange
+from atlas.domain.shared_pages.documents import page_details_document, page_document, user_page_document
 from atlas.domain.shared_pages.filters import SharedPageFilter
-from atlas.domain.shared_pages.findings import FindingDetail, Severity, finding_details
-from atlas.domain.shared_pages.holders import Holder as StoredHolder
+from atlas.domain.shared_pages.findings import Severity
 from atlas.domain.shared_pages.holders import HolderKind
 from atlas.domain.shared_pages.rows import PageState, SharedFinding, SharedPageRow, Source
 from atlas.tables.change_feed import ServedChange
@@ -157,21 +156,6 @@ class Holder(Response):
     licensed: bool | None = Field(title="Licensed", description="Whether the user is licensed for Bookings.")
     member_count: int | None = Field(title="Member Count", description="How many users a group has.")
 
-    @classmethod
-    def of(cls, holder: StoredHolder) -> Self:
-        """One holder."""
-        return cls(
-            kind=holder.kind,
-            user_id=holder.object_id,
-            user_principal_name=holder.upn,
-            display_name=holder.display_name,
-            access=list(holder.access),
-            via_group=holder.via_group,
-            enabled=holder.enabled,
-            licensed=holder.licensed,
-            member_count=holder.member_count,
-        )
-
 
 class SharedPage(Response):
     """One shared booking page."""
@@ -226,31 +210,7 @@ class SharedPage(Response):
     @classmethod
     def of(cls, row: SharedPageRow) -> Self:
         """The page of a row."""
-        return cls(**_members(row))
-
-
-def _members(row: SharedPageRow) -> dict[str, object]:
-    return {
-        "id": row.address,
-        "display_name": row.display_name,
-        "account_id": row.account_id,
-        "account_enabled": row.account_enabled,
-        "hidden_from_address_lists": row.hidden_from_address_lists,
-        "created_at": row.created_at,
-        "created_by": row.created_by,
-        "creator_problem": row.creator_problem,
-        "published": row.published,
-        "public_url": row.public_url,
-        "staff_count": None if row.staff is None else len(row.staff),
-        "service_count": None if row.services is None else len(row.services),
-        "known_to": list(row.known_to),
-        "holders": [Holder.of(holder) for holder in row.holders or ()],
-        "findings": [found.name for found in row.findings],
-        "state": row.state,
-        "checked_at": row.checked_at,
-        "changed_at": row.changed_at,
-        "scan_id": row.scan_id,
-    }
+        return cls.model_validate(page_document(row))
 
 
 class Staff(Response):
@@ -262,11 +222,6 @@ class Staff(Response):
     email_address: str | None = Field(title="Email Address", description="The email address of the member.")
     role: str | None = Field(title="Role", description="The role of the member, as Microsoft Graph names it.")
 
-    @classmethod
-    def of(cls, member: StaffMember) -> Self:
-        """One member."""
-        return cls(display_name=member.display_name, email_address=member.email_address, role=member.role)
-
 
 class Service(Response):
     """One service of a shared page."""
@@ -277,16 +232,6 @@ class Service(Response):
     title: str = Field(title="Title", description="The name of the service.")
     duration_minutes: int | None = Field(title="Duration In Minutes", description="How long the service takes.")
     hidden: bool | None = Field(title="Hidden", description="Whether customers cannot see the service.")
-
-    @classmethod
-    def of(cls, service: BookingService) -> Self:
-        """One service."""
-        return cls(
-            id=service.service_id,
-            title=service.title,
-            duration_minutes=service.duration_minutes,
-            hidden=service.hidden,
-        )
 
 
 class SharedPageFinding(Response):
@@ -303,11 +248,6 @@ class SharedPageFinding(Response):
     evidence: str = Field(title="Evidence", description="What was found, as a sentence.")
     fix: str = Field(title="Fix", description="What an administrator can do about it.")
 
-    @classmethod
-    def of(cls, detail: FindingDetail) -> Self:
-        """One finding."""
-        return cls(name=detail.name, severity=detail.severity, evidence=detail.evidence, fix=detail.fix)
-
 
 class SharedPageDetails(SharedPage):
     """One shared booking page with its staff, services and findings in full."""
@@ -323,12 +263,7 @@ class SharedPageDetails(SharedPage):
     @classmethod
     def of(cls, row: SharedPageRow) -> Self:
         """The page of a row."""
-        return cls(
-            **_members(row),
-            staff=[Staff.of(member) for member in row.staff or ()],
-            services=[Service.of(service) for service in row.services or ()],
-            finding_details=[SharedPageFinding.of(detail) for detail in finding_details(row)],
-        )
+        return cls.model_validate(page_details_document(row))
 
 
 class SharedPageList(Page[SharedPage]):
@@ -362,15 +297,7 @@ class UserSharedPage(Response):
     @classmethod
     def of(cls, page: StoredUserSharedPage) -> Self:
         """One page of a user."""
-        return cls(
-            id=page.address,
-            display_name=page.display_name,
-            public_url=page.public_url,
-            published=page.published,
-            access=list(page.access),
-            via_group=page.via_group,
-            role=page.role,
-        )
+        return cls.model_validate(user_page_document(page))
 
 
 class UserSharedPageList(Page[UserSharedPage]):

@@ -41,7 +41,7 @@ async def run(
         checks = await check_permissions(clients, sign_in)
         checks[Permission.TABLES] = await _check_storage(settings)
         if settings.shared_pages:
-            checks[Permission.SHARED_PAGES] = await check_shared_pages(clients)
+            checks |= await check_shared_pages(clients)
     if _is_offline(checks):
         print_error(f"Microsoft 365 cannot be reached from here: {checks[Permission.SIGN_IN].detail}. {CHECK_NETWORK}")
         return 1

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -94,9 +94,29 @@ async def check_permissions(clients: TenantClients, tokens: TokenSource) -> Chec
     return dict(zip(calls, results, strict=True))
 
 
-async def check_shared_pages(clients: TenantClients) -> Check:
-    """Check whether shared pages can be listed, which this version does not do yet."""
-    return await _check(clients.directory.prove_shared_pages(), "lists shared pages")
+async def check_shared_pages(clients: TenantClients) -> Checks:
+    """Verify each permission that the inventory of shared pages uses; it works without any one of them."""
+    calls: dict[Permission, Awaitable[Check]] = {
+        Permission.SHARED_PAGES: _check(clients.directory.prove_shared_pages(), "lists shared pages"),
+        Permission.PAGE_ACCESS: _check_exchange(
+            clients, lambda exchange: exchange.prove_page_access(), "reads who can open shared pages"
+        ),
+        Permission.GROUP_MEMBERS: _check(clients.directory.prove_group_members(), "reads the members of groups"),
+        Permission.AUDIT_LOG: _check_audit_log(clients),
+    }
+    results = await asyncio.gather(*calls.values())
+    return dict(zip(calls, results, strict=True))
+
+
+async def _check_audit_log(clients: TenantClients) -> Check:
+    """Without the permission of Microsoft Graph, the scan searches the log through Exchange, if that is permitted."""
+    check = await _check(clients.directory.prove_audit_log(), "searches the audit log")
+    if check.reason is not Reason.REFUSED or clients.mailboxes is None:
+        return check
+    now = clients.clock()
+    search = clients.mailboxes.search_creations(now - timedelta(minutes=1), now)
+    through_exchange = await _check(search, "not granted, but Exchange searches the audit log")
+    return through_exchange if through_exchange.ok else check
 
 
 async def _check_exchange(clients: TenantClients, call: Callable[[Exchange], Awaitable[object]], detail: str) -> Check:

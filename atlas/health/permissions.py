@@ -11,6 +11,8 @@ GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 EXCHANGE_APP_ID = "00000002-0000-0ff1-ce00-000000000000"
 USER_READ_ALL = "df021288-bdef-4463-88db-98f22de89214"
 BOOKINGS_READ_ALL = "6e98f277-b046-4193-a4f2-6bf6a78cd491"
+GROUP_MEMBER_READ_ALL = "98830695-27a2-44f7-8c18-0c3ebc9698f6"
+AUDIT_LOGS_QUERY_EXCHANGE = "6b0d2622-d34e-4470-935b-b96550e5ca8d"
 EXCHANGE_MANAGE_AS_APP = "dc50a0fb-09a3-484d-be87-e023b12c6440"
 
 
@@ -24,6 +26,9 @@ class Permission(StrEnum):
     BOOKINGS = "Bookings pages"
     TABLES = "tables"
     SHARED_PAGES = "Bookings.Read.All"
+    PAGE_ACCESS = "Exchange: access to shared pages"
+    GROUP_MEMBERS = "GroupMember.Read.All"
+    AUDIT_LOG = "AuditLogsQuery-Exchange.Read.All"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,22 @@ BOOKINGS_READ = AppRole(
     app_id=GRAPH_APP_ID,
     scope="Bookings.Read.All",
     scope_id="33b1df99-4b29-4548-9339-7a7b83eaeebc",
+)
+GROUP_MEMBERS_READ = AppRole(
+    name="GroupMember.Read.All",
+    role_id=GROUP_MEMBER_READ_ALL,
+    api="Microsoft Graph",
+    app_id=GRAPH_APP_ID,
+    scope="GroupMember.Read.All",
+    scope_id="bc024368-1153-4739-b217-4326f2e966d0",
+)
+AUDIT_LOG_READ = AppRole(
+    name="AuditLogsQuery-Exchange.Read.All",
+    role_id=AUDIT_LOGS_QUERY_EXCHANGE,
+    api="Microsoft Graph",
+    app_id=GRAPH_APP_ID,
+    scope="AuditLogsQuery-Exchange.Read.All",
+    scope_id="6c8c71d2-c7e1-45b0-ac6d-1d2724fba6ae",
 )
 EXCHANGE_MANAGE = AppRole(
     name="Exchange.ManageAsApp",
@@ -144,8 +165,26 @@ PERMISSIONS: dict[Permission, PermissionText] = {
         is_grantable=False,
     ),
     Permission.SHARED_PAGES: PermissionText(
-        "Without it, nothing is lost yet: this version has no inventory of shared pages.",
+        "Without it, shared pages are known from Exchange only: without public URL, staff and services, and without "
+        "whether they are published.",
         role=BOOKINGS_READ,
+        is_optional=True,
+    ),
+    Permission.PAGE_ACCESS: PermissionText(
+        "Without it, it is not known who can open a shared page, and only pages that Microsoft Graph lists are found.",
+        EXCHANGE_ROLES,
+        EXCHANGE_MANAGE,
+    ),
+    Permission.GROUP_MEMBERS: PermissionText(
+        "Without it, a group with access to a shared page is listed without its members, and EXCLUDE_USERS cannot name "
+        "a group.",
+        role=GROUP_MEMBERS_READ,
+        is_optional=True,
+    ),
+    Permission.AUDIT_LOG: PermissionText(
+        "Without it, it is not known who created a shared page, unless the app has the Exchange role View-Only Audit "
+        "Logs.",
+        role=AUDIT_LOG_READ,
         is_optional=True,
     ),
 }

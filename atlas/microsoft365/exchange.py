@@ -189,6 +189,15 @@ class Exchange:
         for cmdlet, select in (("Get-Mailbox", "ExternalDirectoryObjectId"), ("Get-CASMailbox", "EwsEnabled")):
             records_of((await self._commands.run(Command(cmdlet, {"ResultSize": 1}, select))).json(), cmdlet)
 
+    async def prove_page_access(self) -> None:
+        """Read who can open one shared page, if there is any, to prove that this may be read."""
+        mailboxes = await self.get_scheduling_mailboxes_page(None)
+        if not mailboxes.mailboxes:
+            return
+        parameters = {"Identity": mailboxes.mailboxes[0].primary_address}
+        for cmdlet in ("Get-MailboxPermission", "Get-RecipientPermission"):
+            records_of((await self._commands.run(Command(cmdlet, parameters))).json(), cmdlet)
+
     async def _read_page[Record](
         self, command: Command, link: str | None, parse: Callable[[Any], Awaitable["ListedRecords[Record]"]]
     ) -> tuple["ListedRecords[Record]", str | None]:

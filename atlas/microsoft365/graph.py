@@ -163,6 +163,14 @@ class Graph:
         """List the shared Bookings pages, to prove that they may be listed."""
         await self.get_business_list()
 
+    async def prove_group_members(self) -> None:
+        """Prove that the members of groups may be read."""
+        await graph_groups.prove_group_members(self._client)
+
+    async def prove_audit_log(self) -> None:
+        """Prove that the audit log may be searched, without starting a search."""
+        await graph_audit.prove_audit_log(self._client)
+
     async def get_business_list(self) -> BusinessList:
         """The shared pages, as many as Graph lists."""
         return await graph_businesses.get_business_list(self._client)

@@ -62,6 +62,15 @@ async def start_creation_query(client: SignedApiClient, start: datetime, end: da
     raise NotUnderstood(f"Microsoft Graph responded with 404 {error_code(response)} to an audit query")
 
 
+async def prove_audit_log(client: SignedApiClient) -> None:
+    """List one query, to prove that queries are permitted without starting one."""
+    for version in VERSIONS:
+        request = Request("GET", f"{client.base_url}/{version}{QUERIES}?$top=1")
+        if (await client.send(request, _classify_unless_404)).status != 404:
+            return
+    raise NotUnderstood("Microsoft Graph does not know audit queries")
+
+
 async def get_creation_query(client: SignedApiClient, query_id: str) -> QueryState:
     """How far a query is."""
     return parse_query_state((await client.send(Request("GET", _url(client, query_id)), _classify)).json())

@@ -22,6 +22,7 @@ from atlas.microsoft365.signed_calls import SignedApiClient
 MISSING_PERMISSION = "grant the application permission GroupMember.Read.All of Microsoft Graph"
 ADVANCED_QUERY = {"ConsistencyLevel": "eventual"}
 PAGE_SIZE = 999
+NONEXISTENT_GROUP = "00000000-0000-4000-8000-000000000000"
 MEMBER_FIELDS = "id,userPrincipalName,displayName,accountEnabled,assignedPlans"
 
 
@@ -52,6 +53,16 @@ async def get_member_ids(client: SignedApiClient, group_id: str) -> frozenset[st
         members.update(str(record.member_id) for record in records.valid)
         url = parse_next_link(client.base_url, document.get("@odata.nextLink"))
     return frozenset(members)
+
+
+async def prove_group_members(client: SignedApiClient) -> None:
+    """Request the members of a group that does not exist: without the permission, Graph refuses instead."""
+    url = f"{client.base_url}/v1.0/groups/{NONEXISTENT_GROUP}/transitiveMembers?$select=id&$top=1"
+    await client.send(Request("GET", url), _classify_unless_missing)
+
+
+def _classify_unless_missing(response: Response) -> TenantFailure | None:
+    return None if response.status == 404 else classify_status(response, MISSING_PERMISSION)
 
 
 def _classify_members(response: Response) -> TenantFailure | None:

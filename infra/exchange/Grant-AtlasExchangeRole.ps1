@@ -29,7 +29,8 @@ The name of the service principal in Exchange.
 The name of the role group.
 
 .PARAMETER IncludeAuditLogs
-Also assigns the role View-Only Audit Logs. Bookings Atlas does not need it today.
+Also assigns the role View-Only Audit Logs, with which Bookings Atlas finds out who created shared pages. Not needed with the
+application permission AuditLogsQuery-Exchange.Read.All of Microsoft Graph.
 
 .PARAMETER Remove
 Revokes everything: the membership, the role group if it has no other members, and the service principal in Exchange.

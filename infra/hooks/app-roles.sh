@@ -10,10 +10,11 @@ app_roles() {
   if [ "${ATLAS_EXCHANGE_EVIDENCE:-true}" = true ]; then
     say "$EXCHANGE dc50a0fb-09a3-484d-be87-e023b12c6440 Exchange.ManageAsApp"
   fi
-  if [ "${ATLAS_READ_SHARED_BOOKINGS:-false}" = true ]; then
+  if [ "${ATLAS_SHARED_PAGES:-true}" = true ]; then
     say "$GRAPH 6e98f277-b046-4193-a4f2-6bf6a78cd491 Bookings.Read.All"
+    say "$GRAPH 6b0d2622-d34e-4470-935b-b96550e5ca8d AuditLogsQuery-Exchange.Read.All"
   fi
-  if [[ "${ATLAS_READ_SHARED_BOOKINGS:-false}" = true || "${ATLAS_EXCLUDE_USERS:-}" = *group:* ]]; then
+  if [[ "${ATLAS_SHARED_PAGES:-true}" = true || "${ATLAS_EXCLUDE_USERS:-}" = *group:* ]]; then
     say "$GRAPH 98830695-27a2-44f7-8c18-0c3ebc9698f6 GroupMember.Read.All"
   fi
 }
@@ -23,7 +24,8 @@ purpose_of() {
   case $1 in
     User.Read.All) say 'lists the licensed users; without it, every scan fails' ;;
     Exchange.ManageAsApp) say 'reads mailboxes and policies, together with the role group below; without it, no reasons' ;;
-    Bookings.Read.All) say 'reads shared pages' ;;
+    Bookings.Read.All) say 'reads shared pages: whether they are published, staff and services' ;;
+    AuditLogsQuery-Exchange.Read.All) say 'finds out who created shared pages' ;;
     GroupMember.Read.All) say 'lists the members of groups: excluded ones, and those with access to shared pages' ;;
   esac
 }

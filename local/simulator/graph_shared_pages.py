@@ -61,6 +61,8 @@ class GraphSharedPages:
         match rest:
             case [] if request.method == "POST":
                 return self._start_query(request, version)
+            case []:
+                return self._list_queries(version)
             case [query_id]:
                 return self._query(query_id)
             case [query_id, "records"]:
@@ -146,6 +148,12 @@ class GraphSharedPages:
         query_id = ids.guid_of(self._key, next(self._query_numbers))
         self._queries[query_id] = (period[0], period[1])
         return Response(201, {"id": query_id, "status": "notStarted", "displayName": body.get("displayName")})
+
+    def _list_queries(self, version: str) -> Response:
+        """GET /security/auditLog/queries."""
+        if version not in self._state.behaviour.graph.audit_versions:
+            return problem(self._state, 404, "UnknownError", "")
+        return Response(200, {"value": [{"id": query_id} for query_id in self._queries]})
 
     def _query(self, query_id: str) -> Response:
         """GET /security/auditLog/queries/{id}: it takes a while."""

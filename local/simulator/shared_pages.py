@@ -1,4 +1,4 @@
-"""The shared Bookings pages of a tenant, as a pure function of the seed: docs/microsoft-365.md, section 6.
+"""The shared Bookings pages of a tenant, as a pure function of the seed and the day: docs/microsoft-365.md, section 6.
 
 For every finding of the product there is a page that has it and a near miss that does not.
 """
@@ -17,7 +17,9 @@ from local.simulator.users import Population
 
 _DOMAIN = "contoso.com"
 _TITLES = ("Help Desk", "Reception", "Admissions", "Press Office", "Room Service", "Fitting Room", "Beratung Zürich")
-_FIRST_CREATED = datetime(2024, 1, 1, 8, tzinfo=UTC)
+_OLDEST_DAYS = 1000
+_STEP_DAYS = 389
+"""How many days one page is younger than the one before it, modulo the oldest: some of any few pages are recent."""
 _AUDIT_DAYS = 180
 LARGE_GROUP_MEMBERS = 501
 
@@ -140,9 +142,12 @@ class SharedPages:
     plan: TenantPlan
     population: Population
     """Whose users hold access; permissions outlive their holders."""
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When the tenant starts: its pages were created on the days before."""
     changes: dict[int, SharedPageChange] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.today = self.now.replace(hour=8, minute=0, second=0, microsecond=0)
         self._originals: dict[int, SharedPage] = {}
         self._account_key = ids.key_of(self.plan.seed, "shared page accounts")
         self._group_key = ids.key_of(self.plan.seed, "groups")
@@ -236,7 +241,7 @@ class SharedPages:
             account_disabled=True,
             hidden=False,
             published=True,
-            created_at=_FIRST_CREATED + timedelta(days=index % 1000),
+            created_at=self.today - timedelta(days=_OLDEST_DAYS - index * _STEP_DAYS % _OLDEST_DAYS),
             created_by=holder,
             full_access=(holder, other) if random_bytes[3] % 2 else (holder,),
             send_as=(holder,) if random_bytes[4] % 2 else (),

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from local.simulator import ids
@@ -31,7 +32,7 @@ class SimulatorState:
 
     def __post_init__(self) -> None:
         self.tenant = Tenant(self.plan)
-        self.shared_pages = SharedPages(self.plan, self.tenant.population)
+        self.shared_pages = SharedPages(self.plan, self.tenant.population, datetime.fromtimestamp(self.clock(), UTC))
         self.behaviour = self.plan.behaviour
         self.faults = Faults(self.plan.seed)
         self._request_key = ids.key_of(self.plan.seed, "requests")

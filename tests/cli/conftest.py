@@ -12,6 +12,7 @@ import stamina
 from atlas.cli import doctor as doctor_command
 from atlas.cli import forget as forget_command
 from atlas.cli import policy as policy_command
+from atlas.cli import shared as shared_command
 from atlas.cli import user as user_command
 from atlas.microsoft365.calls import MAX_REQUEST_ATTEMPTS
 from local.simulator import Behaviour, SimulatedTenant, TenantPlan, running
@@ -61,6 +62,11 @@ class Commands:
     async def policy(self, *, as_json: bool = False, **settings: str) -> Shown:
         """``atlas policy``."""
         return await self._shown(policy_command.run({**self._settings, **settings}, as_json=as_json))
+
+    async def shared(self, environment: dict[str, str], **options: Any) -> Shown:
+        """``atlas shared``, with these settings on top."""
+        chosen = shared_command.SharedOptions(**options)
+        return await self._shown(shared_command.run({**self._settings, **environment}, chosen))
 
     async def forget(self, who: str, **settings: str) -> Shown:
         """``atlas forget``."""

@@ -5,8 +5,11 @@ import json
 import pytest
 
 from local.simulator import Fault, SimulatedTenant
+from local.simulator.options import SignIn
 
-ALL_RIGHTS = {"sign_in": {"graph_roles": ("User.Read.All", "Bookings.Read.All")}}
+GRAPH_ROLES = SignIn().graph_roles
+ALL_RIGHTS = {"sign_in": {"graph_roles": GRAPH_ROLES}}
+PAGE_ACCESS = "Exchange: access to shared pages"
 STATES = ("works", "granted", "missing", "refused", "not granted", "not verified", "not checked")
 ENTRA_STEP = "Application permissions"
 
@@ -41,7 +44,7 @@ async def test_with_every_permission_all_checks_pass(start):
     ("behaviour", "missing", "lost", "commands_told"),
     [
         (
-            {"sign_in": {"graph_roles": ("Bookings.Read.All",)}},
+            {"sign_in": {"graph_roles": GRAPH_ROLES[1:]}},
             ["User.Read.All"],
             ["nothing works"],
             ["New-MgServicePrincipalAppRoleAssignment", "df021288-bdef-4463-88db-98f22de89214"],
@@ -54,19 +57,19 @@ async def test_with_every_permission_all_checks_pass(start):
         ),
         (
             {**ALL_RIGHTS, "exchange": {"role": "View-Only Configuration"}},
-            ["Exchange: View-Only Recipients"],
-            ["noCapability is reported as notSetUp"],
+            ["Exchange: View-Only Recipients", PAGE_ACCESS],
+            ["it is not known who can open a shared page", "noCapability is reported as notSetUp"],
             ["New-RoleGroup", "'View-Only Recipients'"],
         ),
         (
             {**ALL_RIGHTS, "exchange": {"role": None}},
-            ["Exchange: View-Only Configuration", "Exchange: View-Only Recipients"],
+            ["Exchange: View-Only Configuration", "Exchange: View-Only Recipients", PAGE_ACCESS],
             ["every policy verdict is unknown", "noCapability is reported as notSetUp"],
             ["Add-RoleGroupMember", "New-ServicePrincipal -AppId"],
         ),
         (
             {"sign_in": {**ALL_RIGHTS["sign_in"], "exchange_roles": ()}},
-            ["Exchange: View-Only Configuration", "Exchange: View-Only Recipients"],
+            ["Exchange: View-Only Configuration", "Exchange: View-Only Recipients", PAGE_ACCESS],
             ["every policy verdict is unknown"],
             ["dc50a0fb-09a3-484d-be87-e023b12c6440", "Exchange.ManageAsApp"],
         ),
@@ -88,13 +91,57 @@ async def test_a_missing_permission_is_shown_with_its_impact_and_grant(start, be
     assert "Everything required works" not in shown.text
 
 
-async def test_a_missing_optional_permission_exits_with_0(start):
-    shown = await (await start({"sign_in": {"graph_roles": ("User.Read.All",)}}, users=2)).doctor()
+@pytest.mark.parametrize(
+    ("name", "lost", "role_id"),
+    [
+        ("Bookings.Read.All", "without public URL, staff and services", "6e98f277-b046-4193-a4f2-6bf6a78cd491"),
+        ("GroupMember.Read.All", "is listed without its members", "98830695-27a2-44f7-8c18-0c3ebc9698f6"),
+        (
+            "AuditLogsQuery-Exchange.Read.All",
+            "it is not known who created a shared page",
+            "6b0d2622-d34e-4470-935b-b96550e5ca8d",
+        ),
+    ],
+)
+async def test_a_missing_optional_permission_exits_with_0(start, name, lost, role_id):
+    granted = [role for role in GRAPH_ROLES if role != name]
+
+    shown = await (await start({"sign_in": {"graph_roles": granted}}, users=2)).doctor()
 
     assert shown.code == 0
-    assert states(shown)["Bookings.Read.All"] == "not granted"
+    assert {check for check, state in states(shown).items() if state == "not granted"} == {name}
     assert "missing" not in shown.text.lower()
-    assert "Everything required works.\n\nOptional: Bookings.Read.All\nWithout it, nothing is lost yet" in shown.text
+    below = shown.text.partition(f"Everything required works.\n\nOptional: {name}\n")[2]
+    assert lost in below
+    assert role_id in below
+
+
+async def test_exchange_may_replace_the_audit_permission(start):
+    behaviour = {"sign_in": {"graph_roles": GRAPH_ROLES[:3]}, "exchange": {"audit_search": True}}
+
+    shown = await (await start(behaviour, users=2)).doctor()
+
+    assert shown.code == 0
+    assert states(shown)["AuditLogsQuery-Exchange.Read.All"] == "granted"
+    assert "not granted, but Exchange searches the audit log" in shown.words
+    assert "Optional" not in shown.text
+
+
+@pytest.mark.parametrize("versions", [["beta"], ["v1.0", "beta"]])
+async def test_the_audit_permission_is_verified_without_a_query(start, versions):
+    commands = await start({"graph": {"audit_versions": versions}}, users=2)
+
+    shown = await commands.doctor()
+
+    assert states(shown)["AuditLogsQuery-Exchange.Read.All"] == "granted"
+    assert commands.tenant.metrics()["writes"] == []
+
+
+async def test_a_tenant_without_shared_pages_has_nothing_to_verify_access_with(start):
+    shown = await (await start(users=2, shared_pages=0)).doctor()
+
+    assert shown.code == 0
+    assert states(shown)[PAGE_ACCESS] == "granted"
 
 
 async def test_what_the_settings_exclude_is_not_checked(start):

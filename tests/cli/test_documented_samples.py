@@ -6,6 +6,8 @@ import shlex
 
 import pytest
 
+from atlas import wiring
+from atlas.settings import Settings
 from local.simulator import SimulatedTenant
 from local.simulator.policy import AGENT
 from local.simulator.standalone import Options
@@ -14,18 +16,25 @@ from tests.docs.documents import blocks
 from tests.docs.samples import missing_part, terminal_samples
 from tests.e2e.deployment import UNSET
 from tests.forked import forked_atlas
+from tests.shared_pages.stage import run_stage
 
 BLOCKS = {"organization": {"ews_policy": "EnforceBlockList", "ews_block_list": (AGENT,)}}
 ONLY_CONFIGURATION = {
-    "sign_in": {"graph_roles": ("User.Read.All", "Bookings.Read.All")},
     "exchange": {"role": "View-Only Configuration"},
 }
 TENANTS = {"policy": BLOCKS, "doctor": ONLY_CONFIGURATION}
 SAMPLES = terminal_samples("docs/administrator.md")
 
 
+async def shared_after_a_scan(commands, azurite):
+    storage = {"AzureWebJobsStorage": azurite.connection_string}
+    async with wiring.open_resources(Settings.load({**commands.tenant.settings(), **storage})) as opened:
+        await run_stage(opened.resources, "scan-20261123T030000000-0a1b2c3d")
+    return await commands.shared(storage)
+
+
 @pytest.mark.parametrize("command", SAMPLES)
-async def test_a_sample_is_what_the_command_prints(start, command):
+async def test_a_sample_is_what_the_command_prints(start, azurite, command):
     _, name, *arguments = shlex.split(command)
     behaviour = {} if arguments else TENANTS.get(name, {})
     commands = await start(behaviour, users=200, settings_of=SimulatedTenant.settings_for_secret)
@@ -35,6 +44,8 @@ async def test_a_sample_is_what_the_command_prints(start, command):
             shown = await commands.user(who)
         case "policy", []:
             shown = await commands.policy()
+        case "shared", []:
+            shown = await shared_after_a_scan(commands, azurite)
         case "doctor", []:
             shown = await commands.doctor()
         case "doctor", ["--calibrate", with_page, without_page]:
@@ -75,7 +86,12 @@ async def test_the_sample_of_the_simulated_tenant_is_what_it_prints():
 
 
 def test_every_command_that_shows_a_screen_has_a_sample():
-    assert {" ".join(command.split()[:2]) for command in SAMPLES} == {"atlas user", "atlas policy", "atlas doctor"}
+    assert {" ".join(command.split()[:2]) for command in SAMPLES} == {
+        "atlas user",
+        "atlas policy",
+        "atlas shared",
+        "atlas doctor",
+    }
     assert any("--calibrate" in command for command in SAMPLES)
 
 

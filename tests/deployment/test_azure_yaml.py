@@ -85,7 +85,6 @@ def test_every_variable_of_a_script_exists(script: Path) -> None:
         "ATLAS_CONNECTOR_CLIENT_ID",
         "ATLAS_CONNECTOR_REDIRECT_URIS",
         "ATLAS_PREAUTHORIZED_CLIENTS",
-        "ATLAS_READ_SHARED_BOOKINGS",
         "AZURE_SUBSCRIPTION_ID",
     }
 

@@ -26,6 +26,8 @@ from atlas.domain.findings import Finding
 from atlas.domain.owa_policies import Benchmark
 from atlas.domain.policy import Cause, OpenQuestion, PolicyVerdict, judge_mailbox, judge_organization, judge_policy
 from atlas.domain.scans import ScanState
+from atlas.domain.shared_pages.changes import SharedChangeKind
+from atlas.domain.shared_pages.rows import SharedFinding
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Reason
 from atlas.domain.users import why_not_licensed
@@ -195,6 +197,8 @@ def test_the_limits_in_the_architecture_match_the_code():
         (Status, "docs/administrator.md", "## What a status means", "status"),
         (Status, "README.md", "## How it works", "status"),
         (Finding, "docs/administrator.md", "## Findings", "finding"),
+        (SharedFinding, "docs/administrator.md", "### Findings on shared pages", "finding"),
+        (SharedChangeKind, "docs/api.md", "## `GET /api/shared-page-changes`", "kind"),
         (Reason, "docs/administrator.md", "## When a status is `unknown`", "reason"),
         (Permission, "docs/register-the-app.md", "## What each permission is for", "check"),
         (Benchmark, "docs/administrator.md", "## The organisation", "cis139"),

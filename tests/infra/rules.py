@@ -72,8 +72,6 @@ EVENTS = {
     events.AVAILABILITY_QUERIED: events.availability_queried,
 }
 FAULTS = {"identityCannotReadTenant", "registrationIsMissing", "apiIsMissing", "retentionIsTooShort"}
-UNRELEASED = {"MAX_FULL_ACCESS"}
-"""Settings that a deployment passes on and the app may not read yet."""
 
 
 def no_secret_is_read_or_returned(infra: Infra) -> Iterator[str]:
@@ -206,7 +204,7 @@ def private_networking_covers_storage_vault_and_scheduler(infra: Infra) -> Itera
 
 
 def every_setting_is_deployed_or_has_a_reason(infra: Infra) -> Iterator[str]:
-    known = {str(field.alias) for field in Settings.model_fields.values()} | UNRELEASED
+    known = {str(field.alias) for field in Settings.model_fields.values()}
     deployed = deployed_settings(infra)
     yield from (f"{name}: neither deployed nor excepted" for name in known - deployed - NOT_DEPLOYED.keys())
     yield from (f"{name}: deployed, but nothing reads it" for name in deployed - known - PLATFORM_SETTINGS.keys())

@@ -17,25 +17,13 @@ from atlas.domain.statuses import Status
 from atlas.domain.user_rows import UserRow
 from atlas.domain.users import LicensedUser
 from atlas.resources import Resources
-from atlas.scans import shared_steps
-from atlas.scans.messages import ScanRequest, SharedRequest, SharedResult
-from atlas.scans.progress import ScanProgress, Step
 from atlas.scans.shared_progress import SharedPages
-from atlas.scans.steps import run_step
 from atlas.settings import Settings
 from local.simulator import SharedPage, SharedPageKind, SimulatedTenant, TenantPlan, running
 from tests.memory_store import MemoryStore
+from tests.shared_pages.stage import run_stage
 
 PERMITTED = ("User.Read.All", "Bookings.Read.All", "GroupMember.Read.All", "AuditLogsQuery-Exchange.Read.All")
-STEPS = {
-    Step.BEGIN_CREATOR_SEARCH: shared_steps.begin_creator_search,
-    Step.LIST_BUSINESSES: shared_steps.list_businesses,
-    Step.LIST_SHARED_MAILBOXES: shared_steps.list_shared_mailboxes,
-    Step.COMPARE_SHARED_NAMES: shared_steps.compare_shared_names,
-    Step.INSPECT_SHARED_PAGES: shared_steps.inspect_shared_pages,
-    Step.MARK_SHARED_PAGES_GONE: shared_steps.mark_shared_pages_gone,
-    Step.FIND_CREATORS: shared_steps.find_creators,
-}
 
 
 @dataclass
@@ -56,19 +44,9 @@ class Inventory:
             datetime(2026, 11, 21, tzinfo=UTC) + timedelta(days=self.scans),
             f"{self.tenant.state.plan.seed:04x}{self.scans:04x}",
         )
-        start = ScanProgress.from_dict(ScanRequest(scan_id=scan_id, concurrency=4, scanned_before=False).to_dict())
-        begun = start.with_shared(await self._step(start))
-        progress = replace(begun, step=Step.LIST_BUSINESSES)
-        while progress.step in STEPS:
-            self.waited += progress.wait_seconds
-            progress = progress.with_shared(await self._step(progress))
-        return progress.shared
-
-    async def _step(self, progress: ScanProgress) -> SharedResult:
-        request = SharedRequest.from_dict(progress.shared_request().to_dict())
-        use_case: Callable[[Resources, SharedRequest], Awaitable[SharedResult]] = STEPS[progress.step]
-        result = await run_step(self.resources, request, use_case, SharedResult, needs_lock=False)
-        return SharedResult.from_dict(result.to_dict())
+        shared, waited = await run_stage(self.resources, scan_id)
+        self.waited += waited
+        return shared
 
     async def know_people(self) -> None:
         """Write a row for every licensed user, as the stage of personal pages does."""

@@ -1,0 +1,186 @@
+"""``atlas shared``: the shared pages as the last scan found them, who can open them, and what is wrong."""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+from rich.table import Table
+
+from atlas import wiring
+from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, new_table, plain, print_error, section, show
+from atlas.domain.owa_policies import Benchmark
+from atlas.domain.page_urls import InvalidPageUrl
+from atlas.domain.shared_pages.access_of_users import UserSharedPage
+from atlas.domain.shared_pages.documents import page_details_document, user_page_document
+from atlas.domain.shared_pages.filters import SharedPageFilter
+from atlas.domain.shared_pages.findings import finding_details
+from atlas.domain.shared_pages.holders import Holder, HolderKind
+from atlas.domain.shared_pages.rows import SharedPageRow
+from atlas.domain.text import moment_text
+from atlas.domain.user_references import InvalidUserReference, parse_user_reference
+from atlas.exports.csv_file import SHARED_PAGES, csv_file
+from atlas.microsoft365.failures import TenantFailure
+from atlas.pages.observation import NoSuchUser, UserExcluded
+from atlas.pages.organization_policy import get_organization_policy
+from atlas.resources import Resources
+from atlas.settings import Settings
+from atlas.shared_pages.listing import get_pages_of_user, iterate_shared_pages
+from atlas.shared_pages.people import identify
+from atlas.tables.store import StorageFailure
+
+MAX_CSV_ROWS = 1_000_000
+NO_SCAN = (
+    "No scan has found a shared page yet. Scans do so while SHARED_PAGES is true; `atlas doctor` shows whether the "
+    "permissions are granted."
+)
+BENCHMARKS = {
+    Benchmark.PASS: "pass: only selected users can create shared pages",
+    Benchmark.FAIL: "fail: everyone can create shared pages; `atlas policy` shows the settings",
+    Benchmark.UNKNOWN: "not known; `atlas policy` shows why",
+}
+YES_NO = {True: "yes", False: "no", None: "not known"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedOptions:
+    """The options of the command."""
+
+    user: str | None = None
+    """Only the pages that this user can open."""
+    findings: bool = False
+    """Only pages with a finding, each in full."""
+    json: bool = False
+    csv: Path | None = None
+
+
+async def run(environment: Mapping[str, str], options: SharedOptions) -> int:
+    """Show the pages; 1 if there is a finding, no scan or no such user, 2 for an invalid user."""
+    settings = Settings.load(environment)
+    async with wiring.open_resources(settings) as opened:
+        try:
+            if options.user:
+                return await _show_user(opened.resources, options.user, options)
+            return await _show_pages(opened.resources, options)
+        except StorageFailure as failure:
+            print_error(f"The tables could not be read: {failure}.")
+            return 1
+
+
+async def _show_pages(resources: Resources, options: SharedOptions) -> int:
+    rows = [row async for row in iterate_shared_pages(resources, SharedPageFilter())]
+    if not rows and not await resources.shared.state.get_listed_sources():
+        print_error(NO_SCAN)
+        return 1
+    benchmark = (await get_organization_policy(resources)).cis_1_3_9
+    wanted = [row for row in rows if row.findings or not options.findings]
+    if options.csv:
+        options.csv.write_bytes(await csv_file(_each(wanted), resources.tenant_id, MAX_CSV_ROWS, SHARED_PAGES))
+    if options.json:
+        _print_json({"cis139": benchmark, "value": [*map(page_details_document, wanted)]})
+    elif options.findings:
+        show([_organization(rows, benchmark), *findings_screen(wanted)])
+    else:
+        show([_organization(rows, benchmark), pages_table(wanted)])
+    return 1 if benchmark is Benchmark.FAIL or any(row.findings for row in rows) else 0
+
+
+async def _show_user(resources: Resources, who: str, options: SharedOptions) -> int:
+    try:
+        pages = await get_pages_of_user(resources, await identify(resources, parse_user_reference(who)))
+    except (InvalidPageUrl, InvalidUserReference) as invalid:
+        print_error(f"{who!r} does not identify a user: {invalid}")
+        return INVALID_ARGUMENT
+    except (NoSuchUser, UserExcluded) as missing:
+        print_error(f"{who}: {missing}.")
+        return 1
+    except TenantFailure as failure:
+        print_error(f"{who} could not be looked up ({failure.reason}): {failure}.")
+        return 1
+    if options.json:
+        _print_json({"value": [*map(user_page_document, pages)]})
+    elif pages:
+        show([user_table(pages)])
+    else:
+        show([plain(f"As far as the last scan could determine, {who} can open no shared page.")])
+    return 0
+
+
+def _organization(rows: Sequence[SharedPageRow], benchmark: Benchmark) -> Table:
+    """What concerns the organisation and not one page: shown once, above the pages."""
+    checked = max((row.checked_at for row in rows), default=None)
+    return facts(
+        {
+            "shared pages": f"{len(rows):,}, {sum(1 for row in rows if row.findings):,} of them with findings",
+            "last checked": moment_text(checked) if checked else None,
+            "CIS 1.3.9": BENCHMARKS[benchmark],
+        }
+    )
+
+
+def pages_table(rows: Iterable[SharedPageRow]) -> Table:
+    """The pages: those with findings first, then by name."""
+    table = new_table("page", "published", "can open it", "created by", "findings")
+    table.columns[0].no_wrap = table.columns[4].no_wrap = True
+    for row in in_order(rows):
+        table.add_row(
+            plain(f"{row.display_name or ''}\n{row.address}".strip()),
+            YES_NO[row.published],
+            plain(_can_open(row.holders)),
+            plain(row.created_by or "not known"),
+            plain("\n".join(found.name for found in row.findings)),
+        )
+    return table
+
+
+def in_order(rows: Iterable[SharedPageRow]) -> list[SharedPageRow]:
+    """Pages with findings first, those with the most at the top; then by name."""
+    return sorted(rows, key=lambda row: (-len(row.findings), (row.display_name or row.address).casefold(), row.key))
+
+
+def _can_open(holders: Sequence[Holder] | None) -> str:
+    if holders is None:
+        return "not known"
+    open_to = [holder for holder in holders if holder.can_open]
+    people = len({holder.object_id or holder.upn for holder in open_to if holder.kind is HolderKind.USER})
+    groups = [holder.display_name or holder.upn or "a group" for holder in open_to if holder.kind is HolderKind.GROUP]
+    return "\n".join([_count(people, "person", "people"), *(f"group {name}" for name in groups)])
+
+
+def _count(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}" if count else f"no {one}"
+
+
+def findings_screen(rows: Iterable[SharedPageRow]) -> Screen:
+    """Every finding with its evidence and fix, page by page."""
+    screen: Screen = []
+    for row in in_order(rows):
+        lines = [
+            f"{detail.name} ({detail.severity}): {detail.evidence}\n    {detail.fix}" for detail in finding_details(row)
+        ]
+        screen += section(f"{row.display_name or row.address} <{row.address}>", *lines)
+    return screen
+
+
+def user_table(pages: Iterable[UserSharedPage]) -> Table:
+    """The pages that a user can open, one line for each way."""
+    table = new_table("page", "published", "access", "through the group", "role as staff")
+    for page in pages:
+        table.add_row(
+            plain(f"{page.display_name or ''}\n{page.address}".strip()),
+            YES_NO[page.published],
+            ", ".join(page.access) or "none",
+            plain(page.via_group or ""),
+            plain(page.role or ""),
+        )
+    return table
+
+
+def _print_json(document: object) -> None:
+    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+async def _each(rows: Iterable[SharedPageRow]) -> AsyncIterator[SharedPageRow]:
+    for row in rows:
+        yield row
