@@ -76,6 +76,8 @@ def holders_of(
         trustee = directory.get(grant.trustee)
         holder = _previous_holder(grant, previous) if isinstance(trustee, Unknown) else None
         holder = holder or _direct_holder(grant, None if isinstance(trustee, Unknown) else trustee)
+        if grant.trustee in directory and trustee is None and holder.upn:
+            holder = replace(holder, enabled=False, licensed=False)  # an address that no account has any more
         known = direct.get(key := _identity(holder))
         direct[key] = _merged(known, holder) if known else holder
         for member in _members(holder, grant, trustee, previous):
