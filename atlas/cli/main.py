@@ -148,12 +148,13 @@ def shared(
         str | None, typer.Option(metavar="USER", help="only the pages that this user can open, and how")
     ] = None,
     findings: Annotated[bool, typer.Option("--findings", help="only pages with a finding, each with its fix")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+    json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="also write the pages to this CSV file")] = None,
 ) -> None:
     """Show the shared Bookings pages as the last scan found them, and who can open them.
 
-    Needs the settings of the storage that scans write to. Exits with 1 if there is a finding or no scan yet.
+    Reads the storage that the settings name or, without one, the result of "atlas scan". Exits with 1 if there is a
+    finding, or no scan yet.
     """
     if user and (findings or csv):
         raise typer.BadParameter("cannot be combined with --findings or --csv", param_hint="--user")
@@ -161,7 +162,7 @@ def shared(
         from atlas.cli import shared as command
         from atlas.cli.environment import read_environment
 
-        options = command.SharedOptions(user=user, findings=findings, json=as_json, csv=csv)
+        options = command.SharedOptions(user=user, findings=findings, json=json, csv=csv)
         raise typer.Exit(asyncio.run(command.run(read_environment(), options)))
 
 

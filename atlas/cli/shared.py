@@ -1,15 +1,16 @@
 """``atlas shared``: the shared pages as the last scan found them, who can open them, and what is wrong."""
 
-import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer
 from rich.table import Table
 
 from atlas import wiring
-from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, new_table, plain, print_error, section, show
+from atlas.cli.connection import connect
+from atlas.cli.local_state import state_file
+from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, new_table, plain, print_error, section, show, show_json
 from atlas.domain.owa_policies import Benchmark
 from atlas.domain.page_urls import InvalidPageUrl
 from atlas.domain.shared_pages.access_of_users import UserSharedPage
@@ -25,9 +26,9 @@ from atlas.microsoft365.failures import TenantFailure
 from atlas.pages.observation import NoSuchUser, UserExcluded
 from atlas.pages.organization_policy import get_organization_policy
 from atlas.resources import Resources
-from atlas.settings import Settings
 from atlas.shared_pages.listing import get_pages_of_user, iterate_shared_pages
 from atlas.shared_pages.people import identify
+from atlas.tables.sqlite_store import StorageInUse, open_sqlite
 from atlas.tables.store import StorageFailure
 
 MAX_CSV_ROWS = 1_000_000
@@ -35,6 +36,7 @@ NO_SCAN = (
     "No scan has found a shared page yet. Scans do so while SHARED_PAGES is true; `atlas doctor` shows whether the "
     "permissions are granted."
 )
+NO_STORAGE = "Run `atlas scan`, or set the storage of the app that scans the tenant (docs/settings.md)."
 BENCHMARKS = {
     Benchmark.PASS: "pass: only selected users can create shared pages",
     Benchmark.FAIL: "fail: everyone can create shared pages; `atlas policy` shows the settings",
@@ -57,28 +59,51 @@ class SharedOptions:
 
 async def run(environment: Mapping[str, str], options: SharedOptions) -> int:
     """Show the pages; 1 if there is a finding, no scan or no such user, 2 for an invalid user."""
-    settings = Settings.load(environment)
-    async with wiring.open_resources(settings) as opened:
-        try:
+    try:
+        async with _resources(environment) as resources:
             if options.user:
-                return await _show_user(opened.resources, options.user, options)
-            return await _show_pages(opened.resources, options)
-        except StorageFailure as failure:
-            print_error(f"The tables could not be read: {failure}.")
-            return 1
+                return await _show_user(resources, options.user, options)
+            return await _show_pages(resources, options)
+    except NotScanned as missing:
+        print_error(str(missing))
+    except StorageInUse as in_use:
+        print_error(f"A scan is running: {in_use}. Wait until it ends.")
+    except StorageFailure as failure:
+        print_error(f"The tables could not be read: {failure}.")
+    return 1
+
+
+class NotScanned(Exception):
+    """No scan has stored a result; the message says what to do."""
+
+
+@asynccontextmanager
+async def _resources(environment: Mapping[str, str]) -> AsyncGenerator[Resources]:
+    """The tables that the settings name or, if they name none, the file of ``atlas scan``. Raises ``NotScanned``."""
+    connection = connect(environment)
+    settings = connection.settings
+    if settings.storage:
+        async with wiring.open_resources(settings) as opened:
+            yield opened.resources
+        return
+    file = state_file(environment, settings.tenant_id)
+    if not file.exists():
+        raise NotScanned(f"{NO_SCAN} {NO_STORAGE}")
+    with open_sqlite(file) as store:
+        async with wiring.open_clients(settings, connection.sign_in, print_error) as (clients, _):
+            yield wiring.local_resources(settings, clients, store)
 
 
 async def _show_pages(resources: Resources, options: SharedOptions) -> int:
     rows = [row async for row in iterate_shared_pages(resources, SharedPageFilter())]
     if not rows and not await resources.shared.state.get_listed_sources():
-        print_error(NO_SCAN)
-        return 1
+        raise NotScanned(NO_SCAN)
     benchmark = (await get_organization_policy(resources)).cis_1_3_9
     wanted = [row for row in rows if row.findings or not options.findings]
     if options.csv:
         options.csv.write_bytes(await csv_file(_each(wanted), resources.tenant_id, MAX_CSV_ROWS, SHARED_PAGES))
     if options.json:
-        _print_json({"cis139": benchmark, "value": [*map(page_details_document, wanted)]})
+        show_json({"cis139": benchmark, "value": [*map(page_details_document, wanted)]})
     elif options.findings:
         show([_organization(rows, benchmark), *findings_screen(wanted)])
     else:
@@ -99,7 +124,7 @@ async def _show_user(resources: Resources, who: str, options: SharedOptions) -> 
         print_error(f"{who} could not be looked up ({failure.reason}): {failure}.")
         return 1
     if options.json:
-        _print_json({"value": [*map(user_page_document, pages)]})
+        show_json({"value": [*map(user_page_document, pages)]})
     elif pages:
         show([user_table(pages)])
     else:
@@ -175,10 +200,6 @@ def user_table(pages: Iterable[UserSharedPage]) -> Table:
             plain(page.role or ""),
         )
     return table
-
-
-def _print_json(document: object) -> None:
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 async def _each(rows: Iterable[SharedPageRow]) -> AsyncIterator[SharedPageRow]:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from atlas import wiring
+from atlas.cli.local_state import state_file
 from atlas.settings import Settings
+from atlas.tables.sqlite_store import open_sqlite
 from local.simulator import SharedPageKind
 from tests.shared_pages.stage import run_stage
 
@@ -139,6 +141,25 @@ async def test_without_a_scan_it_says_so(start, azurite):
 
     assert (shown.code, shown.text) == (1, "")
     assert "No scan has found a shared page yet." in shown.errors
+
+
+async def test_without_a_storage_the_result_of_atlas_scan_is_read(start, tmp_path):
+    commands = await start(users=4)
+    environment = {**commands.tenant.settings(), "XDG_STATE_HOME": str(tmp_path)}
+    settings = Settings.load(environment, needs_storage=False)
+    before = await commands.shared(environment)
+    file = state_file(environment, settings.tenant_id)
+    with open_sqlite(file) as store:
+        async with wiring.open_clients(settings) as (clients, _):
+            await run_stage(wiring.local_resources(settings, clients, store), SCAN_ID)
+
+        while_it_runs = await commands.shared(environment)
+    shown = await commands.shared(environment)
+
+    assert (before.code, before.text) == (1, "")
+    assert "Run `atlas scan`" in before.errors
+    assert "A scan is running" in while_it_runs.errors
+    assert f"shared pages {len(commands.tenant.shared_pages())}" in shown.words
 
 
 async def test_a_tenant_without_shared_pages_is_not_an_error(scanned):
