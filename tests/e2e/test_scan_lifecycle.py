@@ -165,3 +165,20 @@ async def test_a_stopped_scan_stops_all_its_orchestrations(tmp_path: Path, azuri
     assert stopped.json()["state"] == "cancelled"
     assert len(orchestrations) > 40
     assert {flow["runtimeStatus"] for flow in orchestrations} <= {"Completed", "Terminated"}
+
+
+async def test_a_lane_that_fails_delays_only_the_next_scan(tmp_path: Path, azurite: Azurite) -> None:
+    """Its scan fails; the next one starts when the other lanes have ended, and finds everything."""
+    async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(bookings={"latency_ms": 100})
+        scan_id = (await product.http.post("/api/scans")).json()["id"]
+        await product.probed(scan_id, 5)
+        lane = f"/runtime/webhooks/durabletask/instances/{scan_id}:1:0"
+        await product.http.post(f"{lane}/terminate", params={"reason": "test", "code": product.host.code})
+        failed = await product.ended(scan_id)
+        next_scan = await product.scan()
+        rows = await product.rows()
+
+    assert failed["state"] == "failed"
+    assert next_scan["state"] == "completed"
+    assert statuses(rows) == expected_statuses(product.expected())

@@ -262,7 +262,10 @@ async def _try(product: Deployment, before: Mapping[str, Any], name: str, lastin
         scan = await product.scan()
     tenant.clear_faults()
     after = await product.rows()
-    unknown = [row["Reason"].partition(":")[0] for row in after.values() if row["Status"] == "unknown"]
+    recorded = [
+        row for row in after.values() if row["ScanId"] == scan["id"]
+    ]  # others are as an earlier fault left them
+    unknown = [row["Reason"].partition(":")[0] for row in recorded if row["Status"] == "unknown"]
     return Outcome(
         tried=((name, name),),
         state=scan["state"],

@@ -338,3 +338,13 @@ async def test_a_late_terminate_lets_the_orchestration_go_on(http):
         assert still["runtimeStatus"] == "Running"
         assert (await sample.wait_for_end(quick))["runtimeStatus"] == "Completed"
         assert (await sample.wait_for_end(waiting))["runtimeStatus"] == "Terminated"
+
+
+async def test_the_host_measures_activities_and_histories(sample: Sample):
+    assert await sample.output_of("double_all", list(range(60))) == [2 * number for number in range(60)]
+
+    async with sample.http.get(f"{sample.host.url}/admin/host/status?code={sample.host.code}") as response:
+        measured = (await response.json())["measured"]
+    assert measured["activities"]["double"]["invocations"] >= 60
+    assert measured["activities"]["double"]["longest_seconds"] > 0
+    assert measured["orchestrators"]["double_all"]["most_events"] >= 120
