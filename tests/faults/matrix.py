@@ -265,7 +265,7 @@ async def _try(product: Deployment, before: Mapping[str, Any], name: str, lastin
     recorded = [
         row for row in after.values() if row["ScanId"] == scan["id"]
     ]  # others are as an earlier fault left them
-    unknown = [row["Reason"].partition(":")[0] for row in recorded if row["Status"] == "unknown"]
+    unknown = [row["Reason"].partition(":")[0] for row in probed if row["Status"] == "unknown"]
     return Outcome(
         tried=((name, name),),
         state=scan["state"],
