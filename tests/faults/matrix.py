@@ -262,9 +262,7 @@ async def _try(product: Deployment, before: Mapping[str, Any], name: str, lastin
         scan = await product.scan()
     tenant.clear_faults()
     after = await product.rows()
-    recorded = [
-        row for row in after.values() if row["ScanId"] == scan["id"]
-    ]  # others are as an earlier fault left them
+    probed = [row for row in after.values() if row["ScanId"] == scan["id"]]
     unknown = [row["Reason"].partition(":")[0] for row in probed if row["Status"] == "unknown"]
     return Outcome(
         tried=((name, name),),
