@@ -1,138 +1,62 @@
-"""Tables in memory, with ETags, for tests that are not about storage: a strict stand-in for ``TableStore``."""
+"""The local tables in memory, for tests that are not about storage: they can fail, and they note what was read."""
 
-import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from itertools import count
+import sqlite3
+import weakref
+from collections.abc import Callable
 from typing import Any
 
-from atlas.tables.store import Page, RowChanged, RowExists, StorageUnavailable
+from atlas.tables.sqlite_store import IN_MEMORY, SCHEMA, SqliteStore
+from atlas.tables.store import Entity, StorageUnavailable
 
-CLAUSE = re.compile(r" and (\w+) eq @(\w+)")
-
-
-class MemoryEntity(dict[str, Any]):
-    """A row as it was read, with its ETag."""
-
-    def __init__(self, columns: Mapping[str, Any], etag: str) -> None:
-        super().__init__(columns)
-        self.metadata = {"etag": etag}
+CALLS = ("get", "insert", "upsert", "replace", "replace_together", "merge", "delete", "get_page", "upsert_all")
 
 
-class MemoryStore:
-    """The methods of ``TableStore`` that use cases need."""
+class MemoryStore(SqliteStore):
+    """The tables of ``atlas scan``, which end with the test."""
 
     def __init__(self) -> None:
-        self.tables: dict[str, dict[tuple[str, str], MemoryEntity]] = {}
+        connection = sqlite3.connect(IN_MEMORY, isolation_level=None)
+        weakref.finalize(self, connection.close)
+        connection.execute(SCHEMA)
+        super().__init__(connection)
         self.unavailable = 0
         """How many of the next calls fail."""
         self.reads: list[tuple[str, str]] = []
-        self._etags = count(1)
+        """Table and key, or first key, of each read."""
 
-    async def get(self, table: str, partition: str, row: str) -> MemoryEntity | None:
-        self._called(table, row)
-        found = self._table(table).get((partition, row))
-        return MemoryEntity(found, found.metadata["etag"]) if found is not None else None
+    @property
+    def tables(self) -> dict[str, dict[tuple[str, str], Entity]]:
+        """Every row, by table and keys."""
+        keys = self._connection.execute("SELECT name, partition, key FROM entities ORDER BY name, partition, key")
+        found: dict[str, dict[tuple[str, str], Entity]] = {}
+        for name, partition, key in keys.fetchall():
+            found.setdefault(name, {})[partition, key] = dict(self._get(name, partition, key) or {})
+        return found
 
-    async def insert(self, table: str, entity: Mapping[str, Any]) -> str:
-        self._called(table, entity["RowKey"])
-        if _key(entity) in self._table(table):
-            raise RowExists
-        return self._write(table, entity)
+    def rows(self, table: str) -> dict[tuple[str, str], Entity]:
+        """The rows of a table, which may not exist yet."""
+        return self.tables.get(table, {})
 
-    async def upsert(self, table: str, entity: Mapping[str, Any]) -> None:
-        self._called(table, entity["RowKey"])
-        self._write(table, entity)
+    def spoil(self, table: str, partition: str, key: str, **columns: Any) -> None:
+        """Write these columns as nothing in the product would; ``None`` removes one."""
+        stored = self._get(table, partition, key)
+        assert stored is not None
+        self._upsert(table, {**stored, **columns})
 
-    async def replace(self, table: str, entity: Mapping[str, Any], etag: str | None) -> str:
-        self._called(table, entity["RowKey"])
-        stored = self._table(table).get(_key(entity))
-        if (stored.metadata["etag"] if stored is not None else None) != etag:
-            raise RowChanged
-        return self._write(table, entity)
 
-    async def replace_together(self, table: str, rows: Sequence[tuple[Mapping[str, Any], str | None]]) -> None:
-        for entity, etag in rows:
-            self._called(table, entity["RowKey"])
-            stored = self._table(table).get(_key(entity))
-            if (stored.metadata["etag"] if stored is not None else None) != etag:
-                raise RowChanged
-        for entity, _ in rows:
-            self._write(table, entity)
+def _noting(name: str) -> Callable[..., Any]:
+    original = getattr(SqliteStore, name)
 
-    async def merge(self, table: str, entity: Mapping[str, Any], etag: str | None = None) -> str:
-        self._called(table, entity["RowKey"])
-        stored = self._table(table).get(_key(entity))
-        if stored is None or etag not in (None, stored.metadata["etag"]):
-            raise RowChanged
-        return self._write(table, {**stored, **entity})
-
-    async def delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
-        self._called(table, row)
-        stored = self._table(table).get((partition, row))
-        if stored is not None and etag not in (None, stored.metadata["etag"]):
-            raise RowChanged
-        self._table(table).pop((partition, row), None)
-
-    async def iterate(
-        self, table: str, partition: str, first: str = "", last: str = "~", select: Sequence[str] | None = None
-    ) -> AsyncIterator[MemoryEntity]:
-        for entity in (await self.get_page(table, partition, first, last, size=10**9)).entities:
-            yield entity  # type: ignore[misc]
-
-    async def get_page(
-        self,
-        table: str,
-        partition: str,
-        first: str = "",
-        last: str = "~",
-        *,
-        select: Sequence[str] | None = None,
-        size: int = 1000,
-        next_key: Mapping[str, str] | None = None,
-        where: str = "",
-        values: Mapping[str, Any] | None = None,
-    ) -> Page:
-        self._called(table, first)
-        clauses = CLAUSE.findall(where)
-        assert "".join(f" and {column} eq @{name}" for column, name in clauses) == where
-        start = next_key["RowKey"] if next_key else first
-        rows = [
-            MemoryEntity(entity, entity.metadata["etag"])
-            for (part, row), entity in sorted(self._table(table).items())
-            if part == partition
-            and start <= row < last
-            and all(entity.get(column) == (values or {})[name] for column, name in clauses)
-        ]
-        following = {"PartitionKey": partition, "RowKey": rows[size]["RowKey"]} if len(rows) > size else None
-        return Page(tuple(rows[:size]), following)  # type: ignore[arg-type]
-
-    async def upsert_all(self, table: str, entities: Iterable[Mapping[str, Any]]) -> None:
-        for entity in entities:
-            await self.upsert(table, entity)
-
-    async def merge_all(self, table: str, entities: Iterable[Mapping[str, Any]]) -> None:
-        for entity in entities:
-            self._write(table, {**self._table(table).get(_key(entity), {}), **entity})
-
-    async def delete_all(self, table: str, partition: str, rows: Iterable[str]) -> None:
-        for row in list(rows):
-            await self.delete(table, partition, row)
-
-    def _called(self, table: str, row: str) -> None:
+    async def call(self: MemoryStore, table: str, *arguments: Any, **more: Any) -> Any:
         if self.unavailable:
             self.unavailable -= 1
             raise StorageUnavailable("Table Storage does not respond: check AzureWebJobsStorage")
-        self.reads.append((table, row))
+        if name in {"get", "get_page"}:
+            self.reads.append((table, [*arguments, ""][1]))
+        return await original(self, table, *arguments, **more)
 
-    def _table(self, table: str) -> dict[tuple[str, str], MemoryEntity]:
-        return self.tables.setdefault(table, {})
-
-    def _write(self, table: str, entity: Mapping[str, Any]) -> str:
-        etag = f"v{next(self._etags)}"
-        known = {name: value for name, value in entity.items() if value is not None}
-        self._table(table)[_key(entity)] = MemoryEntity(known, etag)
-        return etag
+    return call
 
 
-def _key(entity: Mapping[str, Any]) -> tuple[str, str]:
-    return entity["PartitionKey"], entity["RowKey"]
+for _name in CALLS:
+    setattr(MemoryStore, _name, _noting(_name))

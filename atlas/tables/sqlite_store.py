@@ -63,19 +63,11 @@ class SqliteStore:
 
     async def get(self, table: str, partition: str, row: str) -> TableEntity | None:
         """A point read; ``None`` if there is no such row."""
-        found = self._execute(f"{READ} WHERE name = ? AND partition = ? AND key = ?", table, partition, row).fetchone()
-        return _entity(found) if found else None
+        return self._get(table, partition, row)
 
     async def insert(self, table: str, entity: Entity) -> str:
         """Write a row that must not exist yet; returns its ETag. Raises ``RowExists``."""
-        version = next(self._versions)
-        written = self._execute(
-            "INSERT INTO entities VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            *(table, *_key(entity), version, _columns_text(entity)),
-        )
-        if not written.rowcount:
-            raise RowExists
-        return str(version)
+        return self._insert(table, entity)
 
     async def upsert(self, table: str, entity: Entity) -> None:
         """Write a complete row, whether it exists or not."""
@@ -86,44 +78,24 @@ class SqliteStore:
 
         Raises ``RowChanged`` if there is another version, or none.
         """
-        if etag is None:
-            try:
-                return await self.insert(table, entity)
-            except RowExists:
-                raise RowChanged from None
-        version = next(self._versions)
-        written = self._execute(
-            "UPDATE entities SET version = ?, columns = ? WHERE name = ? AND partition = ? AND key = ? AND version = ?",
-            *(version, _columns_text(entity), table, *_key(entity), int(etag)),
-        )
-        if not written.rowcount:
-            raise RowChanged
-        return str(version)
+        return self._replace(table, entity, etag)
 
     async def replace_together(self, table: str, rows: Sequence[tuple[Entity, str | None]]) -> None:
         """As ``replace``, for a few rows; if one of them has another version, none is written."""
         with self._transaction():
             for entity, etag in rows:
-                await self.replace(table, entity, etag)
+                self._replace(table, entity, etag)
 
     async def merge(self, table: str, entity: Entity, etag: str | None = None) -> str:
         """Write some columns of an existing row; returns its new ETag. Raises ``RowChanged``."""
-        stored = await self.get(table, *_key(entity))
+        stored = self._get(table, *_key(entity))
         if stored is None:
             raise RowChanged
-        return await self.replace(table, {**stored, **entity}, etag or stored.metadata["etag"])
+        return self._replace(table, {**stored, **entity}, etag or stored.metadata["etag"])
 
     async def delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
         """Remove a row if it exists, with ``etag`` only in that version. Raises ``RowChanged``."""
-        key = (table, partition, row)
-        if etag is None:
-            self._execute("DELETE FROM entities WHERE name = ? AND partition = ? AND key = ?", *key)
-            return
-        deleted = self._execute(
-            "DELETE FROM entities WHERE name = ? AND partition = ? AND key = ? AND version = ?", *key, int(etag)
-        )
-        if not deleted.rowcount and await self.get(*key) is not None:
-            raise RowChanged
+        self._delete(table, partition, row, etag)
 
     async def iterate(
         self, table: str, partition: str, first: str = "", last: str = "~", select: Sequence[str] | None = None
@@ -171,18 +143,58 @@ class SqliteStore:
         """As ``upsert_all``, but columns that are not given stay unchanged."""
         with self._transaction():
             for entity in entities:
-                stored = await self.get(table, *_key(entity))
+                stored = self._get(table, *_key(entity))
                 self._upsert(table, {**(stored or {}), **entity})
 
     async def delete_all(self, table: str, partition: str, rows: Iterable[str]) -> None:
         """Remove rows of one partition by their keys; missing ones are ignored."""
         with self._transaction():
             for row in rows:
-                await self.delete(table, partition, row)
+                self._delete(table, partition, row)
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _get(self, table: str, partition: str, row: str) -> LocalEntity | None:
+        found = self._execute(f"{READ} WHERE name = ? AND partition = ? AND key = ?", table, partition, row).fetchone()
+        return _entity(found) if found else None
+
+    def _insert(self, table: str, entity: Entity) -> str:
+        version = next(self._versions)
+        written = self._execute(
+            "INSERT INTO entities VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            *(table, *_key(entity), version, _columns_text(entity)),
+        )
+        if not written.rowcount:
+            raise RowExists
+        return str(version)
+
+    def _replace(self, table: str, entity: Entity, etag: str | None) -> str:
+        if etag is None:
+            try:
+                return self._insert(table, entity)
+            except RowExists:
+                raise RowChanged from None
+        version = next(self._versions)
+        written = self._execute(
+            "UPDATE entities SET version = ?, columns = ? WHERE name = ? AND partition = ? AND key = ? AND version = ?",
+            *(version, _columns_text(entity), table, *_key(entity), int(etag)),
+        )
+        if not written.rowcount:
+            raise RowChanged
+        return str(version)
+
+    def _delete(self, table: str, partition: str, row: str, etag: str | None = None) -> None:
+        key = (table, partition, row)
+        if etag is None:
+            self._execute("DELETE FROM entities WHERE name = ? AND partition = ? AND key = ?", *key)
+            return
+        deleted = self._execute(
+            "DELETE FROM entities WHERE name = ? AND partition = ? AND key = ? AND version = ?", *key, int(etag)
+        )
+        if not deleted.rowcount and self._get(*key) is not None:
+            raise RowChanged
 
     def _upsert(self, table: str, entity: Entity) -> None:
         self._execute(

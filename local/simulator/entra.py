@@ -2,18 +2,22 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from cryptography import x509
 
 from local.simulator import assertions
 from local.simulator.assertions import Refusal
+from local.simulator.device_codes import GRANTS, DeviceCodes
 from local.simulator.faults import Fault
 from local.simulator.http_messages import Request, Response
 from local.simulator.principals import Principals, roles_for
 from local.simulator.state import SimulatorState
 from local.simulator.tokens import ISSUER, Tokens, app_claims
 
-_PATH = re.compile(r"/(?P<tenant>[^/]+)/(?P<what>v2\.0/\.well-known/openid-configuration|oauth2/v2\.0/token)")
+_PATH = re.compile(
+    r"/(?P<tenant>[^/]+)/(?P<what>v2\.0/\.well-known/openid-configuration|oauth2/v2\.0/(?:token|devicecode))"
+)
 _TENANT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 _JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _DEFAULT = "/.default"
@@ -30,13 +34,15 @@ class Entra:
         self._state = state
         self._tokens = tokens
         self._principals = principals
+        self._device_codes = DeviceCodes(tokens, principals, lambda: state.behaviour.sign_in)
 
     def operation_of(self, request: Request) -> str:
-        """discovery, token or other."""
+        """discovery, token, devicecode or other."""
         matched = _PATH.fullmatch(request.path)
         if matched is None:
             return "other"
-        return "token" if matched["what"].endswith("token") else "discovery"
+        name = matched["what"].rpartition("/")[2]
+        return "discovery" if name == "openid-configuration" else name
 
     def is_write(self, request: Request) -> bool:
         """Nothing can be written here."""
@@ -65,8 +71,15 @@ class Entra:
             return Response(200, self._discovery(tenant_id))
         if request.method != "POST":
             return self._refusal(Refusal(400, "invalid_request", 900561, "The endpoint only accepts POST requests."))
+        if matched["what"].endswith("devicecode"):
+            return self._result(self._device_codes.issue(request.form))
+        if request.form.get("grant_type") in GRANTS:
+            return self._result(self._device_codes.exchange(request.form, tenant_id, self._state.clock()))
         endpoints = {f"{self._state.urls['entra']}/{name}/oauth2/v2.0/token" for name in (matched["tenant"], tenant_id)}
         return self._token(request.form, tenant_id, endpoints)
+
+    def _result(self, result: dict[str, Any] | Refusal) -> Response:
+        return self._refusal(result) if isinstance(result, Refusal) else Response(200, result)
 
     def _tenant_refusal(self, name: str) -> Refusal | None:
         if not _TENANT.fullmatch(name):
@@ -85,6 +98,7 @@ class Entra:
             "issuer": ISSUER.format(tenant_id),
             "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
             "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
             "jwks_uri": f"{base}/discovery/v2.0/keys",
             "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
             "response_types_supported": ["code", "token"],

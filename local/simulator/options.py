@@ -120,6 +120,10 @@ class SignIn(ServiceBehaviour):
     """Audience of the registration's federated credential."""
     federated_credential: bool = True
     """Whether the registration trusts the user-assigned identity."""
+    public_client: bool = True
+    """Whether the registration allows public client flows, such as a device code."""
+    device_code: str = "entered"
+    """What the person does with a device code: ``entered``, ``pending`` (nothing yet) or ``declined``."""
 
 
 @dataclass(frozen=True)

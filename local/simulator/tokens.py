@@ -56,7 +56,13 @@ class Tokens:
         claims = self.claims_of(token) if scheme.lower() == "bearer" and token else None
         if claims is None or claims["aud"] not in audiences or claims["exp"] <= now or claims["tid"] != tenant_id:
             return None
-        return Caller(claims["tid"], claims["appid"], frozenset(claims.get("roles", ())))
+        return Caller(claims["tid"], claims["appid"], frozenset(claims.get("roles", ())) | _delegated(claims))
+
+
+def _delegated(claims: Mapping[str, Any]) -> set[str]:
+    """The permissions of a person's token, by the names of the application permissions with the same effect."""
+    scopes = claims.get("scp", "").split()
+    return {"Exchange.ManageAsApp" if scope == "Exchange.Manage" else scope for scope in scopes}
 
 
 def app_claims(

@@ -37,6 +37,7 @@ class Clients:
 
     def __init__(self, tenant: SimulatedTenant, settings: Settings, client: ApiClient, sign_in: SignIn) -> None:
         self.tenant = tenant
+        self.settings = settings
         self.client = client
         self.sign_in = sign_in
         self.graph = Graph(SignedApiClient(client, sign_in, GRAPH_SCOPE, settings.graph_url))

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from atlas.microsoft365.connections import trusted_authorities
 from atlas.microsoft365.failures import Refused, SignInRefused, Throttled, Unreachable
 from atlas.microsoft365.sign_in import EXCHANGE_SCOPE, GRAPH_SCOPE, RETRY_RENEWAL_AFTER_SECONDS, SignIn, sign_in_with
-from atlas.settings import ClientCertificate, ClientSecret, FederatedIdentity, ManagedIdentity
+from atlas.settings import ClientCertificate, ClientSecret, DeviceCode, FederatedIdentity, ManagedIdentity
 from local.simulator import Fault, SimulatedTenant
 
 WAYS = {
@@ -320,3 +320,60 @@ async def test_a_broken_identity_endpoint_is_not_a_refusal(start, monkeypatch, s
     clients.tenant.clear_faults()
 
     assert await clients.sign_in.token(GRAPH_SCOPE)
+
+
+def by_device_code(clients, show_code=lambda message: None):
+    settings = clients.settings
+    kind = DeviceCode(clients.tenant.principals.app.client_id)
+    trust = trusted_authorities(settings.extra_certificates)
+    return sign_in_with(kind, settings.tenant_id, settings.authority_host, trust, show_code)
+
+
+async def test_a_device_code_signs_in_once_for_both_services(start):
+    clients = await start(users=1, settings_of=SimulatedTenant.settings_for_secret)
+    shown = []
+    sign_in = by_device_code(clients, shown.append)
+
+    graph, exchange = await asyncio.gather(sign_in.token(GRAPH_SCOPE), sign_in.token(EXCHANGE_SCOPE))
+    sign_in.discard(GRAPH_SCOPE, graph)
+    renewed = await sign_in.token(GRAPH_SCOPE)
+
+    assert len(shown) == 1, "one code for both services and for new tokens"
+    assert "https://microsoft.com/devicelogin" in shown[0]
+    assert len({graph, exchange, renewed}) == 3 or renewed == graph
+    tokens = {scope: clients.tenant.entra._tokens.claims_of(token) for scope, token in (("g", graph), ("e", exchange))}
+    assert "User.Read.All" in tokens["g"]["scp"].split()
+    assert tokens["e"]["scp"] == "Exchange.Manage"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        ({"device_code": "declined"}, ["authorization_declined", "AADSTS70017"]),
+        ({"public_client": False}, ["invalid_client", "allows public client flows", "--client-id"]),
+    ],
+)
+async def test_a_refused_device_code_says_what_to_check(start, behaviour, words):
+    clients = await start({"sign_in": behaviour}, users=1, settings_of=SimulatedTenant.settings_for_secret)
+
+    with pytest.raises(SignInRefused) as caught:
+        await by_device_code(clients).token(GRAPH_SCOPE)
+
+    assert [word for word in words if word not in str(caught.value)] == []
+
+
+async def test_a_device_code_that_nobody_enters_can_be_interrupted(start):
+    """Ctrl-C cancels the task; the thread that waits for the person ends within a second."""
+    clients = await start(
+        {"sign_in": {"device_code": "pending"}}, users=1, settings_of=SimulatedTenant.settings_for_secret
+    )
+    shown = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    sign_in = by_device_code(clients, lambda _: loop.call_soon_threadsafe(shown.set))
+    waiting = asyncio.create_task(sign_in.token(GRAPH_SCOPE))
+    await shown.wait()
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await loop.shutdown_default_executor(timeout=20)

@@ -98,6 +98,7 @@ def test_the_demo_fits_80_columns_and_suggests_commands_that_work() -> None:
     assert "Every simulated user has the expected status." in output
     assert missing_part(terminal_samples("README.md")["make demo USERS=60"], output) is None
     assert len(shown) == 3
+    assert not (ROOT / ".local" / "demo.env").exists(), "it would connect to a tenant that has ended"
     assert [(one.returncode in {0, 1}, one.stderr) for one in shown] == [(True, "")] * 3
 
 
@@ -116,6 +117,19 @@ def test_the_demo_shows_every_user_on_request() -> None:
     assert sum(int(total) for _, total in counts) == 12
 
 
+def test_the_demo_cuts_no_address_in_a_narrow_terminal() -> None:
+    result = run("demo", "--once", "--all", "--users", "40", "--port", "0", COLUMNS="50")
+
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    names = [line for line in lines if re.fullmatch(r"[^\s@]+@[\w.-]+", line)]
+    pages = [
+        line for line in lines if re.fullmatch(r"http://127\.0\.0\.1:\d+/bookwithme/user/[0-9a-f]{32}@[\w.-]+", line)
+    ]
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert len(names) == 40
+    assert len(pages) == sum("/bookwithme/" in line for line in lines) > 0
+
+
 def test_the_demo_reports_a_port_in_use() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -125,6 +139,7 @@ def test_the_demo_reports_a_port_in_use() -> None:
 
     assert refused.returncode == 1
     assert f"port {port} is in use" in refused.stdout
+    assert "make demo PORT=0 USERS=3 ONCE=1" in refused.stdout
 
 
 def test_help_is_shown_within_a_second() -> None:

@@ -23,7 +23,7 @@ from atlas.settings import Settings
 from atlas.tables.checkpoints import Checkpoints
 from atlas.tables.sqlite_store import open_sqlite
 from local.azurite import Azurite
-from local.simulator import SimulatedTenant
+from local.simulator import Evidence, SimulatedTenant
 from tests.e2e.deployment import ROOT, UNSET, Deployment, deployed, tenant_of
 from tests.forked import forked_atlas
 
@@ -265,3 +265,66 @@ async def test_a_second_scan_at_the_same_time_is_refused(tmp_path: Path) -> None
 
     assert refused.returncode == 1
     assert "Another scan of this tenant is running" in refused.stderr
+
+
+FAKE_AZ = """#!{python}
+import json, ssl, sys, urllib.parse, urllib.request
+given = json.loads({settings!r})
+if "show" in sys.argv:
+    print(json.dumps({{"tenantId": given["TENANT_ID"], "user": {{"name": "admin@contoso.com"}}}}))
+    sys.exit()
+resource = sys.argv[sys.argv.index("--resource") + 1]
+if "outlook" in resource:
+    sys.exit("ERROR: AADSTS65002: Consent between first party application and first party resource must be configured")
+form = {{"client_id": given["AZURE_CLIENT_ID"], "client_secret": given["AZURE_CLIENT_SECRET"]}}
+form |= {{"grant_type": "client_credentials", "scope": resource + "/.default"}}
+url = given["AZURE_AUTHORITY_HOST"] + "/" + given["TENANT_ID"] + "/oauth2/v2.0/token"
+trust = ssl.create_default_context(cafile=given["SSL_CERT_FILE"])
+with urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), context=trust) as response:
+    token = json.load(response)["access_token"]
+print(json.dumps({{"accessToken": token, "expires_on": 4102444800, "tokenType": "Bearer"}}))
+"""
+SIGN_IN = ("TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "IDENTITY_ENDPOINT", "IDENTITY_HEADER")
+
+
+async def scan_with_az(tenant: SimulatedTenant, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A scan by a person who has only run `az login`: like the real one, it gets no token for Exchange."""
+    settings = tenant.settings_for_secret()
+    az = folder / "bin" / "az"
+    az.parent.mkdir()
+    az.write_text(FAKE_AZ.format(python=sys.executable, settings=json.dumps(settings)))
+    az.chmod(0o700)
+    environment = settings | dict.fromkeys(SIGN_IN, "") | {"PATH": f"{az.parent}:{os.environ['PATH']}"}
+    command = ("scan", "--state", str(folder / "rows.sqlite"), *arguments)
+    return await asyncio.to_thread(forked_atlas, *command, settings={**UNSET, **environment})
+
+
+async def test_a_login_of_az_is_enough_for_a_scan(tmp_path: Path) -> None:
+    """Everything but policies and capabilities, about which the command says so."""
+    async with tenant_of(tmp_path, users=30, mix="healthy") as tenant:
+        result = await scan_with_az(tenant, tmp_path, "--csv", "-")
+        expected = {
+            user["upn"]: user["expected"]["status"]
+            for user in tenant.control.users(0, 100, Evidence(exchange=False), licensed=True)
+        }
+
+    found = csv.DictReader(io.StringIO(result.stdout.lstrip("\ufeff")))
+    assert result.returncode == 0, result.stderr
+    assert {row["UserPrincipalName"]: row["Status"] for row in found} == expected
+    assert "this uses your login of the Azure CLI, `az` (admin@contoso.com)" in result.stderr
+    assert (
+        "Exchange is not available (the login of `az` gets no token for https://outlook.office365.com" in result.stderr
+    )
+    assert "so this scan cannot say which policies" in result.stderr
+
+
+async def test_a_login_without_permission_is_told_which_role_it_needs(tmp_path: Path) -> None:
+    async with tenant_of(tmp_path, users=3) as tenant:
+        tenant.behave(sign_in={"graph_roles": ()})
+        refused = await scan_with_az(tenant, tmp_path)
+
+    assert refused.returncode == 1
+    assert "User.Read.All is missing" in refused.stderr
+    assert "the Entra role Global Reader is enough" in refused.stderr
+    assert "New-MgRoleManagementDirectoryRoleAssignment" in refused.stderr
+    assert "Application permissions" not in refused.stderr

@@ -82,3 +82,25 @@ async def test_an_installed_wheel_checks_a_tenant(run: Run, tmp_path: Path) -> N
     assert found.returncode == 0, found.stdout + found.stderr
     assert f"<{user['upn']}>" in found.stdout
     assert "published:" in found.stdout
+
+
+async def test_an_installed_wheel_scans_a_tenant(run: Run, tmp_path: Path) -> None:
+    """The laptop way of the README, with the report and everything else that a scan writes."""
+    out = tmp_path / "out"
+    out.mkdir()
+    state = ("--state", str(tmp_path / "rows.sqlite"))
+    files = ("--html", str(out / "report.html"), "--csv", str(out / "users.csv"), "--signatures", str(out))
+    async with tenant_of(tmp_path, users=12, mix="healthy") as tenant:
+        scanned = await asyncio.to_thread(run, "bookings-atlas", "scan", *state, *files, **tenant.settings())
+        user = next(user for user in tenant.users(top=12) if user["expected"]["status"] == "published")
+
+    assert scanned.returncode == 0, scanned.stdout + scanned.stderr
+    assert "completed in" in scanned.stdout
+    assert user["upn"] in (out / "report.html").read_text()
+    assert user["upn"] in (out / "users.csv").read_text("utf-8-sig")
+    assert {path.name for path in out.iterdir()} == {
+        "report.html",
+        "users.csv",
+        "bookings-signatures.csv",
+        "bookings-replacement-variables.ps1",
+    }

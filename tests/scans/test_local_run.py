@@ -114,7 +114,7 @@ async def test_a_scan_runs_to_its_end(tenant):
     assert (scan.trigger, scan.users_listed, scan.users_probed) == ("cli", 12, 12)
     assert scan.by_status == {"notSetUp": 12}
     assert len(run.pages.requested) == 12
-    assert (await tenant.resources.scans.get_lock(), tenant.store.tables[SCAN_CHECKPOINTS]) == (None, {})
+    assert (await tenant.resources.scans.get_lock(), tenant.store.rows(SCAN_CHECKPOINTS)) == (None, {})
     assert run.slept == []
     assert run.shown[-1].step is Step.CLOSE_SCAN
     assert run.shown[-1].counts.probed == 12
@@ -253,7 +253,7 @@ async def test_a_scan_of_other_users_is_not_resumed(interrupted):
     assert scan.scan_id != old.scan_id
     assert (await tenant.resources.scans.get(old.scan_id)).state is ScanState.CANCELLED
     assert (scan.trigger, scan.by_status) == ("cliUsers", {"notSetUp": 1})
-    assert tenant.store.tables[SCAN_CHECKPOINTS] == {}
+    assert tenant.store.rows(SCAN_CHECKPOINTS) == {}
     assert len([one async for one in tenant.resources.scans.iterate()]) == 2
 
 

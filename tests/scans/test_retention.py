@@ -37,7 +37,7 @@ async def test_the_census_of_a_scan_is_deleted_in_parts(tenant, monkeypatch):
     parts = await delete_all(tenant, running.scan_id)
 
     assert parts > 1
-    assert tenant.store.tables[BOOKINGS_CENSUS] == {}
+    assert tenant.store.rows(BOOKINGS_CENSUS) == {}
 
 
 async def test_old_scans_are_deleted_but_the_newest_finished_one(tenant):
@@ -73,7 +73,7 @@ async def test_the_census_of_a_running_scan_is_not_deleted(tenant):
 
     await delete_expired_without_scan(tenant.resources)
 
-    assert {partition for partition, _ in tenant.store.tables[BOOKINGS_CENSUS]} == {running.scan_id}
+    assert {partition for partition, _ in tenant.store.rows(BOOKINGS_CENSUS)} == {running.scan_id}
 
 
 async def test_old_gone_rows_are_deleted_although_no_scan_succeeds(tenant):
@@ -118,8 +118,8 @@ async def test_shared_pages_long_gone_are_deleted_with_their_index(tenant, from_
     else:
         await delete_all(tenant, (await tenant.running(scan())).scan_id)
 
-    assert {row for _, row in tenant.store.tables[SHARED_BOOKINGS]} == {recent, present}
-    assert {one["PageKey"] for one in tenant.store.tables[SHARED_BOOKINGS_INDEX].values()} == {recent, present}
+    assert {row for _, row in tenant.store.rows(SHARED_BOOKINGS)} == {recent, present}
+    assert {one["PageKey"] for one in tenant.store.rows(SHARED_BOOKINGS_INDEX).values()} == {recent, present}
 
 
 async def test_old_changes_of_shared_pages_are_deleted(tenant):
@@ -152,4 +152,4 @@ async def test_shared_pages_long_gone_are_deleted_in_parts(tenant, monkeypatch):
     parts = await delete_all(tenant, running.scan_id)
 
     assert parts > 1
-    assert tenant.store.tables[SHARED_BOOKINGS] == {}
+    assert tenant.store.rows(SHARED_BOOKINGS) == {}
