@@ -1,6 +1,7 @@
 """How a command signs in: as the settings say or, if they do not, with the login of the person at the terminal."""
 
 import json
+import logging
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -135,6 +136,9 @@ def _person(account: Mapping[str, Any]) -> str | None:
 
 
 def _azd_signs_in(tenant_id: str) -> bool:
+    if shutil.which("azd") is None:
+        return False
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # that there is no login is no warning
     try:
         AzureDeveloperCliCredential(tenant_id=tenant_id, process_timeout=TOOL_TIMEOUT_SECONDS).get_token(GRAPH_SCOPE)
     except AzureError:

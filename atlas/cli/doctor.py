@@ -9,7 +9,7 @@ from atlas import wiring
 from atlas.cli.app_health import show_app_health
 from atlas.cli.calibration import calibrate_markers
 from atlas.cli.connection import connect, describe_sign_in
-from atlas.cli.grants import grant_instructions, how_to_grant
+from atlas.cli.grants import NO_IDENTITY_HERE, grant_instructions, how_to_grant
 from atlas.cli.screen import Screen, facts, print_error, section, show, show_json, status_lines
 from atlas.domain.unknown import Reason
 from atlas.health.checks import Check, check_permissions, check_shared_pages, check_tables
@@ -17,10 +17,6 @@ from atlas.health.permissions import PERMISSIONS, Permission
 from atlas.settings import ManagedIdentity, Settings, SignInKind
 
 NO_STORAGE = Check(None, "no storage is configured")
-USE_APP_REGISTRATION = (
-    "On your own machine, there is no managed identity. Sign in as an app registration: set AZURE_CLIENT_ID and "
-    "AZURE_CLIENT_SECRET (docs/register-the-app.md). Or log in with `az login --allow-no-subscriptions`."
-)
 CHECK_NETWORK = "Check the network, the proxy and, if they are set, AZURE_AUTHORITY_HOST and the URLs in the settings."
 NOT_SIGNED_IN = Check(None, "requires sign-in")
 CHECKED_WITHOUT_TOKEN = frozenset({Permission.SIGN_IN, Permission.BOOKINGS, Permission.TABLES})
@@ -102,7 +98,7 @@ def permissions_screen(checks: Mapping[Permission, Check], tenant_id: str, sign_
         screen += [Text("\nEverything required works.", style="bold")]
     screen += grant_instructions("Missing", (name for name in refused if name not in optional), sign_in)
     if Permission.SIGN_IN in refused and isinstance(sign_in, ManagedIdentity):
-        screen += [Text(USE_APP_REGISTRATION)]
+        screen += [Text(NO_IDENTITY_HERE)]
     screen += grant_instructions("Optional", optional, sign_in)
     not_verified = [name for name in failed if name not in refused]
     return screen + section(

@@ -7,6 +7,10 @@ from atlas.cli.screen import Screen, section
 from atlas.health.permissions import PERMISSIONS, AppRole, Permission
 from atlas.settings import DeviceCode, ManagedIdentity, OwnLogin, SignInKind
 
+NO_IDENTITY_HERE = (
+    "On your own machine, there is no managed identity. Sign in as an app registration: set AZURE_CLIENT_ID and "
+    "AZURE_CLIENT_SECRET (docs/register-the-app.md). Or log in with `az login --allow-no-subscriptions`."
+)
 ROLE = (
     "Your account must be allowed to read all users and the settings of Exchange: the Entra role Global Reader is "
     "enough (Entra admin centre > Roles & admins), or in Microsoft Graph PowerShell:\n"

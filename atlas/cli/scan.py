@@ -12,7 +12,7 @@ from rich.text import Text
 
 from atlas import wiring
 from atlas.cli.connection import Connection, connect
-from atlas.cli.grants import how_to_grant
+from atlas.cli.grants import NO_IDENTITY_HERE, how_to_grant
 from atlas.cli.local_state import log_to, state_file
 from atlas.cli.output_files import Outputs, UnusableOutput, write_outputs
 from atlas.cli.scan_progress import ScanDisplay, duration_text
@@ -26,7 +26,7 @@ from atlas.resources import Resources
 from atlas.scans.local_run import LocalScans
 from atlas.scans.progress import ScanNotClosed, ScanProgress
 from atlas.scans.selection import InvalidSelection, Selection
-from atlas.settings import Settings
+from atlas.settings import ManagedIdentity, Settings
 from atlas.tables.change_feed import time_key
 from atlas.tables.checkpoints import Checkpoints
 from atlas.tables.sqlite_store import SqliteStore, StorageInUse, open_sqlite
@@ -125,7 +125,8 @@ class Command:
         """Say what this scan cannot find out. Raises ``NotPermitted`` if it could not find out anything."""
         sign_in, users = checks[Permission.SIGN_IN], checks[Permission.USERS]
         if sign_in.ok is False and sign_in.reason is not Reason.THROTTLED:
-            raise NotPermitted(f"This scan cannot sign in: {sign_in.detail}.")
+            advice = f"\n{NO_IDENTITY_HERE}" if isinstance(self.connection.sign_in, ManagedIdentity) else ""
+            raise NotPermitted(f"This scan cannot sign in: {sign_in.detail.rstrip('.')}.{advice}")
         if users.ok is False and users.reason is Reason.REFUSED:
             grant = how_to_grant(Permission.USERS, self.connection.sign_in)
             raise NotPermitted(f"User.Read.All is missing: {users.detail}.\nWithout it, there is no scan.\n\n{grant}")

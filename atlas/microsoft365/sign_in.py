@@ -47,6 +47,8 @@ EXCHANGE_TOKEN_SCOPE = "api://AzureADTokenExchange/.default"  # noqa: S105 - the
 RENEW_BEFORE_SECONDS = 300
 RETRY_RENEWAL_AFTER_SECONDS = 30
 """After a renewal that failed, while the old token is still valid."""
+IDENTITY_TIMEOUT_SECONDS = 3
+"""To connect to the endpoint of managed identities, which is on the same machine, if there is one."""
 TOOL_TIMEOUT_SECONDS = 30
 CERTIFICATE_BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 KEY_BLOCK = re.compile(r"-----BEGIN (?:\w+ )?PRIVATE KEY-----.+?-----END (?:\w+ )?PRIVATE KEY-----", re.DOTALL)
@@ -150,7 +152,9 @@ def _managed_identity(client_id: str | None) -> RequestToken:
 
         try:
             # A new credential each time: its own cache might hold a token that the service rejected.
-            with ManagedIdentityCredential(client_id=client_id, raw_response_hook=record) as credential:
+            with ManagedIdentityCredential(
+                client_id=client_id, raw_response_hook=record, connection_timeout=IDENTITY_TIMEOUT_SECONDS
+            ) as credential:
                 token = credential.get_token(scope)
         except AzureError as error:
             raise _identity_failure(error, responses[-1] if responses else None, setting) from None
