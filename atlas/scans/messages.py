@@ -236,7 +236,7 @@ class SharedResult(StepResult):
     count: int = 0
     """How many pages were listed or recorded."""
     unconfirmed: int = 0
-    """Pages that were not listed, and of which it could not be confirmed that they are gone."""
+    """Pages that were not listed, and may not be gone."""
     malformed: int = 0
     """Records of the listing that could not be read."""
     truncated: bool = False

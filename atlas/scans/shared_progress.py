@@ -82,13 +82,14 @@ class SharedPages(Message):
             graph and f"{graph.rstrip('.')}. Not known of shared pages: {WITHOUT_GRAPH}.",
             exchange and f"{exchange.rstrip('.')}. Not known of shared pages: {WITHOUT_EXCHANGE}.",
             self.malformed
-            and f"{self.malformed} mailbox records of shared pages are malformed, so no page is taken for missing in "
-            "Exchange.",
+            and f"Malformed mailboxes of shared pages in Exchange: {self.malformed:,}. No page is reported as missing "
+            "there.",
             self.truncated
-            and f"Microsoft Graph listed {self.businesses} shared pages, its limit; the scan found {self.pages}, "
+            and f"Microsoft Graph listed {self.businesses:,} shared pages, its limit. The scan found {self.pages:,}, "
             "requesting from Graph each page that only Exchange lists.",
             self.unconfirmed
-            and f"{self.unconfirmed} shared pages were not listed, and it could not be confirmed that they are gone.",
+            and f"Shared pages that were not listed, and may not be gone: {self.unconfirmed:,}. Their rows are "
+            "unchanged.",
             *self.problems,
         ]
         return [sentence for sentence in sentences if sentence]

@@ -6,16 +6,19 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas.domain.shared_pages.holders import Holder, HolderKind
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
-from atlas.exports.csv_file import COLUMNS, USERS, TooManyRows, cell, csv_file
+from atlas.exports.csv_file import COLUMNS, SHARED_PAGES, USERS, TooManyRows, cell, csv_file
+from tests.domain.shared_pages.pages import HEALTHY
 
 AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 TENANT = "6870e4a5-95e7-4126-b947-8d2e317823cd"
@@ -29,7 +32,7 @@ def row_of(display_name: str, title: str = "Coffee") -> UserRow:
     return UserRow(user, Status.PUBLISHED, AT, meeting_types=(MeetingType("1", title, 30, None, "https://x"),))
 
 
-async def rows_of(*rows: UserRow) -> AsyncIterator[UserRow]:
+async def rows_of[Row](*rows: Row) -> AsyncIterator[Row]:
     for row in rows:
         yield row
 
@@ -42,6 +45,18 @@ def fields_by(separator: str, content: bytes) -> list[str]:
     """The fields as a spreadsheet with this list separator finds them."""
     lines = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=separator)
     return [field for line in lines for field in line]
+
+
+async def test_names_of_shared_pages_are_no_formulas() -> None:
+    """Whoever may create pages chooses their names."""
+    holder = Holder(kind=HolderKind.USER, access=(), display_name="a;=HYPERLINK(1)")
+    page = replace(HEALTHY, display_name="=HYPERLINK(1)", created_by="+1@contoso.com", holders=(holder,))
+
+    (row,) = read(await csv_file(rows_of(page), TENANT, 10, SHARED_PAGES))
+
+    assert (row["DisplayName"], row["CreatedBy"]) == ("'=HYPERLINK(1)", "'+1@contoso.com")
+    assert ";=" not in row["Holders"]
+    assert json.loads(row["Holders"])[0]["display_name"] == "a;=HYPERLINK(1)"
 
 
 async def test_names_with_commas_quotes_and_line_breaks_come_back() -> None:
