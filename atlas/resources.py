@@ -66,6 +66,8 @@ class Resources(TenantClients):
     """Sends an event to monitoring."""
     probe_concurrency: int
     history_days: int
+    not_set_up_recheck_days: int
+    """How old the row of a page that has been ``notSetUp`` for long may become; 0: every scan requests every page."""
     shared_pages: bool
     """``False``: there is no inventory of shared pages."""
     max_full_access: int

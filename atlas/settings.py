@@ -193,6 +193,9 @@ class Settings(BaseModel):
     )
     live_reuse_seconds: int = Field(60, alias="LIVE_REUSE_SECONDS", ge=0, description="a whole number, 0 or more")
     history_days: int = Field(30, alias="HISTORY_DAYS", ge=1, le=3650, description="a whole number from 1 to 3650")
+    not_set_up_recheck_days: int = Field(
+        0, alias="NOT_SET_UP_RECHECK_DAYS", ge=0, le=365, description="a whole number from 0 to 365"
+    )
     telemetry_connection: TelemetryConnection | None = Field(
         None,
         alias="APPLICATIONINSIGHTS_CONNECTION_STRING",

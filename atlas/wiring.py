@@ -171,6 +171,7 @@ def _resources(settings: Settings, clients: TenantClients, store: TableStore) ->
         emit=telemetry.emit,
         probe_concurrency=settings.probe_concurrency,
         history_days=settings.history_days,
+        not_set_up_recheck_days=settings.not_set_up_recheck_days,
         shared_pages=settings.shared_pages,
         max_full_access=settings.max_full_access,
     )

@@ -88,6 +88,11 @@ param liveReuseSeconds int = 60
 @description('NOT_SET_UP_MARKERS, as printed by `atlas doctor --calibrate`; empty: the default of the app.')
 param notSetUpMarkers string = ''
 
+@description('NOT_SET_UP_RECHECK_DAYS: how old the row of a page that has been notSetUp for 14 days may become before the page is requested again; 0: every scan requests it.')
+@minValue(0)
+@maxValue(365)
+param notSetUpRecheckDays int = 0
+
 @description('HISTORY_DAYS: how long scans, changes, finished orchestrations and gone rows are kept.')
 @minValue(1)
 @maxValue(3650)
@@ -308,6 +313,7 @@ module app 'modules/function-app.bicep' = {
       liveLookupsPerMinute: liveLookupsPerMinute
       liveReuseSeconds: liveReuseSeconds
       notSetUpMarkers: notSetUpMarkers
+      notSetUpRecheckDays: notSetUpRecheckDays
       historyDays: historyDays
     }
   }

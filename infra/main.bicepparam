@@ -27,6 +27,7 @@ param excludeUsers = readEnvironmentVariable('ATLAS_EXCLUDE_USERS', '')
 param liveLookupsPerMinute = int(readEnvironmentVariable('ATLAS_LIVE_LOOKUPS_PER_MINUTE', '120'))
 param liveReuseSeconds = int(readEnvironmentVariable('ATLAS_LIVE_REUSE_SECONDS', '60'))
 param notSetUpMarkers = readEnvironmentVariable('ATLAS_NOT_SET_UP_MARKERS', '')
+param notSetUpRecheckDays = int(readEnvironmentVariable('ATLAS_NOT_SET_UP_RECHECK_DAYS', '0'))
 param historyDays = int(readEnvironmentVariable('ATLAS_HISTORY_DAYS', '30'))
 
 param alwaysReadyDurable = int(readEnvironmentVariable('ATLAS_ALWAYS_READY', '1'))

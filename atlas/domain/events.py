@@ -72,6 +72,7 @@ def scan_finished(scan: Scan) -> Event:
         trigger=scan.trigger,
         usersListed=scan.users_listed,
         usersProbed=scan.users_probed,
+        usersKept=scan.users_kept,
         unknown=by_status.get(Status.UNKNOWN, 0),
         byStatus=json.dumps(dict(by_status)),
         throttledWaits=scan.throttled_waits,

@@ -46,6 +46,8 @@ class Scan:
     users_probed: int | None = None
     by_status: Mapping[str, int] | None = None
     throttled_waits: int | None = None
+    users_kept: int | None = None
+    """Users among those probed whose row was kept without a request (``NOT_SET_UP_RECHECK_DAYS``)."""
     estimated_end: datetime | None = None
     warnings: tuple[str, ...] = field(default=())
     error: str | None = None

@@ -49,7 +49,9 @@ class UserRow:
     last_known_at: datetime | None = None
     changed_at: datetime | None = None
     scan_id: str | None = None
-    """The newest scan that probed the user; lookups leave it unchanged."""
+    """The newest scan that recorded the user; lookups leave it unchanged."""
+    status_since: datetime | None = None
+    """When the last known status was first observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,15 @@ def next_row(previous: UserRow | None, observation: Observation, scan_id: str | 
     row = _with_decision(_with_mailbox(previous, observation), previous, observation)
     return replace(
         row,
+        status_since=_status_since(row, previous),
         changed_at=previous.changed_at if previous else None,
         scan_id=_newest_scan(previous, scan_id),
     )
+
+
+def kept_row(previous: UserRow, user: LicensedUser, scan_id: str) -> UserRow:
+    """The row of a user whose page a scan did not request, because what is known is recent enough."""
+    return replace(previous, user=user, scan_id=_newest_scan(previous, scan_id))
 
 
 def gone_row(previous: UserRow, reason: str, at: datetime, scan_id: str | None) -> UserRow:
@@ -97,6 +105,13 @@ def gone_row(previous: UserRow, reason: str, at: datetime, scan_id: str | None) 
         changed_at=previous.changed_at,
         scan_id=_newest_scan(previous, scan_id),
     )
+
+
+def _status_since(row: UserRow, previous: UserRow | None) -> datetime | None:
+    """Carried over while the last known status stays the same; ``unknown`` in between does not interrupt it."""
+    if previous and previous.last_known_status is row.last_known_status:
+        return previous.status_since or previous.last_known_at or row.last_known_at
+    return row.last_known_at
 
 
 def _newest_scan(previous: UserRow | None, scan_id: str | None) -> str | None:

@@ -62,6 +62,13 @@ async def observe(
     return Observation(user, evidence, at, clients.bookings_url)
 
 
+def evidence_without_page(
+    clients: TenantClients, mailbox: MailboxEvidence, organization: OrganizationSettings
+) -> Evidence:
+    """What a scan knows about a listed user without any request."""
+    return _evidence_without_page(clients, mailbox, organization, clients.clock())
+
+
 def observe_without_page(
     clients: TenantClients,
     user: LicensedUser,

@@ -6,7 +6,7 @@ from datetime import datetime
 from atlas.domain import user_rows
 from atlas.domain.changes import Change, change_between
 from atlas.domain.user_rows import Observation, UserRow, gone_row
-from atlas.domain.users import DELETED, why_not_licensed
+from atlas.domain.users import DELETED, LicensedUser, why_not_licensed
 from atlas.microsoft365.graph import Account
 from atlas.resources import Resources
 from atlas.tables.outbox import DetectChange
@@ -27,6 +27,16 @@ async def record_observation(
         stored,
         lambda previous: user_rows.next_row(previous, observation, scan_id),
         detect_change(scanned_before=scanned_before),
+    )
+
+
+async def record_kept(resources: Resources, stored: StoredRow, user: LicensedUser, scan_id: str) -> UserRow:
+    """Write that a scan kept what is known about a user. If a lookup is faster, its row is kept as well."""
+    return await resources.outbox.record(
+        user.user_id,
+        stored,
+        lambda previous: user_rows.kept_row(previous or stored.row, user, scan_id),
+        detect_change(scanned_before=True),
     )
 
 

@@ -46,6 +46,7 @@ def ended_scan(scan: Scan, closing: Closing, at: datetime) -> Scan:
         users_probed=counts.probed,
         by_status=counts.by_status,
         throttled_waits=counts.throttled_waits,
+        users_kept=counts.kept,
         warnings=tuple(dict.fromkeys(warnings)),
         error=closing.error,
     )

@@ -193,6 +193,7 @@ class Lane(Message):
             by_status=dict(Counter(recorded)),
             unrecorded=given_up,
             not_requested=len(recorded) if self.breaker.is_exhausted else 0,
+            kept=sum(result.was_kept for result in results),
             throttled_waits=sum(result.reason == Reason.THROTTLED and result.status is None for result in results),
         )
 

@@ -157,6 +157,8 @@ class ProbeResult(Message):
     """Why a service did not respond: ``throttled``, ``unreachable`` or ``storage``."""
     has_response: bool = False
     """Whether Bookings responded to this probe."""
+    was_kept: bool = False
+    """Whether the row was kept without a request, as ``NOT_SET_UP_RECHECK_DAYS`` allows."""
     wait_seconds: float | None = None
     """How long the service asked to wait."""
     holds_lock: bool = True
@@ -171,6 +173,8 @@ class Counts(Message):
     """Users whose row could not be written."""
     not_requested: int = 0
     """Users recorded as unknown without a request, because Bookings had not responded for hours."""
+    kept: int = 0
+    """Users whose row was kept without a request, because NOT_SET_UP_RECHECK_DAYS allows it."""
     throttled_waits: int = 0
 
     @property
@@ -183,6 +187,7 @@ class Counts(Message):
             by_status=add_counts(self.by_status, other.by_status),
             unrecorded=self.unrecorded + other.unrecorded,
             not_requested=self.not_requested + other.not_requested,
+            kept=self.kept + other.kept,
             throttled_waits=self.throttled_waits + other.throttled_waits,
         )
 

@@ -1,17 +1,19 @@
 """Probes one licensed user: the straight path from the census to the evidence to the row."""
 
 import asyncio
+from datetime import timedelta
 
 from atlas.domain.events import Effort, probe_finished
 from atlas.domain.mailboxes import Mailbox, MailboxEvidence
+from atlas.domain.rechecks import Known, may_keep
 from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.user_rows import Observation, UserRow
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.calls import counted_requests
 from atlas.microsoft365.deadlines import deadline_after, within
 from atlas.microsoft365.failures import TenantFailure, Throttled, Unreachable
-from atlas.pages.evidence import Gathering, observe, observe_without_page
-from atlas.pages.recording import record_observation
+from atlas.pages.evidence import Gathering, evidence_without_page, observe, observe_without_page
+from atlas.pages.recording import record_kept, record_observation
 from atlas.resources import Resources
 from atlas.scans.messages import ProbeMode, ProbeRequest, ProbeResult
 from atlas.tables.personal_bookings import StoredRow
@@ -37,7 +39,7 @@ async def probe_one(resources: Resources, request: ProbeRequest) -> ProbeResult:
     """
     try:
         holds_lock, found = await asyncio.gather(
-            resources.scans.holds_lock(request.scan_id),
+            resources.scans.held_lock_recently(request.scan_id),
             resources.census.get_user(request.scan_id, request.page, request.index),
         )
         if not holds_lock:
@@ -70,6 +72,9 @@ async def _probe(
     stored = await resources.rows.get(user.user_id)
     if stored and stored.row.scan_id == request.scan_id and stored.pending_change is None:
         return ProbeResult(status=str(stored.row.status))
+    if stored and _may_keep(resources, request, stored, mailbox):
+        kept = await record_kept(resources, stored, user, request.scan_id)
+        return ProbeResult(status=str(kept.status), was_kept=True)
     began, row, wait_seconds = resources.clock(), None, None
     with counted_requests() as requests:
         try:
@@ -83,6 +88,15 @@ async def _probe(
             effort = Effort(resources.clock() - began, requests.made, wait_seconds)
             resources.emit(probe_finished(request.scan_id, resources.tenant_id, user.user_id, row, effort))
     return _result(request, row, observation)
+
+
+def _may_keep(resources: Resources, request: ProbeRequest, stored: StoredRow, mailbox: MailboxEvidence) -> bool:
+    """Whether ``NOT_SET_UP_RECHECK_DAYS`` allows the scan to keep the row without requesting the page."""
+    if not resources.not_set_up_recheck_days or request.mode is ProbeMode.OUTAGE:
+        return False
+    evidence = evidence_without_page(resources, mailbox, request.organization)
+    recheck_after = timedelta(days=resources.not_set_up_recheck_days)
+    return may_keep(Known(stored.row, evidence, resources.clock(), recheck_after))
 
 
 async def _observe(

@@ -1,7 +1,8 @@
 """The table ``BookingsCensus``: what a running scan has listed; one partition per scan, removed when it ends."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -20,12 +21,29 @@ USER = TypeAdapter(LicensedUser)
 MAILBOX: TypeAdapter[MailboxEvidence] = TypeAdapter(MailboxEvidence)
 EWS = TypeAdapter(EwsScope)
 
+READ_AHEAD = 25
+"""How many users one range read brings."""
+READ_AHEAD_SECONDS = 30.0
+"""How long they stay in memory; a lane may wait for hours, and `atlas forget` may remove a user meanwhile."""
+
+type CensusUser = tuple[LicensedUser, MailboxEvidence]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAhead:
+    """Users that one range read has brought, or is bringing."""
+
+    read_at: float
+    users: asyncio.Future[Mapping[int, CensusUser]]
+    returned: set[int] = field(default_factory=set)
+
 
 class Census:
     """What scans have listed: mailboxes by their user's object ID, licensed users by their position in the listing."""
 
     def __init__(self, store: TableStore) -> None:
         self._store = store
+        self._ahead: dict[tuple[str, int, int], ReadAhead] = {}
 
     async def add_mailboxes(self, scan_id: str, mailboxes: Mapping[str, MailboxEvidence]) -> None:
         """Store the mailboxes of one page of Exchange's listing, beside their EWS settings if those came first."""
@@ -64,12 +82,25 @@ class Census:
             ],
         )
 
-    async def get_user(self, scan_id: str, page: int, index: int) -> tuple[LicensedUser, MailboxEvidence] | None:
-        """Point read of the user at one position."""
-        entity = await self._store.get(BOOKINGS_CENSUS, scan_id, user_key(page, index))
-        if entity is None:
-            return None
-        return USER.validate_json(entity["User"]), MAILBOX.validate_json(entity["Mailbox"])
+    async def get_user(self, scan_id: str, page: int, index: int) -> CensusUser | None:
+        """The user at one position. Range read of the users beside it, who are probed soon, by this process or another.
+
+        Each user is returned from memory once, and only for ``READ_AHEAD_SECONDS``.
+        """
+        start = index - index % READ_AHEAD
+        now = asyncio.get_running_loop().time()
+        self._ahead = {key: ahead for key, ahead in self._ahead.items() if now - ahead.read_at < READ_AHEAD_SECONDS}
+        ahead = self._ahead.get((scan_id, page, start))
+        if ahead is None or index in ahead.returned or (ahead.users.done() and ahead.users.exception()):
+            read = asyncio.ensure_future(self._get_users(scan_id, page, start, start + READ_AHEAD))
+            ahead = self._ahead[scan_id, page, start] = ReadAhead(now, read)
+        ahead.returned.add(index)
+        return (await asyncio.shield(ahead.users)).get(index)
+
+    async def _get_users(self, scan_id: str, page: int, first: int, last: int) -> Mapping[int, CensusUser]:
+        columns = ["RowKey", "User", "Mailbox"]
+        found = self._store.iterate(BOOKINGS_CENSUS, scan_id, user_key(page, first), user_key(page, last), columns)
+        return {int(entity["RowKey"][-4:]): _user_of(entity) async for entity in found}
 
     async def add_position(self, scan_id: str, listing: str, page: int, position: str) -> None:
         """Store where a page of a listing begins: its link, which names people, so it stays out of Durable history."""
@@ -128,6 +159,10 @@ def adoption_key(part: int) -> str:
 
 def _entity(scan_id: str, key: str, **columns: Any) -> Entity:
     return {"PartitionKey": scan_id, "RowKey": key, **columns}
+
+
+def _user_of(entity: Mapping[str, Any]) -> CensusUser:
+    return USER.validate_json(entity["User"]), MAILBOX.validate_json(entity["Mailbox"])
 
 
 def _json[Value](codec: TypeAdapter[Value], value: Value) -> str:

@@ -4,6 +4,7 @@ A scan that ends is written a second time, under a key that follows every earlie
 who continue after the last key they saw therefore miss no scan and get none twice, whatever the writers' clocks say.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Callable
@@ -32,6 +33,8 @@ LAST_END_KEY = "last-end"
 END_FORM = re.compile(r"\d{14}")
 NO_END = "0" * 14
 MAX_MILLISECONDS = 9_999_999_999_999
+LOCK_CHECK_SECONDS = 1.0
+"""How long probes may rely on a check of the lock. One that has started may send requests for longer than this."""
 ATTEMPTS = 10
 """How often a conditional write is repeated when other writers were faster."""
 
@@ -69,6 +72,8 @@ class ScanLog:
     def __init__(self, store: TableStore, tenant_id: str) -> None:
         self._store = store
         self._tenant_id = tenant_id
+        self._held: dict[str, tuple[float, asyncio.Future[bool]]] = {}
+        """The scan whose lock was checked last, when, and whether it held the lock."""
 
     async def insert(self, scan: Scan) -> None:
         """Write a new scan; writing it again changes nothing."""
@@ -172,6 +177,15 @@ class ScanLog:
         """Whether this scan holds the lock and was not stopped."""
         lock = await self.get_lock()
         return lock is not None and lock.scan_id == scan_id and not lock.is_stopping
+
+    async def held_lock_recently(self, scan_id: str) -> bool:
+        """As ``holds_lock``, but all callers in this process share one read for ``LOCK_CHECK_SECONDS``."""
+        now = asyncio.get_running_loop().time()
+        checked_at, check = self._held.get(scan_id, (-LOCK_CHECK_SECONDS, None))
+        if check is None or now - checked_at >= LOCK_CHECK_SECONDS or (check.done() and check.exception()):
+            check = asyncio.ensure_future(self.holds_lock(scan_id))
+            self._held = {scan_id: (now, check)}
+        return await asyncio.shield(check)
 
     async def acquire_lock(self, scan: Scan, over: Lock | None) -> bool:
         """Acquire the lock if no scan holds it, or take over exactly the lock ``over``."""

@@ -109,6 +109,7 @@ var atlasSettings = {
   LIVE_LOOKUPS_PER_MINUTE: string(settings.liveLookupsPerMinute)
   LIVE_REUSE_SECONDS: string(settings.liveReuseSeconds)
   NOT_SET_UP_MARKERS: settings.notSetUpMarkers
+  NOT_SET_UP_RECHECK_DAYS: string(settings.notSetUpRecheckDays)
   HISTORY_DAYS: string(settings.historyDays)
   API_ACCESS: settings.apiAccess
 }

@@ -72,6 +72,7 @@ type AtlasSettings = {
   liveLookupsPerMinute: int
   liveReuseSeconds: int
   notSetUpMarkers: string
+  notSetUpRecheckDays: int
   historyDays: int
 }
 

@@ -50,6 +50,7 @@ ROW = UserRow(
     last_known_at=NOW,
     changed_at=NOW,
     scan_id=SCAN_ID,
+    status_since=NOW,
 )
 SCAN = Scan(
     scan_id=SCAN_ID,
@@ -61,6 +62,7 @@ SCAN = Scan(
     users_probed=1,
     by_status={"published": 1},
     throttled_waits=1,
+    users_kept=1,
     estimated_end=NOW,
     warnings=("a warning",),
     error="an error",

@@ -51,6 +51,7 @@ async def test_a_lane_waits_on_a_durable_timer():
         "by_status": {"published": 6},
         "unrecorded": 0,
         "not_requested": 0,
+        "kept": 0,
         "throttled_waits": 1,
     }
 

@@ -85,6 +85,8 @@ class MemoryTenant:
     excluded: tuple[str, ...] = ()
     """The value of EXCLUDE_USERS."""
     now: datetime = START
+    recheck_days: int = 0
+    """The value of NOT_SET_UP_RECHECK_DAYS."""
     tick: timedelta = timedelta(0)
     """How far each look at the clock moves it."""
     events: list[Any] = field(default_factory=list)
@@ -115,6 +117,7 @@ class MemoryTenant:
             emit=self.events.append,
             probe_concurrency=4,
             history_days=30,
+            not_set_up_recheck_days=self.recheck_days,
             shared=shared_page_tables(store, TENANT_ID, self.clock),
             shared_pages=False,
             max_full_access=5,

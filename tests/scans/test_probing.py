@@ -1,19 +1,31 @@
 """A probe says whether Bookings responded, and records only what it should."""
 
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
 import pytest
 
+from atlas.domain.ews_settings import Access, EwsScope
+from atlas.domain.mailboxes import Mailbox
+from atlas.domain.organization import OrganizationSettings
 from atlas.domain.pages import NoPage
+from atlas.domain.policy import judge_policy
 from atlas.domain.statuses import Status
 from atlas.microsoft365.failures import NotUnderstood, Refused, Throttled, TimedOut, Unreachable
+from atlas.pages.recording import record_kept
 from atlas.scans.messages import ProbeMode, ProbeRequest, ProbeResult
 from atlas.scans.probing import probe_one
-from tests.scans.conftest import scan, user_id
+from atlas.tables import scan_log
+from tests.scans.conftest import START, scan, user, user_id
 
 SCAN = scan()
 
 
-def request(mode=ProbeMode.NORMAL):
-    return ProbeRequest(scan_id=SCAN.scan_id, page=1, index=0, scanned_before=True, mode=mode)
+def request(mode=ProbeMode.NORMAL, index=0, **more):
+    return ProbeRequest(scan_id=SCAN.scan_id, page=1, index=index, scanned_before=True, mode=mode, **more)
 
 
 @pytest.fixture
@@ -116,3 +128,94 @@ async def test_storage_that_fails_is_a_reason_to_probe_again(listed, calls):
     listed.store.unavailable = calls
 
     assert await probe_one(listed.resources, request()) == ProbeResult(reason="storage")
+
+
+@pytest.fixture
+async def settled(listed):
+    """The page of the listed user has been ``notSetUp`` for weeks, and was requested 3 days ago."""
+    listed.recheck_days = 7
+    at = START - timedelta(days=3)
+    evidence = {"mailbox_guid": str(UUID(int=1)), "policy": judge_policy(None, None, at)}
+    since = START - timedelta(days=40)
+    await listed.add_row(1, "an earlier scan", Status.NOT_SET_UP, checked_at=at, status_since=since, **evidence)
+    return listed
+
+
+async def stored_row(tenant):
+    return (await tenant.resources.rows.get(user_id(1))).row
+
+
+async def test_a_settled_page_is_not_requested(settled):
+    result = await probe_one(settled.resources, request())
+
+    row = await stored_row(settled)
+    assert (result, settled.pages.requested) == (ProbeResult(status="notSetUp", was_kept=True), [])
+    assert (row.scan_id, row.checked_at) == (SCAN.scan_id, START - timedelta(days=3))
+
+
+async def test_a_page_is_requested_when_its_row_is_old_enough(settled):
+    settled.recheck_days = 3
+
+    result = await probe_one(settled.resources, request())
+
+    assert result == ProbeResult(status="notSetUp", has_response=True)
+    assert (await stored_row(settled)).checked_at == START
+
+
+async def test_every_page_is_requested_by_default(settled):
+    settled.recheck_days = 0
+
+    await probe_one(settled.resources, request())
+
+    assert len(settled.pages.requested) == 1
+
+
+async def test_a_change_of_policy_leads_to_a_request(settled):
+    blocked = OrganizationSettings(EwsScope(Access.BLOCK, policy="EnforceAllowList"))
+
+    await probe_one(settled.resources, request(organization=blocked))
+
+    assert len(settled.pages.requested) == 1
+
+
+async def test_a_lookup_during_the_probe_is_not_overwritten(settled):
+    """The row that the lookup wrote is kept, with the scan's ID."""
+    resources, before = settled.resources, await settled.resources.rows.get(user_id(1))
+    await resources.rows.save(replace(before.row, status=Status.PUBLISHED, checked_at=START), None, before.etag)
+
+    await record_kept(resources, before, before.row.user, SCAN.scan_id)
+
+    row = await stored_row(settled)
+    assert (row.status, row.checked_at, row.scan_id) == (Status.PUBLISHED, START, SCAN.scan_id)
+
+
+async def list_users(tenant, users):
+    mailboxes = [Mailbox(UUID(int=number), None, "UserMailbox", has_capability=True) for number in range(users)]
+    people = [(user(number), mailbox) for number, mailbox in enumerate(mailboxes)]
+    await tenant.resources.census.add_users(SCAN.scan_id, 1, people)
+
+
+async def test_probes_of_a_process_share_reads(listed):
+    """A user costs a read and a write of the row; the census is read in ranges, the lock once a second."""
+    await list_users(listed, 100)
+    resources = listed.resources
+    listed.store.reads.clear()
+
+    await asyncio.gather(*(probe_one(resources, request(index=index)) for index in range(100)))
+
+    reads = Counter(table for table, _ in listed.store.reads)
+    assert len(await listed.statuses()) == 100
+    assert reads["BookingsCensus"] == 100 / 25
+    assert reads["BookingsScans"] == 1
+    assert reads["PersonalBookings"] == 2 * 100
+
+
+async def test_a_scan_that_was_stopped_is_noticed_within_a_second(listed, monkeypatch):
+    await list_users(listed, 3)
+    resources = listed.resources
+    await probe_one(resources, request(index=0))
+    await resources.scans.mark_stopping(SCAN.scan_id)
+
+    monkeypatch.setattr(scan_log, "LOCK_CHECK_SECONDS", 0.0)
+
+    assert await probe_one(resources, request(index=1)) == ProbeResult(holds_lock=False)
