@@ -155,6 +155,13 @@ def shared(
 
     Reads the storage that the settings name or, without one, the result of "atlas scan". Exits with 1 if there is a
     finding, or no scan yet.
+
+    \b
+    Examples:
+      atlas shared
+      atlas shared --findings
+      atlas shared --user adele@contoso.com
+      atlas shared --csv shared-pages.csv
     """
     if user and (findings or csv):
         raise typer.BadParameter("cannot be combined with --findings or --csv", param_hint="--user")

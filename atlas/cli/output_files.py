@@ -9,13 +9,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from atlas.domain.scans import Scan
+from atlas.domain.shared_pages.documents import page_details_document
+from atlas.domain.shared_pages.filters import SharedPageFilter
 from atlas.domain.user_rows import UserRow
 from atlas.exports.csv_file import USERS, csv_file
 from atlas.exports.signatures import signature_files
 from atlas.pages.organization_policy import get_organization_policy
-from atlas.report.documents import scan_document, user_document
+from atlas.report.documents import Document, scan_document, user_document
 from atlas.report.page import ReportData, render_report
 from atlas.resources import Resources
+from atlas.shared_pages.listing import iterate_shared_pages
 
 STANDARD_OUTPUT = Path("-")
 
@@ -83,7 +86,14 @@ async def _rows(resources: Resources, scan: Scan) -> AsyncIterable[UserRow]:
 
 async def _document(resources: Resources, scan: Scan) -> dict[str, object]:
     users = [user_document(row, resources.bookings_url) async for row in _rows(resources, scan)]
-    return {"scan": scan_document(scan), "value": users}
+    return {"scan": scan_document(scan), "value": users, "sharedPages": await _shared_pages(resources)}
+
+
+async def _shared_pages(resources: Resources) -> list[Document] | None:
+    """Every shared page with its staff, services and findings; ``None`` if they were not read."""
+    if not resources.shared_pages:
+        return None
+    return [page_details_document(row) async for row in iterate_shared_pages(resources, SharedPageFilter())]
 
 
 async def _report(resources: Resources, scans: Sequence[Scan]) -> str:
@@ -93,6 +103,7 @@ async def _report(resources: Resources, scans: Sequence[Scan]) -> str:
         users=[row async for row in _rows(resources, scans[0])],
         bookings_url=resources.bookings_url,
         policy=await get_organization_policy(resources),
+        shared_pages=await _shared_pages(resources),
     )
     return render_report(secrets.token_urlsafe(16), data)
 

@@ -17,7 +17,7 @@ from tests.e2e.deployment import UNSET
 
 ATLAS = Path(sys.executable).with_name("atlas")
 GROUP = typer.main.get_command(app)
-OWN = ["scan", "user", "policy", "doctor", "forget"]
+OWN = ["scan", "user", "policy", "shared", "doctor", "forget"]
 SCRIPT = """
 from atlas.cli.screen import show
 from atlas.cli.statuses import status_text

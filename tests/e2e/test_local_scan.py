@@ -165,10 +165,12 @@ async def test_the_result_is_written_to_files(tmp_path: Path, azurite: Azurite) 
     ]
     document = json.loads((out / "users.json").read_text())
     assert document["scan"]["state"] == "completed"
+    assert len(document["sharedPages"]) == 25
     assert [user["userPrincipalName"] for user in document["value"]] == [row["UserPrincipalName"] for row in users]
     report = (out / "report.html").read_text()
     assert report.startswith("<!doctype html>".lower()) or "<html" in report[:200].lower()
     assert users[0]["UserPrincipalName"] in report
+    assert document["sharedPages"][0]["id"] in report
     links = list(csv.DictReader(io.StringIO((out / "signatures" / "bookings-signatures.csv").read_text("utf-8-sig"))))
     published = {row["UserPrincipalName"]: row["AnonymousUrl"] for row in users if row["Status"] == "published"}
     assert {link["UserPrincipalName"]: link["AnonymousUrl"] for link in links} == published
