@@ -10,9 +10,9 @@ from rich.table import Table
 from atlas import wiring
 from atlas.cli.connection import connect
 from atlas.cli.local_state import state_file
-from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, new_table, plain, print_error, section, show, show_json
+from atlas.cli.screen import Screen, facts, new_table, plain, print_error, section, show, show_json
+from atlas.cli.user_problems import USER_PROBLEMS, report_user_problem
 from atlas.domain.owa_policies import Benchmark
-from atlas.domain.page_urls import InvalidPageUrl
 from atlas.domain.shared_pages.access_of_users import UserSharedPage
 from atlas.domain.shared_pages.documents import page_details_document, user_page_document
 from atlas.domain.shared_pages.filters import SharedPageFilter
@@ -20,10 +20,8 @@ from atlas.domain.shared_pages.findings import finding_details
 from atlas.domain.shared_pages.holders import Holder, HolderKind
 from atlas.domain.shared_pages.rows import SharedPageRow
 from atlas.domain.text import moment_text
-from atlas.domain.user_references import InvalidUserReference, parse_user_reference
+from atlas.domain.user_references import parse_user_reference
 from atlas.exports.csv_file import SHARED_PAGES, csv_file
-from atlas.microsoft365.failures import TenantFailure
-from atlas.pages.observation import NoSuchUser, UserExcluded
 from atlas.pages.organization_policy import get_organization_policy
 from atlas.resources import Resources
 from atlas.shared_pages.listing import get_pages_of_user, iterate_shared_pages
@@ -114,15 +112,8 @@ async def _show_pages(resources: Resources, options: SharedOptions) -> int:
 async def _show_user(resources: Resources, who: str, options: SharedOptions) -> int:
     try:
         pages = await get_pages_of_user(resources, await identify(resources, parse_user_reference(who)))
-    except (InvalidPageUrl, InvalidUserReference) as invalid:
-        print_error(f"{who!r} does not identify a user: {invalid}")
-        return INVALID_ARGUMENT
-    except (NoSuchUser, UserExcluded) as missing:
-        print_error(f"{who}: {missing}.")
-        return 1
-    except TenantFailure as failure:
-        print_error(f"{who} could not be looked up ({failure.reason}): {failure}.")
-        return 1
+    except USER_PROBLEMS as problem:
+        return report_user_problem(who, problem)
     if options.json:
         show_json({"value": [*map(user_page_document, pages)]})
     elif pages:

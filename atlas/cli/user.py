@@ -6,16 +6,15 @@ from atlas import wiring
 from atlas.cli.connection import connect
 from atlas.cli.screen import INVALID_ARGUMENT, Screen, facts, print_error, section, show, show_json
 from atlas.cli.statuses import meaning_of
+from atlas.cli.user_problems import USER_PROBLEMS, report_user_problem
 from atlas.domain.advice import advice_for_user, commands_for_mailbox
 from atlas.domain.findings import Finding
 from atlas.domain.mailboxes import Mailbox
-from atlas.domain.page_urls import InvalidPageUrl
 from atlas.domain.policy import OpenQuestion, PolicyVerdict, Verdict
 from atlas.domain.statuses import Status
 from atlas.domain.user_references import InvalidUserReference, UserReference, parse_user_reference
 from atlas.domain.user_rows import UserRow
-from atlas.microsoft365.failures import TenantFailure
-from atlas.pages.observation import Inspection, NoSuchUser, UserExcluded, inspect
+from atlas.pages.observation import Inspection, NoSuchUser, inspect
 from atlas.report.documents import user_document
 from atlas.resources import TenantClients
 
@@ -41,15 +40,8 @@ async def run(who: str, environment: Mapping[str, str], *, as_json: bool = False
         except AmbiguousName as ambiguous:
             print_error(str(ambiguous))
             return INVALID_ARGUMENT
-        except (InvalidPageUrl, InvalidUserReference) as invalid:
-            print_error(f"{who!r} does not identify a user: {invalid}")
-            return INVALID_ARGUMENT
-        except (NoSuchUser, UserExcluded) as missing:
-            print_error(f"{who}: {missing}.")
-            return 1
-        except TenantFailure as failure:
-            print_error(f"{who} could not be looked up ({failure.reason}): {failure}.")
-            return 1
+        except USER_PROBLEMS as problem:
+            return report_user_problem(who, problem)
     if as_json:
         show_json(user_document(inspection.row, settings.bookings_url))
     else:

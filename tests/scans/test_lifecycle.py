@@ -19,7 +19,8 @@ from atlas.scans.lifecycle import (
     stop_scan,
 )
 from atlas.scans.messages import Closing, Counts
-from atlas.scans.progress import PersonalPages, ScanProgress, Step
+from atlas.scans.personal_progress import PersonalPages
+from atlas.scans.progress import ScanProgress, Step
 from atlas.scans.warnings import BOOKINGS_DOWN
 from tests.scans.conftest import scan
 

@@ -21,6 +21,7 @@ from atlas.scans.messages import (
     SharedResult,
     StepFailure,
 )
+from atlas.scans.personal_progress import PersonalPages
 from atlas.scans.progress import (
     HOUR,
     MAX_LANES,
@@ -28,7 +29,6 @@ from atlas.scans.progress import (
     REPEATS,
     RESTARTS,
     STAGES,
-    PersonalPages,
     ScanNotClosed,
     ScanProgress,
     Step,

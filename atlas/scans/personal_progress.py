@@ -1,0 +1,81 @@
+"""How far the stage of personal pages has come, and what Exchange contributes to it. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from atlas.scans.lanes import Breaker, LaneResult, merge_breakers
+from atlas.scans.messages import Closing, Counts, GoneResult, ListingResult, Message
+from atlas.scans.warnings import exchange_warning
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange(Message):
+    """What the census obtained from Exchange, and what went wrong."""
+
+    has_mailboxes: bool = False
+    has_policies: bool = False
+    organization_problem: str | None = None
+    mailboxes_problem: str | None = None
+    policies_problem: str | None = None
+
+    def warning(self) -> str | None:
+        """One sentence about everything that is missing."""
+        return exchange_warning(self.organization_problem, self.mailboxes_problem, self.policies_problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonalPages(Message):
+    """The stage of personal pages: the page of users being probed, and the results so far."""
+
+    page: int = 0
+    page_size: int = 0
+    has_next: bool = False
+    listed: int = 0
+    total: int | None = None
+    counts: Counts = field(default_factory=Counts)
+    breaker: Breaker = field(default_factory=Breaker)
+    gone: GoneResult = field(default_factory=GoneResult)
+    error: str | None = None
+    open_lanes: int = 0
+    """Lanes of the page that may still run, although the scan no longer waits for them because one of them failed."""
+
+    def with_page(self, page: int, listing: ListingResult) -> "PersonalPages":
+        """The stage with a page of users that has been written to the census."""
+        return replace(
+            self,
+            page=page,
+            page_size=listing.count,
+            has_next=listing.has_next,
+            listed=self.listed + listing.count,
+            total=self.total if listing.total is None else listing.total,
+        )
+
+    def with_lanes(self, lanes: Sequence[LaneResult]) -> "PersonalPages":
+        """The stage with the results of the page's lanes."""
+        return replace(
+            self,
+            counts=sum((lane.counts for lane in lanes), self.counts),
+            breaker=merge_breakers([self.breaker] if not lanes else [lane.breaker for lane in lanes]),
+        )
+
+    def restarted(self) -> "PersonalPages":
+        """The stage before its first page. Users who have been recorded are skipped, and counted again."""
+        return PersonalPages(
+            total=self.total, breaker=self.breaker, counts=Counts(throttled_waits=self.counts.throttled_waits)
+        )
+
+    def closing(self, scan_id: str) -> Closing:
+        """The result. After a complete listing, the totals are those of the rows, where no user counts twice."""
+        counts = self.counts
+        if self.error is not None:
+            has_open_lanes = self.open_lanes > 0
+            return Closing(
+                scan_id=scan_id, error=self.error, listed=self.listed, counts=counts, has_open_lanes=has_open_lanes
+            )
+        return Closing(
+            scan_id=scan_id,
+            counts=replace(counts, by_status=self.gone.by_status),
+            missed=max(0, self.gone.still_licensed - counts.unrecorded),
+            unconfirmed=self.gone.unconfirmed,
+            malformed=self.gone.malformed,
+        )
