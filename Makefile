@@ -11,6 +11,7 @@ READY := .venv/.ready $(AZURITE)
 CHECKOV := .local/checkov/.ready
 SUPPLY_CHAIN := .local/supply-chain/.ready
 KUSTO := .local/kusto/.ready
+AXE := .local/axe/.ready
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.13
 LOCKS := requirements.txt requirements-dev.txt tests/infra/requirements-checkov.txt .github/requirements-supply-chain.txt \
 	local/requirements-uv.txt
@@ -43,7 +44,7 @@ demo: $(READY) ## scan a simulated tenant and show the result (ONCE=1 exits afte
 host: $(READY) ## run the app on the local host (PORT=7071)
 	@.venv/bin/atlas host
 
-test: $(READY) ## run every test, two at a time
+test: $(READY) $(AXE) browser ## run every test, two at a time
 	$(PYTHON) -m pytest --numprocesses 2 --dist worksteal
 
 quick: .venv/.ready ## run the tests that need no server, in under 30 seconds
@@ -78,6 +79,17 @@ bicep-build:
 		! { bicep lint $$file 2>&1 | tee /dev/stderr | grep -qE ': (Warning|Error)'; } || exit 1; \
 	done
 	@echo "bicep: no findings"
+
+# The report is tested in Chromium: one that is there, or else Debian's.
+.PHONY: browser
+browser:
+	@[ -n "$${CHROMIUM:-}" ] || command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
+		{ echo "Installing Chromium with apt-get …" >&2; sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		  $$sudo apt-get update --quiet=2 && $$sudo apt-get install --quiet=2 --yes --no-install-recommends chromium >/dev/null; } || \
+		echo "Chromium could not be installed, so the tests of the report will fail. Install it, or name it in CHROMIUM." >&2
+
+pictures: $(READY) browser ## make the pictures in docs/images from the running product
+	@$(PYTHON) -m docs.pictures
 
 format: .venv/.ready ## format the code and apply lint fixes
 	$(PYTHON) -m ruff format .
@@ -151,6 +163,11 @@ $(SUPPLY_CHAIN): .github/requirements-supply-chain.txt | .venv/.ready
 	@touch $@
 
 $(KUSTO): tests/infra/kusto/package.json tests/infra/kusto/package-lock.json | .venv/.ready
+	@mkdir -p $(@D) && cp $^ $(@D)
+	@$(call node,npm ci --prefix $(@D) $(NPM_QUIETLY))
+	@touch $@
+
+$(AXE): tests/report/axe/package.json tests/report/axe/package-lock.json | .venv/.ready
 	@mkdir -p $(@D) && cp $^ $(@D)
 	@$(call node,npm ci --prefix $(@D) $(NPM_QUIETLY))
 	@touch $@

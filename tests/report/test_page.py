@@ -58,7 +58,7 @@ def test_no_text_ends_the_block_of_the_data():
 def test_the_page_that_the_app_serves_holds_no_data():
     page = render_report(NONCE)
 
-    assert "application/json" not in page
+    assert 'type="application/json"' not in page
     assert 'data-access="key"' in page
     assert 'data-access="entra"' in render_report(NONCE, access=Access.ENTRA)
 
