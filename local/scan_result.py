@@ -14,6 +14,8 @@ from atlas.domain.user_rows import UserRow
 
 USERS_PER_STATUS = 3
 MIN_WIDTH = 80
+MARGIN = 6
+"""Around and between a name and its details."""
 MAX_NAME_WIDTH = 38
 """Leaves room for details on a terminal of 80 columns; a longer name has its own line, so that it can be copied."""
 
@@ -52,10 +54,11 @@ class Result:
 
 
 def _user_lines(row: UserRow, width: int) -> Iterator[RenderableType]:
-    """The name and the details, beside each other if the name is not longer than ``width``."""
-    if len(row.user.upn) > width:
+    """The name and the details, beside each other if the name is not longer than ``width`` and no word is cut."""
+    is_cut = max(map(len, _details(row).split()), default=0) > Console().width - width - MARGIN
+    if len(row.user.upn) > width or is_cut:
         yield plain(f"  {row.user.upn}")
-        yield plain(wrapped(_details(row), " " * (width + 4)))
+        yield plain(wrapped(_details(row), " " * (4 if is_cut else width + 4)))
         return
     line = Table.grid(padding=(0, 0, 0, 2), pad_edge=True)
     line.add_column(width=width)
