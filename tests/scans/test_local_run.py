@@ -15,10 +15,19 @@ from atlas.domain.scans import ScanState
 from atlas.microsoft365.failures import Refused, Throttled, Unreachable
 from atlas.microsoft365.graph import Account, LicensedUsersPage
 from atlas.scans.lanes import MAX_OUTAGE_SECONDS
-from atlas.scans.local_run import BOOKINGS_SILENT, BOOKINGS_THROTTLES, RESUMABLE_FOR, LocalScans, RunStatus
+from atlas.scans.local_run import (
+    BOOKINGS_SILENT,
+    BOOKINGS_THROTTLES,
+    RESUMABLE_FOR,
+    USE_CASES,
+    LocalScans,
+    RunStatus,
+)
+from atlas.scans.plan import PLAN
 from atlas.scans.progress import Step
 from atlas.scans.selection import Selection
 from atlas.tables.checkpoints import SCAN_CHECKPOINTS, Checkpoints
+from orchestrators.scan_tenant import ACTIVITIES
 from tests.scans.conftest import MemoryTenant, user, user_id
 
 THROTTLED = Throttled("Bookings responded with 429", 30)
@@ -103,6 +112,10 @@ class Run:
 
     def reasons(self) -> set[str]:
         return {status.waiting.reason for status in self.shown if status.waiting}
+
+
+def test_every_step_of_the_plan_has_a_use_case_and_an_activity():
+    assert USE_CASES.keys() == PLAN.keys() == ACTIVITIES.keys()
 
 
 async def test_a_scan_runs_to_its_end(tenant):
