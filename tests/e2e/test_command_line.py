@@ -121,7 +121,7 @@ def test_the_demo_cuts_no_address_in_a_narrow_terminal() -> None:
     result = run("demo", "--once", "--all", "--users", "40", "--port", "0", COLUMNS="50")
 
     lines = [line.strip() for line in result.stdout.splitlines()]
-    names = [line for line in lines if re.fullmatch(r"[^\s@]+@[\w.-]+", line)]
+    names = [line for line in lines if re.fullmatch(r"[^\s@/]+@[\w.-]+", line)]
     pages = [
         line for line in lines if re.fullmatch(r"http://127\.0\.0\.1:\d+/bookwithme/user/[0-9a-f]{32}@[\w.-]+", line)
     ]
