@@ -157,7 +157,7 @@ async def get_access_grants(
 async def get_recipients(
     commands: ExchangeCommands, trustees: Sequence[str]
 ) -> Mapping[str, Recipient | Unknown | None]:
-    """Who is behind the names that permissions contain; ``None``: nobody any more."""
+    """Who is behind the names that permissions contain; ``None``: there is no such recipient any longer."""
     _refuse_empty(trustees)
     by_key = {
         str(number): Command("Get-Recipient", {"Identity": trustee}, RECIPIENT_FIELDS)

@@ -146,7 +146,7 @@ def parse_group(document: Any, members: Any | Unknown) -> Group:
 
 
 def _parse_members(document: Any) -> tuple[int | None, tuple[Person, ...] | None]:
-    """How many there are, and who; nobody is listed if there are too many. Raises ``NotUnderstood``."""
+    """How many there are, and who, unless there are too many to list. Raises ``NotUnderstood``."""
     members = parse_records(sanitize_json(records_of(document, "members of a group")), _Member.model_validate)
     if members.malformed:
         raise NotUnderstood(f"Microsoft Graph sent members of a group of whom {members.malformed[0].problem}")

@@ -15,7 +15,7 @@ class SharedPages(Message):
     enabled: bool = True
     """``False``: SHARED_PAGES turns the inventory off."""
     first_listing: int = 1
-    """Where the listing of mailboxes that was completed begins; an earlier one was given up."""
+    """Where the listing of mailboxes that was completed begins; an earlier one was abandoned."""
     has_graph: bool = False
     """Graph was listed, and is requested for each page."""
     has_exchange: bool = False

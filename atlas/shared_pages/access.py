@@ -70,22 +70,22 @@ class ReadableAccess:
 def access_without_excluded(
     grants: Grants, directory: Mapping[str, Trustee | Unknown | None], check: NameCheck
 ) -> ReadableAccess:
-    """What may be stored of who holds access; nothing if it is unclear whether somebody is excluded."""
+    """What may be stored of who holds access; nothing if it is unclear whether a holder is excluded."""
     if isinstance(grants, Unknown):
         return ReadableAccess(grants, directory, has_excluded=False)
     if any(check.is_unclear(grant.trustee) for grant in grants):
         return ReadableAccess(NOT_CLEARED, directory, has_excluded=False)
-    kept = tuple(grant for grant in grants if not _is_excluded(grant.trustee, directory, check))
+    allowed = tuple(grant for grant in grants if not _is_excluded(grant.trustee, directory, check))
     cleared: dict[str, Trustee | Unknown | None] = {}
-    has_excluded = len(kept) < len(grants)
-    for grant in kept:
+    has_excluded = len(allowed) < len(grants)
+    for grant in allowed:
         trustee = directory.get(grant.trustee)
         if isinstance(trustee, Group) and isinstance(trustee.members, tuple):
             members = tuple(member for member in trustee.members if not _is_excluded_person(member, check))
             has_excluded = has_excluded or len(members) < len(trustee.members)
             trustee = replace(trustee, members=members)
         cleared[grant.trustee] = trustee
-    return ReadableAccess(kept, cleared, has_excluded)
+    return ReadableAccess(allowed, cleared, has_excluded)
 
 
 def _is_excluded(name: str, directory: Mapping[str, Trustee | Unknown | None], check: NameCheck) -> bool:

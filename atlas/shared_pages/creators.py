@@ -23,7 +23,7 @@ SEARCH_EVERY = timedelta(days=1)
 OVERLAP = timedelta(days=1)
 """A record can appear in the log long after its time, so each search starts before the last one ended."""
 MAX_QUERY_AGE = timedelta(days=1)
-"""A query that is not done by then is given up, and another one is started."""
+"""A query that has not finished by then is abandoned, and another one is started."""
 FIRST_WAIT_SECONDS = 2.0
 MAX_WAIT_SECONDS = 600.0
 MAX_RECORD_PAGES = 200

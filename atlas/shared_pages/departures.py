@@ -1,4 +1,4 @@
-"""Marks shared pages as gone that no source lists any more."""
+"""Marks shared pages as gone that no source lists any longer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Departures:
 
 
 async def mark_gone(resources: Resources, sources: Sources, scan_id: str, after: str | None) -> Departures:
-    """Go through one part of the rows, and remove excluded people from them. Raises as ``inspect_pages``.
+    """Decide about one part of the rows, and remove excluded people from them. Raises as ``inspect_pages``.
 
     A page is gone if every side that knew it was read completely in this scan, and Graph has it under none of its
     addresses: its list has a limit.

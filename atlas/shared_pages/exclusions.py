@@ -12,7 +12,7 @@ from atlas.resources import Resources
 from atlas.shared_pages.recording import rewrite_page
 from atlas.tables.shared_bookings import StoredPage
 
-NOT_CLEARED = Unknown(Reason.UNREACHABLE, "it could not be determined whether EXCLUDE_USERS excludes somebody")
+NOT_CLEARED = Unknown(Reason.UNREACHABLE, "it could not be determined whether EXCLUDE_USERS excludes a person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class NameCheck:
     """Names of which that could not be determined."""
 
     def excludes(self, name: str | None) -> bool:
-        """Whether a name is of somebody who is excluded."""
+        """Whether a name is of an excluded person."""
         return bool(name) and (str(name).lower() in self.excluded or self.users.names(str(name)))
 
     def is_unclear(self, name: str | None) -> bool:
-        """Whether a name may be of somebody who is excluded."""
+        """Whether a name may be of an excluded person."""
         return (name or "").lower() in self.unclear
 
 

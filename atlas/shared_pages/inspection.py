@@ -26,7 +26,7 @@ from atlas.shared_pages.recording import find_page, record_page
 from atlas.tables.shared_census import CensusPage
 
 MAX_HOLDERS = 2_000
-"""More of them are not kept: the largest groups are listed alone."""
+"""Beyond this, the largest groups are listed without their members."""
 ADDRESSES_TRIED = 4
 """Under how many of its addresses a page is requested from Graph that its list does not contain."""
 CONCURRENT_WRITES = 16

@@ -99,6 +99,6 @@ def _names(item: CensusPage) -> tuple[str, ...]:
 
 
 def _some(people: set[LookAlike]) -> tuple[LookAlike, ...]:
-    """As many as a column holds, those who have left first: that somebody else took their name is the worse case."""
+    """As many as a column holds, those who have left first: a page with the name of one of them is the worse case."""
     ordered = sorted(people, key=lambda person: (not person.has_left, person.user_id))
     return tuple(ordered[:MAX_LOOK_ALIKES])

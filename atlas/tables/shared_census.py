@@ -61,7 +61,7 @@ class SharedCensus:
         await self._store.upsert_all(BOOKINGS_CENSUS, entities)
 
     async def iterate_pages(self, scan_id: str, first_listing: int) -> AsyncIterator[CensusPage]:
-        """All listed pages, without those of a listing that was given up before ``first_listing``."""
+        """All listed pages, without those of a listing that was abandoned before ``first_listing``."""
         first = page_key(first_listing, 0)
         async for entity in self._store.iterate(BOOKINGS_CENSUS, scan_id, first, PAGES + END):
             yield _census_page(entity)

@@ -23,7 +23,7 @@ class SharedPageIndex:
         return str(entity["PageKey"]) if entity else None
 
     async def get_by_name(self, name: str) -> tuple[str, ...]:
-        """Range read: the keys of the pages on which somebody is named, by object ID, UPN or mail address."""
+        """Range read: the keys of the pages that name a person, by object ID, UPN or mail address."""
         first = person_key(name, "")
         entities = self._store.iterate(SHARED_BOOKINGS_INDEX, self._tenant_id, first, f"{first}~")
         return tuple([str(entity["PageKey"]) async for entity in entities])

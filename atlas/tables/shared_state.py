@@ -33,7 +33,7 @@ SEARCH = TypeAdapter(CreationSearch)
 
 
 class SharedState:
-    """What is remembered from one scan to the next."""
+    """What one scan stores for the next."""
 
     def __init__(self, store: TableStore, tenant_id: str) -> None:
         self._store = store
@@ -46,7 +46,7 @@ class SharedState:
         return frozenset(source for source, entity in zip(keys.values(), found, strict=True) if entity)
 
     async def set_listed_sources(self, sources: Iterable[Source], at: datetime) -> None:
-        """Remember that these sides have been listed completely."""
+        """Store that these sides have been listed completely."""
         for source in sources:
             entity = {"PartitionKey": self._tenant_id, "RowKey": f"listed-{source}", "At": at}
             await self._store.upsert(SHARED_BOOKINGS_STATE, entity)

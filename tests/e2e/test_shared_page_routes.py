@@ -1,4 +1,4 @@
-"""A scan of the whole product inventories shared pages, and its routes return them."""
+"""A scan of the complete product inventories shared pages, and its routes return them."""
 
 import asyncio
 import csv

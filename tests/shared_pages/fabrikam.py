@@ -1,7 +1,7 @@
 """A tenant that has nothing to do with the simulator: responses as Microsoft documents them, in other shapes than ours.
 
 Graph knows pages by addresses that are not their primary ones and leaves one out of its list, a listing has two pages,
-properties that nobody requests are present, others are missing, and the audit log works on v1.0.
+properties that were not requested are present, others are missing, and the audit log works on v1.0.
 """
 
 import json

@@ -36,11 +36,6 @@ def shared_pages_of(user: UserIdentity, rows: Iterable[SharedPageRow]) -> tuple[
     return tuple(entry for row in rows if row.state is PageState.PRESENT for entry in _entries(user, row))
 
 
-def is_named_on(user: UserIdentity, row: SharedPageRow) -> bool:
-    """Whether the user is a holder or on the staff of a page."""
-    return bool(_entries(user, row))
-
-
 def names_on(row: SharedPageRow) -> frozenset[str]:
     """The IDs and addresses under which the page's holders and staff can be found."""
     holders = [holder for holder in row.holders or () if holder.kind is HolderKind.USER]

@@ -44,7 +44,7 @@ def next_change(
 ) -> tuple[SharedPageRow, SharedPageChange | None]:
     """The first change on the way from what is stored to ``target``, and the row to store with it.
 
-    One row can change in several ways at once, and each is written together with its own step, so that none is lost:
+    One row can have several changes. Each is written together with its own version of the row, so that none is lost:
     call this again with the row it returned, until there is no change left. No two changes of a page have the same
     time, which is part of their key. A page that is found for the first time is a change only if an inventory had
     finished before. Between a value and one that is not known there is no change.
@@ -83,10 +83,10 @@ def _differences(before: Sequence[Holder], now: Sequence[Holder]) -> Iterator[_D
     for index, holder in enumerate(before):
         rest = (*before[:index], *before[index + 1 :])
         successor = _find(holder, now)
-        kept = tuple(right for right in holder.access if successor and right in successor.access)
-        if kept != holder.access:
-            revoked = tuple(right for right in holder.access if right not in kept)
-            left = (*rest, replace(holder, access=kept)) if kept else rest
+        remaining = tuple(right for right in holder.access if successor and right in successor.access)
+        if remaining != holder.access:
+            revoked = tuple(right for right in holder.access if right not in remaining)
+            left = (*rest, replace(holder, access=remaining)) if remaining else rest
             yield _Difference(SharedChangeKind.ACCESS_REVOKED, holder, revoked, left)
     for holder in now:
         predecessor = _find(holder, before)

@@ -1,7 +1,6 @@
-"""Which page a record of the audit log is about, and what is said when there is none."""
+"""Which page a record of the audit log is about, and what is reported if there is no record."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from atlas.domain.shared_pages.creations import CreationRecord
@@ -11,14 +10,6 @@ CREATED_WITHIN = timedelta(hours=1)
 """How far the time of a record may be from the creation of the mailbox it is about."""
 BEFORE_OUR_RECORDS = "before our records"
 NO_RECORD = "the audit log has no record of its creation"
-
-
-@dataclass(frozen=True, slots=True)
-class Creators:
-    """What a search of the audit log found; ``searched_from`` is where its records begin."""
-
-    records: Sequence[CreationRecord]
-    searched_from: datetime
 
 
 def record_of(row: SharedPageRow, records: Iterable[CreationRecord]) -> CreationRecord | None:
@@ -42,7 +33,7 @@ def _last_part(name: str) -> str:
 
 
 def creator_problem(row: SharedPageRow, searched_from: datetime) -> str:
-    """Why nobody is known as the creator of a page that a finished search found no record of."""
+    """Why the creator of a page is not known, of whose creation a finished search found no record."""
     if row.created_at and row.created_at < searched_from:
         return f"{BEFORE_OUR_RECORDS}: the audit log was first read from {searched_from.date()} on"
     return NO_RECORD

@@ -7,7 +7,7 @@ from atlas.domain.shared_pages.rows import PageState, SharedFinding, SharedPageR
 
 @dataclass(frozen=True, slots=True)
 class SharedPageFilter:
-    """All of these have to hold; ``None`` does not filter."""
+    """A page must match all of these; ``None`` matches every page."""
 
     state: PageState | None = None
     """``None``: present pages only."""

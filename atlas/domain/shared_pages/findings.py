@@ -111,7 +111,7 @@ def _nobody_left(row: SharedPageRow, surroundings: Surroundings) -> str | None:
     for holder in holders:
         if holder.kind is HolderKind.GROUP:
             if not holder.lists_members and holder.member_count != 0:
-                return None  # somebody in it may well be able to
+                return None  # one of its members may be able to
         elif not (holder.enabled is False or holder.licensed is False):
             return None
     if not holders:
@@ -185,7 +185,8 @@ RULES: Sequence[Rule] = (
         SharedFinding.NOBODY_LEFT,
         Severity.MEDIUM,
         _nobody_left,
-        "Give somebody access (Add-MailboxPermission {address} -User … -AccessRights FullAccess), or delete the page.",
+        "Give access to a colleague, or delete the page: "
+        "Add-MailboxPermission {address} -User … -AccessRights FullAccess",
     ),
     Rule(
         SharedFinding.TOO_MANY_HOLDERS,

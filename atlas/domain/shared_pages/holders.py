@@ -51,11 +51,11 @@ class Holder:
 
 type Trustee = Person | Group
 type Directory = Mapping[str, Trustee | Unknown | None]
-"""Who is meant by a name in the permissions. ``None``: nobody is known by it; ``Unknown``: that could not be read."""
+"""Who is meant by a name in the permissions. ``None``: no account has it; ``Unknown``: that could not be determined."""
 
 
 def effective_grants(grants: Iterable[AccessGrant]) -> tuple[AccessGrant, ...]:
-    """The grants somebody made: without inherited ones, denials and the system's entries."""
+    """The grants that administrators made: without inherited ones, denials and the system's entries."""
     return tuple(
         grant
         for grant in grants
@@ -110,17 +110,17 @@ def is_same(one: Holder, other: Holder) -> bool:
 
 def fit_holders(holders: Sequence[Holder], limit: int) -> tuple[Holder, ...]:
     """At most ``limit`` holders: while there are more, the group with the most listed members is listed alone."""
-    kept = tuple(holders)
-    while len(kept) > limit:
+    listed = tuple(holders)
+    while len(listed) > limit:
         sizes: dict[str, int] = {}
-        for holder in kept:
+        for holder in listed:
             if holder.via_group:
                 sizes[holder.via_group] = sizes.get(holder.via_group, 0) + 1
         if not sizes:
-            return kept[:limit]
+            return listed[:limit]
         largest = max(sizes, key=lambda name: sizes[name])
-        kept = tuple(_listed_alone(holder, largest) for holder in kept if holder.via_group != largest)
-    return kept
+        listed = tuple(_listed_alone(holder, largest) for holder in listed if holder.via_group != largest)
+    return listed
 
 
 def _listed_alone(holder: Holder, group_name: str) -> Holder:
@@ -185,7 +185,7 @@ def _members(
 
 
 def _failed_for_now(outcome: object) -> bool:
-    """Whether a request failed that may succeed another time; without the permission, members are not kept."""
+    """Whether a request failed that may succeed later; without the permission, known members are dropped."""
     return isinstance(outcome, Unknown) and outcome.reason is not Reason.REFUSED
 
 

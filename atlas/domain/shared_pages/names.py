@@ -47,7 +47,7 @@ def reserved_part(addresses: Iterable[str]) -> str | None:
 
 
 class NameIndex:
-    """The names of many pages, against which people are held one by one, so that people need not fit in memory."""
+    """The names of many pages. People are compared with them one by one, so that people need not fit in memory."""
 
     def __init__(self, names_by_page: Mapping[str, Iterable[str]]) -> None:
         """``names_by_page``: the addresses and display names of each page, by any key."""

@@ -29,7 +29,7 @@ def test_a_record_of_another_page_is_not_taken(record):
 
 
 def test_the_nearest_record_of_a_name_is_taken():
-    """A page was deleted and created again under its name by somebody else."""
+    """A page was deleted and created again under its name by another person."""
     earlier = replace(RECORD, record_id="record-0", at=CREATED - timedelta(minutes=20), created_by="alex@contoso.com")
 
     assert record_of(HEALTHY, [earlier, RECORD]) == RECORD
