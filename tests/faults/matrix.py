@@ -143,7 +143,8 @@ class Outcome:
     state: str
     wrong: tuple[str, ...]
     """Users whose row is wrong, or lost something that was known before."""
-    early: tuple[str, ...]
+    early: tuple[str, ...] | None
+    """Retries that came before `Retry-After` had passed; `None` if the trial does not measure it."""
     attempts: int
     """How often one request was sent at most."""
     changes: int
@@ -183,7 +184,7 @@ async def try_interruptions(folder: Path, azurite: Azurite) -> Outcome:
                 scan = await product.scan()
             tried = [("listings", name) for name in INTERRUPTIONS if not tenant.state.faults.waiting()]
             tried += [("listings", name) for name in DEFECTS]
-            outcome = await _outcome(product, scan, tried, (), traffic.most_attempts())
+            outcome = await _outcome(product, scan, tried, traffic.early_retries(HOURS), traffic.most_attempts())
             return replace(outcome, tokens=traffic.sent("managed_identity.token"))
 
 
@@ -197,7 +198,7 @@ async def try_storage(folder: Path, azurite: Azurite) -> Outcome:
             scan = await product.scan()
             applied = [("tables", name) for name, fault in STORAGE.items() if proxy.applied[fault]]
             proxy.faults = []
-            return await _outcome(product, scan, applied, (), 0)
+            return await _outcome(product, scan, applied, None, 0)
 
 
 async def try_read_only_storage(folder: Path, azurite: Azurite) -> Outcome:
@@ -217,7 +218,7 @@ async def try_read_only_storage(folder: Path, azurite: Azurite) -> Outcome:
             tenant.behave(bookings={"latency_ms": 0})
             lost = _lost(before, await product.rows())
             failed = await product.get_scan(scan_id)
-            outcome = await _outcome(product, await product.scan(), [("tables", READ_ONLY)], (), 0)
+            outcome = await _outcome(product, await product.scan(), [("tables", READ_ONLY)], None, 0)
             states = f"{failed['state']}, the next one {outcome.state}" if refused == 503 else f"{refused}"
             return replace(outcome, state=states, wrong=(*outcome.wrong, *lost))
 
@@ -268,7 +269,7 @@ async def _try(product: Deployment, before: Mapping[str, Any], name: str, lastin
         tried=((name, name),),
         state=scan["state"],
         wrong=tuple(_lost(before, after)),
-        early=(),
+        early=tuple(traffic.early_retries(HOURS)),
         attempts=traffic.most_attempts(),
         changes=len(await product.rows("BookingsChanges")),
         unknown=len(unknown),
@@ -294,7 +295,11 @@ def _left_out(tenant: SimulatedTenant, listing: str) -> Iterator[None]:
 
 
 async def _outcome(
-    product: Deployment, scan: Mapping[str, Any], tried: Sequence[tuple[str, str]], early: Sequence[str], attempts: int
+    product: Deployment,
+    scan: Mapping[str, Any],
+    tried: Sequence[tuple[str, str]],
+    early: Sequence[str] | None,
+    attempts: int,
 ) -> Outcome:
     rows, expected = await product.rows(), expected_statuses(product.expected())
     unknown = {user_id for user_id, row in rows.items() if row["Status"] == "unknown" and _has_reason(row)}
@@ -303,7 +308,15 @@ async def _outcome(
     }
     wrong = [f"{user_id}: {known.get(user_id)}" for user_id in expected if known.get(user_id) != expected[user_id]]
     changes = len(await product.rows("BookingsChanges"))
-    return Outcome(tuple(tried), scan["state"], tuple(wrong), tuple(early), attempts, changes, len(unknown))
+    return Outcome(
+        tuple(tried),
+        scan["state"],
+        tuple(wrong),
+        None if early is None else tuple(early),
+        attempts,
+        changes,
+        len(unknown),
+    )
 
 
 def _lost(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -31,8 +31,9 @@ def row(what: str, count: int, outcome: Outcome) -> str:
     """One line of the table of outcomes."""
     tried = len(set(outcome.tried))
     lost = len(outcome.wrong) + outcome.changes
+    early = "-" if outcome.early is None else len(outcome.early)
     attempts = outcome.attempts or "-"
-    cells = (what, f"{tried} of {count}", outcome.state, lost, outcome.unknown, len(outcome.early), attempts)
+    cells = (what, f"{tried} of {count}", outcome.state, lost, outcome.unknown, early, attempts)
     return f"| {' | '.join(map(str, cells))} |"
 
 
