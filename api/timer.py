@@ -14,7 +14,7 @@ import azure.functions as func
 from api.orchestrations import DurableOrchestrations, PurgeNotSupported
 from atlas import wiring
 from atlas.resources import Resources
-from atlas.scans.lifecycle import Orchestrations, start_scan
+from atlas.scans.lifecycle import Orchestrations, start_due_scan
 from atlas.scans.retention import delete_expired_without_scan
 from atlas.settings import InvalidSettings, schedule_of
 
@@ -43,10 +43,16 @@ async def start_with_retries(
     orchestrations: Orchestrations,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Start a scan; a failure is retried with growing waits, and the last one raised."""
+    """Start a scan; a failure is retried with growing waits, and the last one raised.
+
+    If another scan is running, that one carries a warning that this one did not start.
+    """
+    due = None
     for wait in (*WAITS, None):
         try:
-            scan = await start_scan(await open_resources(), orchestrations, "timer", uuid4().hex[:8])
+            resources = await open_resources()
+            due = due or resources.clock()
+            scan = await start_due_scan(resources, orchestrations, due, uuid4().hex[:8])
         except InvalidSettings:  # they do not change while this process lives
             raise
         except Exception:

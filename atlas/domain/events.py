@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from atlas.domain.scans import Scan
 from atlas.domain.statuses import Status
@@ -17,6 +17,7 @@ from atlas.domain.user_rows import UserRow
 AVAILABILITY_QUERIED = "AvailabilityQueried"
 PROBE_FINISHED = "ProbeFinished"
 SCAN_FINISHED = "ScanFinished"
+SCAN_NOT_STARTED = "ScanNotStarted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,17 @@ def scan_finished(scan: Scan) -> Event:
         throttledWaits=scan.throttled_waits,
         warnings=len(scan.warnings),
         durationSeconds=round((scan.finished_at - scan.started_at).total_seconds()) if scan.finished_at else None,
+    )
+
+
+def scan_not_started(running: Scan, due: datetime) -> Event:
+    """A scan was due while another one was running."""
+    return _event(
+        SCAN_NOT_STARTED,
+        scanId=running.scan_id,
+        trigger=running.trigger,
+        due=due.isoformat(),
+        runningSeconds=round((due - running.started_at).total_seconds()),
     )
 
 

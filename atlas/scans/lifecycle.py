@@ -5,18 +5,21 @@ scan was complete; it does not block the next one.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from atlas.domain.events import scan_finished
+from atlas.domain.events import scan_finished, scan_not_started
 from atlas.domain.scans import Scan, ScanState, estimated_end, new_scan_id
 from atlas.resources import Resources
 from atlas.scans.messages import Counts, ScanRequest
 from atlas.scans.progress import lane_id
-from atlas.scans.warnings import BOOKINGS_DOWN
+from atlas.scans.warnings import BOOKINGS_DOWN, with_scan_not_started
 from atlas.tables.scan_log import Lock
+
+log = logging.getLogger(__name__)
 
 START_TIMEOUT = timedelta(seconds=30)
 """A scan that has held the lock this long without an orchestration was never started."""
@@ -86,6 +89,26 @@ async def start_scan(resources: Resources, orchestrations: Orchestrations, trigg
         scan = Scan(new_scan_id(now, suffix), ScanState.PENDING, trigger, now)
         if await resources.scans.acquire_lock(scan, lock):
             return await _start(resources, orchestrations, scan)
+    raise ScanLockContended
+
+
+async def start_due_scan(resources: Resources, orchestrations: Orchestrations, due: datetime, suffix: str) -> Scan:
+    """As ``start_scan``, for a scan that the schedule demands: if another one is running, that is reported.
+
+    It becomes a warning of the running scan, an event and a line in the log. If the running scan ends before it could
+    be warned, the due scan starts.
+    """
+    for _ in range(LOCK_ATTEMPTS):
+        scan = await start_scan(resources, orchestrations, "timer", suffix)
+        if scan.scan_id.endswith(suffix):
+            return scan
+        running, is_written = await resources.scans.update(
+            scan.scan_id, lambda stored: with_scan_not_started(stored, due)
+        )
+        if is_written:
+            log.warning("the scan due at %s did not start, because %s is still running", due, scan.scan_id)
+            resources.emit(scan_not_started(scan, due))
+            return running or scan
     raise ScanLockContended
 
 

@@ -1,7 +1,10 @@
 """The sentences about a scan that its row and its status carry. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 
+from atlas.domain.scans import Scan
 from atlas.domain.statuses import Status
 from atlas.scans.lanes import MAX_OUTAGE_SECONDS
 from atlas.scans.messages import Closing
@@ -13,6 +16,21 @@ NO_PAGE_SEEN = (
     "cannot tell who has no page. A user who is signInRequired without a URL may or may not have one."
 )
 BOOKINGS_DOWN = "Bookings does not respond: the scan waits and tries again."
+
+
+NOT_STARTED = "A scan was due while this one was running, and did not start: "
+MAX_NOT_STARTED = 5
+"""The newest due times are kept: a scan that runs for days may miss many."""
+
+
+def with_scan_not_started(scan: Scan, due: datetime) -> Scan:
+    """A running scan with the warning that another one was due; the same due time is reported once."""
+    at = due.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    advice = "Scan less often (SCAN_SCHEDULE) or raise PROBE_CONCURRENCY, while throttling stays low."
+    others = [warning for warning in scan.warnings if not warning.startswith(NOT_STARTED)]
+    not_started = [warning for warning in scan.warnings if warning.startswith(NOT_STARTED)]
+    not_started = list(dict.fromkeys([*not_started, f"{NOT_STARTED}{at} UTC. {advice}"]))
+    return replace(scan, warnings=(*others, *not_started[-MAX_NOT_STARTED:]))
 
 
 def exchange_warning(organization: str | None, mailboxes: str | None, policies: str | None) -> str | None:

@@ -1,6 +1,8 @@
 """The timer retries a failed start, and deletes what has expired whatever happens to the scan."""
 
 import logging
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -87,6 +89,71 @@ async def test_storage_that_is_away_is_retried_too(tenant):
     waits, error = await start(tenant, FakeOrchestrations())
 
     assert (waits, error) == ([WAITS[0]], None)
+
+
+async def running_scan(tenant):
+    """A scan that runs, and the orchestrations that say so."""
+    orchestrations = FakeOrchestrations()
+    await start(tenant, orchestrations)
+    return orchestrations
+
+
+async def only_scan(tenant):
+    (only,) = [one async for one in tenant.resources.scans.iterate()]
+    return only
+
+
+async def test_a_scan_that_is_due_while_one_runs_is_reported(tenant, caplog):
+    orchestrations = await running_scan(tenant)
+    tenant.now += timedelta(days=1)
+
+    assert await start(tenant, orchestrations) == ([], None)
+
+    (warning,) = (await only_scan(tenant)).warnings
+    (event,) = tenant.events
+    assert warning.startswith("A scan was due while this one was running, and did not start: 2026-11-24 03:00 UTC.")
+    assert (event.name, event.facts["runningSeconds"]) == ("ScanNotStarted", 24 * 3600)
+    assert "did not start" in caplog.text
+
+
+async def test_a_due_time_is_reported_once(tenant):
+    """The timer may run twice for the same time."""
+    orchestrations = await running_scan(tenant)
+    for _ in range(2):
+        await start(tenant, orchestrations)
+
+    assert len((await only_scan(tenant)).warnings) == 1
+
+
+async def test_only_the_newest_due_times_are_kept(tenant):
+    orchestrations = await running_scan(tenant)
+    for _ in range(8):
+        tenant.now += timedelta(hours=1)
+        await start(tenant, orchestrations)
+
+    warnings = (await only_scan(tenant)).warnings
+    assert (len(warnings), "11:00" in warnings[-1]) == (5, True)
+
+
+async def test_a_due_scan_starts_if_the_running_one_ends_meanwhile(tenant):
+    """It was running when the timer read it, and had ended when the warning was to be written."""
+    orchestrations = await running_scan(tenant)
+    running = await only_scan(tenant)
+    read = orchestrations.get
+
+    async def get_and_end(instance_id):
+        status = await read(instance_id)
+        orchestrations.get = read
+        ended = replace(running, state=ScanState.COMPLETED, finished_at=tenant.now)
+        await tenant.resources.scans.update(running.scan_id, lambda _: ended)
+        await tenant.resources.scans.release_lock(running.scan_id)
+        return status
+
+    orchestrations.get = get_and_end
+    assert await start(tenant, orchestrations) == ([], None)
+
+    assert len(orchestrations.started) == 2
+    assert (await tenant.resources.scans.get(running.scan_id)).warnings == ()
 
 
 async def test_the_last_failure_is_raised(tenant):

@@ -28,7 +28,7 @@ from tests.e2e.deployment import ROOT, UNSET, Deployment, deployed, tenant_of
 from tests.forked import forked_atlas
 
 ATLAS = Path(sys.executable).with_name("atlas")
-TIMES = {"CheckedAt", "ChangedAt", "LastKnownAt", "At", "FirstSeenAt"}
+TIMES = {"CheckedAt", "ChangedAt", "LastKnownAt", "StatusSince", "At", "FirstSeenAt"}
 OF_ONE_RUN = {"ScanId", "RowKey", "PendingChange"}
 
 

@@ -69,6 +69,7 @@ ALERTS = {
 EVENTS = {
     events.PROBE_FINISHED: events.probe_finished,
     events.SCAN_FINISHED: events.scan_finished,
+    events.SCAN_NOT_STARTED: events.scan_not_started,
     events.AVAILABILITY_QUERIED: events.availability_queried,
 }
 FAULTS = {"identityCannotReadTenant", "registrationIsMissing", "apiIsMissing", "retentionIsTooShort"}

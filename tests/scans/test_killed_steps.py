@@ -26,7 +26,7 @@ from tests.scans.conftest import START, MemoryTenant, scan, user, user_id
 
 SCAN, EARLIER = scan(), scan(-86_400)
 PAGE = PageFound((PublicType("type-1", "Coffee", 30, False),))
-TIMES = {"At", "CheckedAt", "ChangedAt", "LastKnownAt", "RowKey", "FinishedAt"}
+TIMES = {"At", "CheckedAt", "ChangedAt", "LastKnownAt", "StatusSince", "RowKey", "FinishedAt"}
 CALLS = ("get", "insert", "upsert", "replace", "merge", "delete", "get_page", "upsert_all", "merge_all", "delete_all")
 
 type Step = Callable[[Resources], Awaitable[object]]
