@@ -30,7 +30,8 @@ def test_the_faults_are_listed_by_name():
 def test_every_fault_was_tried_and_nothing_was_lost():
     for what, tried, _, lost, _, early, _ in ROWS:
         count, total = re.fullmatch(r"(\d+) of (\d+)", tried).groups()
-        assert (count, lost, early) == (total, "0", "0"), what
+        assert (count, lost) == (total, "0"), what
+        assert early == ("-" if what.startswith("tables") else "0"), what
 
 
 def test_scans_under_lasting_faults_end_as_the_matrix_says():
