@@ -167,7 +167,7 @@ class Server:
         """The revision that the client requests, if it is known, or else the newest that has this method."""
         requested = params.get("protocolVersion")
         if not isinstance(requested, str):
-            raise ProtocolError(Code.INVALID_PARAMS, "protocolVersion should be a text")
+            raise ProtocolError(Code.INVALID_PARAMS, "protocolVersion should be a string")
         return {
             "protocolVersion": requested if requested in EARLIER_REVISIONS else EARLIER_REVISIONS[0],
             "capabilities": {"tools": {}},
@@ -197,7 +197,7 @@ def _message_of(document: Any) -> Message:
     if not isinstance(params, dict | None):
         raise ProtocolError(Code.INVALID_REQUEST, "params should be an object")
     if "id" in rest and _id_of(document) is None:
-        raise ProtocolError(Code.INVALID_REQUEST, "id should be a text or a whole number")
+        raise ProtocolError(Code.INVALID_REQUEST, "id should be a string or a whole number")
     return Message(method, params or {}, _id_of(document))
 
 
@@ -219,7 +219,7 @@ def _check_current(message: Message, headers: Mapping[str, str]) -> None:
     requested = message.meta.get(REVISION_KEY, header)
     if not isinstance(requested, str) or not isinstance(message.meta.get(CAPABILITIES_KEY, {}), dict):
         raise ProtocolError(
-            Code.INVALID_PARAMS, f"_meta: {REVISION_KEY} should be a text, {CAPABILITIES_KEY} an object"
+            Code.INVALID_PARAMS, f"_meta: {REVISION_KEY} should be a string, {CAPABILITIES_KEY} an object"
         )
     if requested != header:
         raise ProtocolError(Code.HEADER_MISMATCH, f"the header MCP-Protocol-Version should be {REVISION_KEY} in _meta")

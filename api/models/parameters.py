@@ -15,13 +15,13 @@ from pydantic_core import ErrorDetails
 from api.problems import Problem, invalid_parameters
 
 PLATFORM_PARAMETERS = frozenset({"code", "clientid", "triggerstate"})
-"""Parameters of the platforms: a function key, and what Power Automate adds to the requests of a trigger."""
+"""Query parameters that the platforms add: the function key, and what Power Automate sends with a trigger."""
 MAX_VALUE_LENGTH = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a valid value is, for an error message: "should be …"."""
+    """Describes the valid values, to complete the error message "should be …"."""
 
     text: str
 
@@ -46,7 +46,7 @@ def _not_blank(text: str) -> str:
 
 
 def parse_names[Name: StrEnum](names: Iterable[Name], text: Any) -> list[Name]:
-    """Names separated by commas, in any case. Raises ``ValueError`` for an unknown name and for none at all."""
+    """Parse comma-separated names, ignoring case. Raises ``ValueError`` if a name is unknown or there is none."""
     known = {name.lower(): name for name in names}
     given = [part.strip().lower() for part in str(text).split(",") if part.strip()]
     if not given or not known.keys() >= set(given):
@@ -55,27 +55,27 @@ def parse_names[Name: StrEnum](names: Iterable[Name], text: Any) -> list[Name]:
 
 
 def names_schema(names: Iterable[StrEnum], labels: Mapping[str, Any]) -> dict[str, Any]:
-    """How a parameter that ``parse_names`` reads is described."""
+    """The Swagger schema of a parameter that ``parse_names`` parses."""
     items = {"type": "string", "enum": [*map(str, names)], **labels}
     return {"type": "array", "collectionFormat": "csv", "items": items}
 
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
-"""``true`` or ``false``, in any case."""
+"""``true`` or ``false``; case is ignored."""
 Digits = BeforeValidator(_digits)
-"""Makes an ``int`` accept decimal digits only; constraints come before it."""
+"""Makes an ``int`` accept decimal digits only. In ``Annotated``, constraints come before it."""
 Text = Annotated[str, AfterValidator(_not_blank)]
-"""A text that is not blank; surrounding blanks are removed."""
+"""Text that is not blank; surrounding whitespace is removed."""
 
 
 class Parameters(BaseModel):
-    """The parameters of one route that arrive in one place."""
+    """The parameters of one route from one source: its path or its query string."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> Self:
-        """Raises ``Problem``, which names every invalid parameter and says what would be valid."""
+        """Validate the parameters. Raises ``Problem``, which names every invalid one and describes its valid values."""
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -83,14 +83,14 @@ class Parameters(BaseModel):
 
     @classmethod
     def _problem(cls, details: Iterable[ErrorDetails]) -> Problem:
-        return invalid_parameters([(str(detail["loc"][0]), cls._complaint(detail)) for detail in details])
+        return invalid_parameters([(str(detail["loc"][0]), cls._message(detail)) for detail in details])
 
     @classmethod
-    def _complaint(cls, detail: ErrorDetails) -> str:
+    def _message(cls, detail: ErrorDetails) -> str:
         fields = {field.alias or name: field for name, field in cls.model_fields.items()}
         if detail["type"] == "extra_forbidden":
             return f"is not a parameter of this route; it takes {', '.join(fields) or 'none'}"
-        return f"should be {expected(fields[str(detail['loc'][0])])}"
+        return f"should be {describe_valid_values(fields[str(detail['loc'][0])])}"
 
 
 class Query(Parameters):
@@ -145,11 +145,11 @@ class NoPath(Path):
     """A route without parameters in its path."""
 
 
-def expected(field: FieldInfo) -> str:
-    """What a valid value of a parameter is: stated beside it, or else derived from its type."""
-    stated = next((mark.text for mark in field.metadata if isinstance(mark, Expected)), None)
-    if stated:
-        return stated
+def describe_valid_values(field: FieldInfo) -> str:
+    """Describe the valid values of a parameter: by its ``Expected``, or else by its type."""
+    described = next((item.text for item in field.metadata if isinstance(item, Expected)), None)
+    if described:
+        return described
     annotated: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     schema = TypeAdapter(annotated).json_schema()
     match schema.get("anyOf", [schema])[0]:
@@ -164,4 +164,4 @@ def expected(field: FieldInfo) -> str:
         case {"type": "string", "maxLength": most}:
             return f"at most {most} characters"
         case _:
-            return "a text that is not blank"
+            return "text that is not blank"

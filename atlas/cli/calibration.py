@@ -15,7 +15,7 @@ MAX_BODY_LENGTH = 600
 
 
 async def calibrate_markers(clients: TenantClients, settings: Settings, users: tuple[str, str]) -> int:
-    """Compare a user with a page to a user without one; returns 1 if the responses are not told apart."""
+    """Compare a user with a page to a user without one; returns 1 if the responses cannot be distinguished."""
     try:
         with_page, without_page = (parse_user_reference(text) for text in users)
     except (InvalidPageUrl, InvalidUserReference) as invalid:
@@ -58,7 +58,7 @@ def _meaning(sample: Sample) -> str:
 
 def _conclusion(calibration: Calibration, markers: str) -> str:
     if calibration.succeeded:
-        return f"The responses are told apart. Leave NOT_SET_UP_MARKERS as it is: {markers}"
+        return f"The responses can be distinguished. Leave NOT_SET_UP_MARKERS as it is: {markers}"
     if calibration.candidates:
         return (
             "The response for the user without a page is a 500 that contains none of NOT_SET_UP_MARKERS. Add the word "
@@ -67,6 +67,6 @@ def _conclusion(calibration: Calibration, markers: str) -> str:
             f"Words that only this response contains: {', '.join(calibration.candidates)}"
         )
     return (
-        "The responses are not told apart. Check that the first user's page opens in a browser without signing in and "
-        "that the second user has no page, then run this again: the service may only have been busy."
+        "The responses cannot be distinguished. Check that the first user's page opens in a browser without signing in "
+        "and that the second user has no page, then run this again: the service may only have been busy."
     )

@@ -67,7 +67,7 @@ def advice_for_user(row: UserRow, bookings_url: str) -> str | None:
     if row.status is not Status.PUBLISHED and not row.url:
         return advice
     contradiction = (
-        "The page exists although a policy forbids it: a new policy takes some hours to work. To resolve this:"
+        "The page exists although a policy forbids it: a new policy takes a few hours to take effect. To resolve this:"
     )
     # The page exists, so EwsEnabled does not block it.
     further = tuple(obstacle for obstacle in row.policy.further if obstacle.cause is not Cause.EWS_DISABLED)

@@ -9,7 +9,7 @@ from atlas.domain.user_rows import UserRow
 
 
 class ChangeKind(StrEnum):
-    """Names are fixed: docs/api.md lists them."""
+    """The values are a contract, listed in docs/api.md."""
 
     SET_UP = "setUp"
     WITHDRAWN = "withdrawn"

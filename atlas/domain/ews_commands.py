@@ -11,8 +11,8 @@ from atlas.domain.ews_settings import AGENT
 from atlas.domain.policy import Cause, Obstacle, Scope
 
 IN_POWERSHELL = "In Exchange Online PowerShell"
-TAKES_HOURS = "A change takes about 4 hours to work."
-TAKES_AN_HOUR = "A change of EwsEnabled takes about an hour to work."
+TAKES_HOURS = "A change takes about 4 hours to take effect."
+TAKES_AN_HOUR = "A change to EwsEnabled takes about an hour to take effect."
 QUOTES = "'\u2018\u2019\u201a\u201b"
 """Characters that end a single-quoted string in PowerShell, and are literal when doubled."""
 ORGANIZATION_COMMAND = "Set-OrganizationConfig"

@@ -75,6 +75,6 @@ def _matching_entries(entries: Iterable[str] | None) -> list[str]:
 
 
 def _matches_agent(entry: str) -> bool:
-    """Entries are compared in any case; ``*`` matches any text."""
+    """Entries are compared ignoring case; ``*`` matches any text."""
     pattern = ".*".join(re.escape(part) for part in re.split(r"\*+", entry.strip()))
     return re.fullmatch(pattern, AGENT, re.IGNORECASE) is not None

@@ -30,5 +30,5 @@ class ExcludedUsers:
         return cls(frozenset(upns), frozenset(user_ids), frozenset(group_ids))
 
     def names(self, upn_or_id: str) -> bool:
-        """Whether this UPN or object ID is named itself, in any case."""
+        """Whether this UPN or object ID is listed itself; case is ignored."""
         return upn_or_id.lower() in self.upns or upn_or_id.lower() in self.user_ids

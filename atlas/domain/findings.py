@@ -9,7 +9,7 @@ from atlas.domain.statuses import Evidence
 
 
 class Finding(StrEnum):
-    """Names are fixed: docs/administrator.md lists them."""
+    """The values are a contract, listed in docs/administrator.md."""
 
     POLICY_CONTRADICTS_PAGE = "policyContradictsPage"
     POLICY_CONFLICT = "policyConflict"

@@ -11,12 +11,12 @@ from enum import StrEnum
 
 from atlas.domain.ews_settings import AGENT, Access, EwsScope
 
-IN_FORCE_AFTER = timedelta(hours=4)
-"""How long a change of these settings takes to work, according to Microsoft."""
+EFFECTIVE_AFTER = timedelta(hours=4)
+"""How long a change to these settings takes to take effect, according to Microsoft."""
 
 
 class Verdict(StrEnum):
-    """Names are fixed: docs/administrator.md lists them."""
+    """The values are a contract, listed in docs/administrator.md."""
 
     ON = "on"
     OFF = "off"
@@ -258,7 +258,7 @@ def _doubts(
 
 
 def _is_recent(changed_at: datetime, at: datetime | None) -> bool:
-    return at is not None and at - changed_at < IN_FORCE_AFTER
+    return at is not None and at - changed_at < EFFECTIVE_AFTER
 
 
 def _utc(moment: datetime) -> str:

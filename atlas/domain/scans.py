@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ScanState(StrEnum):
-    """Names are fixed: docs/api.md lists them."""
+    """The values are a contract, listed in docs/api.md."""
 
     PENDING = "pending"
     RUNNING = "running"

@@ -11,7 +11,7 @@ from atlas.domain.unknown import Unknown
 
 
 class Status(StrEnum):
-    """The status of a user's personal page; names are fixed: docs/administrator.md lists them."""
+    """The status of a user's personal page. The values are a contract, listed in docs/administrator.md."""
 
     PUBLISHED = "published"
     NO_PUBLIC_TYPES = "noPublicTypes"

@@ -1,4 +1,4 @@
-"""Makes texts of remote services safe to store, send and print, and writes times."""
+"""Makes text from remote services safe to store, send and print, and writes times."""
 
 import math
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The period that a caller requests, from two texts, a time zone and the current time."""
+"""The period that a caller requests, from two strings, a time zone and the current time."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class TimeWindow:
 
 
 class InvalidTimeWindow(ValueError):
-    """The texts are not a valid period; ``field`` is the one to correct."""
+    """The strings are not a valid period; ``field`` is the one to correct."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)

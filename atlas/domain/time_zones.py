@@ -11,7 +11,7 @@ class UnknownTimeZone(ValueError):
 
 
 def time_zone(name: str) -> ZoneInfo:
-    """The zone of this name, in any case. Raises ``UnknownTimeZone``."""
+    """The zone with this name, ignoring case. Raises ``UnknownTimeZone``."""
     key = _names().get(name.strip().lower())
     if key is None:
         raise UnknownTimeZone("should be an IANA name such as Europe/Zurich, or a Windows name such as UTC")

@@ -10,28 +10,28 @@ from atlas.domain.users import LicensedUser
 
 
 class UserOrder(StrEnum):
-    """The orders in which users can be listed; names are fixed: docs/api.md lists them."""
+    """The sort orders of a list of users. The values are a contract, listed in docs/api.md."""
 
     USER_ID = "userId"
     UPN = "userPrincipalName"
     NAME = "displayName"
     STATUS = "status"
-    """In the order of docs/administrator.md; users of one status by their names."""
+    """In the order in which docs/administrator.md lists the statuses; users with the same status are sorted by name."""
     DEPARTMENT = "department"
-    """Users of one department by their names; those without one come last."""
+    """Users in the same department are sorted by name; users without a department come last."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """All conditions have to match; ``None`` matches everything."""
+    """A user has to meet every condition. ``None`` is no condition, except for ``statuses``."""
 
     statuses: frozenset[Status] | None = None
-    """``None``: every status but ``gone``."""
+    """``None`` means every status except ``gone``."""
     domain: str | None = None
     enabled: bool | None = None
     user_type: str | None = None
     search: str | None = None
-    """A prefix, in any case, of the UPN, the display name or a word in it."""
+    """A prefix of the UPN, the display name or a word in it; case is ignored."""
     department: str | None = None
 
     def matches(self, row: UserRow) -> bool:
@@ -45,17 +45,17 @@ class UserFilter:
             and (self.domain is None or domain_of(user.upn) == self.domain.lower())
             and (self.enabled is None or user.account_enabled is self.enabled)
             and (self.user_type is None or (user.user_type or "").lower() == self.user_type.lower())
-            and (self.department is None or _is_same(self.department, user.department or ""))
+            and (self.department is None or _equals_ignoring_case(self.department, user.department or ""))
             and (self.search is None or _has_prefix(self.search.casefold(), user.upn, user.display_name or ""))
         )
 
 
-def _is_same(left: str, right: str) -> bool:
+def _equals_ignoring_case(left: str, right: str) -> bool:
     return left.strip().casefold() == right.strip().casefold()
 
 
 def _has_prefix(search: str, upn: str, display_name: str) -> bool:
     name = display_name.casefold()
     words = name.split()
-    beginnings = (upn.casefold(), name, *(" ".join(words[first:]) for first in range(1, len(words))))
-    return any(beginning.startswith(search) for beginning in beginnings)
+    candidates = (upn.casefold(), name, *(" ".join(words[first:]) for first in range(1, len(words))))
+    return any(candidate.startswith(search) for candidate in candidates)

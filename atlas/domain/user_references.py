@@ -1,4 +1,4 @@
-"""Identifies a user from a text: an object ID, the address of a page, or a UPN."""
+"""Identifies a user by a string: an object ID, the address of a page, or a UPN."""
 
 from urllib.parse import unquote
 from uuid import UUID

@@ -22,7 +22,7 @@ CHECK_TIMEOUT_SECONDS = 20
 
 
 class HealthStatus(StrEnum):
-    """Names are fixed: docs/api.md lists them."""
+    """The values are a contract, listed in docs/api.md."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"

@@ -87,7 +87,7 @@ def parse_organization(document: Any) -> Organization:
 
 
 def parse_allowed_app_ids(document: Any) -> tuple[str, ...] | None:
-    """``EwsAllowedAppIDs``, a list or a text with commas; ``None`` if it is neither."""
+    """``EwsAllowedAppIDs``, a list or a comma-separated string; ``None`` if it is neither."""
     rows = records_of(document, "the organisation")
     value = rows[0].get("EwsAllowedAppIDs") if rows and isinstance(rows[0], dict) else None
     ids = value.split(",") if isinstance(value, str) else value

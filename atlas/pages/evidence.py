@@ -85,7 +85,7 @@ def observe_without_page(
 
 
 async def observe_live(clients: TenantClients, user: LicensedUser, deadline: float | None) -> Observation:
-    """Observe a user without a scan: Exchange is asked for the mailbox and the organisation's settings first."""
+    """Observe a user without a scan: Exchange is queried for the mailbox and the organisation's settings first."""
     at = clients.clock()
     gathering = Gathering(deadline)
     if clients.mailboxes is None:

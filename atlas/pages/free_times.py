@@ -102,7 +102,7 @@ async def _times(resources: Resources, row: UserRow, window: TimeWindow, meeting
 
 
 def choose_meeting_type(types: Sequence[MeetingType], wanted: str | None) -> MeetingType | None:
-    """The first type, or the one with this ID or title in any case; ``None`` if there is none."""
+    """The first type, or the one with this ID or title, ignoring case; ``None`` if there is none."""
     if wanted is None:
         return types[0] if types else None
     by_id = [item for item in types if item.type_id.lower() == wanted.lower()]

@@ -15,21 +15,21 @@ from atlas.tables.change_feed import ChangesPage
 from atlas.tables.paging import STORAGE_PAGES_PER_RESPONSE, ListPage, iterate_rows, list_page
 from atlas.tables.personal_bookings import OBJECT_ID, rows_filter
 from atlas.tables.user_index import ListedUser
-from atlas.tables.user_positions import BEHIND, DEPARTMENT, NAME, RANKS, STATUS, UPN, department_key, position_of
+from atlas.tables.user_positions import DEPARTMENT, NAME, RANGE_END, RANKS, STATUS, UPN, department_key, position_of
 
 CONCURRENT_READS = 16
 POSITION = r"[!-~]{1,600}"
 
 
 @dataclass(frozen=True, slots=True)
-class _List:
-    """The part of the index whose keys begin with ``prefix``; ``position`` begins the positions of its users."""
+class _IndexRange:
+    """The index entries whose keys begin with ``prefix``; the positions of their users begin with ``position``."""
 
     prefix: str
     position: str = ""
 
     def first_key(self, after: str) -> str | None:
-        """The key with which the users behind a position begin; ``None``: there are none."""
+        """The key at which the users after a position start; ``None`` if no user of this range is after it."""
         if after.startswith(self.position):
             rest = after.removeprefix(self.position)
             return f"{self.prefix}{rest}!" if rest else self.prefix
@@ -41,19 +41,19 @@ async def get_users(
 ) -> ListPage[UserRow]:
     """The next rows that match a filter, at most ``limit``. Raises ``InvalidCursor``.
 
-    Lists in the order of the object ID read the rows. Other lists and searches read the index, and then each row.
+    A list in the order of the object ID reads the rows. Other lists, and searches, read the index and then each row.
     """
     if order is UserOrder.USER_ID and wanted.search is None:
         return await list_page(resources.rows, rows_filter(wanted), limit, continuation)
     after = _position_of(order, continuation)
     if wanted.search is not None:
-        stored = rows_filter(wanted)
-        found = await resources.index.search(wanted, stored.where, stored.values or {})
+        table_filter = rows_filter(wanted)
+        found = await resources.index.search(wanted, table_filter.where, table_filter.values or {})
         if found is not None:
             return await _page_of(resources, wanted, order, _matching(found, wanted, order, after), limit)
-        if order is UserOrder.USER_ID:  # a match is never far away
+        if order is UserOrder.USER_ID:  # so many users match that reading the rows finds them soon
             return await list_page(resources.rows, rows_filter(wanted), limit, continuation)
-    return await _page_of_lists(resources, wanted, order, limit, after)
+    return await _page_of_ranges(resources, wanted, order, limit, after)
 
 
 def iterate_users(resources: Resources, wanted: UserFilter) -> AsyncIterator[UserRow]:
@@ -62,22 +62,24 @@ def iterate_users(resources: Resources, wanted: UserFilter) -> AsyncIterator[Use
 
 
 async def get_changes(resources: Resources, since: str | None, limit: int) -> ChangesPage[Change]:
-    """The changes after a cursor; without one at most the newest. Raises ``InvalidCursor``."""
+    """The changes after a cursor; without a cursor, at most the newest change. Raises ``InvalidCursor``."""
     history = timedelta(days=resources.history_days)
     return await resources.changes.read(since, limit, now=resources.clock(), history=history)
 
 
-async def _page_of_lists(
+async def _page_of_ranges(
     resources: Resources, wanted: UserFilter, order: UserOrder, limit: int, after: str
 ) -> ListPage[UserRow]:
-    """Read the lists of this order until there are enough users; if that takes too long, the page is short."""
-    stored = rows_filter(wanted)
+    """Read the index in this order until there are enough users; if that takes too many reads, the page is short."""
+    table_filter = rows_filter(wanted)
     found: list[ListedUser] = []
     reads, last = 0, after
-    for part in _lists(wanted, order):
+    for part in _ranges(wanted, order):
         first, next_key = part.first_key(after), None
         while first is not None:
-            page = await resources.index.get_page(first, part.prefix + BEHIND, stored.where, stored.values, next_key)
+            page = await resources.index.get_page(
+                first, part.prefix + RANGE_END, table_filter.where, table_filter.values, next_key
+            )
             found += _matching(page.entries, wanted, order, after)
             last = page.entries[-1].position(order) if page.entries else last
             reads, next_key = reads + 1, page.next_key
@@ -94,11 +96,11 @@ async def _page_of_lists(
 async def _page_of(
     resources: Resources, wanted: UserFilter, order: UserOrder, found: Sequence[ListedUser], limit: int
 ) -> ListPage[UserRow]:
-    """The rows of the first entries. An entry that is older than its row is left out: a newer one stands elsewhere."""
-    gate = asyncio.Semaphore(CONCURRENT_READS)
+    """The rows of the first entries. A stale entry is left out: the row has a newer one at another position."""
+    semaphore = asyncio.Semaphore(CONCURRENT_READS)
 
     async def row_of(entry: ListedUser) -> UserRow | None:
-        async with gate:
+        async with semaphore:
             stored = await resources.rows.get(entry.user.user_id)
         if stored is None or not wanted.matches(stored.row):
             return None
@@ -120,27 +122,27 @@ def _matching(entries: Iterable[ListedUser], wanted: UserFilter, order: UserOrde
     return sorted(matching, key=lambda entry: entry.position(order))
 
 
-def _lists(wanted: UserFilter, order: UserOrder) -> list[_List]:
-    """The lists to read for an order, one after the other: the shortest ones that contain every match."""
+def _ranges(wanted: UserFilter, order: UserOrder) -> list[_IndexRange]:
+    """The ranges to read for an order, one after the other: the smallest ones that contain every match."""
     ranks = sorted(RANKS[status] for status in wanted.statuses or ())
     match order:
         case UserOrder.UPN:
-            return [_List(UPN)]
+            return [_IndexRange(UPN)]
         case UserOrder.STATUS if ranks:
-            return [_List(f"{STATUS}{rank}!", f"{rank}!") for rank in ranks]
+            return [_IndexRange(f"{STATUS}{rank}!", f"{rank}!") for rank in ranks]
         case UserOrder.STATUS:
-            return [_List(STATUS)]
+            return [_IndexRange(STATUS)]
         case UserOrder.DEPARTMENT if wanted.department is not None:
             key = department_key(wanted.department)
-            return [_List(f"{DEPARTMENT}{key}!", f"{key}!")]
+            return [_IndexRange(f"{DEPARTMENT}{key}!", f"{key}!")]
         case UserOrder.DEPARTMENT:
-            return [_List(DEPARTMENT)]
+            return [_IndexRange(DEPARTMENT)]
         case _ if wanted.department is not None:
-            return [_List(f"{DEPARTMENT}{department_key(wanted.department)}!")]
+            return [_IndexRange(f"{DEPARTMENT}{department_key(wanted.department)}!")]
         case _ if len(ranks) == 1:
-            return [_List(f"{STATUS}{ranks[0]}!")]
+            return [_IndexRange(f"{STATUS}{ranks[0]}!")]
         case _:
-            return [_List(NAME)]
+            return [_IndexRange(NAME)]
 
 
 def _position_of(order: UserOrder, continuation: str | None) -> str:

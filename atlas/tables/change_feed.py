@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from atlas.domain.changes import DatedChange
-from atlas.domain.cursors import change_key_form, from_cursor, to_cursor
+from atlas.domain.cursors import change_key_pattern, from_cursor, to_cursor
 from atlas.domain.records import MalformedRecord
 from atlas.tables.kinds import Kind
 from atlas.tables.store import RowExists, TableStore
@@ -43,7 +43,7 @@ class ChangeFeed[Row, Change: DatedChange]:
         self._store = store
         self._tenant_id = tenant_id
         self._kind = kind
-        self._cursor_form = change_key_form(kind.key_form)
+        self._cursor_pattern = change_key_pattern(kind.key_pattern)
 
     async def insert(self, change: Change) -> None:
         """Write a change; writing it again changes nothing."""
@@ -74,7 +74,7 @@ class ChangeFeed[Row, Change: DatedChange]:
         horizon = time_key(now - SERVED_AFTER)
         if since is None:
             return await self._newest(now, history, horizon)
-        first = f"{from_cursor(since, self._cursor_form)}!"
+        first = f"{from_cursor(since, self._cursor_pattern)}!"
         served: list[ServedChange[Change]] = []
         async for key, change in self.iterate(first, horizon):
             if len(served) == limit:

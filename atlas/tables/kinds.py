@@ -15,7 +15,7 @@ class Kind[Row, Change: DatedChange]:
     table: str
     columns: Columns[Row]
     key_of: Callable[[Row], str]
-    key_form: re.Pattern[str]
+    key_pattern: re.Pattern[str]
     """What a row key looks like; keys that callers send back in a cursor are checked against it."""
     changes_table: str
     change_columns: Columns[Change]

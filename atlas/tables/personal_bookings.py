@@ -58,7 +58,7 @@ KIND = Kind(
     table=PERSONAL_BOOKINGS,
     columns=UserRowColumns(),
     key_of=lambda row: row.user.user_id,
-    key_form=OBJECT_ID,
+    key_pattern=OBJECT_ID,
     changes_table=BOOKINGS_CHANGES,
     change_columns=Columns(Change, names={"upn": "UserPrincipalName"}),
     changed_key_of=lambda change: change.user_id,

@@ -98,7 +98,7 @@ KIND = Kind(
     table=SHARED_BOOKINGS,
     columns=SharedPageColumns(),
     key_of=lambda row: row.key,
-    key_form=OBJECT_ID,
+    key_pattern=OBJECT_ID,
     changes_table=SHARED_BOOKINGS_CHANGES,
     change_columns=Columns(SharedPageChange, names={"key": "PageKey", "holder": "Holder"}, as_json=("access",)),
     changed_key_of=lambda change: change.key,

@@ -55,7 +55,7 @@ class SharedPageIndex:
 
 
 def address_key(address: str) -> str:
-    """The row key of an address in any case. Addresses may contain what a key may not, and be too long for one."""
+    """The row key of an address, ignoring case. Addresses may contain what a key may not, and be too long for one."""
     return f"address-{_digest(address)}"
 
 

@@ -29,7 +29,7 @@ OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="
 CONNECTIVES = re.compile(r"(?:[\s()]|\band\b|\bor\b|\bnot\b|\?)*")
 """What a filter consists of besides comparisons."""
 MOMENT = "\u0001datetime:"
-"""Marks a time among texts, as JSON has none."""
+"""Marks a string as a time, because JSON has no type for it."""
 
 
 class StorageInUse(StorageFailure):
@@ -287,7 +287,7 @@ def _columns_text(entity: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON: times are texts whose order is theirs."""
+    """A value as JSON: times become strings that sort by time."""
     if isinstance(value, datetime):
         return f"{MOMENT}{value.isoformat(timespec='microseconds')}"
     return str(value) if isinstance(value, str) else value

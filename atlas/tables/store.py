@@ -280,10 +280,10 @@ class AzureTableStore:
 
     async def _transact(self, table: str, operations: Sequence[Any]) -> None:
         client = await self._table(table)
-        gate = asyncio.Semaphore(CONCURRENT_TRANSACTIONS)
+        semaphore = asyncio.Semaphore(CONCURRENT_TRANSACTIONS)
 
         async def submit(transaction: Sequence[Any]) -> None:
-            async with gate:
+            async with semaphore:
                 await _sent(client.submit_transaction(transaction, retry_on_methods=REPEATABLE))
 
         await asyncio.gather(*(submit(transaction) for transaction in transactions_of(operations)))

@@ -12,7 +12,7 @@ from atlas.domain.user_rows import UserRow
 from atlas.domain.users import LicensedUser
 from atlas.tables.columns import Columns
 from atlas.tables.store import Entity, RowChanged, TableStore
-from atlas.tables.user_positions import BEHIND, NAME, WORD, list_keys, position_of, sort_key, upn_key
+from atlas.tables.user_positions import NAME, RANGE_END, WORD, list_keys, position_of, sort_key, upn_key
 
 BOOKINGS_USER_INDEX = "BookingsUserIndex"
 KEYS = "user-"
@@ -70,10 +70,12 @@ class UserIndex:
         return ListedPage(tuple(map(_listed_user, page.entities)), page.next_key)
 
     async def search(self, wanted: UserFilter, where: str, values: Mapping[str, Any]) -> list[ListedUser] | None:
-        """The entries that a search finds, by three range reads; ``None``: they are too many for one read each."""
+        """The entries that a search finds, by three range reads; ``None`` if one of them needs another page."""
         search = wanted.search or ""
-        beginnings = (upn_key(search), NAME + sort_key(search), WORD + sort_key(search))
-        pages = await asyncio.gather(*(self.get_page(one, one + BEHIND, where, values, None) for one in beginnings))
+        prefixes = (upn_key(search), NAME + sort_key(search), WORD + sort_key(search))
+        pages = await asyncio.gather(
+            *(self.get_page(prefix, prefix + RANGE_END, where, values, None) for prefix in prefixes)
+        )
         if any(page.next_key for page in pages):
             return None
         return list(dict.fromkeys(entry for page in pages for entry in page.entries))

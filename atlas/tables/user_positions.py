@@ -1,4 +1,4 @@
-"""Where a user stands in the lists of ``BookingsUserIndex``: keys in the order of names, statuses and departments."""
+"""The positions of a user in the lists of ``BookingsUserIndex``: keys that sort by name, status or department."""
 
 import hashlib
 import unicodedata
@@ -13,21 +13,21 @@ NAME = "name-"
 WORD = "word-"
 STATUS = "status-"
 DEPARTMENT = "department-"
-BEHIND = "~~~~"
-"""Appended to a prefix, the key behind all keys that begin with it."""
+RANGE_END = "~~~~"
+"""Appended to a prefix, it gives a key that follows all keys with this prefix."""
 MAX_KEY_LENGTH = 400
 """Table Storage accepts keys of up to 1 KiB in UTF-16; Azurite accepts longer ones."""
 MAX_SORT_KEY_LENGTH = 120
 MAX_WORDS = 12
 """Words of a display name that a search finds."""
 NO_DEPARTMENT = "}"
-"""Behind every department."""
+"""Sorts after every department."""
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._@")
 RANKS = {status: f"{rank:02d}" for rank, status in enumerate(Status)}
 
 
 def upn_key(upn: str) -> str:
-    """The row key of a UPN, in any case. Characters that keys must not contain are written as ``=`` and their hex code.
+    """The row key of a UPN, ignoring case. Characters that keys must not contain become ``=`` and their hex code.
 
     A UPN whose key would be too long has its hash as key.
     """
@@ -38,16 +38,16 @@ def upn_key(upn: str) -> str:
 
 
 def sort_key(text: str) -> str:
-    """A text as part of a row key: in lower case, without accents, with ``$`` for blanks and ``|`` before hex codes.
+    """A string as part of a row key: in lower case, without accents, with ``$`` for blanks and ``|`` before hex codes.
 
-    If one text begins with another, so do their keys, unless they are cut.
+    If one string begins with another, so do their keys, unless they are cut.
     """
     letters = unicodedata.normalize("NFKD", " ".join(text.casefold().split()))
     return "".join(_key_part(letter) for letter in letters if not unicodedata.combining(letter))[:MAX_SORT_KEY_LENGTH]
 
 
 def position_of(order: UserOrder, user: LicensedUser, status: Status) -> str:
-    """Where a user stands in one order. Text order is the order of the list; no two users have the same position."""
+    """The position of a user in one order. Positions sort as strings; no two users have the same one."""
     by_name = f"{sort_key(user.display_name or user.upn)}!{user.user_id}"
     match order:
         case UserOrder.USER_ID:

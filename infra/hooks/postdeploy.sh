@@ -23,7 +23,7 @@ case $code in
     # shellcheck disable=SC2086 # several words
     bash infra/hooks/permissions.sh $missing
     if [ "$missing" = exchange ]; then
-      say '' 'Permissions that were granted in Entra just now take some minutes to work.'
+      say '' 'Permissions that were granted in Entra just now take a few minutes to take effect.'
     fi
     say '' "To check again, run: .venv/bin/atlas doctor --app $FUNCTION_APP_URL"
     ;;

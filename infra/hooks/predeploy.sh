@@ -5,7 +5,7 @@ source "$(dirname "$0")/environment.sh"
 
 bash infra/hooks/package.sh
 
-# Azure takes some minutes to apply a new role assignment. Until then, a deployment fails with 403 (azure-dev issue 8026).
+# Azure takes a few minutes to apply a new role assignment. Until then, a deployment fails with 403 (azure-dev issue 8026).
 MINUTES=5
 account="/subscriptions/$AZURE_SUBSCRIPTION_ID/resourceGroups/$RESOURCE_GROUP/providers/Microsoft.Storage/storageAccounts/$STORAGE_ACCOUNT_NAME"
 for waited in $(seq 0 "$MINUTES"); do

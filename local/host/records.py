@@ -33,7 +33,7 @@ class BindingInfo(Record):
 
 
 class StatusResult(Record):
-    """Whether the worker could do what it was asked."""
+    """Whether the worker carried out the request."""
 
     Failure, Success = 0, 1
 

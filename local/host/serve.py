@@ -161,7 +161,7 @@ class _Host:
         self._worker.stop()
 
     def _of(self, kind: str) -> dict[str, Function]:
-        """The functions of a trigger, by their names in lower case: Azure finds names in any case."""
+        """The functions of a trigger, by their names in lower case: Azure ignores case in names."""
         return self._by_kind.get(kind, {})
 
     def _names(self, kind: str) -> frozenset[str]:

@@ -82,9 +82,9 @@ class Worker:
             raise BrokenApp(f"there is no function_app.py in {self.app_folder}")
         sys.path.insert(0, str(self.app_folder))
         runtime.start_threadpool_executor()
-        asked = Record(capabilities={}, function_app_directory=str(self.app_folder))
+        init_request = Record(capabilities={}, function_app_directory=str(self.app_folder))
         request = Record(
-            properties={"host": "127.0.0.1", "protos": Messages}, request=Record(worker_init_request=asked)
+            properties={"host": "127.0.0.1", "protos": Messages}, request=Record(worker_init_request=init_request)
         )
         with _silenced("azure.functions"):  # it would log what it answers, with the whole sys.path
             answer = await runtime.worker_init_request(request)
@@ -100,7 +100,7 @@ class Worker:
             InputData(name=name, data=TypedData(string=self.client_json)) for name in function.client_parameters
         ]
         with _marked_as_running(function.name) as invocation_id:
-            asked = Record(
+            invocation = Record(
                 invocation_id=invocation_id,
                 function_id=function.function_id,
                 input_data=arguments,
@@ -108,7 +108,7 @@ class Worker:
                 trace_context=Record(trace_parent="", trace_state="", attributes={}),
                 retry_context=Record(retry_count=0, max_retry_count=0),
             )
-            answer = await runtime.invocation_request(Record(request=Record(invocation_request=asked)))
+            answer = await runtime.invocation_request(Record(request=Record(invocation_request=invocation)))
         if answer.result.status != Messages.StatusResult.Success:
             raise InvocationFailed(answer.result.exception.message, answer.result.exception.stack_trace)
         returned: TypedData | None = answer.return_value

@@ -218,8 +218,8 @@ class Exchange:
         matches = _filter_of(parameters)
         if limit is None or matches is None:
             return self._problem("System.Management.Automation.ParameterBindingException", "A parameter is not valid.")
-        asked = _PAGE_SIZE.search(request.headers.get("Prefer", ""))
-        size = min(int(asked[1]) if asked else exchange.max_page_size, exchange.max_page_size, limit - given)
+        preference = _PAGE_SIZE.search(request.headers.get("Prefer", ""))
+        size = min(int(preference[1]) if preference else exchange.max_page_size, exchange.max_page_size, limit - given)
         if parameters.get("RecipientTypeDetails") == ["SchedulingMailbox"]:
             return self._shared_mailboxes(request, size, place, fingerprint)
         users, after = _take(self._matching(parameters, to_row, matches, place), size, place)

@@ -108,7 +108,7 @@ class GraphUsers:
         return Response(200, str(self._count(listing)), {"Content-Type": "text/plain"})
 
     def _search(self, request: Request, prefixes: Mapping[str, str]) -> Response:
-        """GET /users by the beginning of names and addresses, in any case: docs/microsoft-365.md, section 2.2."""
+        """GET /users by prefixes of names and addresses, ignoring case: docs/microsoft-365.md, section 2.2."""
         select = self._select(request)
         if isinstance(select, Response):
             return select

@@ -11,13 +11,13 @@ from local.simulator.faults import Effect, Fault
 
 
 class CaseInsensitiveHeaders(dict[str, str]):
-    """Headers of a part, found in any case."""
+    """Headers of a part; case is ignored in their names."""
 
     def __init__(self, headers: dict[str, str]) -> None:
         super().__init__({name.lower(): value for name, value in headers.items()})
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The header of this name, in any case."""
+        """The header with this name, ignoring case."""
         return super().get(name.lower(), default)
 
 
@@ -29,7 +29,7 @@ class Request:
     raw_path: str
     """Path and query, still percent-encoded."""
     headers: Mapping[str, str]
-    """Looked up in any case."""
+    """Looked up ignoring case."""
     body: bytes = b""
 
     @cached_property

@@ -90,7 +90,7 @@ class BookingsBehaviour(ServiceBehaviour):
     slow_seconds: float = 15
     """How long pages of the kind `slow` and unknown staff IDs take."""
     page_appears_after_seconds: float = 0
-    """How long a page is missing after its owner first opened Bookings; in reality some minutes."""
+    """How long a page is missing after its owner first opened Bookings; in reality a few minutes."""
     page_retry_after: str = "1"
     """`Retry-After` of the pages that are always throttled."""
     auth_hides_pages: bool = False

@@ -193,7 +193,7 @@ class SharedPages:
         )
 
     def find(self, key: str) -> SharedPage | None:
-        """The page with this address, in any case and by any of its addresses, or with this account."""
+        """The page with this address, ignoring case, by any of its addresses, or with this account."""
         index = self._indexes.get(key.lower())
         return None if index is None else self.page(index)
 

@@ -67,14 +67,14 @@ class Tenant:
         return None if index is None else self.user(index)
 
     def by_address(self, address: str) -> SimulatedUser | None:
-        """The user with this UPN, or the mailbox with this primary SMTP address, in any case."""
+        """The user with this UPN, or the mailbox with this primary SMTP address, ignoring case."""
         index = self.population.index_of_address(address)
         user = None if index is None else self.user(index)
         wanted = address.lower()
         return user if user and wanted in {user.upn.lower(), user.primary_smtp.lower()} else None
 
     def by_upn(self, upn: str) -> SimulatedUser | None:
-        """The user with this UPN, in any case."""
+        """The user with this UPN, ignoring case."""
         user = self.by_address(upn)
         return user if user and user.object_id and user.upn.lower() == upn.lower() else None
 

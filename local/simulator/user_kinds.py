@@ -68,7 +68,7 @@ class Record(StrEnum):
     INVALID_GUID = "invalidGuid"
     NULL_GUID_IN_LISTING = "nullGuidInListing"
     INVALID_POLICY = "invalidPolicy"
-    """Get-CASMailbox returns a text for EwsBlockList."""
+    """Get-CASMailbox returns a string for EwsBlockList."""
     INVALID_BATCH_PART = "invalidBatchPart"
     """In a batch of Graph, the part of this user has no valid status."""
 

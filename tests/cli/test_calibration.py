@@ -43,7 +43,7 @@ async def test_wrong_users_or_a_busy_service_suggest_no_marker(commands, with_pa
     shown = await commands.doctor((upn(commands, with_page), upn(commands, without)))
 
     assert shown.code == 1
-    assert "not told apart" in shown.text
+    assert "cannot be distinguished" in shown.text
     assert "NOT_SET_UP_MARKERS=" not in shown.text
 
 

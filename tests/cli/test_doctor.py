@@ -253,13 +253,15 @@ async def test_a_machine_without_network_gets_one_message(start):
 
 
 @pytest.mark.parametrize(
-    ("settings_of", "target", "told"),
+    ("settings_of", "target", "is_suggested"),
     [
         (SimulatedTenant.settings_for_secret, "entra.token", False),
         (SimulatedTenant.settings, "managed_identity.token", True),
     ],
 )
-async def test_an_app_registration_is_suggested_only_instead_of_a_managed_identity(start, settings_of, target, told):
+async def test_an_app_registration_is_suggested_only_instead_of_a_managed_identity(
+    start, settings_of, target, is_suggested
+):
     commands = await start(ALL_RIGHTS, users=2, settings_of=settings_of)
 
     commands.tenant.add_fault(Fault(target, status=400, times=None))
@@ -267,7 +269,7 @@ async def test_an_app_registration_is_suggested_only_instead_of_a_managed_identi
     shown = await commands.doctor()
 
     assert "Missing: sign in" in shown.text
-    assert ("docs/register-the-app.md" in shown.text) is told
+    assert ("docs/register-the-app.md" in shown.text) is is_suggested
 
 
 async def test_a_failed_sign_in_is_reported_once(start):

@@ -38,7 +38,7 @@ class Screen:
 
 @pytest.mark.parametrize("width", [80, 60])
 @pytest.mark.parametrize("step", list(PLAN), ids=str)
-def test_every_step_has_words_that_fit(width, step):
+def test_every_step_has_a_label_that_fits(width, step):
     [line] = Screen(width).show(step)
 
     assert line.startswith(step_text(step))
@@ -98,7 +98,7 @@ def test_a_long_reason_wraps_in_a_narrow_terminal():
     assert "https://graph.microsoft.com/v1.0/users" in " ".join(lines).split()
 
 
-def test_without_a_terminal_it_prints_a_line_for_every_tenth():
+def test_without_a_terminal_it_prints_a_line_for_every_10_percent():
     screen = Screen(80, terminal=False)
     lines = [screen.show(Step.PROBE_USERS, probed) for probed in range(0, 10_001, 250)]
 
@@ -107,7 +107,7 @@ def test_without_a_terminal_it_prints_a_line_for_every_tenth():
     assert printed[0].startswith("  1,000 of 10,000 users checked")
 
 
-def test_without_a_terminal_only_long_waits_are_printed_once():
+def test_without_a_terminal_a_long_wait_is_printed_once_and_a_short_one_never():
     screen = Screen(80, terminal=False)
     short = Waiting(BOOKINGS_SILENT, START + timedelta(seconds=5))
     long = Waiting(BOOKINGS_SILENT, START + timedelta(seconds=40))
@@ -117,7 +117,7 @@ def test_without_a_terminal_only_long_waits_are_printed_once():
     assert printed == [[], ["  Bookings does not respond: next attempt in 40 s"], [], [], []]
 
 
-def test_control_characters_of_a_reason_are_replaced():
+def test_control_characters_in_a_reason_are_replaced():
     assert "\x1b" not in waiting_text(Waiting("\x1b[2J", START), START)
 
 
@@ -137,5 +137,5 @@ def test_durations_have_two_units_at_most(seconds, text):
     assert duration_text(timedelta(seconds=seconds)) == text
 
 
-def test_the_words_name_no_step_that_does_not_exist():
+def test_only_existing_steps_have_a_label():
     assert set(STEPS) <= set(Step)

@@ -47,13 +47,13 @@ class Clients:
         rules = PageRules(sign_in_hosts(settings.authority_host), settings.not_set_up_markers)
         self.pages = BookingsPages(client, settings.bookings_url, settings.tenant_id, rules)
 
-    def asked(self, service: str, operation: str) -> int:
-        """How often the tenant was asked this."""
+    def request_count(self, service: str, operation: str) -> int:
+        """How many requests the tenant received for this operation."""
         services = self.tenant.metrics()["services"]
         return int(services.get(service, {}).get("by_operation", {}).get(operation, 0))
 
     def licensed(self) -> list[dict[str, Any]]:
-        """Everybody who has to be listed."""
+        """Every user who has to be listed."""
         return [user for user in self.tenant.users(top=5000) if user["expected"]["status"] != "notLicensed"]
 
 

@@ -1,4 +1,4 @@
-"""A small web server for answers that the simulated tenant never gives."""
+"""A small web server for responses that the simulated tenant never sends."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,14 +11,14 @@ type Answer = web.StreamResponse | Callable[[web.BaseRequest], web.StreamRespons
 
 @dataclass
 class Served:
-    """Where the server is, and what it was asked."""
+    """The URL of the server, and the requests it received."""
 
     url: str = ""
-    asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
 
     @property
     def paths(self) -> list[str]:
-        return [path for _, path, _, _ in self.asked]
+        return [path for _, path, _, _ in self.requests]
 
 
 @asynccontextmanager
@@ -30,7 +30,7 @@ async def serving(
 
     async def handled(request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        served.asked.append((request.method, request.raw_path, headers, await request.read()))
+        served.requests.append((request.method, request.raw_path, headers, await request.read()))
         response = answer(request)
         return response if isinstance(response, web.StreamResponse) else await response
 

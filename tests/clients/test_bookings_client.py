@@ -75,7 +75,7 @@ async def test_only_public_meeting_types_are_returned(start):
 
 
 @pytest.mark.parametrize(
-    ("page", "asked"),
+    ("page", "attempts"),
     [
         (Page.OTHER_HTML, 2),
         (Page.BROKEN_JSON, 2),
@@ -84,12 +84,12 @@ async def test_only_public_meeting_types_are_returned(start):
         (Page.MISSING_404, 1),
     ],
 )
-async def test_an_unintelligible_response_is_requested_twice(start, page, asked):
+async def test_an_unintelligible_response_is_requested_twice(start, page, attempts):
     clients = await start(users=1, mix={UserKind(page): 1.0})
 
     await outcome_of(clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])))
 
-    assert clients.asked("bookings", "services") == asked
+    assert clients.request_count("bookings", "services") == attempts
 
 
 async def test_the_second_response_counts(start):
@@ -123,7 +123,7 @@ async def test_long_throttling_is_raised_with_its_seconds(start):
         await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"]))
 
     assert caught.value.wait_seconds == 45
-    assert clients.asked("bookings", "services") == 1
+    assert clients.request_count("bookings", "services") == 1
 
 
 async def test_a_timeout_is_not_retried_inline(start, monkeypatch):
@@ -133,7 +133,7 @@ async def test_a_timeout_is_not_retried_inline(start, monkeypatch):
     with pytest.raises(Unreachable, match="did not respond"):
         await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"]))
 
-    assert clients.asked("bookings", "services") == 1
+    assert clients.request_count("bookings", "services") == 1
 
 
 async def test_availability_is_read_in_utc(start):
@@ -222,8 +222,8 @@ def test_malformed_availability_is_not_understood(document):
         parse_availability(document)
 
 
-async def asked_of(answer):
-    """What the client makes of an answer, and what it asked."""
+async def page_and_server(answer):
+    """What the client returns for a response, and the server that sent it."""
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
         pages = BookingsPages(ApiClient(http), served.url, TENANT, PageRules(("login.live.com",), ("NotFound",)))
         try:
@@ -233,7 +233,7 @@ async def asked_of(answer):
 
 
 async def test_a_same_origin_redirect_is_followed():
-    answer, served = await asked_of(
+    answer, served = await page_and_server(
         one_after_another(
             lambda: web.Response(status=307, headers={"Location": "/moved"}), lambda: web.json_response(PUBLIC)
         )
@@ -241,23 +241,23 @@ async def test_a_same_origin_redirect_is_followed():
 
     assert isinstance(answer, PageFound)
     assert served.paths[1] == "/moved"
-    anchors = {headers["x-anchormailbox"] for _, _, headers, _ in served.asked}
+    anchors = {headers["x-anchormailbox"] for _, _, headers, _ in served.requests}
     assert anchors == {f"mbx:{GUID.hex}@{TENANT}"}
 
 
 async def test_endless_redirects_are_not_followed():
-    answer, served = await asked_of(lambda _: web.Response(status=302, headers={"Location": "/again"}))
+    answer, served = await page_and_server(lambda _: web.Response(status=302, headers={"Location": "/again"}))
 
     assert isinstance(answer, NotUnderstood)
-    assert len(served.asked) == 4
+    assert len(served.requests) == 4
 
 
 async def test_no_request_goes_to_another_origin():
     async with serving(lambda _: web.json_response(PUBLIC)) as other:
-        answer, _ = await asked_of(lambda _: web.Response(status=302, headers={"Location": f"{other.url}/x"}))
+        answer, _ = await page_and_server(lambda _: web.Response(status=302, headers={"Location": f"{other.url}/x"}))
 
         assert isinstance(answer, NotUnderstood)
-        assert other.asked == []
+        assert other.requests == []
 
 
 @pytest.mark.parametrize("redirects", [False, True])
@@ -268,7 +268,7 @@ async def test_a_page_that_is_too_large_is_not_understood(redirects):
     def moved():
         return web.Response(status=302, headers={"Location": "/large"})
 
-    answer, _ = await asked_of(lambda request: moved() if redirects and request.path != "/large" else large())
+    answer, _ = await page_and_server(lambda request: moved() if redirects and request.path != "/large" else large())
 
     assert isinstance(answer, NotUnderstood)
     assert "more than" in str(answer)
@@ -276,15 +276,15 @@ async def test_a_page_that_is_too_large_is_not_understood(redirects):
 
 @pytest.mark.parametrize("coding", ["gzip", "gzip, gzip", "br", "deflate"])
 async def test_a_body_that_cannot_be_decompressed_is_not_understood(coding):
-    answer, _ = await asked_of(lambda _: web.Response(body=b"plain", headers={"Content-Encoding": coding}))
+    answer, _ = await page_and_server(lambda _: web.Response(body=b"plain", headers={"Content-Encoding": coding}))
 
     assert isinstance(answer, NotUnderstood)
 
 
 async def test_the_request_is_that_of_an_anonymous_visitor():
-    _, served = await asked_of(lambda _: web.json_response(PUBLIC))
+    _, served = await page_and_server(lambda _: web.json_response(PUBLIC))
 
-    ((method, path, headers, body),) = served.asked
+    ((method, path, headers, body),) = served.requests
     assert (method, body) == ("GET", b"")
     assert path == f"/BookingsService/api/V1/bookingBusinessesc2/mbx:{GUID.hex}@{TENANT}/services"
     assert headers["x-req-source"] == "BookWithMe"
@@ -294,9 +294,9 @@ async def test_the_request_is_that_of_an_anonymous_visitor():
 async def test_cookies_are_not_kept():
     headers = {"Location": "/moved", "Set-Cookie": "OIDC=1; Path=/"}
 
-    _, served = await asked_of(lambda _: web.Response(status=302, headers=headers))
+    _, served = await page_and_server(lambda _: web.Response(status=302, headers=headers))
 
-    assert all("cookie" not in headers for _, _, headers, _ in served.asked)
+    assert all("cookie" not in headers for _, _, headers, _ in served.requests)
 
 
 async def test_availability_is_requested_in_utc():
@@ -307,7 +307,7 @@ async def test_availability_is_requested_in_utc():
         pages = BookingsPages(ApiClient(http), served.url, TENANT, PageRules((), ()))
         assert await pages.get_availability(GUID, "a1", MONDAY, MONDAY + timedelta(hours=1)) == ()
 
-    ((method, path, _, body),) = served.asked
+    ((method, path, _, body),) = served.requests
     assert (method, path.rpartition("/")[2]) == ("POST", "getStaffAvailability")
     assert json.loads(body) == {
         "staffIds": [PERSONAL_STAFF_ID],

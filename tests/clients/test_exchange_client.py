@@ -168,9 +168,9 @@ def test_mailboxes_are_parsed(changed, expected):
     assert listed.records == {"6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0": expected}
 
 
-@pytest.mark.parametrize("untold", [{"PersistedCapabilities": None}, {}])
-def test_capabilities_missing_everywhere_are_unknown(untold):
-    row = {name: value for name, value in ROW.items() if name != "PersistedCapabilities"} | untold
+@pytest.mark.parametrize("missing", [{"PersistedCapabilities": None}, {}])
+def test_capabilities_missing_everywhere_are_unknown(missing):
+    row = {name: value for name, value in ROW.items() if name != "PersistedCapabilities"} | missing
     rows = [
         {**row, "ExternalDirectoryObjectId": str(UUID(int=n)), "ExchangeGuid": str(UUID(int=n))} for n in range(1, 20)
     ]
@@ -213,7 +213,7 @@ async def test_a_transient_400_is_retried(start, error):
     page = await clients.exchange.get_mailboxes_page(None)
 
     assert page.mailboxes
-    assert clients.asked("exchange", "Get-Mailbox") == 3
+    assert clients.request_count("exchange", "Get-Mailbox") == 3
 
 
 async def test_a_persistent_transient_400_is_unreachable(start):
@@ -233,7 +233,7 @@ async def test_another_400_is_not_retried(start):
     with pytest.raises(NotUnderstood):
         await clients.exchange.get_mailboxes_page(None)
 
-    assert clients.asked("exchange", "Get-Mailbox") == 1
+    assert clients.request_count("exchange", "Get-Mailbox") == 1
 
 
 @pytest.mark.parametrize("times", [1, None])
@@ -261,15 +261,15 @@ async def test_a_timeout_makes_pages_smaller(start, monkeypatch):
     assert second.next_link is None
 
 
-@pytest.mark.parametrize(("retry_after", "asked"), [("0", 3), ("120", 1)])
-async def test_only_short_waits_are_waited_inline(start, retry_after, asked):
+@pytest.mark.parametrize(("retry_after", "attempts"), [("0", 3), ("120", 1)])
+async def test_only_short_waits_are_waited_inline(start, retry_after, attempts):
     clients = await start(users=2)
     clients.tenant.add_fault(Fault("exchange.Get-Mailbox", status=429, retry_after=retry_after, times=None))
 
     with pytest.raises(Throttled):
         await clients.exchange.get_mailboxes_page(None)
 
-    assert clients.asked("exchange", "Get-Mailbox") == asked
+    assert clients.request_count("exchange", "Get-Mailbox") == attempts
 
 
 async def test_single_mailboxes_are_read(start):
@@ -325,7 +325,7 @@ async def test_each_page_is_the_same_post_with_the_same_anchor():
         page = await exchange.get_mailboxes_page(None)
         await exchange.get_mailboxes_page(page.next_link)
 
-    (first, second) = served.asked
+    (first, second) = served.requests
     assert (first[0], first[3]) == (second[0], second[3])
     assert json.loads(first[3])["CmdletInput"]["Parameters"] == {"ResultSize": "Unlimited"}
     for name in ("x-anchormailbox", "prefer", "content-type", "authorization"):

@@ -1,4 +1,4 @@
-"""The settings that Exchange tells: read as it writes them, and asked for with the rights that each question needs."""
+"""The settings of Exchange: parsed as it writes them, and read with the permissions that each request requires."""
 
 from datetime import UTC, datetime
 
@@ -38,13 +38,13 @@ async def test_all_mailbox_policies_are_listed(start):
         page = await clients.exchange.get_policies_page(link)
         scopes, link, pages = scopes | page.scopes, page.next_link, pages + 1
 
-    told = [user["id"] for user in clients.licensed() if clients.tenant.user(user["id"]).has_mailbox]
+    user_ids = [user["id"] for user in clients.licensed() if clients.tenant.user(user["id"]).has_mailbox]
     assert pages >= 3
-    assert {user_id: scopes[user_id] for user_id in told} == {
-        user_id: ACCESS[clients.tenant.user(user_id).policy] for user_id in told
+    assert {user_id: scopes[user_id] for user_id in user_ids} == {
+        user_id: ACCESS[clients.tenant.user(user_id).policy] for user_id in user_ids
     }
-    assert {clients.tenant.user(user_id).policy for user_id in told} == set(MailboxPolicy)
-    assert await clients.exchange.get_policy(told[0]) == scopes[told[0]]
+    assert {clients.tenant.user(user_id).policy for user_id in user_ids} == set(MailboxPolicy)
+    assert await clients.exchange.get_policy(user_ids[0]) == scopes[user_ids[0]]
 
 
 async def test_a_user_without_a_mailbox_has_no_policy(start):
@@ -101,7 +101,7 @@ def test_settings_without_a_value_may_be_null_or_absent(row, scope):
 
 
 @pytest.mark.parametrize(
-    ("told", "changed_at"),
+    ("returned", "changed_at"),
     [
         ("2026-11-23T08:07:47.0000000Z", datetime(2026, 11, 23, 8, 7, 47, tzinfo=UTC)),
         ("2026-11-23T08:07:47.0000000+00:00", datetime(2026, 11, 23, 8, 7, 47, tzinfo=UTC)),
@@ -113,8 +113,8 @@ def test_settings_without_a_value_may_be_null_or_absent(row, scope):
         (None, None),
     ],
 )
-def test_the_time_of_the_last_change_is_parsed(told, changed_at):
-    row = {"EwsApplicationAccessPolicy": None, "WhenChangedUTC": told}
+def test_the_time_of_the_last_change_is_parsed(returned, changed_at):
+    row = {"EwsApplicationAccessPolicy": None, "WhenChangedUTC": returned}
 
     assert parse_organization({"value": [row]}).ews.changed_at == changed_at
 
@@ -145,15 +145,15 @@ async def test_owa_policies_are_read(start):
     )
 
 
-@pytest.mark.parametrize(("ids", "told"), [(("a", "b"), ("a", "b")), ((), ()), (None, None)])
-async def test_allowed_app_ids_are_requested_separately(start, ids, told):
+@pytest.mark.parametrize(("ids", "returned"), [(("a", "b"), ("a", "b")), ((), ()), (None, None)])
+async def test_allowed_app_ids_are_requested_separately(start, ids, returned):
     clients = await start({"organization": {"ews_allowed_app_ids": ids}}, users=1)
 
-    assert await clients.exchange.get_allowed_app_ids() == told
+    assert await clients.exchange.get_allowed_app_ids() == returned
 
 
 @pytest.mark.parametrize(
-    ("told", "app_ids"),
+    ("returned", "app_ids"),
     [
         ("a, b,,c ", ("a", "b", "c")),
         (["a", " b", ""], ("a", "b")),
@@ -165,8 +165,8 @@ async def test_allowed_app_ids_are_requested_separately(start, ids, told):
         ({"a": "b"}, None),
     ],
 )
-def test_allowed_app_ids_are_a_list_or_a_text_with_commas(told, app_ids):
-    assert parse_allowed_app_ids({"value": [{"EwsAllowedAppIDs": told}]}) == app_ids
+def test_allowed_app_ids_are_a_list_or_a_comma_separated_string(returned, app_ids):
+    assert parse_allowed_app_ids({"value": [{"EwsAllowedAppIDs": returned}]}) == app_ids
 
 
 @pytest.mark.parametrize("rows", [[], [{}], [7]])

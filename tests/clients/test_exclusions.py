@@ -48,7 +48,7 @@ async def test_users_are_excluded_by_upn_and_object_id(entry):
         assert await excluded.contains(ADELE)
         assert not await excluded.contains(BOB)
 
-    assert served.asked == []
+    assert served.requests == []
 
 
 async def test_members_of_all_pages_are_excluded_and_reused():
@@ -61,7 +61,7 @@ async def test_members_of_all_pages_are_excluded_and_reused():
         assert await excluded.contains(ADELE)
         assert await excluded.contains(BOB)
 
-    assert len(served.asked) == 2
+    assert len(served.requests) == 2
     assert served.paths[0].startswith(f"/v1.0/groups/{GROUP}/transitiveMembers")
 
 
@@ -87,4 +87,4 @@ async def test_a_user_who_is_named_is_excluded_even_if_the_group_cannot_be_read(
         assert excluded.names(ADELE.upn)
         assert await excluded.contains(ADELE)
 
-    assert served.asked == []
+    assert served.requests == []

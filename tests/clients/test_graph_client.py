@@ -125,7 +125,7 @@ async def test_a_refusal_is_not_an_empty_tenant(start):
 
 
 @pytest.mark.parametrize(
-    ("fault", "failure", "asked"),
+    ("fault", "failure", "attempts"),
     [
         (Fault("graph.users", status=503, times=2), None, 3),
         (Fault("graph.users", status=429, retry_after="1", times=2), None, 3),
@@ -137,7 +137,7 @@ async def test_a_refusal_is_not_an_empty_tenant(start):
         (Fault("graph.users", status=200, body="<html>", times=None), NotUnderstood, 1),
     ],
 )
-async def test_transient_failures_are_retried_and_others_raised(start, fault, failure, asked):
+async def test_transient_failures_are_retried_and_others_raised(start, fault, failure, attempts):
     clients = await start(users=4)
     clients.tenant.add_fault(fault)
 
@@ -147,7 +147,7 @@ async def test_transient_failures_are_retried_and_others_raised(start, fault, fa
     else:
         assert len((await clients.graph.get_licensed_page(None)).users) == 4
 
-    assert clients.asked("graph", "users") == asked
+    assert clients.request_count("graph", "users") == attempts
 
 
 async def test_a_long_wait_is_returned_to_the_caller(start):
@@ -325,7 +325,7 @@ async def test_many_accounts_are_requested_in_batches(start):
         account = accounts[user["id"]]
         assert account is not None
         assert account.is_licensed == (user["expected"]["status"] != "notLicensed")
-    assert clients.asked("graph", "batch") == -(-len(everybody) // 20)
+    assert clients.request_count("graph", "batch") == -(-len(everybody) // 20)
 
 
 async def test_mailbox_guids_are_requested_in_batches(start):
@@ -355,8 +355,8 @@ async def test_only_failed_parts_are_retried(start):
     mailboxes = await clients.graph.get_mailboxes(ids)
 
     assert not [mailbox for mailbox in mailboxes.values() if isinstance(mailbox, Unknown)]
-    assert clients.asked("graph", "batch") <= MAX_BATCH_ATTEMPTS
-    assert clients.asked("graph", "part.settings") == 20 + 9
+    assert clients.request_count("graph", "batch") <= MAX_BATCH_ATTEMPTS
+    assert clients.request_count("graph", "part.settings") == 20 + 9
 
 
 async def test_each_failed_part_is_unknown_on_its_own(start):
@@ -379,7 +379,7 @@ async def test_a_part_with_a_long_wait_is_unknown(start):
     mailboxes = await clients.graph.get_mailboxes([user["id"] for user in clients.licensed()])
 
     assert {mailbox.reason for mailbox in mailboxes.values()} == {Reason.THROTTLED}
-    assert clients.asked("graph", "batch") == 1
+    assert clients.request_count("graph", "batch") == 1
 
 
 async def test_refused_parts_name_the_permission(start):
@@ -473,8 +473,8 @@ async def test_every_page_is_requested_with_the_consistency_header():
         page = await graph.get_licensed_page(None)
         await graph.get_licensed_page(page.next_link)
 
-    assert [headers["consistencylevel"] for _, _, headers, _ in served.asked] == ["eventual", "eventual"]
-    assert [headers["authorization"] for _, _, headers, _ in served.asked] == ["Bearer a-token"] * 2
+    assert [headers["consistencylevel"] for _, _, headers, _ in served.requests] == ["eventual", "eventual"]
+    assert [headers["authorization"] for _, _, headers, _ in served.requests] == ["Bearer a-token"] * 2
     assert " " not in served.paths[0]
 
 
@@ -486,4 +486,4 @@ async def test_a_batch_has_at_most_twenty_parts():
     async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
         await graph_of(http, served.url).get_mailboxes([str(n) for n in range(45)])
 
-    assert sorted(len(json.loads(body)["requests"]) for *_, body in served.asked) == [5, 20, 20]
+    assert sorted(len(json.loads(body)["requests"]) for *_, body in served.requests) == [5, 20, 20]

@@ -110,7 +110,7 @@ async def test_a_token_is_never_sent_to_another_origin(link):
             with pytest.raises(NotUnderstood):
                 await request
 
-    assert own.asked == other.asked == []
+    assert own.requests == other.requests == []
     assert tokens.requested == 0
 
 

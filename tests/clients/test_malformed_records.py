@@ -42,7 +42,7 @@ async def test_an_unreadable_user_is_reported_and_the_others_are_listed(start, r
     (malformed,) = page.malformed
     assert malformed.user_id == user_id
     assert malformed.problem.split(" ")[0] in {"userPrincipalName", "assignedPlans"}
-    assert clients.asked("graph", "batch") == 1
+    assert clients.request_count("graph", "batch") == 1
 
 
 @pytest.mark.parametrize("record", [Record.NULL_UPN_IN_LISTING, Record.INVALID_BATCH_PART])
@@ -65,7 +65,7 @@ async def test_a_malformed_batch_part_does_not_lose_the_others(start):
 
     assert all(isinstance(mailbox, Mailbox) for mailbox in mailboxes.values())
     assert all(isinstance(account, graph.Account) for account in accounts.values())
-    assert clients.asked("graph", "settings") == clients.asked("graph", "user") == 1
+    assert clients.request_count("graph", "settings") == clients.request_count("graph", "user") == 1
 
 
 @pytest.mark.parametrize("record", sorted(UNREADABLE_MAILBOXES))

@@ -57,7 +57,7 @@ async def test_a_running_orchestration_is_returned_with_its_status(status):
 
     assert found is not None
     assert (found.is_active, found.was_terminated, found.custom_status) == (True, False, {"page": 2})
-    assert len(served.asked) == 1
+    assert len(served.requests) == 1
 
 
 @pytest.mark.parametrize("listed", [[], [LANE], [{**INSTANCE, "instanceId": "scan-12"}]])
@@ -108,7 +108,7 @@ async def test_an_unknown_orchestration_is_not_terminated():
     async with responding((404, BROKEN)) as served:
         await orchestrations_at(served.url).terminate("scan-1", "why")
 
-    assert {method for method, *_ in served.asked} == {"GET"}
+    assert {method for method, *_ in served.requests} == {"GET"}
 
 
 async def test_a_provider_that_does_not_purge_is_no_outage():

@@ -110,9 +110,9 @@ async def test_a_change_is_published_with_its_row(recorder):
     recorder.now += timedelta(days=1)
     row = await recorder.record(WITH_PAGE)
 
-    (told,) = await recorder.published()
-    assert (told.kind, told.from_status) == ("setUp", Status.NOT_SET_UP)
-    assert row.changed_at == told.at
+    (published,) = await recorder.published()
+    assert (published.kind, published.from_status) == ("setUp", Status.NOT_SET_UP)
+    assert row.changed_at == published.at
     stored = await recorder.rows.get(ADELE.user_id)
     assert stored.row == row
     assert stored.pending_change is None
@@ -142,8 +142,8 @@ async def test_a_crash_at_any_step_publishes_once(recorder, step, after, pause):
     recorder.now += pause
     await recorder.record(WITH_PAGE)
 
-    told = await recorder.published()
-    assert [one.kind for one in told] == ["setUp"]
+    published = await recorder.published()
+    assert [one.kind for one in published] == ["setUp"]
     stored = await recorder.rows.get(ADELE.user_id)
     assert (stored.row.status, stored.pending_change) == (Status.PUBLISHED, None)
     assert await recorder.index.get_by_upn(ADELE.upn) == ADELE.user_id
@@ -176,8 +176,8 @@ async def test_a_late_change_gets_a_later_time(recorder):
 
     await recorder.record(WITH_PAGE)
 
-    (told,) = await recorder.published()
-    assert recorder.now - told.at < timedelta(seconds=1)
+    (published,) = await recorder.published()
+    assert recorder.now - published.at < timedelta(seconds=1)
 
 
 async def test_a_faster_writer_causes_another_read(recorder):
@@ -347,7 +347,7 @@ async def test_an_abandoned_change_is_published_by_the_next_reader(recorder, slo
     await recorder.record(WITHOUT)
     row = await recorder.record(WITH_PAGE)
     left = await recorder.rows.get(ADELE.user_id)
-    told = await recorder.published()
+    published = await recorder.published()
     slow.is_slow = False
     recorder.now += pause
     read_at = recorder.now
@@ -355,7 +355,7 @@ async def test_an_abandoned_change_is_published_by_the_next_reader(recorder, slo
     await recorder.record(WITH_PAGE)
 
     assert row.status is Status.PUBLISHED
-    assert (told, left.pending_change.kind) == ([], "setUp")
+    assert (published, left.pending_change.kind) == ([], "setUp")
     (change,) = await recorder.published()
     assert read_at - change.at < 400 * TICK
     assert (await recorder.rows.get(ADELE.user_id)).pending_change is None

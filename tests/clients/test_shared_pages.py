@@ -76,7 +76,7 @@ async def test_access_is_read_in_batches_of_ten(start):
         ours = [grant for grant in grants[page.address] if "@" in grant.trustee]
         assert [grant.trustee for grant in ours if grant.right is AccessRight.FULL_ACCESS] == list(page.full_access)
         assert [grant.trustee for grant in ours if grant.right is AccessRight.SEND_AS] == list(page.send_as)
-    assert clients.asked("exchange", "batch") == -(-2 * len(pages) // 10)
+    assert clients.request_count("exchange", "batch") == -(-2 * len(pages) // 10)
     assert clients.tenant.metrics()["writes"] == []
 
 

@@ -52,7 +52,7 @@ async def test_concurrent_callers_share_one_token_request(start, way):
 
     assert len(set(tokens)) == 1
     service = "managed_identity" if "assigned" in way else "entra"
-    assert clients.asked(service, "token") == 1
+    assert clients.request_count(service, "token") == 1
 
 
 async def test_each_scope_has_its_own_token(start):
@@ -61,7 +61,7 @@ async def test_each_scope_has_its_own_token(start):
     graph, exchange = await asyncio.gather(clients.sign_in.token(GRAPH_SCOPE), clients.sign_in.token(EXCHANGE_SCOPE))
 
     assert graph != exchange
-    assert clients.asked("entra", "token") == 2
+    assert clients.request_count("entra", "token") == 2
 
 
 class Asks:
@@ -179,7 +179,7 @@ async def test_a_rejected_token_is_replaced_once(start):
     page = await clients.graph.get_licensed_page(None)
 
     assert len(page.users) == 2
-    assert clients.asked("managed_identity", "token") == 2
+    assert clients.request_count("managed_identity", "token") == 2
 
 
 async def test_repeated_rejection_is_a_refusal(start):
@@ -189,8 +189,8 @@ async def test_repeated_rejection_is_a_refusal(start):
     with pytest.raises(Refused, match=r"User\.Read\.All"):
         await clients.graph.get_licensed_page(None)
 
-    assert clients.asked("managed_identity", "token") == 2
-    assert clients.asked("graph", "users") == 2
+    assert clients.request_count("managed_identity", "token") == 2
+    assert clients.request_count("graph", "users") == 2
 
 
 REFUSALS = {

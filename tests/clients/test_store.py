@@ -208,7 +208,7 @@ async def test_storage_filters_rows(tables, tenant_id, where, values, expected):
 
 
 class Proxy:
-    """Stands before Azurite and breaks connections when told to."""
+    """A proxy in front of Azurite that breaks connections on demand."""
 
     def __init__(self, port):
         self.target = port

@@ -106,26 +106,27 @@ class Platform:
     async def pages(self, name: str, **inputs: Any) -> list[Document]:
         """All pages of a list, by its next link, which a policy leads through the gateway."""
         operation = self.operations[name]
-        told = operation.definition["x-ms-pageable"]["nextLinkName"]
+        next_link = operation.definition["x-ms-pageable"]["nextLinkName"]
         pages = [(await self.call(name, **inputs)).json()]
-        while link := pages[-1].get(told):
+        while link := pages[-1].get(next_link):
             through = self._through_the_gateway(operation, link)
             assert through.startswith(f"{GATEWAY}/"), "the platform only follows links through the gateway"
-            asked = urlsplit(through.removeprefix(GATEWAY))
-            pages.append((await self._send(operation, asked.path, parse_qsl(asked.query))).json())
+            target = urlsplit(through.removeprefix(GATEWAY))
+            pages.append((await self._send(operation, target.path, parse_qsl(target.query))).json())
         return pages
 
     async def choices(self, name: str, parameter: str, **inputs: Any) -> dict[str, Any]:
         """The choices for a parameter, which another operation returns: values by title."""
         described = next(one for one in self.operations[name].definition["parameters"] if one["name"] == parameter)
-        asked = described["x-ms-dynamic-values"]
+        source = described["x-ms-dynamic-values"]
         given = {
             key: inputs[value["parameter"]] if isinstance(value, dict) else value
-            for key, value in asked["parameters"].items()
+            for key, value in source["parameters"].items()
         }
-        response = (await self.call(asked["operationId"], **given)).json()
+        response = (await self.call(source["operationId"], **given)).json()
         return {
-            item[asked["value-title"]]: item[asked["value-path"]] for item in response[asked["value-collection"]] or ()
+            item[source["value-title"]]: item[source["value-path"]]
+            for item in response[source["value-collection"]] or ()
         }
 
     def trigger(self, name: str, **inputs: Any) -> "Polling":
@@ -164,13 +165,13 @@ class Platform:
 
     async def _follow(self, location: str) -> httpx.Response:
         """The Location of a 202: through the gateway it is signed in, by an operation of the connector."""
-        asked = urlsplit(location.removeprefix(GATEWAY))
+        target = urlsplit(location.removeprefix(GATEWAY))
         if not location.startswith(f"{GATEWAY}/"):
             assert location.startswith(f"{self.address}/"), location
             self.bypassed.append(location)
-            return await self._request("get", asked.path, parse_qsl(asked.query), {})
-        operation = next(one for one in self.operations.values() if one.is_at("get", asked.path))
-        return await self._send(operation, asked.path, parse_qsl(asked.query))
+            return await self._request("get", target.path, parse_qsl(target.query), {})
+        operation = next(one for one in self.operations.values() if one.is_at("get", target.path))
+        return await self._send(operation, target.path, parse_qsl(target.query))
 
     async def _send(self, operation: Operation, path: str, query: list[tuple[str, str]]) -> httpx.Response:
         return await self._request(operation.method, path, query, self._sign_in())
@@ -180,8 +181,8 @@ class Platform:
     ) -> httpx.Response:
         hooks = {"response": [check_against_the_description]}
         async with httpx.AsyncClient(base_url=self.address, timeout=60, event_hooks=hooks) as http:
-            told = {**headers, "X-MS-APIM-Referrer-Prefix": GATEWAY}
-            response = await http.request(method.upper(), path, params=query or None, headers=told)
+            sent_headers = {**headers, "X-MS-APIM-Referrer-Prefix": GATEWAY}
+            response = await http.request(method.upper(), path, params=query or None, headers=sent_headers)
         if headers:
             self.sent.append(response.request)
             self.responses.append(response)

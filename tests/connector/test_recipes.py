@@ -30,13 +30,13 @@ from tests.forked import forked_host
 SIGNATURE = recipe("A booking page in a signature")
 FILE = recipe("As a file")
 LIST = recipe("As a list")
-MAIL = recipe("Mail everybody who has no page")
+MAIL = recipe("Email everyone without a page")
 TEAMS = recipe("Post to a Teams channel when a page is withdrawn")
 FREE_TIMES = recipe("Offer free times in an email")
-TOTALS = recipe("Mail the totals of each scan")
-SCAN = recipe("Start a scan and wait for its end")
+TOTALS = recipe("Email the totals of each scan")
+SCAN = recipe("Start a scan and wait until it ends")
 HTTP_PAGE = recipe("The URL of a page")
-HTTP_LIST = recipe("Everybody who has no page")
+HTTP_LIST = recipe("Everyone without a page")
 PREAUTHORIZED = recipe("By HTTP with Microsoft Entra ID (preauthorized)")
 WRITTEN_HOST = "https://atlas-contoso.azurewebsites.net"
 
@@ -237,7 +237,7 @@ async def test_the_file_has_a_line_for_each_published_page(tmp_path: Path, azuri
     assert list(csv.DictReader(io.StringIO(empty.content.decode("utf-8-sig")))) == []
 
 
-# Mail everybody who has no page
+# Email everyone without a page
 
 
 def who_should_be_mailed(tenant: SimulatedTenant) -> set[str]:
@@ -318,8 +318,8 @@ async def test_only_users_whom_one_step_helps_are_emailed(
 
     sized = {"limit=1000": f"limit={page_size or 1000}"}
     first.changed(sized).assert_is(platform.sent[0], platform.address)
-    for asked, page in zip(platform.sent[1:], pages, strict=False):
-        following.changed(sized).assert_is(asked, platform.address, continuation=page["continuation"])
+    for request, page in zip(platform.sent[1:], pages, strict=False):
+        following.changed(sized).assert_is(request, platform.address, continuation=page["continuation"])
     assert (len(pages) > 1) == (page_size is not None)
     first.response.assert_is_like(platform.responses[0])
     sent = list(mails([user for page in pages for user in page["value"]]))
@@ -459,7 +459,7 @@ async def test_free_times_are_offered_or_their_absence_is_explained(tmp_path: Pa
     assert "signed in" in outcomes["signInRequired"][2]
 
 
-# Mail the totals of each scan
+# Email the totals of each scan
 
 
 async def test_each_scan_is_reported_once_however_it_ends(tmp_path: Path, azurite: Azurite) -> None:
@@ -501,7 +501,7 @@ def test_a_failed_scan_without_totals_can_be_reported() -> None:
     assert "None" not in text
 
 
-# Start a scan and wait for its end
+# Start a scan and wait until it ends
 
 
 async def test_a_scan_is_followed_through_the_gateway(tmp_path: Path, azurite: Azurite) -> None:
@@ -516,8 +516,8 @@ async def test_a_scan_is_followed_through_the_gateway(tmp_path: Path, azurite: A
     location = start.response.headers["Location"].replace("{{gateway}}", GATEWAY)
     assert platform.responses[0].headers["Location"] == location.replace(start.response.body["id"], scan["id"])
     assert platform.responses[0].headers["Retry-After"] == start.response.headers["Retry-After"]
-    for asked in platform.sent[1:]:
-        follow.assert_is(asked, platform.address, scan=scan["id"], gateway=GATEWAY)
+    for request in platform.sent[1:]:
+        follow.assert_is(request, platform.address, scan=scan["id"], gateway=GATEWAY)
     assert [response.status_code for response in platform.responses[-2:]] == [202, 200]
     follow.response.assert_is_like(platform.responses[-1])
     assert evaluated(SCAN.expressions[0], Run(outputs={"Start_scan": {"body": scan}}))

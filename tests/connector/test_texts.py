@@ -107,7 +107,7 @@ def test_a_field_has_a_title_and_a_description(place: str) -> None:
 
 
 def test_titles_of_one_response_differ() -> None:
-    """The designer offers outputs by title only, so two of one object could not be told apart."""
+    """The designer offers outputs by title only, so two of one object could not be distinguished."""
     for name, schema in DEFINED["definitions"].items():
         titles = [member["x-ms-summary"] for member in schema.get("properties", {}).values()]
 

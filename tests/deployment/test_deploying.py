@@ -71,7 +71,7 @@ def test_commands_for_granted_roles_are_not_printed(checkout: Checkout) -> None:
 
     assert "az rest --method POST" not in run.output
     assert "Grant-AtlasExchangeRole.ps1" in run.output
-    assert "take some minutes to work" in run.output
+    assert "take a few minutes to take effect" in run.output
 
 
 def test_commands_for_missing_roles_are_printed_again(checkout: Checkout) -> None:
@@ -79,7 +79,7 @@ def test_commands_for_missing_roles_are_printed_again(checkout: Checkout) -> Non
     run = checkout.run("postdeploy.sh", CURL_PRINTS="{", ATLAS_EXITS="1")
 
     assert "az rest --method POST" in run.output
-    assert "take some minutes to work" not in run.output
+    assert "take a few minutes to take effect" not in run.output
 
 
 def test_roles_granted_long_ago_may_be_missing(checkout: Checkout) -> None:

@@ -52,7 +52,7 @@ def _literal(line: str, at: int) -> tuple[str, int]:
             text, at = text + line[at], at + 2
         else:
             return text, at + 1
-    raise NotACommand(f"a text that does not end: {line}")
+    raise NotACommand(f"a string that does not end: {line}")
 
 
 @dataclass

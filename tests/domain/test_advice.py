@@ -40,7 +40,7 @@ QUOTED = "'o''hara@contoso.com'"
 
 
 @pytest.mark.parametrize(
-    ("row", "told", "untold"),
+    ("row", "included", "excluded"),
     [
         (row("noPublicTypes", *ON), ["/bookwithme/", "meeting type public"], ["Set-"]),
         (row("notSetUp", *ON), [f"opens {BASE}/bookwithme/ once", "signed in"], ["Set-", "policy"]),
@@ -147,11 +147,11 @@ QUOTED = "'o''hara@contoso.com'"
         (row("gone", reason=why_not_licensed(None)), ["licence", "Licenses and apps"], ["Set-"]),
     ],
 )
-def test_advice_fits_the_reason(row, told, untold):
+def test_advice_fits_the_reason(row, included, excluded):
     fix = advice_for_user(row, BASE) or ""
 
-    assert [words for words in told if words not in fix] == []
-    assert [words for words in untold if words in fix] == []
+    assert [words for words in included if words not in fix] == []
+    assert [words for words in excluded if words in fix] == []
 
 
 @pytest.mark.parametrize("verdict", [ON, DISABLED, NOT_ASKED, (None, None, None)])
@@ -181,7 +181,7 @@ def test_every_status_has_advice():
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "expected"),
     [
         (None, "never assigned"),
         ("", "never assigned"),
@@ -192,6 +192,6 @@ def test_every_status_has_advice():
         ("SomethingNew", "is SomethingNew"),
     ],
 )
-def test_the_state_of_an_unusable_plan_is_stated(state, told):
-    assert told in why_not_licensed(state)
+def test_the_state_of_an_unusable_plan_is_stated(state, expected):
+    assert expected in why_not_licensed(state)
     assert not is_usable_state(state or "")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas.domain.cursors import InvalidCursor, change_key_form, from_cursor, to_cursor
+from atlas.domain.cursors import InvalidCursor, change_key_pattern, from_cursor, to_cursor
 from atlas.tables.personal_bookings import OBJECT_ID
 
-USER_KEY, CHANGE_KEY = OBJECT_ID, change_key_form(OBJECT_ID)
+USER_KEY, CHANGE_KEY = OBJECT_ID, change_key_pattern(OBJECT_ID)
 
 user_keys = st.uuids().map(str)
 change_keys = st.builds(
@@ -29,9 +29,9 @@ def test_a_change_key_survives_its_cursor(key: str) -> None:
 
 @given(st.text(max_size=300))
 def test_any_other_text_is_an_invalid_cursor(text: str) -> None:
-    for form in (USER_KEY, CHANGE_KEY):
+    for pattern in (USER_KEY, CHANGE_KEY):
         try:
-            key = from_cursor(text, form)
+            key = from_cursor(text, pattern)
         except InvalidCursor:
             continue
 

@@ -1,4 +1,4 @@
-"""The commands that are told really switch: each is run on settings, and the verdict on them is asked again."""
+"""The commands in the advice take effect: each is run on settings, which are then judged again."""
 
 import pytest
 from hypothesis import given
@@ -44,13 +44,13 @@ def commands(text: str) -> list[str]:
 @given(SETTINGS)
 def test_the_commands_switch_the_verdict_and_back(scope, settings):
     before = judged(settings, scope)
-    told = (
+    advice = (
         advice_for_organization(before)
         if scope is Scope.ORGANIZATION
         else commands_for_mailbox("adele@contoso.com", scope_of(settings))
     )
 
-    run = commands(told.partition("For one user")[0])
+    run = commands(advice.partition("For one user")[0])
     for change in run[::2]:
         settings.run(change)
     between = judged(settings, scope)
@@ -59,7 +59,7 @@ def test_the_commands_switch_the_verdict_and_back(scope, settings):
 
     assert between.verdict is (Verdict.OFF if before.verdict is Verdict.ON else Verdict.ON)
     assert judged(settings, scope).verdict is before.verdict
-    assert "about 4 hours" in told or "about an hour" in told
+    assert "about 4 hours" in advice or "about an hour" in advice
 
 
 @given(SETTINGS)
@@ -88,26 +88,26 @@ def _is_of(line: str, settings: EwsSettings) -> bool:
     ("policy", "entries"), [("EnforceBlockList", ["MicrosoftOWS*"]), ("EnforceAllowList", ["MicrosoftOWS*", AGENT])]
 )
 def test_a_wildcard_comes_with_a_warning(policy, entries):
-    told = advice_for_organization(judge_organization(ews_scope(policy, entries, entries, ews_enabled=None)))
+    advice = advice_for_organization(judge_organization(ews_scope(policy, entries, entries, ews_enabled=None)))
 
-    assert "'MicrosoftOWS*'" in commands(told)[0]
-    assert "MicrosoftOWS* matches other apps too" in told
+    assert "'MicrosoftOWS*'" in commands(advice)[0]
+    assert "MicrosoftOWS* matches other apps too" in advice
 
 
 def test_the_agents_own_name_has_no_warning():
-    told = advice_for_organization(judge_organization(ews_scope("EnforceBlockList", None, [AGENT], ews_enabled=None)))
+    advice = advice_for_organization(judge_organization(ews_scope("EnforceBlockList", None, [AGENT], ews_enabled=None)))
 
-    assert "other apps" not in told
+    assert "other apps" not in advice
 
 
 def test_turning_ews_on_warns_about_every_app():
-    told = advice_for_organization(judge_organization(ews_scope(None, None, None, ews_enabled=False)))
+    advice = advice_for_organization(judge_organization(ews_scope(None, None, None, ews_enabled=False)))
 
-    assert commands(told)[:2] == [
+    assert commands(advice)[:2] == [
         "Set-OrganizationConfig -EwsEnabled $true",
         "Set-OrganizationConfig -EwsEnabled $false",
     ]
-    assert "every app that uses EWS" in told
+    assert "every app that uses EWS" in advice
 
 
 def test_an_undocumented_policy_has_no_commands():
@@ -118,11 +118,11 @@ def test_an_undocumented_policy_has_no_commands():
 
 
 def test_unknown_settings_lead_to_the_permission():
-    told = advice_for_organization(judge_organization(None))
+    advice = advice_for_organization(judge_organization(None))
 
-    assert commands(told) == []
-    assert "Exchange.ManageAsApp" in told
-    assert "View-Only Configuration" in told
+    assert commands(advice) == []
+    assert "Exchange.ManageAsApp" in advice
+    assert "View-Only Configuration" in advice
 
 
 @given(AWKWARD)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from atlas.domain.ews_settings import AGENT, Access, EwsScope, ews_scope
 from atlas.domain.organization import ORGANIZATION_CODEC, OrganizationSettings
 from atlas.domain.policy import (
-    IN_FORCE_AFTER,
+    EFFECTIVE_AFTER,
     Cause,
     OpenQuestion,
     Scope,
@@ -24,7 +24,7 @@ from tests.domain.moments import MOMENTS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ALLOW, BLOCK = "EnforceAllowList", "EnforceBlockList"
-NAMING = (
+MATCHING = (
     AGENT,
     AGENT.lower(),
     f"  {AGENT}\t",
@@ -35,7 +35,7 @@ NAMING = (
     "M**s",
     "*o*" * 6,
 )
-OTHERS = (
+NOT_MATCHING = (
     "",
     " ",
     "MicrosoftOWS",
@@ -50,23 +50,23 @@ OTHERS = (
 
 
 def scope(policy=None, entries=None, enabled=None, **more):
-    """A scope with one list: the one that its policy enforces, the block list without a policy."""
+    """A scope with one list: the one that its policy enforces, or the block list if there is no policy."""
     lists = (entries, None) if policy == ALLOW else (None, entries)
     return ews_scope(policy, *lists, ews_enabled=enabled, **more)
 
 
-FREE = scope(enabled=True)
+UNRESTRICTED = scope(enabled=True)
 
 
 @pytest.mark.parametrize(
     ("organization", "mailbox", "verdict", "decides", "cause"),
     [
-        (scope(), FREE, "on", Scope.ORGANIZATION, Cause.NOTHING),
-        (scope(None, [AGENT]), FREE, "on", Scope.ORGANIZATION, Cause.NOTHING),
-        (scope(BLOCK, [AGENT]), FREE, "off", Scope.ORGANIZATION, Cause.BLOCK_LIST),
-        (scope(BLOCK, ["other"], True), FREE, "on", Scope.ORGANIZATION, Cause.NOTHING),
-        (scope(ALLOW, None, True), FREE, "off", Scope.ORGANIZATION, Cause.ALLOW_LIST),
-        (scope(ALLOW, ["MicrosoftOWS*"], True), FREE, "on", Scope.ORGANIZATION, Cause.NOTHING),
+        (scope(), UNRESTRICTED, "on", Scope.ORGANIZATION, Cause.NOTHING),
+        (scope(None, [AGENT]), UNRESTRICTED, "on", Scope.ORGANIZATION, Cause.NOTHING),
+        (scope(BLOCK, [AGENT]), UNRESTRICTED, "off", Scope.ORGANIZATION, Cause.BLOCK_LIST),
+        (scope(BLOCK, ["other"], True), UNRESTRICTED, "on", Scope.ORGANIZATION, Cause.NOTHING),
+        (scope(ALLOW, None, True), UNRESTRICTED, "off", Scope.ORGANIZATION, Cause.ALLOW_LIST),
+        (scope(ALLOW, ["MicrosoftOWS*"], True), UNRESTRICTED, "on", Scope.ORGANIZATION, Cause.NOTHING),
         (
             scope(ALLOW, [AGENT.lower()], True),
             scope(BLOCK, [AGENT], True),
@@ -81,10 +81,10 @@ FREE = scope(enabled=True)
             Scope.ORGANIZATION,
             Cause.BLOCK_LIST,
         ),
-        (scope(enabled=False), FREE, "ewsDisabled", Scope.ORGANIZATION, Cause.EWS_DISABLED),
+        (scope(enabled=False), UNRESTRICTED, "ewsDisabled", Scope.ORGANIZATION, Cause.EWS_DISABLED),
         (scope(enabled=True), scope(BLOCK, [AGENT], False), "ewsDisabled", Scope.MAILBOX, Cause.EWS_DISABLED),
         (scope(), None, "unknown", Scope.MAILBOX, Cause.NOT_KNOWN),
-        (None, FREE, "unknown", Scope.ORGANIZATION, Cause.NOT_KNOWN),
+        (None, UNRESTRICTED, "unknown", Scope.ORGANIZATION, Cause.NOT_KNOWN),
         (None, scope(BLOCK, [AGENT], True), "unknown", Scope.ORGANIZATION, Cause.NOT_KNOWN),
         (scope("EnforceNew"), scope(BLOCK, [AGENT], True), "unknown", Scope.ORGANIZATION, Cause.UNRECOGNIZED),
         (scope(), scope("EnforceNew", enabled=True), "unknown", Scope.MAILBOX, Cause.UNRECOGNIZED),
@@ -94,7 +94,7 @@ FREE = scope(enabled=True)
         (scope(enabled=False), None, "unknown", Scope.MAILBOX, Cause.NOT_KNOWN),
         (scope(BLOCK, [AGENT], False), scope(enabled=False), "off", Scope.ORGANIZATION, Cause.BLOCK_LIST),
     ],
-    ids=[*(f"row {number}" for number in range(1, 12)), *(f"and {number}" for number in range(12, 21))],
+    ids=[*(f"row {number}" for number in range(1, 12)), *(f"beyond the table {number}" for number in range(12, 21))],
 )
 def test_the_first_applicable_rule_is_the_verdict(organization, mailbox, verdict, decides, cause):
     judged = judge_policy(organization, mailbox)
@@ -102,14 +102,14 @@ def test_the_first_applicable_rule_is_the_verdict(organization, mailbox, verdict
     assert (str(judged.verdict), judged.scope, judged.cause) == (verdict, decides, cause)
 
 
-@pytest.mark.parametrize("entry", NAMING)
+@pytest.mark.parametrize("entry", MATCHING)
 def test_entries_match_in_any_case_with_wildcards_and_spaces(entry):
     assert scope(ALLOW, ["other", entry]).access is Access.ALLOW
     assert scope(BLOCK, ["other", entry]).access is Access.BLOCK
     assert scope(BLOCK, ["other", entry]).entries == (entry.strip(),)
 
 
-@pytest.mark.parametrize("entry", OTHERS)
+@pytest.mark.parametrize("entry", NOT_MATCHING)
 def test_other_entries_do_not_match(entry):
     assert scope(ALLOW, [entry]).access is Access.BLOCK
     assert scope(BLOCK, [entry]).access is Access.ALLOW
@@ -129,7 +129,7 @@ def test_policies_are_recognised_in_any_case(policy):
         (scope(ALLOW, [AGENT], False), False),
         (scope(BLOCK, [AGENT], True), False),
         (scope("EnforceNew", None, True), False),
-        (FREE, False),
+        (UNRESTRICTED, False),
         (None, False),
     ],
 )
@@ -139,13 +139,13 @@ def test_a_conflict_needs_a_mailbox_policy_that_allows(mailbox, is_conflict):
 
 
 POLICIES = st.sampled_from([None, "", "  ", ALLOW, BLOCK, ALLOW.upper(), BLOCK.lower(), "EnforceNew"]) | st.text()
-LISTS = st.none() | st.lists(st.sampled_from(NAMING) | st.sampled_from(OTHERS), max_size=8)
+LISTS = st.none() | st.lists(st.sampled_from(MATCHING) | st.sampled_from(NOT_MATCHING), max_size=8)
 SETTINGS = st.none() | st.tuples(POLICIES, LISTS, LISTS, st.none() | st.booleans())
 AGES = st.none() | st.timedeltas(timedelta(hours=-30), timedelta(hours=30))
 
 
-def meant(settings):
-    """What the pseudo-code of section 4.3 makes of a scope: ``ALLOW``, ``BLOCK``, ``UNKNOWN`` or nothing."""
+def documented_access(settings):
+    """The access of a scope by the pseudo-code of section 4.3: ``ALLOW``, ``BLOCK``, ``UNKNOWN`` or ``None``."""
     if settings is None:
         return None
     policy, allowed, blocked, _ = settings
@@ -153,23 +153,23 @@ def meant(settings):
         case "":
             return "ALLOW"
         case "enforceallowlist":
-            return "ALLOW" if set(NAMING) & set(allowed or ()) else "BLOCK"
+            return "ALLOW" if set(MATCHING) & set(allowed or ()) else "BLOCK"
         case "enforceblocklist":
-            return "BLOCK" if set(NAMING) & set(blocked or ()) else "ALLOW"
+            return "BLOCK" if set(MATCHING) & set(blocked or ()) else "ALLOW"
         case _:
             return "UNKNOWN"
 
 
-def meant_verdict(organization, mailbox):
-    """The verdict of section 4.3, written a second time."""
+def documented_verdict(organization, mailbox):
+    """The verdict by an independent implementation of section 4.3."""
     rules = (
         (organization is None, "unknown"),
-        (meant(organization) == "BLOCK", "off"),
-        (meant(organization) == "UNKNOWN", "unknown"),
+        (documented_access(organization) == "BLOCK", "off"),
+        (documented_access(organization) == "UNKNOWN", "unknown"),
         (mailbox is None, "unknown"),
         (mailbox is not None and mailbox[3] is False, "ewsDisabled"),
-        (meant(mailbox) == "BLOCK", "off"),
-        (meant(mailbox) == "UNKNOWN", "unknown"),
+        (documented_access(mailbox) == "BLOCK", "off"),
+        (documented_access(mailbox) == "UNKNOWN", "unknown"),
         (organization is not None and organization[3] is False, "ewsDisabled"),
     )
     return next((verdict for holds, verdict in rules if holds), "on")
@@ -178,17 +178,17 @@ def meant_verdict(organization, mailbox):
 @given(SETTINGS, SETTINGS, AGES)
 def test_any_settings_have_the_documented_verdict(organization, mailbox, age):
     changed_at = None if age is None else NOW - age
-    ours, theirs = (
+    organization_scope, mailbox_scope = (
         settings and ews_scope(*settings[:3], ews_enabled=settings[3], changed_at=changed_at)
         for settings in (organization, mailbox)
     )
 
-    judged = judge_policy(ours, theirs, NOW)
+    judged = judge_policy(organization_scope, mailbox_scope, NOW)
 
-    assert str(judged.verdict) == meant_verdict(organization, mailbox)
+    assert str(judged.verdict) == documented_verdict(organization, mailbox)
     assert judged.reason
     assert OpenQuestion.END_OF_EWS in judged.questions
-    doubtful = [one for one in (ours, theirs) if one and one.has_list_without_policy]
+    doubtful = [one for one in (organization_scope, mailbox_scope) if one and one.has_list_without_policy]
     assert (OpenQuestion.LIST_WITHOUT_POLICY in judged.questions) == bool(doubtful)
     if judged.verdict is Verdict.ON:
         assert judged.reason.startswith("no known setting turns")
@@ -200,32 +200,32 @@ def test_any_settings_have_the_documented_verdict(organization, mailbox, age):
 
 @given(SETTINGS, SETTINGS)
 def test_further_obstacles_are_complete_and_in_order(organization, mailbox):
-    ours, theirs = (
+    organization_scope, mailbox_scope = (
         settings and ews_scope(*settings[:3], ews_enabled=settings[3]) for settings in (organization, mailbox)
     )
-    judged = judge_policy(ours, theirs)
-    told = [(judged.scope, judged.cause), *((one.scope, one.cause) for one in judged.further)]
+    judged = judge_policy(organization_scope, mailbox_scope)
+    reported = [(judged.scope, judged.cause), *((one.scope, one.cause) for one in judged.further)]
 
-    left = []
+    obstacles = []
     while judged.verdict is not Verdict.ON:
-        left.append((judged.scope, judged.cause))
-        ours, theirs = without(judged, ours, theirs)
-        judged = judge_policy(ours, theirs)
-    assert told == (left or [(Scope.ORGANIZATION, Cause.NOTHING)])
+        obstacles.append((judged.scope, judged.cause))
+        organization_scope, mailbox_scope = without_deciding_setting(judged, organization_scope, mailbox_scope)
+        judged = judge_policy(organization_scope, mailbox_scope)
+    assert reported == (obstacles or [(Scope.ORGANIZATION, Cause.NOTHING)])
 
 
-def without(judged, ours, theirs):
-    """The two scopes once what decides is out of the way."""
-    settings = (ours if judged.scope is Scope.ORGANIZATION else theirs) or EwsScope(Access.ALLOW)
+def without_deciding_setting(judged, organization_scope, mailbox_scope):
+    """The two scopes after the setting that decides the verdict is corrected."""
+    settings = (organization_scope if judged.scope is Scope.ORGANIZATION else mailbox_scope) or EwsScope(Access.ALLOW)
     if judged.cause is Cause.EWS_DISABLED:
-        mended = replace(settings, ews_enabled=True)
+        corrected = replace(settings, ews_enabled=True)
     else:
-        mended = replace(settings, access=Access.ALLOW)
-    return (mended, theirs) if judged.scope is Scope.ORGANIZATION else (ours, mended)
+        corrected = replace(settings, access=Access.ALLOW)
+    return (corrected, mailbox_scope) if judged.scope is Scope.ORGANIZATION else (organization_scope, corrected)
 
 
 @given(SETTINGS.filter(bool), st.none() | MOMENTS)
-def test_the_organisations_settings_survive_messages(settings, changed_at):
+def test_the_organisations_settings_survive_serialization(settings, changed_at):
     scope = ews_scope(*settings[:3], ews_enabled=settings[3], changed_at=changed_at)
 
     settings = OrganizationSettings(scope)
@@ -237,30 +237,30 @@ def test_the_organisations_settings_survive_messages(settings, changed_at):
 def test_organisation_and_mailbox_can_be_judged_separately(settings):
     judged = settings and ews_scope(*settings[:3], ews_enabled=settings[3])
 
-    assert judge_organization(judged).verdict == meant_verdict(settings, (None, None, None, None))
+    assert judge_organization(judged).verdict == documented_verdict(settings, (None, None, None, None))
     if judged:
-        assert judge_mailbox(judged).verdict == meant_verdict((None, None, None, None), settings)
+        assert judge_mailbox(judged).verdict == documented_verdict((None, None, None, None), settings)
         assert judge_mailbox(judged).scope is Scope.MAILBOX
 
 
 @pytest.mark.parametrize(
-    ("ago", "is_said"),
+    ("ago", "is_mentioned"),
     [
         (timedelta(0), True),
         (timedelta(hours=3, minutes=59), True),
-        (IN_FORCE_AFTER, False),
+        (EFFECTIVE_AFTER, False),
         (timedelta(days=30), False),
         (None, False),
     ],
 )
 @pytest.mark.parametrize("settings", [scope(), scope(BLOCK, [AGENT]), scope(enabled=False), scope("EnforceNew")])
-def test_a_recent_change_is_mentioned_as_a_doubt(settings, ago, is_said):
+def test_a_recent_change_is_mentioned_as_a_doubt(settings, ago, is_mentioned):
     changed = replace(settings, changed_at=None if ago is None else NOW - ago)
 
     reason = judge_organization(changed, NOW).reason
 
-    assert ("less than 4 hours before" in reason) is is_said
-    assert ("2026-11-23" in reason) is is_said
+    assert ("less than 4 hours before" in reason) is is_mentioned
+    assert ("2026-11-23" in reason) is is_mentioned
 
 
 def test_the_reason_names_a_blocking_wildcard():
@@ -269,18 +269,18 @@ def test_the_reason_names_a_blocking_wildcard():
 
 
 @pytest.mark.parametrize(
-    ("organization", "mailbox", "asked"),
+    ("organization", "mailbox", "specific"),
     [
-        (scope(), FREE, []),
-        (scope(None, [AGENT]), FREE, [OpenQuestion.LIST_WITHOUT_POLICY]),
+        (scope(), UNRESTRICTED, []),
+        (scope(None, [AGENT]), UNRESTRICTED, [OpenQuestion.LIST_WITHOUT_POLICY]),
         (scope(), scope(None, [AGENT]), [OpenQuestion.LIST_WITHOUT_POLICY]),
-        (scope(BLOCK, [AGENT]), FREE, [OpenQuestion.WHICH_SCOPE_WINS]),
+        (scope(BLOCK, [AGENT]), UNRESTRICTED, [OpenQuestion.WHICH_SCOPE_WINS]),
         (scope(ALLOW), scope(None, [AGENT]), [OpenQuestion.LIST_WITHOUT_POLICY, OpenQuestion.WHICH_SCOPE_WINS]),
         (None, None, []),
     ],
 )
-def test_only_relevant_open_questions_are_listed(organization, mailbox, asked):
-    assert judge_policy(organization, mailbox).questions == (*asked, OpenQuestion.END_OF_EWS)
+def test_only_relevant_open_questions_are_listed(organization, mailbox, specific):
+    assert judge_policy(organization, mailbox).questions == (*specific, OpenQuestion.END_OF_EWS)
 
 
 @given(st.text(min_size=1).filter(str.strip), st.lists(st.integers(0, 600), max_size=90))

@@ -46,8 +46,8 @@ def change(previous, row, *, scanned_before=True):
 
 
 def kind(previous, row, **more):
-    told = change(previous, row, **more)
-    return told and told.kind
+    found = change(previous, row, **more)
+    return found and found.kind
 
 
 def test_a_page_that_responds_has_address_and_types():
@@ -230,13 +230,13 @@ GONE = gone_row(PUBLISHED, LOST_SCAN_ERROR, NOW, "s1")
     ],
 )
 def test_each_transition_has_its_kind(before, after, expected):
-    told = change(before, after)
+    found = change(before, after)
 
-    assert told is not None
-    assert told.kind is expected
-    assert (told.from_status, told.to_status) == (before.status, after.status)
-    assert (told.previous_url, told.url) == (before.url, after.url)
-    assert (told.user_id, told.upn, told.at, told.scan_id) == (ADELE.user_id, ADELE.upn, LATER, after.scan_id)
+    assert found is not None
+    assert found.kind is expected
+    assert (found.from_status, found.to_status) == (before.status, after.status)
+    assert (found.previous_url, found.url) == (before.url, after.url)
+    assert (found.user_id, found.upn, found.at, found.scan_id) == (ADELE.user_id, ADELE.upn, LATER, after.scan_id)
 
 
 ROWS = (PUBLISHED, EMPTY, HIDDEN, NOT_SET_UP, FORCED, NO_CAPABILITY, NO_MAILBOX, MOVED, SWITCHED_OFF)
@@ -260,10 +260,10 @@ def test_going_to_unknown_and_back_is_no_change(silence):
 def test_a_change_during_an_unknown_is_detected_later():
     unknown = row_of(row_of(), page=SILENT)
 
-    told = change(unknown, row_of(unknown, page=NoPage(404)))
+    found = change(unknown, row_of(unknown, page=NoPage(404)))
 
-    assert told is not None
-    assert (told.kind, told.from_status, told.previous_url) == (ChangeKind.WITHDRAWN, Status.PUBLISHED, URL)
+    assert found is not None
+    assert (found.kind, found.from_status, found.previous_url) == (ChangeKind.WITHDRAWN, Status.PUBLISHED, URL)
 
 
 @pytest.mark.parametrize("before", [None, row_of(page=SILENT)])
@@ -303,11 +303,11 @@ def test_changes_describe_every_transition_once(looks):
     followed = None
     for what in looks:
         before, row = row, row_of(row, **what)
-        told = change(before, row)
-        if told and followed:
-            assert (told.from_status, told.previous_url) == followed
-        if told:
-            assert (told.from_status, told.previous_url) != (told.to_status, told.url)
-        if told or followed is None:
+        found = change(before, row)
+        if found and followed:
+            assert (found.from_status, found.previous_url) == followed
+        if found:
+            assert (found.from_status, found.previous_url) != (found.to_status, found.url)
+        if found or followed is None:
             followed = None if row.last_known_status is None else (row.last_known_status, row.url)
         assert followed == (None if row.last_known_status is None else (row.last_known_status, row.url))

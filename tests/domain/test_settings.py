@@ -1,4 +1,4 @@
-"""Settings: every default, every wrong value told with what is right, all at once and without a secret."""
+"""Settings: defaults, and invalid values, which are reported together, with what is valid and without secrets."""
 
 import re
 from contextlib import suppress
@@ -176,10 +176,10 @@ def test_a_right_value_is_read(name, value, attribute, read):
     ],
 )
 def test_an_invalid_value_is_reported_with_a_valid_one(name, value, right):
-    told = [problem for problem in problems(**{name: value}) if problem.startswith(f"{name} ")]
+    reported = [problem for problem in problems(**{name: value}) if problem.startswith(f"{name} ")]
 
-    assert len(told) >= 1
-    assert right in told[0]
+    assert len(reported) >= 1
+    assert right in reported[0]
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"])
@@ -188,7 +188,7 @@ def test_a_file_that_holds_something_else_is_told(tmp_path, name, content):
     path = tmp_path / "odd.pem"
     path.write_bytes(content)
 
-    assert any(name in told and "PEM file" in told for told in problems(**{name: str(path)}))
+    assert any(name in reported and "PEM file" in reported for reported in problems(**{name: str(path)}))
 
 
 def broken(pem: str) -> str:
@@ -215,9 +215,9 @@ def test_a_certificate_that_cannot_be_signed_with_is_refused(pem):
     elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     for text in (certificate, broken(pem), locked.decode() + certificate, elliptic.decode() + certificate):
-        (told,) = problems(AZURE_CLIENT_ID=APP, AZURE_CLIENT_CERTIFICATE=text)
-        assert told.startswith("AZURE_CLIENT_CERTIFICATE is set; it should be PEM text")
-        assert not set(text.splitlines()) & set(told.splitlines())
+        (reported,) = problems(AZURE_CLIENT_ID=APP, AZURE_CLIENT_CERTIFICATE=text)
+        assert reported.startswith("AZURE_CLIENT_CERTIFICATE is set; it should be PEM text")
+        assert not set(text.splitlines()) & set(reported.splitlines())
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"])
@@ -225,7 +225,7 @@ def test_an_unreadable_certificate_file_is_reported(tmp_path, pem, name):
     path = tmp_path / "broken.pem"
     path.write_text(broken(pem))
 
-    assert any(name in told and "PEM file" in told for told in problems(**{name: str(path)}))
+    assert any(name in reported and "PEM file" in reported for reported in problems(**{name: str(path)}))
 
 
 def test_everything_wrong_is_told_at_once():
@@ -324,9 +324,9 @@ def test_an_incomplete_or_second_sign_in_is_invalid(pem, given_names, words):
         "MANAGED_IDENTITY_CLIENT_ID": IDENTITY,
     }
 
-    (told,) = problems(**{name: values[name] for name in given_names})
+    (reported,) = problems(**{name: values[name] for name in given_names})
 
-    assert all(word in told for word in words)
+    assert all(word in reported for word in words)
 
 
 @pytest.mark.parametrize("name", ["AzureWebJobsStorage", "StatusStorage"])
@@ -355,9 +355,9 @@ def test_development_storage_stands_for_azurite(text):
 
 @pytest.mark.parametrize("prefix", ["AzureWebJobsStorage", "StatusStorage"])
 def test_a_storage_that_is_set_twice_is_invalid(prefix):
-    (told,) = problems(**{prefix: STORAGE, f"{prefix}__tableServiceUri": TABLES})
+    (reported,) = problems(**{prefix: STORAGE, f"{prefix}__tableServiceUri": TABLES})
 
-    assert "set only one of them" in told
+    assert "set only one of them" in reported
 
 
 @pytest.mark.parametrize(

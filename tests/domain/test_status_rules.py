@@ -17,7 +17,7 @@ GUID = UUID("2be92a50-0c6b-4d1e-8a61-3f1f5a0c7e11")
 ABLE = Mailbox(GUID, has_capability=True)
 UNABLE = Mailbox(GUID, has_capability=False)
 PUBLIC = PageFound((PublicType("a1", "30 min", 30, True),))
-NOT_KNOWN = Unknown(Reason.THROTTLED, "asked too often")
+NOT_KNOWN = Unknown(Reason.THROTTLED, "too many requests")
 MAILBOXES = (NoMailbox(), NOT_KNOWN, ABLE, UNABLE, Mailbox(GUID))
 PAGES = (PUBLIC, PageFound(()), SignInRequired(), NOT_KNOWN, NoPage(404))
 

@@ -52,15 +52,20 @@ async def test_free_times_equal_the_pages_in_every_time_zone(tmp_path: Path, azu
                 user = users[position % 3]
                 end = (datetime.fromisoformat(start) + timedelta(days=4)).isoformat()
                 response = await product.lookup(user["id"], timeZone=zone, **{"from": start, "to": end})
-                told = response.json()["availability"]
-                first, last = datetime.fromisoformat(told["from"]), datetime.fromisoformat(told["to"])
-                free = [(datetime.fromisoformat(s["start"]), datetime.fromisoformat(s["end"])) for s in told["free"]]
+                availability = response.json()["availability"]
+                first, last = datetime.fromisoformat(availability["from"]), datetime.fromisoformat(availability["to"])
+                free = [
+                    (datetime.fromisoformat(s["start"]), datetime.fromisoformat(s["end"])) for s in availability["free"]
+                ]
 
-                assert told["from"].startswith(start)
-                assert told["timeZone"] == zone
-                minutes = told["meetingType"]["durationMinutes"]
+                assert availability["from"].startswith(start)
+                assert availability["timeZone"] == zone
+                minutes = availability["meetingType"]["durationMinutes"]
                 assert free == free_by_the_tenant(product, user["id"], first, last, minutes), zone
-                items = [(datetime.fromisoformat(i["start"]), datetime.fromisoformat(i["end"])) for i in told["items"]]
+                items = [
+                    (datetime.fromisoformat(i["start"]), datetime.fromisoformat(i["end"]))
+                    for i in availability["items"]
+                ]
                 assert items[0][0] == first
                 assert items[-1][1] == last
 
@@ -69,12 +74,12 @@ async def test_offsets_follow_daylight_saving_time(tmp_path: Path, azurite: Azur
     window = {"from": "2027-03-26T00:00:00", "to": "2027-04-02T00:00:00"}
     async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
         user = tenant.users(top=1)[0]
-        told = (await product.lookup(user["id"], timeZone="Europe/Berlin", **window)).json()["availability"]
+        availability = (await product.lookup(user["id"], timeZone="Europe/Berlin", **window)).json()["availability"]
 
-    assert told["from"] == "2027-03-26T00:00:00+01:00"
-    assert told["to"] == "2027-04-02T00:00:00+02:00"
+    assert availability["from"] == "2027-03-26T00:00:00+01:00"
+    assert availability["to"] == "2027-04-02T00:00:00+02:00"
     zone = ZoneInfo("Europe/Berlin")
-    for slot in told["free"]:
+    for slot in availability["free"]:
         moment = datetime.fromisoformat(slot["start"])
         assert moment.utcoffset() == moment.astimezone(zone).utcoffset()
 
@@ -82,12 +87,12 @@ async def test_offsets_follow_daylight_saving_time(tmp_path: Path, azurite: Azur
 async def test_the_default_window_is_the_next_seven_days(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
         before = datetime.now(UTC)  # noqa: TID251 - the product's clock is the machine's
-        told = (await product.lookup(tenant.users(top=1)[0]["id"])).json()["availability"]
+        availability = (await product.lookup(tenant.users(top=1)[0]["id"])).json()["availability"]
 
-    first, last = datetime.fromisoformat(told["from"]), datetime.fromisoformat(told["to"])
+    first, last = datetime.fromisoformat(availability["from"]), datetime.fromisoformat(availability["to"])
     assert timedelta(0) <= first - before.replace(microsecond=0) < timedelta(minutes=5)
     assert last - first == timedelta(days=7)
-    assert all(datetime.fromisoformat(slot["start"]) >= first for slot in told["free"])
+    assert all(datetime.fromisoformat(slot["start"]) >= first for slot in availability["free"])
 
 
 async def test_a_meeting_type_is_chosen_by_id_title_or_link(tmp_path: Path, azurite: Azurite) -> None:
@@ -115,14 +120,14 @@ async def test_missing_availability_has_a_reason(tmp_path: Path, azurite: Azurit
     async with tenant_of(tmp_path, users=120, mix="default") as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         users = tenant.users(top=500)
-        told = {}
+        responses = {}
         for status in ("notSetUp", "signInRequired", "noMailbox", "notLicensed", "noPublicTypes"):
             user = next(user for user in users if user["expected"]["status"] == status)
-            told[status] = (await product.lookup(user["id"])).json()
+            responses[status] = (await product.lookup(user["id"])).json()
 
     assert {
         status: response["availabilityProblem"] and response["availabilityProblem"]["code"]
-        for status, response in told.items()
+        for status, response in responses.items()
     } == {
         "notSetUp": "noPage",
         "signInRequired": "signInRequired",
@@ -130,8 +135,8 @@ async def test_missing_availability_has_a_reason(tmp_path: Path, azurite: Azurit
         "notLicensed": "noPage",
         "noPublicTypes": None,
     }
-    assert told["noPublicTypes"]["availability"]["free"] == []
-    assert told["noPublicTypes"]["availability"]["meetingType"] is None
+    assert responses["noPublicTypes"]["availability"]["free"] == []
+    assert responses["noPublicTypes"]["availability"]["meetingType"] is None
 
 
 @pytest.mark.parametrize(

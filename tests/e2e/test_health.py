@@ -12,9 +12,9 @@ async def test_health_reports_each_service_and_the_last_scan(tmp_path: Path, azu
         tenant.behave(exchange={"role": None})
         await product.scan()
         response = await product.http.get("/api/health")
-        asked_before = tenant.metrics()["services"]
+        requests_before = tenant.metrics()["services"]
         again = await product.http.get("/api/health")
-        asked_after = tenant.metrics()["services"]
+        requests_after = tenant.metrics()["services"]
 
     health = response.json()
     assert response.status_code == 200
@@ -28,7 +28,7 @@ async def test_health_reports_each_service_and_the_last_scan(tmp_path: Path, azu
     assert "Exchange.ManageAsApp" in health["checks"]["exchange"]["detail"]
     assert health["lastScan"]["state"] == "completed"
     assert again.json()["status"] == "degraded"
-    assert asked_after == asked_before
+    assert requests_after == requests_before
 
 
 async def test_health_is_degraded_while_a_service_throttles(tmp_path: Path, azurite: Azurite) -> None:

@@ -124,9 +124,9 @@ async def test_an_unknown_status_keeps_what_was_known(tmp_path: Path, azurite: A
         await product.scan()
         after, changes = await product.rows(), await product.rows("BookingsChanges")
 
-    asked = {user_id for user_id, row in before.items() if row["Status"] != "noMailbox"}
-    assert {during[user_id]["Status"] for user_id in asked} == {"unknown"}
-    for user_id in asked:
+    probed = {user_id for user_id, row in before.items() if row["Status"] != "noMailbox"}
+    assert {during[user_id]["Status"] for user_id in probed} == {"unknown"}
+    for user_id in probed:
         assert during[user_id]["LastKnownStatus"] == before[user_id]["Status"]
         assert during[user_id].get("Url") == before[user_id].get("Url")
         assert during[user_id].get("MeetingTypes") == before[user_id].get("MeetingTypes")
@@ -142,13 +142,13 @@ async def test_exchange_that_starts_to_refuse_changes_no_row(tmp_path: Path, azu
         async with deployed(tenant, azurite) as product:
             await product.scan()
             before = statuses(await product.rows())
-            told = {status: user_id for user_id, status in before.items()}
+            examples = {status: user_id for user_id, status in before.items()}
             found: list[dict[str, str]] = []
             for cmdlet in ("Get-OrganizationConfig", "Get-Mailbox", "Get-CASMailbox"):
                 tenant.add_fault(Fault(f"exchange.{cmdlet}", status=403, times=None))
                 scan = await product.scan()
                 for status in ("noCapability", "switchedOff", "signInRequired"):
-                    fresh = (await product.lookup(told[status], fresh="true", availability="false")).json()
+                    fresh = (await product.lookup(examples[status], fresh="true", availability="false")).json()
                     assert (fresh["status"], fresh["source"], cmdlet) == (status, "live", cmdlet)
                 silence = [warning for warning in scan["warnings"] if not warning.startswith("BookingsAuthEnabled")]
                 assert len(silence) == 1
@@ -157,6 +157,6 @@ async def test_exchange_that_starts_to_refuse_changes_no_row(tmp_path: Path, azu
                 tenant.clear_faults()
             changes = await product.rows("BookingsChanges")
 
-    assert set(told) == {"noCapability", "switchedOff", "signInRequired"}
+    assert set(examples) == {"noCapability", "switchedOff", "signInRequired"}
     assert found == [before] * 3
     assert changes == {}

@@ -112,7 +112,7 @@ async def test_a_csv_file_holds_the_complete_result(tmp_path: Path, azurite: Azu
 
 
 async def polled(product: Deployment, cursor: str | None) -> tuple[list[dict[str, Any]], str]:
-    """What a polling trigger is told, and its new state."""
+    """What a polling trigger receives, and its new state."""
     response = await product.http.get("/api/changes", params={"since": cursor, "limit": "3"} if cursor else {})
     assert response.status_code == 200, response.text
     return response.json()["value"], response.json()["cursor"]
@@ -121,8 +121,8 @@ async def polled(product: Deployment, cursor: str | None) -> tuple[list[dict[str
 async def test_a_feed_polled_during_a_scan_is_complete(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        told, cursor = await polled(product, None)
-        before = list(told)
+        received, cursor = await polled(product, None)
+        before = list(received)
         changed = [user for user in tenant.users(top=30) if user["expected"]["status"] == "published"]
         for user in changed:
             tenant.change_user(user["index"], "delete_page")
@@ -130,20 +130,20 @@ async def test_a_feed_polled_during_a_scan_is_complete(tmp_path: Path, azurite: 
         scan_id = (await product.http.post("/api/scans")).json()["id"]
         await product.ended(scan_id)
         # A change is served 10 s after it was written: polls go on until all have come, and a few more.
-        told, quiet = [], 0
+        received, quiet = [], 0
         while quiet < 3:
             news, cursor = await polled(product, cursor)
-            told += news
-            quiet = quiet + 1 if len(told) >= len(changed) and not news else 0
+            received += news
+            quiet = quiet + 1 if len(received) >= len(changed) and not news else 0
             await asyncio.sleep(0.2)
         newest, _ = await polled(product, None)
 
     assert before == []
-    assert sorted(change["userId"] for change in told) == sorted(user["id"] for user in changed)
-    assert {change["kind"] for change in told} == {"withdrawn"}
-    assert [change["at"] for change in told] == sorted(change["at"] for change in told)
-    assert {change["scanId"] for change in told} == {scan_id}
-    assert newest == told[-1:]
+    assert sorted(change["userId"] for change in received) == sorted(user["id"] for user in changed)
+    assert {change["kind"] for change in received} == {"withdrawn"}
+    assert [change["at"] for change in received] == sorted(change["at"] for change in received)
+    assert {change["scanId"] for change in received} == {scan_id}
+    assert newest == received[-1:]
 
 
 INVALID_REQUESTS = (

@@ -24,7 +24,7 @@ async def test_the_row_is_found_by_every_form_of_a_user(tmp_path: Path, azurite:
         await product.scan()
         user = product.somebody("published")
         row = (await product.rows())[user["id"]]
-        asked_before = tenant.metrics()
+        requests_before = tenant.metrics()
         responses = [
             await product.lookup(percent_encoded(form), availability="false")
             for form in (
@@ -37,7 +37,7 @@ async def test_the_row_is_found_by_every_form_of_a_user(tmp_path: Path, azurite:
                 row["Url"].replace("@", "%40") + "/meetingtype/some-id?anonymous&ep=mlink",
             )
         ]
-        asked_after = tenant.metrics()
+        requests_after = tenant.metrics()
 
     for response in responses:
         assert response.status_code == 200, response.text
@@ -45,7 +45,7 @@ async def test_the_row_is_found_by_every_form_of_a_user(tmp_path: Path, azurite:
         assert response.json()["source"] == "row"
         assert response.json()["url"] == row["Url"]
     assert set(responses[0].json()) == {name for names in LOOK_UP_MEMBERS for name in names.split(", ")}
-    assert asked_after["services"] == asked_before["services"]
+    assert requests_after["services"] == requests_before["services"]
 
 
 async def test_names_with_special_characters_are_found(tmp_path: Path, azurite: Azurite) -> None:

@@ -112,7 +112,7 @@ async def test_the_organisations_policy_is_reported_in_every_state(tmp_path: Pat
 @pytest.mark.parametrize(
     ("role", "settings", "status", "code"),
     [(None, {}, "degraded", 1), (None, {"EXCHANGE_EVIDENCE": "false"}, "healthy", 0)],
-    ids=["refused", "not asked"],
+    ids=["refused", "not queried"],
 )
 async def test_an_app_without_exchange_reports_its_state(
     tmp_path: Path, azurite: Azurite, role: str | None, settings: dict[str, str], status: str, code: int
@@ -121,10 +121,10 @@ async def test_an_app_without_exchange_reports_its_state(
         tenant.behave(exchange={"role": role})
         policy = (await product.http.get("/api/policy")).json()
         shown = await atlas("doctor", "--app", product.host.url)
-        asked = tenant.metrics()["services"]
+        queried = tenant.metrics()["services"]
 
     assert (policy["verdict"], policy["cis139"], policy["bookings"]) == ("unknown", "unknown", None)
-    assert ("EXCHANGE_EVIDENCE" in policy["reason"]) is ("exchange" not in asked)
+    assert ("EXCHANGE_EVIDENCE" in policy["reason"]) is ("exchange" not in queried)
     assert (shown.returncode, f"app        {status}" in shown.stdout) == (code, True), shown.stdout + shown.stderr
     assert ("New-RoleGroup" in shown.stdout) is (code == 1)
     assert shown.stderr == ""

@@ -26,7 +26,7 @@ MIX = dict.fromkeys(
 PLAN = TenantPlan(users=len(MIX), mix=MIX)
 
 
-def told(rows: dict[str, Any], *columns: str) -> dict[str, tuple[Any, ...]]:
+def values_of(rows: dict[str, Any], *columns: str) -> dict[str, tuple[Any, ...]]:
     return {user_id: tuple(row.get(column) for column in columns) for user_id, row in rows.items()}
 
 
@@ -55,7 +55,7 @@ async def test_a_blocking_organisation_switches_off_users_without_a_page(
         lookup = (await product.lookup(off["RowKey"], availability="false")).json()
 
     assert (scan["state"], scan["warnings"]) == ("completed", [])
-    assert told(rows, "Status", "PolicyVerdict", "Finding") == expected(truths)
+    assert values_of(rows, "Status", "PolicyVerdict", "Finding") == expected(truths)
     assert "notSetUp" not in scan["byStatus"]
     assert "policyConflict" in str(expected(truths))
     policy = json.loads(off["Policy"])
@@ -75,7 +75,7 @@ async def test_a_refused_policy_listing_leaves_verdicts_unknown(tmp_path: Path, 
         lookup = (await product.lookup(doubtful["RowKey"], availability="false")).json()
 
     assert scan["state"] == "completed"
-    assert told(rows, "Status", "PolicyVerdict", "Finding") == expected(truths)
+    assert values_of(rows, "Status", "PolicyVerdict", "Finding") == expected(truths)
     assert "on" not in {row["PolicyVerdict"] for row in rows.values()}
     (warning,) = scan["warnings"]
     assert "polic" in warning

@@ -71,7 +71,7 @@ async def test_a_stopped_scan_admits_the_next_one(tmp_path: Path, azurite: Azuri
         scan_id = (await product.http.post("/api/scans")).json()["id"]
         await product.probed(scan_id, 5)
         stopped = await product.http.delete(f"/api/scans/{scan_id}")
-        asked = tenant.metrics()["services"]["bookings"]["requests"]
+        request_count = tenant.metrics()["services"]["bookings"]["requests"]
         again = await product.http.delete(f"/api/scans/{scan_id}")
         tenant.behave(bookings={"latency_ms": 0})
         other = await product.scan()
@@ -79,7 +79,7 @@ async def test_a_stopped_scan_admits_the_next_one(tmp_path: Path, azurite: Azuri
 
     assert stopped.status_code == 202
     assert stopped.json()["state"] == "cancelled"
-    assert asked < 100
+    assert request_count < 100
     assert again.status_code == 409
     assert again.json()["code"] == "scanNotRunning"
     assert other["id"] != scan_id

@@ -1,4 +1,4 @@
-"""The files for email signatures: working pages only, by user, in the form that Set-OutlookSignatures reads."""
+"""Files for email signatures: working pages only, sorted by user, in the format that Set-OutlookSignatures reads."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ async def files_of(*rows):
     return await signature_files(iterate())
 
 
-def named(upn, **more):
+def row_for(upn, **more):
     return replace(ROW, user=replace(ROW.user, upn=upn), **more)
 
 
@@ -40,11 +40,11 @@ def test_only_working_pages_are_linked(status, last_known):
     assert not has_working_page(replace(row, url=None))
 
 
-async def test_the_csv_has_a_line_for_each_page_by_user():
+async def test_the_csv_has_a_line_for_each_page_sorted_by_user():
     result = await files_of(
-        named("zoe@contoso.com", primary_smtp_address="zoe@contoso.de"),
-        named("Adele@contoso.com", primary_smtp_address=None),
-        named("none@contoso.com", status=Status.NOT_SET_UP),
+        row_for("zoe@contoso.com", primary_smtp_address="zoe@contoso.de"),
+        row_for("Adele@contoso.com", primary_smtp_address=None),
+        row_for("none@contoso.com", status=Status.NOT_SET_UP),
     )
 
     text = result.files[CSV_NAME].decode("utf-8-sig")
@@ -58,7 +58,7 @@ async def test_the_csv_has_a_line_for_each_page_by_user():
 
 
 async def test_no_cell_is_a_formula():
-    result = await files_of(named("=cmd@contoso.com", primary_smtp_address="+1@contoso.com"))
+    result = await files_of(row_for("=cmd@contoso.com", primary_smtp_address="+1@contoso.com"))
 
     [_, line] = result.files[CSV_NAME].decode("utf-8-sig").splitlines()
     assert line.startswith("'=cmd@contoso.com,'+1@contoso.com,")

@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs a command of an environment that holds the wheel and its locked dependencies, and nothing else."""
+    """Runs a command from an environment that contains only the wheel and its locked dependencies."""
     folder = tmp_path_factory.mktemp("installed")
     python = folder / "venv" / "bin" / "python"
     subprocess.run([UV, "--quiet", "venv", "--python", "3.13", folder / "venv"], check=True)
@@ -61,7 +61,7 @@ def test_the_wheel_contains_only_the_product(wheel: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["atlas", "bookings-atlas"])
-def test_both_names_show_the_commands_of_the_product(run: Run, command: str) -> None:
+def test_both_command_names_list_the_same_subcommands(run: Run, command: str) -> None:
     shown = run(command, "--help")
 
     assert shown.returncode == 0, shown.stderr

@@ -13,8 +13,8 @@ from local.simulator import Page, UserKind
 from local.simulator.control_api import ACTIONS
 
 
-async def post(client, key, **asked):
-    return await client.http.post(f"{client.tenant.control_url}/control/users/{key}", json=asked)
+async def post(client, key, **change):
+    return await client.http.post(f"{client.tenant.control_url}/control/users/{key}", json=change)
 
 
 async def test_users_are_listed_with_their_expected_result(start):

@@ -103,8 +103,8 @@ async def test_a_scan_emits_its_events_in_one_trace_without_people(
     assert {step["data"]["baseData"]["name"] for step in steps} == STEPS
     assert len({step["tags"]["ai.operation.id"] for step in steps}) == 1
     for person in people:
-        told = {person["id"], person["upn"].split("@")[0], person["expected"]["mailbox_guid"]}
-        assert not [text for text in told if text and text.lower() in taken.raw.lower()]
+        identifiers = {person["id"], person["upn"].split("@")[0], person["expected"]["mailbox_guid"]}
+        assert not [text for text in identifiers if text and text.lower() in taken.raw.lower()]
     assert "bookwithme" not in taken.raw
     assert taken.paths == {"/v2.1/track"}
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class AccessRight(StrEnum):
-    """Names are fixed: docs/api.md lists them."""
+    """The values are a contract, listed in docs/api.md."""
 
     FULL_ACCESS = "fullAccess"
     """``Get-MailboxPermission`` with ``FullAccess``."""

@@ -12,7 +12,7 @@ from atlas.domain.shared_pages.rows import PageState, SharedPageRow
 
 
 class SharedChangeKind(StrEnum):
-    """Names are fixed: docs/api.md lists them."""
+    """The values are a contract, listed in docs/api.md."""
 
     CREATED = "created"
     DELETED = "deleted"

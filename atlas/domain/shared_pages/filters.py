@@ -14,7 +14,7 @@ class SharedPageFilter:
     published: bool | None = None
     finding: SharedFinding | None = None
     search: str | None = None
-    """The beginning, in any case, of an address, the display name or a word in it."""
+    """A prefix of an address, the display name or a word in it; case is ignored."""
 
     def matches(self, row: SharedPageRow) -> bool:
         """Whether this row is wanted."""

@@ -11,7 +11,7 @@ from atlas.domain.shared_pages.rows import FoundRisk, SharedFinding, SharedPageR
 
 
 class Severity(StrEnum):
-    """Names are fixed: docs/administrator.md lists them."""
+    """The values are a contract, listed in docs/administrator.md."""
 
     HIGH = "high"
     MEDIUM = "medium"

@@ -16,7 +16,7 @@ SYSTEM_TRUSTEE = re.compile(
 
 
 class HolderKind(StrEnum):
-    """Names are fixed: docs/api.md lists them."""
+    """The values are a contract, listed in docs/api.md."""
 
     USER = "user"
     GROUP = "group"

@@ -1,4 +1,4 @@
-"""Joins what Exchange and Microsoft Graph list into pages: by every address of a mailbox, in any case."""
+"""Joins what Exchange and Microsoft Graph list into pages: by every address of a mailbox, ignoring case."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

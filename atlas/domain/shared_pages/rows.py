@@ -13,21 +13,21 @@ NOT_SEARCHED = "the audit log has not been searched since the page was found"
 
 
 class Source(StrEnum):
-    """A side that can know a page; names are fixed: docs/api.md lists them."""
+    """A service that can list a page. The values are a contract, listed in docs/api.md."""
 
     EXCHANGE = "exchange"
     GRAPH = "graph"
 
 
 class PageState(StrEnum):
-    """Names are fixed: docs/api.md lists them."""
+    """The values are a contract, listed in docs/api.md."""
 
     PRESENT = "present"
     GONE = "gone"
 
 
 class SharedFinding(StrEnum):
-    """What makes a page a risk or useless; names are fixed: docs/administrator.md lists them."""
+    """What makes a page a risk or useless. The values are a contract, listed in docs/administrator.md."""
 
     SIGN_IN_ENABLED = "signInEnabled"
     RESERVED_ADDRESS = "reservedAddress"

@@ -1,4 +1,4 @@
-"""What production does to orchestrations and a laptop does not, unless asked to; drawn from a seed, so repeatable."""
+"""Failures of orchestrations that occur in production, and on a laptop only on request; repeatable by a seed."""
 
 import asyncio
 import random

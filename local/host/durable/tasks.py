@@ -28,7 +28,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """The functions that orchestrations can call, by names in any case."""
+    """The functions that orchestrations can call, by name; case is ignored."""
 
     orchestrators: frozenset[str]
     activities: frozenset[str]

@@ -116,10 +116,10 @@ def double_in_children(context: df.DurableOrchestrationContext):
 
 @blueprint.orchestration_trigger(context_name="context")
 def wide(context: df.DurableOrchestrationContext):
-    asked = context.get_input()
+    sizes = context.get_input()
     children = [
-        context.call_sub_orchestrator("double_all", list(range(asked["each"])), f"{context.instance_id}:{place}")
-        for place in range(asked["children"])
+        context.call_sub_orchestrator("double_all", list(range(sizes["each"])), f"{context.instance_id}:{place}")
+        for place in range(sizes["children"])
     ]
     doubled = yield context.task_all(children)
     return sum(len(batch) for batch in doubled)
