@@ -10,12 +10,28 @@ import httpx
 
 from local.azurite import Azurite
 from local.simulator import SharedPageKind
+from local.simulator.shared_pages import FINDINGS
 from tests.e2e.deployment import deployed, tenant_of
+
+Kind = SharedPageKind
+NEAR_MISSES = {
+    Kind.SIGN_IN_UNKNOWN: "signInEnabled",
+    Kind.NEARLY_RESERVED_ADDRESS: "reservedAddress",
+    Kind.NEARLY_LOOK_ALIKE_ADDRESS: "lookAlikeAddress",
+    Kind.NEARLY_DUPLICATE_NAME: "duplicateName",
+    Kind.SOMEBODY_LEFT: "nobodyLeft",
+    Kind.ENOUGH_HOLDERS: "tooManyHolders",
+    Kind.INTERNAL_GUEST_STAFF: "externalStaff",
+    Kind.UNPUBLISHED_EMPTY: "publishedEmpty",
+    Kind.NOT_IN_GRAPH: "notInExchange",
+    Kind.HIDDEN_AND_UNPUBLISHED: "hiddenButPublished",
+}
+"""The finding that a page of this kind nearly has."""
 
 
 async def test_a_scan_inventories_shared_pages(tmp_path, azurite: Azurite):
     async with (
-        tenant_of(tmp_path, users=12, shared_pages=len(SharedPageKind) - 1) as tenant,
+        tenant_of(tmp_path, users=40, shared_pages=len(SharedPageKind) - 1) as tenant,
         deployed(tenant, azurite, SHARED_PAGES="true") as atlas,
     ):
         scan = await atlas.scan()
@@ -37,6 +53,9 @@ async def test_a_scan_inventories_shared_pages(tmp_path, azurite: Azurite):
 
     assert (scan["state"], scan["warnings"]) == ("completed", [])
     assert len(first["value"]) + len(rest["value"]) == len(pages)
+    findings = {one["id"]: set(one["findings"]) for one in (*first["value"], *rest["value"])}
+    assert {kind: name for kind, name in FINDINGS.items() if name not in findings[pages[kind].address]} == {}
+    assert {kind: name for kind, name in NEAR_MISSES.items() if name in findings[pages[kind].address]} == {}
     assert page.address in {one["id"] for one in found}
     assert details["id"] == page.address
     assert [one["role"] for one in details["staff"]] == [role for _, _, role in page.staff]
