@@ -1,76 +1,132 @@
-"""The whole product for one measurement: simulated tenant, Azurite and local host, and what the host costs."""
+"""The complete product for one measurement: simulated tenant, storage and local host, and what the host costs."""
 
 import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 
-from local.azurite import azurite_tables
+from benchmarks.table_stand_in import StandIn, table_stand_in
+from local.azurite import Azurite, azurite_tables
 from local.host.child import host_child
 from local.run_host import CHECKOUT, UNSET
 from local.simulator import MIXES, SimulatedTenant, TenantPlan, running
 
-CONCURRENCY = 4
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.1
+SCAN_TIMEOUT_SECONDS = 420.0
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is measured."""
+
+    users: int
+    latency_ms: float = 0
+    """Of every service of Microsoft 365."""
+    concurrency: int = 4
+    shared_pages: int = 0
+    azurite: bool = False
+    """Otherwise the stand-in, whose cost per operation is constant."""
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a whole scan took."""
+    """What a complete scan took."""
 
     wall_seconds: float
     cpu_seconds: float
     """Of the host's process alone."""
     peak_bytes: int
-    """The host's largest resident size, looked at twice a second."""
+    """The host's largest resident size during the scan."""
+    storage_cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """A running product and the tenant that it scans."""
 
+    setup: Setup
     tenant: SimulatedTenant
     http: httpx.AsyncClient
     host: psutil.Process
-    connection_string: str
+    storage: StandIn | Azurite
+    scans: list[dict[str, float]]
+    """Every scan of this run, for `benchmarks.plan`."""
 
     async def scan(self) -> Cost:
-        """Scan the tenant once. Raises RuntimeError if that does not complete."""
+        """Scan the tenant once. Raises RuntimeError if that does not complete, TimeoutError if it takes too long."""
         self.tenant.reset_metrics()
-        cpu_before, started_at, peak = _cpu(self.host), time.perf_counter(), 0
+        if isinstance(self.storage, StandIn):
+            await self.storage.reset()
+        storage = psutil.Process(self.storage.pid)
+        cpu_before, storage_before, started_at = _cpu(self.host), _cpu(storage), time.perf_counter()
         address = f"/api/scans/{(await self.http.post('/api/scans')).json()['id']}"
-        while (scan := (await self.http.get(address)).json())["state"] in {"pending", "running"}:
-            peak = max(peak, self.host.memory_info().rss)
-            await asyncio.sleep(POLL_SECONDS)
+        peak = 0
+        async with asyncio.timeout(SCAN_TIMEOUT_SECONDS):
+            while (scan := await self._state(address))["state"] in {"pending", "running"}:
+                peak = max(peak, self.host.memory_info().rss)
+                await asyncio.sleep(POLL_SECONDS if time.perf_counter() - started_at < 30 else 1)
         if scan["state"] != "completed":
             raise RuntimeError(f"the scan ended as {scan}")
-        return Cost(time.perf_counter() - started_at, _cpu(self.host) - cpu_before, peak)
+        wall_seconds = time.perf_counter() - started_at
+        cost = Cost(wall_seconds, _cpu(self.host) - cpu_before, peak, _cpu(storage) - storage_before)
+        setup = {
+            "users": self.setup.users,
+            "concurrency": self.setup.concurrency,
+            "latency": self.setup.latency_ms / 1e3,
+        }
+        self.scans.append({**setup, "seconds": round(wall_seconds, 2), "cpu": round(cost.cpu_seconds, 2)})
+        return cost
 
     def requests(self, service: str | None = None) -> int:
         """Requests to Microsoft 365 since the scan began."""
         services = self.tenant.metrics()["services"]
-        return sum(counted["requests"] for name, counted in services.items() if service in (None, name))
+        names = {"graph", "exchange", "bookings"}
+        return sum(
+            counted["requests"] for name, counted in services.items() if name in names and service in (None, name)
+        )
+
+    def pages_requested(self) -> dict[str, int]:
+        """Requests to Bookings by operation since the scan began."""
+        return dict(self.tenant.metrics()["services"]["bookings"]["by_operation"])
+
+    async def _state(self, address: str) -> dict[str, Any]:
+        state: dict[str, Any] = (await self.http.get(address)).json()
+        return state
 
 
 @asynccontextmanager
-async def deployed(users: int, latency_ms: float = 0) -> AsyncIterator[Deployment]:
-    """A tenant without failing pages, and the product that scans it with four calls in flight."""
-    plan = TenantPlan(users=users, mix=MIXES["healthy"])
-    with tempfile.TemporaryDirectory() as folder, azurite_tables() as azurite:
-        async with running(plan, folder=Path(folder)) as tenant:
-            pace = {"latency_ms": latency_ms}
-            tenant.behave(graph=pace, exchange=pace, bookings=pace)
-            settings = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string, "SHARED_PAGES": "false"}
-            concurrency = {"PROBE_CONCURRENCY": str(CONCURRENCY)}
-            with host_child(CHECKOUT, settings={**UNSET, **settings, **concurrency}) as host:
-                async with httpx.AsyncClient(base_url=host.url, timeout=60) as http:
-                    yield Deployment(tenant, http, psutil.Process(host.pid), azurite.connection_string)
+async def deployed(setup: Setup) -> AsyncIterator[Deployment]:
+    """A tenant without failing pages, and the product that scans it."""
+    plan = TenantPlan(users=setup.users, mix=MIXES["healthy"], shared_pages=setup.shared_pages)
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        storage: StandIn | Azurite
+        if setup.azurite:
+            storage = stack.enter_context(azurite_tables())
+        else:
+            storage = await stack.enter_async_context(table_stand_in())
+        tenant = await stack.enter_async_context(running(plan, folder=Path(folder)))
+        pace = {"latency_ms": setup.latency_ms}
+        tenant.behave(graph=pace, exchange=pace, bookings=pace)
+        settings = {
+            **UNSET,
+            **tenant.settings(),
+            "AzureWebJobsStorage": storage.connection_string,
+            "PROBE_CONCURRENCY": str(setup.concurrency),
+            "SHARED_PAGES": "true" if setup.shared_pages else "false",
+            **dict(setup.settings),
+        }
+        host = stack.enter_context(host_child(CHECKOUT, settings=settings))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=host.url, timeout=60))
+        yield Deployment(setup, tenant, http, psutil.Process(host.pid), storage, [])
 
 
 def _cpu(process: psutil.Process) -> float:
