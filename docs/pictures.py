@@ -6,6 +6,11 @@ what `atlas` prints as SVG. So the pictures show what the product shows.
 
 import argparse
 import asyncio
+import io
+import os
+import re
+import shlex
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -15,6 +20,9 @@ from typing import Any
 
 import httpx
 from playwright.async_api import Page
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
+from rich.text import Text
 
 from local.azurite import azurite_tables
 from local.chromium import NoChromium, chromium
@@ -23,9 +31,12 @@ from local.run_host import CHECKOUT, UNSET
 from local.simulator import SimulatedTenant, TenantPlan, running
 
 IMAGES = Path(__file__).with_name("images")
-USERS = 240
-WIDE = {"width": 1440, "height": 900}
+USERS = 120
+WIDE = {"width": 1440, "height": 1000}
 PHONE = {"width": 390, "height": 844}
+COLUMNS = 100
+SVG = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+"""Without the fonts that the format of rich loads from another host."""
 
 
 @asynccontextmanager
@@ -56,32 +67,57 @@ async def settled(page: Page) -> None:
     await page.wait_for_load_state("networkidle")
 
 
-async def take(url: str, folder: Path) -> None:
+async def photograph(url: str, folder: Path) -> None:
     """Take the pictures of the report."""
     async with chromium() as browser:
-        for scheme in ("light", "dark"):
-            for name, size in (("wide", WIDE), ("phone", PHONE)):
-                context = await browser.new_context(viewport=size, color_scheme=scheme, device_scale_factor=1)
-                page = await context.new_page()
-                await page.goto(f"{url}/api/report")
-                await settled(page)
-                await page.screenshot(path=folder / f"report-{name}-{scheme}.png", full_page=True)
-                await page.locator("#users-table tbody button").first.click()
-                await page.wait_for_load_state("networkidle")
-                await page.screenshot(path=folder / f"user-{name}-{scheme}.png")
-                await context.close()
+        for name, size, scheme in (("wide", WIDE, "light"), ("dark", WIDE, "dark"), ("phone", PHONE, "light")):
+            context = await browser.new_context(viewport=size, color_scheme=scheme)
+            page = await context.new_page()
+            await page.goto(f"{url}/api/report")
+            await settled(page)
+            await page.screenshot(path=folder / f"report-{name}.png")
+            if name == "wide":
+                await page.get_by_label("Name or address begins with").first.fill("a")
+                await page.locator("#users-title").scroll_into_view_if_needed()
+                await page.locator("#users-table tbody tr", has_text="Switched off").locator("button").first.click()
+                await page.wait_for_selector("#detail pre.fix")
+                await page.screenshot(path=folder / "user.png")
+            await context.close()
+
+
+def terminal(command: str, settings: Mapping[str, str], path: Path) -> None:
+    """Run a command of `atlas` and make a picture of what it prints."""
+    environment = {**os.environ, **settings, "COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    program, *arguments = shlex.split(command)
+    run = subprocess.run(  # noqa: S603 - our own commands
+        [Path(sys.executable).with_name(program), *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    console = Console(width=COLUMNS, record=True, file=io.StringIO())
+    console.print(f"$ {command}\n", style="bold", highlight=False)
+    console.print(Text.from_ansi(run.stdout + run.stderr), soft_wrap=True)
+    path.write_text(console.export_svg(title="", code_format=SVG, unique_id=path.stem), encoding="utf-8")
 
 
 async def main() -> None:
     """Make all pictures."""
     parser = argparse.ArgumentParser(prog="make pictures", description=__doc__)
     parser.add_argument("--folder", type=Path, default=IMAGES)
-    folder = parser.parse_args().folder
+    parser.add_argument("--users", type=int, default=USERS)
+    parser.add_argument("--scans", type=int, default=3)
+    options = parser.parse_args()
+    folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    async with product() as (_, url, _settings):
-        for _ in range(2):
+    async with product(options.users) as (tenant, url, settings):
+        for _ in range(options.scans):
             await scan(url)
-        await take(url, folder)
+        await photograph(url, folder)
+        user = next(one for one in tenant.users(top=USERS) if one["expected"]["status"] == "switchedOff")
+        await asyncio.to_thread(terminal, f"atlas user {user['upn']}", settings, folder / "atlas-user.svg")
+        await asyncio.to_thread(terminal, "atlas doctor", settings, folder / "atlas-doctor.svg")
 
 
 if __name__ == "__main__":

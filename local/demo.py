@@ -154,6 +154,7 @@ async def _stay(console: Console, url: str, settings: Mapping[str, str], result:
     _write_settings(settings)
     page, user = result.first(Status.PUBLISHED), result.first(Status.SWITCHED_OFF, Status.NOT_SET_UP, *Status)
     suggestions = [
+        ("In a browser: the report", f"{url}/api/report"),
         ("In a browser: a published page", page.url if page else None),
         (
             "In another terminal: connect `atlas` to the simulated tenant",

@@ -55,6 +55,7 @@ def user_document(row: UserRow, bookings_url: str) -> Document:
 def scan_document(scan: Scan) -> Document:
     """A scan."""
     members = {to_camel(field.name): getattr(scan, field.name) for field in fields(scan)}
+    members.pop("usersKept")  # the API does not return it
     return _json({"id": members.pop("scanId"), **members})
 
 

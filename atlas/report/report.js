@@ -529,7 +529,12 @@ class PagedTable {
     byId(`${this.prefix}-scroll`).setAttribute("aria-busy", "true");
     this.previousButton.disabled = this.nextButton.disabled = true;
     try {
-      const page = await this.fetch({ order: this.order, limit: PAGE_SIZE, continuation });
+      let page = await this.fetch({ order: this.order, limit: PAGE_SIZE, continuation });
+      // A page without items may be followed by others: the API rather returns it than respond late.
+      while (!page.value.length && page.continuation && turn === this.turn) {
+        say(state, "Searching …");
+        page = await this.fetch({ order: this.order, limit: PAGE_SIZE, continuation: page.continuation });
+      }
       if (turn !== this.turn) return;
       this.continuation = continuation;
       this.next = page.continuation;

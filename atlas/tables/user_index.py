@@ -18,6 +18,8 @@ BOOKINGS_USER_INDEX = "BookingsUserIndex"
 KEYS = "user-"
 """Begins the keys of rows that list the entries of one user, in the order of the object ID."""
 BEHIND_KEYS = "user."
+MAX_SEARCH_READS = 20
+"""Of each list, with 1,000 entries each; a search with more matches filters the list of the order instead."""
 LISTED = Columns(
     LicensedUser,
     names={"user_id": "UserId", "upn": "UserPrincipalName"},
@@ -70,15 +72,16 @@ class UserIndex:
         return ListedPage(tuple(map(_listed_user, page.entities)), page.next_key)
 
     async def search(self, wanted: UserFilter, where: str, values: Mapping[str, Any]) -> list[ListedUser] | None:
-        """The entries that a search finds, by three range reads; ``None`` if one of them needs another page."""
+        """The entries that a search finds, by range reads of three lists at the same time.
+
+        ``None``: one of the lists has more matches than ``MAX_SEARCH_READS`` return.
+        """
         search = wanted.search or ""
         prefixes = (upn_key(search), NAME + sort_key(search), WORD + sort_key(search))
-        pages = await asyncio.gather(
-            *(self.get_page(prefix, prefix + RANGE_END, where, values, None) for prefix in prefixes)
-        )
-        if any(page.next_key for page in pages):
+        found = await asyncio.gather(*(self._beginning_with(one, where, values) for one in prefixes))
+        if any(entries is None for entries in found):
             return None
-        return list(dict.fromkeys(entry for page in pages for entry in page.entries))
+        return list(dict.fromkeys(entry for entries in found for entry in entries or ()))
 
     async def add(self, row: UserRow, previous: UserRow | None) -> None:
         """Write the entries that ``previous`` did not have. Done before the row is written, so no row lacks them."""
@@ -144,6 +147,17 @@ class UserIndex:
         ]
         await self._store.delete_all(BOOKINGS_USER_INDEX, self._tenant_id, keys)
         return len(keys)
+
+    async def _beginning_with(self, beginning: str, where: str, values: Mapping[str, Any]) -> list[ListedUser] | None:
+        entries: list[ListedUser] = []
+        next_key: Mapping[str, str] | None = None
+        for _ in range(MAX_SEARCH_READS):
+            page = await self.get_page(beginning, beginning + RANGE_END, where, values, next_key)
+            entries += page.entries
+            next_key = page.next_key
+            if next_key is None:
+                return entries
+        return None
 
     async def _get(self, key: str) -> str | None:
         entity = await self._store.get(BOOKINGS_USER_INDEX, self._tenant_id, key)

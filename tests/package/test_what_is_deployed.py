@@ -22,7 +22,7 @@ TOP_LEVEL = {
     "orchestrators",
     "requirements.txt",
 }
-MAX_BYTES = 1_000_000
+MAX_BYTES = 1_500_000
 MAX_FILES = 200
 
 

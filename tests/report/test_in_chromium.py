@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
-from atlas.report.page import ReportData, render_report
+from atlas.report.page import Access, ReportData, content_security_policy, render_report
 from local.chromium import chromium
 from tests.docs.everything_known import NOW, POLICY, ROW, SCAN
 from tests.e2e.deployment import ROOT, Deployment, deployed, tenant_of
@@ -274,6 +274,23 @@ async def test_the_key_is_asked_for_and_sent_as_a_header_only(visit) -> None:
     await expect(page.get_by_label("Function key")).to_be_visible()
     assert await page.evaluate("sessionStorage.length") == 0
     assert await page.evaluate("localStorage.length") == 0
+
+
+async def test_with_easy_auth_the_page_links_to_its_sign_in(visit) -> None:
+    one = await visit()
+    body = render_report("abc", access=Access.ENTRA)
+
+    async def served(route: Route) -> None:
+        headers = {"Content-Security-Policy": content_security_policy("abc")}
+        await route.fulfill(content_type="text/html", headers=headers, body=body)
+
+    await one.page.route(re.compile("/api/(?!report)"), lambda route: route.fulfill(status=401, body=""))
+    await one.page.route(re.compile("/api/report"), served)
+    page = await one.open()
+
+    target = "/.auth/login/aad?post_login_redirect_uri=%2Fapi%2Freport"
+    await expect(page.get_by_role("link", name="Sign in")).to_have_attribute("href", target)
+    await expect(page.get_by_label("Function key")).to_have_count(0)
 
 
 @pytest.mark.parametrize(
