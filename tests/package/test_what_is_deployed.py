@@ -23,7 +23,7 @@ TOP_LEVEL = {
     "requirements.txt",
 }
 MAX_BYTES = 1_500_000
-MAX_FILES = 200
+MAX_FILES = 300
 
 
 def test_only_the_app_is_deployed(package: Path) -> None:
