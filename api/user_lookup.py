@@ -20,7 +20,7 @@ async def look_up_user(
     """
     resources, subject = opened.resources, parse_user_reference(user)
     query.window(resources.clock())
-    admit = opened.live_limit.request_of(caller)
+    admit = opened.live_limit.request_admitter(caller)
     if query.fresh or with_availability:
         admit()
     found = await lookup(resources, opened.live, subject, admit, fresh=query.fresh)

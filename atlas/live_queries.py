@@ -19,7 +19,7 @@ MINUTE = 60.0
 
 @dataclass(eq=False)  # not frozen: re-raising an exception sets its traceback
 class TooManyQueries(Exception):
-    """The limit is reached; the caller may try again after so many seconds."""
+    """The limit is reached; the caller may try again after ``wait_seconds``."""
 
     wait_seconds: float
 
@@ -53,7 +53,7 @@ class LiveQueries:
         if task is None:
             task = self._running[key] = asyncio.create_task(self._run(key, query))
             task.add_done_callback(_mark_retrieved)
-        # A caller who gives up does not end the query of the others.
+        # A caller who gives up does not cancel the query for the others.
         return await asyncio.shield(task)
 
     async def _run[Result](self, key: Hashable, query: Callable[[], Awaitable[Result]]) -> Result:
@@ -95,7 +95,7 @@ class LiveQueries:
 
 
 class RateLimit:
-    """At most so many live queries per caller in any minute."""
+    """Admits at most ``per_minute`` live queries per caller in any minute."""
 
     def __init__(self, per_minute: int) -> None:
         self._per_minute = per_minute
@@ -113,8 +113,11 @@ class RateLimit:
         if len(self._times) > MAX_CALLERS:
             self._times = {name: known for name, known in self._times.items() if known[-1] > now - MINUTE}
 
-    def request_of(self, caller: str) -> Callable[[], None]:
-        """Admits one request of this caller, which counts once however many live queries it sends."""
+    def request_admitter(self, caller: str) -> Callable[[], None]:
+        """A function that admits one request of this caller. Calling it again for the same request counts nothing more.
+
+        It raises ``TooManyQueries``.
+        """
         admitted = False
 
         def admit() -> None:

@@ -36,7 +36,7 @@ async def run(who: str, environment: Mapping[str, str]) -> int:
         except StorageFailure as failure:
             print_error(f"The tables could not be changed: {failure}. Run this again; it continues where it stopped.")
             return 1
-        is_excluded = resources.exclusions.names(who.strip())
+        is_excluded = resources.exclusions.is_named(who.strip())
     show(forgotten_screen(forgotten, is_excluded=is_excluded))
     return 0
 

@@ -29,6 +29,6 @@ class ExcludedUsers:
                 user_ids.add(str(UUID(entry)))
         return cls(frozenset(upns), frozenset(user_ids), frozenset(group_ids))
 
-    def names(self, upn_or_id: str) -> bool:
-        """Whether this UPN or object ID is listed itself; case is ignored."""
+    def is_named(self, upn_or_id: str) -> bool:
+        """Whether this UPN or object ID is listed itself, apart from groups; case is ignored."""
         return upn_or_id.lower() in self.upns or upn_or_id.lower() in self.user_ids

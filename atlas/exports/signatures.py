@@ -1,7 +1,7 @@
-"""The pages that may be in signatures: as CSV for any tool, and as replacement variables for Set-OutlookSignatures.
+"""The links that signatures can contain: as CSV for any tool, and as replacement variables for Set-OutlookSignatures.
 
-https://github.com/Set-OutlookSignatures/Set-OutlookSignatures runs a PowerShell file for each mailbox, which fills
-``$ReplaceHash``; it recognises a mailbox by its mail address.
+https://github.com/Set-OutlookSignatures/Set-OutlookSignatures runs a PowerShell file for each mailbox. The file fills
+``$ReplaceHash``, and finds the mailbox's link by its mail address.
 """
 
 import codecs
@@ -39,7 +39,7 @@ async def signature_files(rows: AsyncIterable[UserRow]) -> SignatureFiles:
 
 
 def has_working_page(row: UserRow) -> bool:
-    """Whether anyone can book on the page. An ``unknown`` status does not take the link away: only a result does."""
+    """Whether anyone can book on the page. If the status is ``unknown``, the last known status decides."""
     is_published = row.status is Status.PUBLISHED or (
         row.status is Status.UNKNOWN and row.last_known_status is Status.PUBLISHED
     )
@@ -47,7 +47,7 @@ def has_working_page(row: UserRow) -> bool:
 
 
 def signatures_csv(rows: Iterable[UserRow]) -> bytes:
-    """One line for each page, by user principal name."""
+    """One line for each page, sorted by user principal name."""
     result = io.StringIO(newline="")
     writer = csv.writer(result, lineterminator="\r\n")
     writer.writerow(COLUMNS)

@@ -13,7 +13,7 @@ REUSED_FOR = timedelta(minutes=10)
 
 
 class Exclusions:
-    """The excluded users. If the members of a group cannot be read, no user can be cleared: callers get the failure."""
+    """The excluded users. Callers get a failure if the members of a group cannot be read: anyone may be in it."""
 
     def __init__(self, excluded: ExcludedUsers, graph: Graph) -> None:
         self._excluded = excluded
@@ -22,13 +22,13 @@ class Exclusions:
         self._expires = float("-inf")
         self._lock = asyncio.Lock()
 
-    def names(self, upn_or_id: str) -> bool:
-        """Whether the setting names this UPN or object ID itself; needs no request."""
-        return self._excluded.names(upn_or_id)
+    def is_named(self, upn_or_id: str) -> bool:
+        """Whether the setting itself contains this UPN or object ID, apart from groups; sends no request."""
+        return self._excluded.is_named(upn_or_id)
 
     async def contains(self, user: LicensedUser) -> bool:
         """Whether the user is excluded. Raises ``TenantFailure`` if the members of a group cannot be read."""
-        if self.names(user.user_id) or self.names(user.upn):
+        if self.is_named(user.user_id) or self.is_named(user.upn):
             return True
         return user.user_id in await self._group_members()
 

@@ -74,7 +74,7 @@ async def find_account(clients: TenantClients, subject: UserReference) -> Accoun
             id_or_upn = str(subject)
     if id_or_upn is None:
         return None
-    if clients.exclusions.names(id_or_upn):
+    if clients.exclusions.is_named(id_or_upn):
         raise UserExcluded
     account = await clients.directory.get_account(id_or_upn)
     if account and await clients.exclusions.contains(account.user):

@@ -12,7 +12,7 @@ from atlas.domain.shared_pages.mailboxes import SchedulingMailbox
 from atlas.domain.unknown import Reason, Unknown
 from atlas.microsoft365.graph import Account
 from atlas.resources import Resources
-from atlas.shared_pages.exclusions import NOT_CLEARED, NameCheck
+from atlas.shared_pages.exclusions import EXCLUSION_UNKNOWN, NameCheck
 
 type Grants = tuple[AccessGrant, ...] | Unknown
 
@@ -70,13 +70,13 @@ class ReadableAccess:
 def access_without_excluded(
     grants: Grants, directory: Mapping[str, Trustee | Unknown | None], check: NameCheck
 ) -> ReadableAccess:
-    """What may be stored of who holds access; nothing if it is unclear whether a holder is excluded."""
+    """Who holds access, as far as it may be stored; nothing if it is unclear whether a holder is excluded."""
     if isinstance(grants, Unknown):
         return ReadableAccess(grants, directory, has_excluded=False)
     if any(check.is_unclear(grant.trustee) for grant in grants):
-        return ReadableAccess(NOT_CLEARED, directory, has_excluded=False)
+        return ReadableAccess(EXCLUSION_UNKNOWN, directory, has_excluded=False)
     allowed = tuple(grant for grant in grants if not _is_excluded(grant.trustee, directory, check))
-    cleared: dict[str, Trustee | Unknown | None] = {}
+    remaining: dict[str, Trustee | Unknown | None] = {}
     has_excluded = len(allowed) < len(grants)
     for grant in allowed:
         trustee = directory.get(grant.trustee)
@@ -84,8 +84,8 @@ def access_without_excluded(
             members = tuple(member for member in trustee.members if not _is_excluded_person(member, check))
             has_excluded = has_excluded or len(members) < len(trustee.members)
             trustee = replace(trustee, members=members)
-        cleared[grant.trustee] = trustee
-    return ReadableAccess(allowed, cleared, has_excluded)
+        remaining[grant.trustee] = trustee
+    return ReadableAccess(allowed, remaining, has_excluded)
 
 
 def _is_excluded(name: str, directory: Mapping[str, Trustee | Unknown | None], check: NameCheck) -> bool:

@@ -1,4 +1,4 @@
-"""Marks shared pages as gone that no source lists any longer."""
+"""Marks as gone the shared pages that no source lists any longer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,17 +26,19 @@ class Departures:
     unconfirmed: int = 0
     """Pages that were not listed, and whose sources did not say whether they still exist."""
     found: int = 0
-    """Pages that Graph did not list and still has."""
+    """Pages that Graph did not list, but still has."""
 
 
 async def mark_gone(resources: Resources, sources: Sources, scan_id: str, after: str | None) -> Departures:
-    """Decide about one part of the rows, and remove excluded people from them. Raises as ``inspect_pages``.
+    """Decide about one part of the rows, and remove excluded people from them.
 
-    A page is gone if every side that knew it was read completely in this scan, and Graph has it under none of its
-    addresses: its list has a limit.
+    A page is gone if this scan completely read every source that knew it, and none of them listed it. Graph cuts off
+    long lists, so Graph, if it was read, must also have no page under any of its addresses.
+
+    Raises ``StorageFailure``, and ``TenantFailure`` if the members of an excluded group cannot be read.
     """
     at = resources.clock()
-    first = f"{after}!" if after else ""
+    first = f"{after}!" if after else ""  # the first possible key after it
     page = await resources.shared.rows.get_page(first, size=ROWS_PER_PART)
     check = NameCheck(await resources.exclusions.snapshot())
     rows = [await remove_excluded(resources, stored, check) for stored in page.rows]
@@ -67,7 +69,10 @@ def is_missing(row: SharedPageRow, scan_id: str) -> bool:
 async def _confirm(
     resources: Resources, missing: list[StoredPage], sources: Sources
 ) -> Mapping[str, str | Unknown | None]:
-    """The ID under which Graph still has each page, by its key; ``None``: it has none."""
+    """The ID under which Graph still has each page, by its key.
+
+    ``None``: Graph does not have it, or this scan did not read Graph's list completely.
+    """
     outcomes: dict[str, str | Unknown | None] = {stored.row.key: None for stored in missing}
     if Source.GRAPH not in sources.complete or not missing:
         return outcomes
@@ -75,11 +80,11 @@ async def _confirm(
         stored.row.key: (*dict.fromkeys((stored.row.address.lower(), *stored.row.addresses)),) for stored in missing
     }
     details = await resources.directory.get_businesses(
-        list(dict.fromkeys(address for names in addresses.values() for address in names))
+        list(dict.fromkeys(address for candidates in addresses.values() for address in candidates))
     )
-    for key, names in addresses.items():
-        results = [details[address] for address in names]
-        known = next((result for result in results if result and not isinstance(result, Unknown)), None)
+    for key, candidates in addresses.items():
+        results = [details[address] for address in candidates]
+        existing = next((result for result in results if result and not isinstance(result, Unknown)), None)
         unknown = next((result for result in results if isinstance(result, Unknown)), None)
-        outcomes[key] = known.business.business_id if known else unknown
+        outcomes[key] = existing.business.business_id if existing else unknown
     return outcomes

@@ -12,7 +12,7 @@ from atlas.resources import Resources
 from atlas.shared_pages.recording import rewrite_page
 from atlas.tables.shared_bookings import StoredPage
 
-NOT_CLEARED = Unknown(Reason.UNREACHABLE, "it could not be determined whether EXCLUDE_USERS excludes a person")
+EXCLUSION_UNKNOWN = Unknown(Reason.UNREACHABLE, "it could not be determined whether EXCLUDE_USERS excludes a person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +22,21 @@ class NameCheck:
     users: ExcludedUsers
     excluded: frozenset[str] = frozenset()
     unclear: frozenset[str] = frozenset()
-    """Names of which that could not be determined."""
+    """Names of people for whom this could not be determined."""
 
     def excludes(self, name: str | None) -> bool:
         """Whether a name is of an excluded person."""
-        return bool(name) and (str(name).lower() in self.excluded or self.users.names(str(name)))
+        return bool(name) and (str(name).lower() in self.excluded or self.users.is_named(str(name)))
 
     def is_unclear(self, name: str | None) -> bool:
-        """Whether a name may be of an excluded person."""
+        """Whether it could not be determined if the person with this name is excluded."""
         return (name or "").lower() in self.unclear
 
 
 async def check_names(resources: Resources, users: ExcludedUsers, names: Iterable[str]) -> NameCheck:
     """Find the excluded people among names. Their object IDs come from Exchange, and only if the setting needs them."""
     wanted = {name.lower(): name for name in names}
-    excluded = {key for key in wanted if users.names(key)}
+    excluded = {key for key in wanted if users.is_named(key)}
     rest = [name for key, name in wanted.items() if key not in excluded]
     if not rest or not users.user_ids:
         return NameCheck(users, frozenset(excluded))
@@ -45,7 +45,7 @@ async def check_names(resources: Resources, users: ExcludedUsers, names: Iterabl
     recipients = await resources.mailboxes.get_recipients(rest)
     unclear = {name.lower() for name, found in recipients.items() if isinstance(found, Unknown)}
     for name, found in recipients.items():
-        if found and not isinstance(found, Unknown) and any(map(users.names, filter(None, _names(found)))):
+        if found and not isinstance(found, Unknown) and any(map(users.is_named, filter(None, _names(found)))):
             excluded.add(name.lower())
     return NameCheck(users, frozenset(excluded), frozenset(unclear))
 
@@ -55,11 +55,11 @@ def _names(found: Recipient) -> tuple[str | None, str | None]:
 
 
 def staff_without_excluded(details: BusinessDetails, check: NameCheck) -> BusinessDetails:
-    """A business without the excluded members of its staff; the staff is unknown if some of it is unclear."""
+    """A business without the excluded members of its staff; the staff is ``Unknown`` if a member may be excluded."""
     if isinstance(details.staff, Unknown):
         return details
     if any(check.is_unclear(member.email_address) for member in details.staff):
-        return replace(details, staff=NOT_CLEARED)
+        return replace(details, staff=EXCLUSION_UNKNOWN)
     return replace(details, staff=tuple(member for member in details.staff if not check.excludes(member.email_address)))
 
 
@@ -78,6 +78,6 @@ def row_without_excluded(row: SharedPageRow, check: NameCheck) -> SharedPageRow:
 
 
 async def remove_excluded(resources: Resources, stored: StoredPage, check: NameCheck) -> StoredPage:
-    """Remove excluded people from a stored row. That is no change of the page, so none is published."""
+    """Remove excluded people from a stored row. This is not a change of the page, so none is published."""
     row = row_without_excluded(stored.row, check)
     return stored if row is stored.row else await rewrite_page(resources, stored, row)

@@ -1,4 +1,4 @@
-"""Between a frozen dataclass and the columns of its row: one column per field; what is not known has no column."""
+"""Converts a frozen dataclass to the columns of its row and back: one column per field, none for ``None``."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -33,7 +33,9 @@ class Columns[Record]:
         self._as_json = frozenset(as_json)
         stored = [field for field in fields(record) if field.name not in left_out]  # type: ignore[arg-type]
         self._names = {field.name: (names or {}).get(field.name) or to_pascal(field.name) for field in stored}
-        self._not_known = {field.name: None for field in stored if field.default is field.default_factory is MISSING}
+        self._none_if_absent = {
+            field.name: None for field in stored if field.default is field.default_factory is MISSING
+        }
 
     def to_columns(self, record: Record) -> dict[str, Any]:
         """The columns of a record."""
@@ -45,14 +47,14 @@ class Columns[Record]:
         }
 
     def from_columns(self, columns: Mapping[str, Any], **more: Any) -> Record:
-        """The record that ``to_columns`` stored, with ``more`` of its fields. Raises ``MalformedRecord``."""
+        """The record that ``to_columns`` stored; ``more`` are fields without a column. Raises ``MalformedRecord``."""
         values = {
             name: parse_json(column, columns[column]) if name in self._as_json else plain(columns[column])
             for name, column in self._names.items()
             if columns.get(column) is not None
         }
         try:
-            return self._adapter.validate_python(self._not_known | values | more)
+            return self._adapter.validate_python(self._none_if_absent | values | more)
         except ValidationError as error:
             raise MalformedRecord(problem_of(error)) from None
 
@@ -71,12 +73,12 @@ def parse_json(column: str, text: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value without the SDK's own subclass of ``datetime`` around it."""
+    """The same value, as a plain ``datetime`` if it is of the SDK's own subclass."""
     return datetime.fromisoformat(value.isoformat()) if isinstance(value, datetime) else value
 
 
 def _cell(value: Any) -> Any:
-    """A value of a type that Table Storage has."""
+    """The value if Table Storage supports its type, otherwise its text, cut to ``MAX_TEXT_LENGTH``."""
     if isinstance(value, bool | int | float | datetime):
         return value
     return str(value)[:MAX_TEXT_LENGTH]

@@ -140,7 +140,7 @@ class _Host:
         taken = int(self._runner.addresses[0][1])
         self._url = f"http://{HOST}:{taken}"
         self._worker.client_json = client_json(self._url, self._settings.hub_name, self._keys.host)
-        self._running_timers = [asyncio.create_task(timer.run_for_ever()) for timer in self._timers.values()]
+        self._running_timers = [asyncio.create_task(timer.run_forever()) for timer in self._timers.values()]
         text = summary(
             self._url,
             self._keys,

@@ -31,24 +31,26 @@ class Schedule:
 
     @classmethod
     def parse(cls, text: str, settings: Mapping[str, str]) -> "Schedule":
-        """Read a schedule, with settings in place of their %NAMES%."""
+        """Parse a schedule, in which each %NAME% is replaced by that setting. Raises ``BadSchedule``."""
         try:
             expression = resolve(text, settings).strip()
         except KeyError as missing:
-            raise BadSchedule(f"the setting {missing} that its schedule names is not set") from missing
+            raise BadSchedule(f"its schedule refers to the setting {missing}, which is not set") from missing
         fields = expression.split()
         if len(fields) not in {5, 6} or not all(_FIELD.fullmatch(field) for field in fields):
-            raise BadSchedule(f"'{expression}' is no NCRONTAB expression of six fields (TimeSpans are not simulated)")
+            raise BadSchedule(
+                f"'{expression}' is not an NCRONTAB expression of five or six fields (TimeSpans are not simulated)"
+            )
         schedule = cls(expression)
         try:
             schedule.after(datetime(2024, 1, 1, tzinfo=UTC))
         except CroniterBadCronError as error:
-            raise BadSchedule(f"'{expression}' is no NCRONTAB expression: {error}") from error
+            raise BadSchedule(f"'{expression}' is not an NCRONTAB expression: {error}") from error
         return schedule
 
     def after(self, moment: datetime) -> datetime:
-        """Give the first time it is due after a moment."""
-        # day_or: where both are restricted, NCRONTAB wants the day of the month and the day of the week.
+        """Return the first time after this moment at which the timer is due."""
+        # day_or: if both are restricted, NCRONTAB requires the day of the month and the day of the week to match.
         times = croniter(self.expression, moment, second_at_beginning=True, day_or=False)
         due: datetime = times.get_next(datetime)
         return due
@@ -63,18 +65,18 @@ class Timer:
         self.last: datetime | None = None
         self._worker = worker
 
-    async def run_for_ever(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    async def run_forever(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         """Run the function whenever it is due; one that is still running is not started again."""
         if self.function.trigger.get("runOnStartup"):
             await self.run(clock())
         while True:
             due = self.schedule.after(clock())
-            while (wait := (due - clock()).total_seconds()) > 0:  # noqa: ASYNC110 - nothing but the clock will tell
+            while (wait := (due - clock()).total_seconds()) > 0:  # noqa: ASYNC110 - only the clock says when it is due
                 await asyncio.sleep(min(wait, MAX_SLEEP_SECONDS))
             await self.run(clock())
 
     async def run(self, now: datetime) -> bool:
-        """Run the function once; False if it raised, which has been shown then."""
+        """Run the function once. Return False if it raised; the failure has then been reported."""
         argument = {
             "Schedule": {"AdjustForDST": True},
             "ScheduleStatus": {

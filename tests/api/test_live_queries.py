@@ -26,14 +26,14 @@ class Service:
         return number
 
 
-def responding() -> Service:
+def responding_service() -> Service:
     service = Service()
     service.released.set()
     return service
 
 
 async def started(*calls: Awaitable[int]) -> list[asyncio.Future[int]]:
-    """These calls, as far as they get."""
+    """Start these calls, and let each run until it has to wait."""
     tasks = [asyncio.ensure_future(call) for call in calls]
     for _ in range(5):
         await asyncio.sleep(0)
@@ -50,20 +50,20 @@ async def test_callers_at_the_same_time_share_one_query() -> None:
 
 
 async def test_different_users_are_queried_separately() -> None:
-    service, live = responding(), LiveQueries(reuse_seconds=0)
+    service, live = responding_service(), LiveQueries(reuse_seconds=0)
 
     assert [await live.share(user, service.query) for user in ("adele", "megan")] == [1, 2]
 
 
 @pytest.mark.parametrize(("reuse_seconds", "results"), [(60, [1, 1]), (0, [1, 2])])
 async def test_a_result_is_reused_for_a_while(reuse_seconds: int, results: list[int]) -> None:
-    service, live = responding(), LiveQueries(reuse_seconds)
+    service, live = responding_service(), LiveQueries(reuse_seconds)
 
     assert [await live.share("adele", service.query) for _ in range(2)] == results
 
 
 async def test_an_expired_result_is_not_reused(monkeypatch: pytest.MonkeyPatch) -> None:
-    service, live, now = responding(), LiveQueries(reuse_seconds=60), [1000.0]
+    service, live, now = responding_service(), LiveQueries(reuse_seconds=60), [1000.0]
     monkeypatch.setattr(live_queries, "_now", lambda: now[0])
     first = await live.share("adele", service.query)
     now[0] += 60
@@ -71,12 +71,12 @@ async def test_an_expired_result_is_not_reused(monkeypatch: pytest.MonkeyPatch) 
     assert (first, await live.share("adele", service.query)) == (1, 2)
 
 
-async def test_an_outdated_result_is_not_reused() -> None:
+async def test_a_result_that_is_not_current_is_not_reused() -> None:
     """A scan may have observed the user since."""
-    service, live = responding(), LiveQueries(reuse_seconds=60)
+    service, live = responding_service(), LiveQueries(reuse_seconds=60)
     await live.share("adele", service.query)
 
-    assert await live.share("adele", service.query, lambda _: False) == 2
+    assert await live.share("adele", service.query, is_current=lambda _: False) == 2
 
 
 async def test_a_failure_is_shared_and_never_reused() -> None:
@@ -91,7 +91,7 @@ async def test_a_failure_is_shared_and_never_reused() -> None:
     assert await live.share("adele", service.query) == 2
 
 
-async def test_a_caller_who_gives_up_does_not_end_the_query_of_others() -> None:
+async def test_a_caller_who_gives_up_does_not_cancel_it_for_others() -> None:
     service, live = Service(), LiveQueries(reuse_seconds=0)
     impatient, patient = await started(live.share("adele", service.query), live.share("adele", service.query))
     impatient.cancel()
@@ -130,12 +130,12 @@ async def test_each_caller_has_a_limit_per_minute(monkeypatch: pytest.MonkeyPatc
 
 async def test_a_request_counts_once() -> None:
     limit = RateLimit(per_minute=1)
-    admit: Callable[[], None] = limit.request_of("maker")
+    admit: Callable[[], None] = limit.request_admitter("maker")
     admit()
     admit()
 
     with pytest.raises(TooManyQueries):
-        limit.request_of("maker")()
+        limit.request_admitter("maker")()
 
 
 async def test_idle_callers_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

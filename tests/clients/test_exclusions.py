@@ -74,7 +74,7 @@ async def test_members_of_all_pages_are_excluded_and_reused():
         (lambda _: members(BOB.user_id, link="https://evil.example/next"), TenantFailure, "another host"),
     ],
 )
-async def test_a_group_that_cannot_be_read_clears_nobody(answer, failure, words):
+async def test_a_group_that_cannot_be_read_is_a_failure(answer, failure, words):
     async with exclusions(answer, f"group:{GROUP}") as (excluded, _):
         for _ in range(2):
             with pytest.raises(failure, match=words):
@@ -84,7 +84,7 @@ async def test_a_group_that_cannot_be_read_clears_nobody(answer, failure, words)
 async def test_a_user_who_is_named_is_excluded_even_if_the_group_cannot_be_read():
     failing = web.json_response
     async with exclusions(lambda _: failing({}, status=403), f"group:{GROUP}", ADELE.upn) as (excluded, served):
-        assert excluded.names(ADELE.upn)
+        assert excluded.is_named(ADELE.upn)
         assert await excluded.contains(ADELE)
 
     assert served.requests == []

@@ -6,7 +6,7 @@ from enum import StrEnum
 from atlas.domain.unknown import Unknown
 
 LIST_LIMITS = frozenset({500, 1000})
-"""A list of exactly so many businesses was cut off: Graph has a limit, and no link to the rest."""
+"""Graph cuts its list off at one of these lengths, and returns no link to the rest."""
 
 
 class StaffRole(StrEnum):
@@ -17,14 +17,14 @@ class StaffRole(StrEnum):
     VIEWER = "viewer"
     TEAM_MEMBER = "teamMember"
     GUEST = "guest"
-    """A member of the organisation without a sign-in to the page."""
+    """Somebody in the organisation who cannot sign in to the page."""
     EXTERNAL_GUEST = "externalGuest"
     """Somebody outside the organisation."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedBusiness:
-    """One item of the list, which has nothing else."""
+    """One item of the list. The list returns only these fields."""
 
     business_id: str
     """An address of the scheduling mailbox, as Graph writes it."""
@@ -37,7 +37,7 @@ class BusinessList:
 
     businesses: tuple[ListedBusiness, ...]
     malformed: int = 0
-    """Items that could not be read."""
+    """How many items could not be read."""
 
     @property
     def truncated(self) -> bool:
@@ -78,7 +78,7 @@ class BookingService:
 
 @dataclass(frozen=True, slots=True)
 class BusinessDetails:
-    """A business with its staff and services; either may fail to be read without the other."""
+    """A business with its staff and services; each is ``Unknown`` if it could not be read."""
 
     business: Business
     staff: tuple[StaffMember, ...] | Unknown

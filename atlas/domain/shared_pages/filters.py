@@ -7,10 +7,10 @@ from atlas.domain.shared_pages.rows import PageState, SharedFinding, SharedPageR
 
 @dataclass(frozen=True, slots=True)
 class SharedPageFilter:
-    """A page must match all of these; ``None`` matches every page."""
+    """A page must match all of these; ``None`` matches every page, except in ``state``."""
 
     state: PageState | None = None
-    """``None``: present pages only."""
+    """``None`` matches only the pages that are present."""
     published: bool | None = None
     finding: SharedFinding | None = None
     search: str | None = None
@@ -22,11 +22,11 @@ class SharedPageFilter:
             row.state is (self.state or PageState.PRESENT)
             and (self.published is None or row.published is self.published)
             and (self.finding is None or any(found.name is self.finding for found in row.findings))
-            and (self.search is None or _begins(self.search.casefold(), row))
+            and (self.search is None or _has_prefix(self.search.casefold(), row))
         )
 
 
-def _begins(search: str, row: SharedPageRow) -> bool:
+def _has_prefix(prefix: str, row: SharedPageRow) -> bool:
     words = (row.display_name or "").casefold().split()
-    beginnings = (row.address.lower(), *row.addresses, *(" ".join(words[first:]) for first in range(len(words))))
-    return any(beginning.startswith(search) for beginning in beginnings)
+    texts = (row.address.lower(), *row.addresses, *(" ".join(words[first:]) for first in range(len(words))))
+    return any(text.startswith(prefix) for text in texts)
