@@ -121,7 +121,12 @@ class Outbox[Row, Change: DatedChange]:
         await self.add_to_index(row, previous)
         if previous is not None:
             await self.remove_from_index(previous, row)
-        etag = await self.rows.save(row, change, etag)
+        try:
+            etag = await self.rows.save(row, change, etag)
+        except RowChanged:
+            stored = await self.rows.get(self.rows.kind.key_of(row))
+            await self.remove_from_index(row, stored.row if stored else None)  # nothing else knows that they exist
+            raise
         if change:
             try:
                 await self.publish_pending(Stored(row, etag, change))

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from atlas.domain.records import MalformedRecord, parse_records
 from atlas.domain.statuses import Status
 from atlas.domain.user_filters import UserFilter, UserOrder
 from atlas.domain.user_rows import UserRow
@@ -13,6 +15,8 @@ from atlas.domain.users import LicensedUser
 from atlas.tables.columns import Columns
 from atlas.tables.store import Entity, RowChanged, TableStore
 from atlas.tables.user_positions import NAME, RANGE_END, WORD, list_keys, position_of, sort_key, upn_key
+
+log = logging.getLogger(__name__)
 
 BOOKINGS_USER_INDEX = "BookingsUserIndex"
 KEYS = "user-"
@@ -65,11 +69,18 @@ class UserIndex:
     async def get_page(
         self, first: str, last: str, where: str, values: Mapping[str, Any] | None, next_key: Mapping[str, str] | None
     ) -> ListedPage:
-        """Part of a range read of one list; storage leaves out entries that do not match ``where``."""
+        """Part of a range read of one list; storage leaves out entries that do not match ``where``.
+
+        Entries that cannot be read are logged and left out.
+        """
         page = await self._store.get_page(
             BOOKINGS_USER_INDEX, self._tenant_id, first, last, where=where, values=values, next_key=next_key
         )
-        return ListedPage(tuple(map(_listed_user, page.entities)), page.next_key)
+        records = parse_records(page.entities, _listed_user)
+        if records.malformed:
+            count, problem = len(records.malformed), records.malformed[0].problem
+            log.warning("%d entries of %s cannot be read and are left out: %s", count, BOOKINGS_USER_INDEX, problem)
+        return ListedPage(records.valid, page.next_key)
 
     async def search(self, wanted: UserFilter, where: str, values: Mapping[str, Any]) -> list[ListedUser] | None:
         """The entries that a search finds, by range reads of three lists at the same time.
@@ -209,4 +220,8 @@ def _entries(row: UserRow | None) -> dict[str, Entity]:
 
 
 def _listed_user(entity: Mapping[str, Any]) -> ListedUser:
-    return ListedUser(LISTED.from_columns(entity), Status(entity["Status"]))
+    """Raises ``MalformedRecord``."""
+    user, text = LISTED.from_columns(entity), entity.get("Status")
+    if text not in set(Status):
+        raise MalformedRecord("Status is missing or malformed")
+    return ListedUser(user, Status(text))

@@ -156,6 +156,41 @@ async def test_an_entry_older_than_its_row_lists_nobody_twice(listed, tenant_id)
     assert rows == expected(UserFilter(), UserOrder.NAME)
 
 
+async def test_a_writer_who_was_too_late_leaves_no_entry(listed, store, tenant_id):
+    """The row that it could not write had a name by which nobody else would find and delete the entries."""
+    before = PEOPLE[4]
+    stored = await listed.rows.get(before.user.user_id)
+    winner = replace(before, status=Status.NO_MAILBOX)
+    await record(listed, winner)
+
+    await listed.outbox.record(
+        before.user.user_id,
+        stored,
+        lambda previous: (
+            replace(before, user=replace(before.user, display_name="Too Late")) if previous == before else previous
+        ),
+        lambda _, row, __: (row, None),
+    )
+
+    keys = [row["RowKey"] async for row in store.iterate(BOOKINGS_USER_INDEX, tenant_id)]
+    assert [key for key in keys if "late" in key] == []
+    assert await listed.index.differing([winner], before.user.user_id, f"{before.user.user_id}!") == {}
+    assert winner in await all_pages(listed, UserFilter(), UserOrder.NAME, 100)
+
+
+@pytest.mark.parametrize("column", ["Status", "UserPrincipalName"])
+async def test_a_malformed_entry_leaves_out_only_its_user(listed, store, tenant_id, column):
+    spoilt = PEOPLE[4]
+    entities = [row async for row in store.iterate(BOOKINGS_USER_INDEX, tenant_id) if row.get("Status")]
+    for entity in entities:
+        if entity["UserId"] == spoilt.user.user_id:
+            await store.upsert(BOOKINGS_USER_INDEX, {name: entity[name] for name in entity if name != column})
+
+    for wanted in (UserFilter(), UserFilter(search="ann")):
+        others = [row for row in expected(wanted, UserOrder.NAME) if row != spoilt]
+        assert await all_pages(listed, wanted, UserOrder.NAME, 4) == others
+
+
 async def test_a_scan_repairs_lost_and_leftover_entries(listed, store, tenant_id):
     """What a killed step leaves: entries of another state of the row, none at all, or entries without a row."""
     lost, stale, deleted = PEOPLE[0], PEOPLE[1], person(99)
