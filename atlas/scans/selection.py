@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from atlas.domain.excluded_users import ExcludedUsers
 from atlas.domain.mailboxes import MailboxEvidence
 from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.users import LicensedUser
@@ -73,16 +74,21 @@ def _names(lines: Sequence[str]) -> Iterable[str]:
 async def list_selected_users(resources: Resources, request: UsersRequest, selection: Selection) -> ListingResult:
     """Write one page of the named users who are licensed, each with its mailbox, to the census; report the others."""
     start = await _start(resources, request)
-    names = selection.users[start : start + PAGE_SIZE]
+    part = selection.users[start : start + PAGE_SIZE]
+    excluded = await resources.exclusions.snapshot()
+    names = [name for name in part if not excluded.names(name)]
     accounts = await resources.directory.get_accounts(names)
     _raise_if_unreachable(accounts.values())
-    found = {name: account for name, account in accounts.items() if isinstance(account, Account)}
+    known = {name: account for name, account in accounts.items() if isinstance(account, Account)}
+    found = {name: account for name, account in known.items() if not _is_excluded(account.user, excluded)}
     licensed = {account.user.user_id: account.user for account in found.values() if account.is_licensed}
-    wanted = [user for user in licensed.values() if not await resources.exclusions.contains(user)]
     await _warn(
         resources,
         request.scan_id,
         {
+            "Excluded by EXCLUDE_USERS": [
+                name for name in part if name not in accounts or name in known.keys() - found.keys()
+            ],
             "Microsoft Entra has no such user": [name for name, account in accounts.items() if account is None],
             "Not licensed for Bookings": [name for name, account in found.items() if not account.is_licensed],
             "Microsoft Graph sent a record that cannot be read": [
@@ -90,12 +96,16 @@ async def list_selected_users(resources: Resources, request: UsersRequest, selec
             ],
         },
     )
-    users = await _with_mailboxes(resources, request, wanted)
+    users = await _with_mailboxes(resources, request, [*licensed.values()])
     await resources.census.add_users(request.scan_id, request.page, users)
     has_next = start + PAGE_SIZE < len(selection.users)
     if has_next:
         await resources.census.add_position(request.scan_id, USERS, request.page + 1, str(start + PAGE_SIZE))
     return ListingResult(count=len(users), has_next=has_next, total=len(selection.users))
+
+
+def _is_excluded(user: LicensedUser, excluded: ExcludedUsers) -> bool:
+    return excluded.names(user.user_id) or excluded.names(user.upn)
 
 
 async def _start(resources: Resources, request: UsersRequest) -> int:

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from atlas.domain.excluded_users import ExcludedUsers
 from atlas.domain.scans import USERS_ON_REQUEST, ScanState
 from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.users import LicensedUser
+from atlas.microsoft365.exclusions import Exclusions
 from atlas.microsoft365.failures import Refused, Unreachable
 from atlas.microsoft365.graph import Account
 from atlas.scans.gone import mark_gone
@@ -53,8 +55,10 @@ def test_many_users_have_their_mailboxes_listed(count, lists):
 class Directory:
     def __init__(self, accounts):
         self.accounts = accounts
+        self.requested = []
 
     async def get_accounts(self, names):
+        self.requested += names
         return {name: self.accounts.get(name) for name in names}
 
 
@@ -94,6 +98,22 @@ async def test_users_who_cannot_be_scanned_are_reported(listed):
         "Not licensed for Bookings: user2@contoso.com.",
         "Microsoft Graph sent a record that cannot be read: user4@contoso.com.",
     ]
+
+
+async def test_an_excluded_user_is_reported_and_not_requested(tenant: MemoryTenant):
+    excluded = ExcludedUsers.parse(["user1@contoso.com", user_id(2)])
+    directory = Directory({f"user{number}@contoso.com": account(number) for number in (1, 2, 3)})
+    resources = replace(tenant.resources, directory=directory, exclusions=Exclusions(excluded, directory))
+    await resources.scans.insert(scan())
+    names = ("user1@contoso.com", user_id(2), "user2@contoso.com", "user3@contoso.com")
+
+    request = UsersRequest(scan_id=scan().scan_id, page=1, is_first=True)
+    result = await list_selected_users(resources, request, Selection(names))
+
+    assert directory.requested == ["user2@contoso.com", "user3@contoso.com"]
+    assert result.count == 1
+    warnings = (await resources.scans.get(scan().scan_id)).warnings
+    assert warnings == (f"Excluded by EXCLUDE_USERS: user1@contoso.com, {user_id(2)}, user2@contoso.com.",)
 
 
 async def test_a_user_named_twice_is_listed_once(listed):
