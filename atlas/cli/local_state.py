@@ -24,6 +24,11 @@ def state_file(environment: Mapping[str, str], tenant_id: str) -> Path:
     return state_folder(environment) / f"{tenant_id}.sqlite"
 
 
+def log_file(state: Path) -> Path:
+    """The log beside the rows, whatever the name of their file."""
+    return state.with_name(f"{state.name}.log")
+
+
 def log_to(file: Path) -> None:
     """Write warnings and errors to this file, which only its owner may read, instead of the terminal."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -13,7 +13,7 @@ from rich.text import Text
 from atlas import wiring
 from atlas.cli.connection import Connection, connect
 from atlas.cli.grants import NO_IDENTITY_HERE, how_to_grant
-from atlas.cli.local_state import log_to, state_file
+from atlas.cli.local_state import log_file, log_to, state_file
 from atlas.cli.output_files import Outputs, UnusableOutput, write_outputs
 from atlas.cli.scan_progress import ScanDisplay, duration_text
 from atlas.cli.screen import INVALID_ARGUMENT, Screen, plain, print_error, section, show_on
@@ -78,7 +78,7 @@ async def run(environment: Mapping[str, str], options: ScanOptions) -> int:
     file = options.state or state_file(environment, connection.settings.tenant_id)
     try:
         with open_sqlite(file) as store:
-            log_to(file.with_suffix(".log"))
+            log_to(log_file(file))
             return await Command(connection, options, selection, file, store).run()
     except StorageInUse:
         print_error(f"Another scan of this tenant is running: it uses {file}.")
@@ -179,7 +179,7 @@ class Command:
             screen.append(plain(f"Since the last scan: {changed}."))
         screen += [plain(f"! {warning}") for warning in scan.warnings]
         if scan.error:
-            screen += section("The scan failed", scan.error, f"The log is {self.file.with_suffix('.log')}.")
+            screen += section("The scan failed", scan.error, f"The log is {log_file(self.file)}.")
         return [*screen, Text(f"{scan.scan_id}: {scan.state} in {duration}.")]
 
     async def _write_last(self, console: Console, resources: Resources) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +12,7 @@ from atlas.domain.adoption import Adoption, Groups, Uptake
 from atlas.domain.advice import advice_for_organization, advice_for_user
 from atlas.domain.page_urls import anonymous_url
 from atlas.domain.scans import Scan
+from atlas.domain.text import moment_text
 from atlas.domain.user_rows import UserRow
 from atlas.pages.organization_policy import OrganizationPolicy
 from atlas.tables.personal_bookings import meeting_type_dict
@@ -101,12 +102,6 @@ def policy_document(policy: OrganizationPolicy) -> Document:
             "checkedAt": policy.at,
         }
     )
-
-
-def moment_text(moment: datetime) -> str:
-    """RFC 3339 in UTC, with milliseconds if there are any."""
-    utc = moment.astimezone(UTC)
-    return utc.isoformat(timespec="milliseconds" if utc.microsecond else "seconds").replace("+00:00", "Z")
 
 
 def _groups(groups: Groups) -> list[dict[str, Any]]:

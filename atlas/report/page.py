@@ -13,12 +13,12 @@ from markupsafe import Markup
 
 from atlas.domain.adoption import adoption_of
 from atlas.domain.scans import Scan
+from atlas.domain.text import moment_text
 from atlas.domain.user_rows import UserRow
 from atlas.pages.organization_policy import OrganizationPolicy
 from atlas.report.documents import (
     Document,
     adoption_document,
-    moment_text,
     policy_document,
     scan_document,
     user_document,
