@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from atlas.domain.ews_commands import quoted
 from atlas.domain.shared_pages.businesses import StaffRole
 from atlas.domain.shared_pages.holders import HolderKind, people_with_full_access
 from atlas.domain.shared_pages.names import LookAlike, reserved_part
@@ -43,7 +44,7 @@ class Rule:
     severity: Severity
     evidence: Callable[[SharedPageRow, Surroundings], str | None]
     fix: str
-    """What an administrator does about it; ``{address}`` and ``{account}`` are the page's."""
+    """What an administrator does about it; ``{address}`` and ``{account}`` are PowerShell literals of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def finding_details(row: SharedPageRow) -> tuple[FindingDetail, ...]:
             name=rule.name,
             severity=rule.severity,
             evidence=found.evidence,
-            fix=rule.fix.format(address=row.address, account=row.account_id or row.address),
+            fix=rule.fix.format(address=quoted(row.address), account=quoted(row.account_id or row.address)),
         )
         for found in row.findings
         for rule in RULES

@@ -8,7 +8,7 @@ from atlas.domain.shared_pages.access import AccessRight
 from atlas.domain.shared_pages.businesses import StaffMember
 from atlas.domain.shared_pages.findings import RULES, finding_details, findings_of
 from atlas.domain.shared_pages.names import LookAlike
-from atlas.domain.shared_pages.rows import SharedFinding, Source
+from atlas.domain.shared_pages.rows import FoundRisk, SharedFinding, Source
 from tests.domain.shared_pages.pages import ACCOUNT_ID, ADELE, ADELE_ID, HEALTHY, ORDINARY, STAFF, group, user
 
 F = SharedFinding
@@ -108,6 +108,18 @@ def test_the_details_of_a_finding_name_the_page():
 
     assert (detail.name, detail.severity) == (F.SIGN_IN_ENABLED, "medium")
     assert ACCOUNT_ID in detail.fix
+
+
+def test_an_address_is_a_literal_in_every_command():
+    """Whoever creates a page chooses its address, which may contain what PowerShell would run."""
+    findings = tuple(FoundRisk(rule.name, "") for rule in RULES)
+    row = replace(HEALTHY, address="help$(calc)'\u2019;|x@contoso.com", account_id=None, findings=findings)
+
+    fixes = [detail.fix for detail in finding_details(row) if "@contoso.com" in detail.fix]
+
+    assert len(fixes) > 3
+    for fix in fixes:
+        assert fix.count("'help$(calc)''\u2019\u2019;|x@contoso.com'") == fix.count("@contoso.com")
 
 
 def test_every_fix_is_a_complete_sentence_about_the_page():
