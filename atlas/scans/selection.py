@@ -76,7 +76,7 @@ async def list_selected_users(resources: Resources, request: UsersRequest, selec
     start = await _start(resources, request)
     part = selection.users[start : start + PAGE_SIZE]
     excluded = await resources.exclusions.snapshot()
-    names = [name for name in part if not excluded.names(name)]
+    names = [name for name in part if not excluded.is_named(name)]
     accounts = await resources.directory.get_accounts(names)
     _raise_if_unreachable(accounts.values())
     known = {name: account for name, account in accounts.items() if isinstance(account, Account)}
@@ -105,7 +105,7 @@ async def list_selected_users(resources: Resources, request: UsersRequest, selec
 
 
 def _is_excluded(user: LicensedUser, excluded: ExcludedUsers) -> bool:
-    return excluded.names(user.user_id) or excluded.names(user.upn)
+    return excluded.is_named(user.user_id) or excluded.is_named(user.upn)
 
 
 async def _start(resources: Resources, request: UsersRequest) -> int:
