@@ -18,7 +18,7 @@ from atlas.domain.mailboxes import BOOKINGS_CAPABILITY, NO_GUID, Mailbox, Mailbo
 from atlas.domain.owa_policies import OwaPolicy
 from atlas.domain.records import Malformed, Records, parse_records
 from atlas.domain.shared_pages.access import AccessGrant
-from atlas.domain.shared_pages.creations import CreationRecord
+from atlas.domain.shared_pages.creations import Creations
 from atlas.domain.shared_pages.directory import Recipient
 from atlas.domain.shared_pages.mailboxes import SchedulingMailbox, SchedulingMailboxesPage
 from atlas.domain.unknown import Reason, Unknown
@@ -145,7 +145,7 @@ class Exchange:
         """Who is behind the names that permissions contain; ``None``: no recipient has this name."""
         return await exchange_shared_pages.get_recipients(self._commands, trustees)
 
-    async def search_creations(self, start: datetime, end: datetime) -> tuple[CreationRecord, ...]:
+    async def search_creations(self, start: datetime, end: datetime) -> Creations:
         """What the audit log says about creations of shared pages, without Microsoft Graph."""
         return await exchange_shared_pages.search_creations(self._commands, start, end)
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from atlas.domain.records import MalformedRecord, parse_records
 from atlas.domain.shared_pages.access import AccessGrant, AccessRight
-from atlas.domain.shared_pages.creations import CreationRecord
+from atlas.domain.shared_pages.creations import CreationRecord, Creations
 from atlas.domain.shared_pages.directory import Recipient
 from atlas.domain.shared_pages.mailboxes import SchedulingMailbox
 from atlas.domain.unknown import Unknown
@@ -167,7 +167,7 @@ async def get_recipients(
     return {trustee: or_unknown(results[str(number)], _parse_recipient) for number, trustee in enumerate(trustees)}
 
 
-async def search_creations(commands: ExchangeCommands, start: datetime, end: datetime) -> tuple[CreationRecord, ...]:
+async def search_creations(commands: ExchangeCommands, start: datetime, end: datetime) -> Creations:
     """What ``Search-UnifiedAuditLog`` finds between two aware times. Raises ``TenantFailure``."""
     parameters = {
         "StartDate": _as_text(start),
@@ -179,13 +179,15 @@ async def search_creations(commands: ExchangeCommands, start: datetime, end: dat
         "SessionCommand": "ReturnLargeSet",
     }
     found: dict[str, CreationRecord] = {}
+    malformed = 0
     for _ in range(MAX_SEARCHES):  # the same session returns the next records each time
         response = await commands.run(Command("Search-UnifiedAuditLog", parameters), _classify_search)
         records = records_of(response.json(), "audit records")
         if not records:
-            return tuple(found.values())
+            return Creations(tuple(found.values()), is_complete=not malformed)
         parsed = parse_records(records, lambda record: _FoundRecord.model_validate(record).as_creation())
         found |= {record.record_id: record for record in parsed.valid}
+        malformed += len(parsed.malformed)
     raise NotUnderstood("Exchange returned more audit records than a search can have")
 
 

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from atlas.domain.shared_pages.creations import AUDIT_RETENTION, CreationRecord, QueryState
+from atlas.domain.shared_pages.creations import AUDIT_RETENTION, CreationRecord, Creations, QueryState
 from atlas.domain.shared_pages.creators import creator_problem, record_of
 from atlas.domain.shared_pages.removal import CREATOR_REMOVED
 from atlas.domain.shared_pages.rows import PageState, SharedPageRow
@@ -16,8 +15,6 @@ from atlas.resources import Resources
 from atlas.shared_pages.recording import record_page
 from atlas.tables.shared_bookings import StoredPage
 from atlas.tables.shared_state import CreationSearch
-
-log = logging.getLogger(__name__)
 
 SEARCH_EVERY = timedelta(days=1)
 OVERLAP = timedelta(days=1)
@@ -28,6 +25,7 @@ FIRST_WAIT_SECONDS = 2.0
 MAX_WAIT_SECONDS = 600.0
 MAX_RECORD_PAGES = 200
 CONCURRENT_WRITES = 16
+INCOMPLETE = "The audit log has records of new shared pages that could not be read: some creators may not be known."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +101,7 @@ async def _continue(
     if state is not QueryState.SUCCEEDED:
         await resources.shared.state.set_creation_search(replace(search, query_id=None, query_until=None))
         return SearchResult(problem="the audit query for new shared pages did not succeed; the next one repeats it")
-    await _finish(resources, search, await _read_records(resources, query_id), search.query_until or now)
-    return SearchResult()
+    return await _finish(resources, search, await _read_records(resources, query_id), search.query_until or now)
 
 
 async def _search_in_exchange(
@@ -114,35 +111,38 @@ async def _search_in_exchange(
     try:
         if resources.mailboxes is None:
             raise refusal
-        records = await resources.mailboxes.search_creations(_start_of(search), now)
+        creations = await resources.mailboxes.search_creations(_start_of(search), now)
     except Refused:
         problem = f"not known: {refusal}"
         await _store(resources, (), lambda row: problem)
         return SearchResult(problem=f"Who created shared pages is {problem}")
-    await _finish(resources, replace(search, started_at=now), records, now)
-    return SearchResult()
+    return await _finish(resources, replace(search, started_at=now), creations, now)
 
 
-async def _finish(
-    resources: Resources, search: CreationSearch, records: Sequence[CreationRecord], until: datetime
-) -> None:
-    await _store(resources, records, lambda row: creator_problem(row, search.searched_from))
+async def _finish(resources: Resources, search: CreationSearch, creations: Creations, until: datetime) -> SearchResult:
+    is_complete = creations.is_complete
+
+    def problem_of(row: SharedPageRow) -> str:
+        return creator_problem(row, search.searched_from, is_complete=is_complete)
+
+    await _store(resources, creations.records, problem_of)
     done = replace(search, searched_until=until, query_id=None, query_until=None)
     await resources.shared.state.set_creation_search(done)
+    return SearchResult(problem=None if is_complete else INCOMPLETE)
 
 
-async def _read_records(resources: Resources, query_id: str) -> tuple[CreationRecord, ...]:
+async def _read_records(resources: Resources, query_id: str) -> Creations:
     link: str | None = None
     found: dict[str, CreationRecord] = {}
+    malformed = 0
     for _ in range(MAX_RECORD_PAGES):
         page = await resources.directory.get_creations_page(query_id, link)
         found |= {record.record_id: record for record in page.records}
-        if page.malformed:
-            log.warning("%d audit records cannot be read and are left out", page.malformed)
+        malformed += page.malformed
         link = page.next_link
         if link is None:
             break
-    return tuple(found.values())
+    return Creations(tuple(found.values()), is_complete=link is None and not malformed)
 
 
 async def _store(

@@ -280,7 +280,7 @@ async def test_exchange_finds_the_same_creators(start):
     clients = await start({**PERMITTED, "exchange": {"audit_search": True}}, users=12, shared_pages=1000)
     begin = NOW - timedelta(days=180)
 
-    found = await clients.exchange.search_creations(begin, NOW)
+    found = (await clients.exchange.search_creations(begin, NOW)).records
 
     query_id = await clients.graph.start_creation_query(begin, NOW)
     listed = (await clients.graph.get_creations_page(query_id, None)).records

@@ -1,14 +1,18 @@
 """Who created a page: searched in the audit log at most once a day, and stored with the page."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from atlas.domain.shared_pages.creations import AUDIT_RETENTION
-from atlas.domain.shared_pages.creators import BEFORE_OUR_RECORDS
+from atlas.domain.shared_pages.creations import AUDIT_RETENTION, CreationsPage
+from atlas.domain.shared_pages.creators import BEFORE_OUR_RECORDS, NO_RECORD, NOT_READ
 from atlas.domain.shared_pages.removal import CREATOR_REMOVED
 from atlas.domain.shared_pages.rows import NOT_SEARCHED
+from atlas.microsoft365.graph import Graph
 from atlas.pages.forgetting import forget
+from atlas.shared_pages import creators as creators_module
+from atlas.shared_pages.creators import INCOMPLETE
 from atlas.tables.shared_state import CreationSearch
 from local.simulator import SharedPageKind
 from local.simulator.shared_pages import was_audited
@@ -52,6 +56,28 @@ async def test_the_query_runs_while_pages_are_inventoried(inventory: Start):
     rows, expected = await atlas.rows(), creators(atlas)
     assert {address: rows[address].created_by for address in expected} == expected
     assert atlas.waited == 0
+
+
+@pytest.mark.parametrize("cut", ["malformed", "too many"])
+async def test_records_that_cannot_be_read_are_reported(inventory: Start, monkeypatch: pytest.MonkeyPatch, cut: str):
+    """A page without a record then may have one, so nothing says that the log has none."""
+    atlas = await inventory(shared_pages=MANY)
+    read = Graph.get_creations_page
+
+    async def incomplete(self: Graph, query_id: str, link: str | None) -> CreationsPage:
+        page = await read(self, query_id, link)
+        changes = {"malformed": len(page.records)} if cut == "malformed" else {"next_link": page.next_link or "more"}
+        return replace(page, records=(), **changes)
+
+    monkeypatch.setattr(Graph, "get_creations_page", incomplete)
+    monkeypatch.setattr(creators_module, "MAX_RECORD_PAGES", 1)
+
+    state = await atlas.run()
+
+    problems = {row.creator_problem for row in (await atlas.rows()).values()}
+    assert NOT_READ in problems
+    assert NO_RECORD not in problems
+    assert INCOMPLETE in state.warnings()
 
 
 async def test_a_page_older_than_the_log_is_an_answer(inventory: Start):

@@ -21,6 +21,15 @@ class CreationRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Creations:
+    """What a search of the audit log found."""
+
+    records: tuple[CreationRecord, ...]
+    is_complete: bool = True
+    """``False``: some records could not be read, or there were too many."""
+
+
+@dataclass(frozen=True, slots=True)
 class CreationsPage:
     """One page of the records of a query."""
 

@@ -10,6 +10,7 @@ CREATED_WITHIN = timedelta(hours=1)
 """How far the time of a record may be from the creation of the mailbox it is about."""
 BEFORE_OUR_RECORDS = "before our records"
 NO_RECORD = "the audit log has no record of its creation"
+NOT_READ = "some records of the audit log could not be read, and the others are not about its creation"
 
 
 def record_of(row: SharedPageRow, records: Iterable[CreationRecord]) -> CreationRecord | None:
@@ -32,8 +33,8 @@ def _last_part(name: str) -> str:
     return name.rpartition("/")[2].casefold()
 
 
-def creator_problem(row: SharedPageRow, searched_from: datetime) -> str:
+def creator_problem(row: SharedPageRow, searched_from: datetime, *, is_complete: bool = True) -> str:
     """Why the creator of a page is not known, of whose creation a finished search found no record."""
     if row.created_at and row.created_at < searched_from:
         return f"{BEFORE_OUR_RECORDS}: the audit log was first read from {searched_from.date()} on"
-    return NO_RECORD
+    return NO_RECORD if is_complete else NOT_READ

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from atlas.domain.shared_pages.creations import CreationRecord
-from atlas.domain.shared_pages.creators import BEFORE_OUR_RECORDS, NO_RECORD, creator_problem, record_of
+from atlas.domain.shared_pages.creators import BEFORE_OUR_RECORDS, NO_RECORD, NOT_READ, creator_problem, record_of
 from tests.domain.shared_pages.pages import ACCOUNT_ID, CREATED, HEALTHY
 
 RECORD = CreationRecord("record-1", CREATED + timedelta(seconds=4), "HelpDesk", "AdeleV@contoso.com")
@@ -48,3 +48,4 @@ def test_a_page_older_than_the_audit_log_is_before_our_records():
     assert creator_problem(HEALTHY, searched_from).startswith(BEFORE_OUR_RECORDS)
     assert creator_problem(replace(HEALTHY, created_at=searched_from), searched_from) == NO_RECORD
     assert creator_problem(replace(HEALTHY, created_at=None), searched_from) == NO_RECORD
+    assert creator_problem(HEALTHY, HEALTHY.created_at, is_complete=False) == NOT_READ
