@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
 from atlas.domain.scans import TENANT_ON_REQUEST, USERS_ON_REQUEST, Scan, ScanState, new_scan_id
 from atlas.resources import Resources
 from atlas.scans import census, closing, gone, retention, shared_steps
@@ -105,7 +107,12 @@ class LocalScans:
         stored = await self.checkpoints.get(lock.scan_id, self._selected)
         if stored is None:
             return None
-        return replace(ScanProgress.from_dict(stored), concurrency=self.resources.probe_concurrency, wait_seconds=0)
+        try:
+            progress = ScanProgress.from_dict(stored)
+        except ValidationError:
+            log.warning("%s was interrupted in another version and is not resumed", lock.scan_id)
+            return None
+        return replace(progress, concurrency=self.resources.probe_concurrency, wait_seconds=0)
 
     async def start(self, suffix: str) -> ScanProgress:
         """A new scan; one that was interrupted is cancelled. ``suffix`` is 8 hex digits that make its ID unique."""

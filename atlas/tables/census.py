@@ -34,7 +34,8 @@ class ReadAhead:
     """Users that one range read has brought, or is bringing."""
 
     read_at: float
-    users: asyncio.Future[Mapping[int, CensusUser]]
+    users: asyncio.Future[Mapping[int, Mapping[str, Any]]]
+    """Their rows. Each is parsed when it is returned, so that a malformed one affects only itself."""
     returned: set[int] = field(default_factory=set)
 
 
@@ -95,12 +96,13 @@ class Census:
             read = asyncio.ensure_future(self._get_users(scan_id, page, start, start + READ_AHEAD))
             ahead = self._ahead[scan_id, page, start] = ReadAhead(now, read)
         ahead.returned.add(index)
-        return (await asyncio.shield(ahead.users)).get(index)
+        entity = (await asyncio.shield(ahead.users)).get(index)
+        return _user_of(entity) if entity else None
 
-    async def _get_users(self, scan_id: str, page: int, first: int, last: int) -> Mapping[int, CensusUser]:
+    async def _get_users(self, scan_id: str, page: int, first: int, last: int) -> Mapping[int, Mapping[str, Any]]:
         columns = ["RowKey", "User", "Mailbox"]
         found = self._store.iterate(BOOKINGS_CENSUS, scan_id, user_key(page, first), user_key(page, last), columns)
-        return {int(entity["RowKey"][-4:]): _user_of(entity) async for entity in found}
+        return {int(entity["RowKey"][-4:]): entity async for entity in found}
 
     async def add_position(self, scan_id: str, listing: str, page: int, position: str) -> None:
         """Store where a page of a listing begins: its link, which names people, so it stays out of Durable history."""

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.unknown import Reason, Unknown
@@ -10,6 +11,7 @@ from atlas.microsoft365.failures import Unreachable
 from atlas.microsoft365.graph import LicensedUsersPage
 from atlas.scans.census import NOT_LISTED, list_users
 from atlas.scans.messages import UsersRequest
+from atlas.tables.census import BOOKINGS_CENSUS, user_key
 from tests.scans.conftest import FakeDirectory, scan, user, user_id
 
 SCAN = scan()
@@ -70,6 +72,17 @@ async def test_only_a_confirmed_absence_is_no_mailbox(listing):
         user_id(3): NOT_LISTED,
         user_id(4): NOT_LISTED,
     }
+
+
+async def test_a_malformed_row_affects_only_its_user(listing):
+    await list_users(listing.resources, request())
+    listing.store.spoil(BOOKINGS_CENSUS, SCAN.scan_id, user_key(1, 2), User="{}")
+
+    found = [await listing.resources.census.get_user(SCAN.scan_id, 1, index) for index in (0, 1, 3)]
+
+    assert [one[0].user_id for one in found] == [user_id(1), user_id(2), user_id(4)]
+    with pytest.raises(ValidationError):
+        await listing.resources.census.get_user(SCAN.scan_id, 1, 2)
 
 
 async def test_absences_of_a_page_are_confirmed_in_one_request(listing):
