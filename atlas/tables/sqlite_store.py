@@ -213,10 +213,11 @@ class SqliteStore:
         self._execute("BEGIN")
         try:
             yield
+            self._execute("COMMIT")
         except BaseException:
-            self._execute("ROLLBACK")
+            if self._connection.in_transaction:  # some failures have ended it
+                self._execute("ROLLBACK")
             raise
-        self._execute("COMMIT")
 
 
 @contextlib.contextmanager

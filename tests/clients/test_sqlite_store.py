@@ -107,6 +107,25 @@ async def test_a_bulk_write_is_complete_or_undone():
         assert [entity["RowKey"] async for entity in store.iterate("Rows", TENANT)] == ["c"]
 
 
+async def test_a_disk_that_was_full_does_not_keep_later_rows_out(monkeypatch):
+    with open_sqlite(IN_MEMORY) as store:
+        execute = store._execute
+
+        def full(statement, *values):
+            if statement == "COMMIT":
+                raise StorageUnavailable("the local file cannot be used: database or disk is full")
+            return execute(statement, *values)
+
+        monkeypatch.setattr(store, "_execute", full)
+        with pytest.raises(StorageUnavailable, match="full"):
+            await store.upsert_all("Rows", [row("a")])
+        monkeypatch.undo()
+
+        assert await store.get("Rows", TENANT, "a") is None
+        await store.upsert_all("Rows", [row("b")])
+        assert await store.get("Rows", TENANT, "b") is not None
+
+
 @pytest.mark.parametrize("where", [" and Status = @x", "; DROP TABLE entities", " and Status eq 'x'", " and x(1)"])
 async def test_an_unknown_filter_is_refused(where):
     with open_sqlite(IN_MEMORY) as store, pytest.raises(ValueError, match="not a filter"):
