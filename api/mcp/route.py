@@ -47,7 +47,7 @@ async def post_mcp(req: func.HttpRequest) -> func.HttpResponse:
 def refusal_of(req: func.HttpRequest, size: int) -> Response | None:
     """The response to a request that is not one of this protocol; ``None`` if it may be. Raises ``Problem``."""
     origin = req.headers.get("origin")
-    if origin is not None and not came_through_gateway(req) and urlsplit(origin).netloc != urlsplit(req.url).netloc:
+    if origin is not None and not came_through_gateway(req) and _host_of(origin) != _host_of(req.url):
         # A script of another site must not reach an app on this machine.
         raise Problem("forbidden", "the Origin header names another site")
     if _media_types(req.headers.get("content-type", "")) != {"application/json"}:
@@ -57,6 +57,13 @@ def refusal_of(req: func.HttpRequest, size: int) -> Response | None:
     if size > MAX_BODY_BYTES:
         return refused(f"the body is larger than {MAX_BODY_BYTES:,} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return None
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return None
 
 
 def _media_types(header: str) -> set[str]:
