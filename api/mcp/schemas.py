@@ -75,7 +75,7 @@ def _inlined(part: Any, known: Mapping[str, Schema]) -> Any:
 
 
 def _plain(part: Any) -> Any:
-    """Without what only Power Platform reads."""
+    """The schema without the members that only Power Platform reads."""
     match part:
         case dict():
             return {

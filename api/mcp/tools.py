@@ -65,7 +65,7 @@ class Call[Parameters: Query]:
     caller: str
     query: Parameters
     user: str = ""
-    """For tools about one user."""
+    """The user, for tools about one user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Tool[Parameters: Query]:
         if unknown := [name for name in given if name not in self.inputs]:
             known = ", ".join(self.inputs)
             raise invalid_parameters(
-                [(name[:100], f"is no argument of this tool; it takes {known}") for name in unknown]
+                [(name[:100], f"is not an argument of this tool; it takes {known}") for name in unknown]
             )
         required = [name for name, changes in self.inputs.items() if changes.get("required")]
         if missing := [name for name in required if name not in given]:

@@ -189,7 +189,7 @@ class SharedPage(Response):
     service_count: int | None = Field(title="Service Count", description="How many services the page offers.")
     known_to: list[Source] = Field(
         title="Known To",
-        description="The sides that know the page: exchange and graph.",
+        description="The sources that know the page: exchange, graph or both.",
         json_schema_extra={**ADVANCED},
     )
     holders: list[Holder] = Field(title="Holders", description="The users and groups with access to the page.")

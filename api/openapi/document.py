@@ -29,7 +29,7 @@ BEARER_TOKEN: dict[str, Any] = {
     "description": "The word Bearer and a token of Microsoft Entra ID for the app.",
 }
 SIGN_IN: dict[str, dict[str, Any]] = {"key": {"functionKey": FUNCTION_KEY}, "entra": {"bearerToken": BEARER_TOKEN}}
-"""By ``API_ACCESS``."""
+"""The security definition for each value of ``API_ACCESS``."""
 
 
 BODY: Schema = {

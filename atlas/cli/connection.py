@@ -138,7 +138,7 @@ def _person(account: Mapping[str, Any]) -> str | None:
 def _azd_signs_in(tenant_id: str) -> bool:
     if shutil.which("azd") is None:
         return False
-    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # that there is no login is no warning
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # a missing login is not worth a warning
     try:
         AzureDeveloperCliCredential(tenant_id=tenant_id, process_timeout=TOOL_TIMEOUT_SECONDS).get_token(GRAPH_SCOPE)
     except AzureError:

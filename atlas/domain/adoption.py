@@ -38,7 +38,7 @@ class Uptake:
 
 
 type Groups = Mapping[str, Uptake]
-"""By name; the empty name is that of users without a department."""
+"""The uptake of each group, by its name. Users without a department are in the group with the empty name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Adoption:
         )
 
     def limited(self, groups: int = MAX_GROUPS) -> "Adoption":
-        """The same with so many domains and departments at most, those with the most licensed users, largest first."""
+        """The same with at most ``groups`` domains and departments each, those with the most licensed users first."""
         domains, other_domains = _largest(self.domains, groups)
         departments, other_departments = _largest(self.departments, groups)
         return replace(

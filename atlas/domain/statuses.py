@@ -1,4 +1,4 @@
-"""From evidence to a status and its reason: the rules of docs/administrator.md, in order."""
+"""Decides a status and its reason from evidence: the rules of docs/administrator.md, in order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ class UserOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """A user has to meet every condition. ``None`` is no condition, except for ``statuses``."""
+    """A user has to meet every condition. ``None`` sets no condition, except in ``statuses``."""
 
     statuses: frozenset[Status] | None = None
     """``None`` means every status except ``gone``."""

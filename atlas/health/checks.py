@@ -109,7 +109,7 @@ async def check_shared_pages(clients: TenantClients) -> Checks:
 
 
 async def _check_audit_log(clients: TenantClients) -> Check:
-    """Without the permission of Microsoft Graph, the scan searches the log through Exchange, if that is permitted."""
+    """Check the audit log through Microsoft Graph or, as a scan does if Graph refuses, through Exchange."""
     check = await _check(clients.directory.prove_audit_log(), "searches the audit log")
     if check.reason is not Reason.REFUSED or clients.mailboxes is None:
         return check
@@ -126,7 +126,7 @@ async def _check_exchange(clients: TenantClients, call: Callable[[Exchange], Awa
 
 
 def _worst(first: Check, second: Check) -> Check:
-    """Of two checks of one service, the one that failed; if none did, both details."""
+    """The check that failed, of two checks of one service; if neither did, a check with both details."""
     if first.ok is False or second.ok is None:
         return first
     return second if second.ok is False else Check(first.ok, f"{first.detail}, {second.detail}")

@@ -37,12 +37,12 @@ class AppRole:
 
     name: str
     role_id: str
-    """Of the application permission."""
+    """The ID of the application permission."""
     api: str
     app_id: str
     scope: str
     scope_id: str
-    """Of the delegated permission."""
+    """The ID of the delegated permission."""
 
     def for_app_registration(self) -> str:
         """How to grant it to an app registration."""

@@ -47,9 +47,9 @@ class Request:
     """Sent as JSON, unless it is ``None``."""
     timeout_seconds: float = 60
     max_response_bytes: int = 2 * MEBIBYTE
-    """After decompression."""
+    """The limit applies after decompression."""
     max_items: int = MAX_ITEMS
-    """Of the response's JSON."""
+    """How many items the response's JSON may have."""
 
 
 @dataclass(frozen=True, slots=True)

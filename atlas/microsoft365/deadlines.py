@@ -32,5 +32,5 @@ async def within_or_unknown[Result](
 
 
 def deadline_after(seconds: float) -> float:
-    """The time of the event loop's clock in so many seconds."""
+    """The time on the event loop's clock this many seconds from now."""
     return asyncio.get_running_loop().time() + seconds

@@ -76,11 +76,11 @@ class Cursor:
         return replace(self, periods=periods) if periods else None
 
     def restarted(self) -> "Cursor":
-        """From the start again; from the second time on in parts."""
+        """The cursor that starts again from the beginning; after the first restart, in parts."""
         return Cursor(self.page_size, restarts=self.restarts + 1, periods=ALL_TIME if self.restarts else ())
 
     def with_smaller_pages(self) -> "Cursor | None":
-        """From the start again, with half the page size; ``None``: pages cannot get smaller."""
+        """The cursor that starts again with half the page size; ``None``: pages cannot get smaller."""
         if self.page_size <= MIN_PAGE_SIZE:
             return None
         return replace(self, page_size=max(self.page_size // 2, MIN_PAGE_SIZE), link=None)

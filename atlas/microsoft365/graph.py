@@ -31,7 +31,7 @@ MIN_PAGE_SIZE = 50
 MAX_PAGE_BYTES = 32 * MEBIBYTE
 MAX_PAGE_ITEMS = 2_000_000
 MIN_RECORDS_TO_JUDGE = 10
-"""A page of at least so many records, none of which can be read, is malformed as a whole."""
+"""If no record of a page can be read, and it has at least this many, the page itself is malformed."""
 USER_FIELDS = "id,userPrincipalName,displayName,department,mail,accountEnabled,userType,assignedPlans"
 SEARCHED_PROPERTIES = ("displayName", "givenName", "surname", "userPrincipalName", "mail")
 ADVANCED_QUERY = {"consistencylevel": "eventual"}

@@ -46,9 +46,9 @@ MAX_RESPONSE_BYTES = 1024 * 1024
 EXCHANGE_TOKEN_SCOPE = "api://AzureADTokenExchange/.default"  # noqa: S105 - the name of a scope
 RENEW_BEFORE_SECONDS = 300
 RETRY_RENEWAL_AFTER_SECONDS = 30
-"""After a renewal that failed, while the old token is still valid."""
+"""How long to wait after a failed renewal, while the old token is still valid."""
 IDENTITY_TIMEOUT_SECONDS = 3
-"""To connect to the endpoint of managed identities, which is on the same machine, if there is one."""
+"""How long connecting to the endpoint of managed identities may take. If there is one, it is on this machine."""
 TOOL_TIMEOUT_SECONDS = 30
 CERTIFICATE_BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 KEY_BLOCK = re.compile(r"-----BEGIN (?:\w+ )?PRIVATE KEY-----.+?-----END (?:\w+ )?PRIVATE KEY-----", re.DOTALL)

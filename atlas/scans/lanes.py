@@ -24,7 +24,7 @@ MAX_OUTAGE_SECONDS = 6 * 3600.0
 
 
 def backoff(waits: int, first: float = FIRST_WAIT_SECONDS) -> float:
-    """The wait after so many waits in a row."""
+    """How long to wait next, after this many waits in a row."""
     return min(first * 2.0 ** min(waits, 20), MAX_BACKOFF_SECONDS)
 
 
@@ -140,7 +140,7 @@ class Lane(Message):
         for (index, attempt), result in zip(probes, results, strict=True):
             if result.status is not None:
                 continue
-            if self.breaker.is_open and result.reason is not None:  # a trial is no attempt of the user
+            if self.breaker.is_open and result.reason is not None:  # a trial does not count as an attempt
                 again.append((index, attempt))
             elif attempt < ATTEMPTS:
                 again.append((index, attempt + 1))

@@ -19,7 +19,7 @@ from atlas.scans.warnings import limit_warnings
 
 PAGE_SIZE = 200
 MAX_UNLISTED = 200
-"""For up to so many users, each mailbox is requested individually; for more, all mailboxes are listed."""
+"""For up to this many users, each mailbox is requested individually; for more, all mailboxes are listed."""
 MAX_NAMED = 10
 """How many users a warning names."""
 NOT_LISTED = Unknown(Reason.NOT_UNDERSTOOD, "mailboxes are not listed in a scan of a few users")

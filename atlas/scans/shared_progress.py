@@ -35,7 +35,7 @@ class SharedPages(Message):
 
     @property
     def has_source(self) -> bool:
-        """Whether any side was listed."""
+        """Whether any source was listed."""
         return self.has_graph or self.has_exchange
 
     def with_businesses(self, result: SharedResult) -> "SharedPages":

@@ -80,8 +80,8 @@ async def find_creators(resources: Resources, request: SharedRequest) -> SharedR
 
 
 async def _sources(resources: Resources, request: SharedRequest) -> inspection.Sources:
-    sides = ((Source.EXCHANGE, request.has_exchange), (Source.GRAPH, request.has_graph))
-    complete = frozenset(source for source, is_complete in sides if is_complete)
+    sources = ((Source.EXCHANGE, request.has_exchange), (Source.GRAPH, request.has_graph))
+    complete = frozenset(source for source, is_complete in sources if is_complete)
     return inspection.Sources(complete, await resources.shared.state.get_listed_sources())
 
 

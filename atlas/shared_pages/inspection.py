@@ -28,14 +28,14 @@ from atlas.tables.shared_census import CensusPage
 MAX_HOLDERS = 2_000
 """Beyond this, the largest groups are listed without their members."""
 ADDRESSES_TRIED = 4
-"""Under how many of its addresses a page is requested from Graph that its list does not contain."""
+"""If Graph's list does not contain a page, at most this many of its addresses are requested from Graph."""
 CONCURRENT_WRITES = 16
 NO_GRAPH = Unknown(Reason.REFUSED, "Microsoft Graph does not list booking businesses")
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Which sides this scan has listed completely, and which ones an earlier scan had."""
+    """The sources that this scan has listed completely, and those that an earlier scan had."""
 
     complete: frozenset[Source]
     before: frozenset[Source]

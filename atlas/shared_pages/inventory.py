@@ -72,7 +72,7 @@ async def compare_with_people(resources: Resources, scan_id: str, first_listing:
         return None
     index = NameIndex({key: _names(item) for key, item in pages.items()})
     found: dict[str, set[LookAlike]] = {}
-    first, compared = (f"{after}!" if after else ""), 0
+    first, compared = (f"{after}!" if after else ""), 0  # the first possible key after it
     next_key: Mapping[str, str] | None = None
     while True:
         part = await resources.rows.get_page(first, next_key, size=PEOPLE_PER_READ)

@@ -1,1 +1,1 @@
-"""Remembers: the rows of Azure Table Storage, their keys, and what is read by which key (docs/tables.md)."""
+"""Reads and writes the rows of Azure Table Storage. docs/tables.md lists their keys, and what is read by which."""

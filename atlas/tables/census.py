@@ -22,7 +22,7 @@ MAILBOX: TypeAdapter[MailboxEvidence] = TypeAdapter(MailboxEvidence)
 EWS = TypeAdapter(EwsScope)
 
 READ_AHEAD = 25
-"""How many users one range read brings."""
+"""How many users one range read returns."""
 READ_AHEAD_SECONDS = 30.0
 """How long they stay in memory; a lane may wait for hours, and `atlas forget` may remove a user meanwhile."""
 
@@ -84,7 +84,7 @@ class Census:
         )
 
     async def get_user(self, scan_id: str, page: int, index: int) -> CensusUser | None:
-        """The user at one position. Range read of the users beside it, who are probed soon, by this process or another.
+        """The user at one position. A range read also returns the users next to it, which are probed soon.
 
         Each user is returned from memory once, and only for ``READ_AHEAD_SECONDS``.
         """

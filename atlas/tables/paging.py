@@ -33,7 +33,7 @@ async def list_page[Row, Change: DatedChange](
     table: RowTable[Row, Change], wanted: RowsFilter[Row], limit: int, continuation: str | None
 ) -> ListPage[Row]:
     """The next rows that match a filter, at most ``limit``. Raises ``InvalidCursor``."""
-    first = f"{from_cursor(continuation, table.kind.key_pattern)}!" if continuation else ""
+    first = f"{from_cursor(continuation, table.kind.key_pattern)}!" if continuation else ""  # the key after it
     found: list[Row] = []
     last_key, parts = None, 0
     async for part in _parts(table, wanted, first):

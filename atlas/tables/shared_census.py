@@ -70,7 +70,7 @@ class SharedCensus:
         self, scan_id: str, first_listing: int, after: str | None, limit: int
     ) -> tuple[CensusPage, ...]:
         """The next pages behind a row key, at most ``limit``."""
-        first = f"{after}!" if after else page_key(first_listing, 0)
+        first = f"{after}!" if after else page_key(first_listing, 0)  # "!": the first possible key after it
         page = await self._store.get_page(BOOKINGS_CENSUS, scan_id, first, PAGES + END, size=limit)
         return tuple(map(_census_page, page.entities))
 

@@ -40,13 +40,13 @@ class SharedState:
         self._tenant_id = tenant_id
 
     async def get_listed_sources(self) -> frozenset[Source]:
-        """The sides that an earlier scan has listed completely: what is new on these was created since."""
+        """The sources that an earlier scan listed completely: a page that is new in one of them was created since."""
         keys = {f"listed-{source}": source for source in Source}
         found = [await self._store.get(SHARED_BOOKINGS_STATE, self._tenant_id, key) for key in keys]
         return frozenset(source for source, entity in zip(keys.values(), found, strict=True) if entity)
 
     async def set_listed_sources(self, sources: Iterable[Source], at: datetime) -> None:
-        """Store that these sides have been listed completely."""
+        """Store that these sources have been listed completely."""
         for source in sources:
             entity = {"PartitionKey": self._tenant_id, "RowKey": f"listed-{source}", "At": at}
             await self._store.upsert(SHARED_BOOKINGS_STATE, entity)

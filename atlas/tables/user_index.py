@@ -23,7 +23,7 @@ KEYS = "user-"
 """Begins the keys of rows that list the entries of one user, in the order of the object ID."""
 BEHIND_KEYS = "user."
 MAX_SEARCH_READS = 20
-"""Of each list, with 1,000 entries each; a search with more matches filters the list of the order instead."""
+"""Reads of each list, of 1,000 entries each; a search with more matches filters the list in the requested order."""
 LISTED = Columns(
     LicensedUser,
     names={"user_id": "UserId", "upn": "UserPrincipalName"},

@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     hazards = parser.add_argument_group("hazards of production")
     for name, metavar, explained in HAZARDS:
         hazards.add_argument(name, type=float, default=0.0, metavar=metavar, help=explained)
-    hazards.add_argument("--timer-speed", type=float, default=1.0, help="durable timers fire so many times sooner")
+    hazards.add_argument(
+        "--timer-speed", type=float, default=1.0, help="make durable timers fire this many times sooner"
+    )
     hazards.add_argument("--seed", type=int, default=0, help="another seed, other activities")
     parser.add_argument(
         "--ready-file", type=Path, metavar="FILE", help="write the address and the code here when ready"

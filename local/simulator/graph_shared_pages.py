@@ -71,7 +71,7 @@ class GraphSharedPages:
                 return problem(self._state, 400, "BadRequest", "This request is not simulated.")
 
     def _list(self) -> Response:
-        """GET /solutions/bookingBusinesses: no pages, and only so many."""
+        """GET /solutions/bookingBusinesses: without paging, and cut off at the limit."""
         limit = self._state.behaviour.graph.businesses_limit
         listed = self._state.shared_pages.in_graph()[:limit]
         value: list[Any] = [{"id": page.address, "displayName": page.display_name} for page in listed]

@@ -231,7 +231,7 @@ async def test_the_list_has_one_page() -> None:
         ({"jsonrpc": "2.0", "id": 1, "result": {}}, Code.INVALID_REQUEST, 1),
     ],
 )
-async def test_what_is_no_message_is_400(document: Any, code: Code, message_id: int | None) -> None:
+async def test_an_invalid_message_is_400(document: Any, code: Code, message_id: int | None) -> None:
     response = await sent(document)
 
     assert error_of(response) == (400, code)

@@ -416,7 +416,7 @@ def test_an_incomplete_mailbox_id_is_not_understood(text):
         parse_mailbox({"primaryMailboxId": text})
 
 
-def test_an_all_zero_mailbox_is_no_mailbox():
+def test_an_all_zero_mailbox_guid_means_no_mailbox():
     assert parse_mailbox({"primaryMailboxId": f"MBX:{UUID(int=0)}@{UUID(int=7)}"}) == NoMailbox()
 
 

@@ -111,7 +111,7 @@ async def test_an_unknown_orchestration_is_not_terminated():
     assert {method for method, *_ in served.requests} == {"GET"}
 
 
-async def test_a_provider_that_does_not_purge_is_no_outage():
+async def test_a_provider_that_does_not_purge_is_not_an_outage():
     """The Durable Task Scheduler responds 400 to a purge by filter (azure-functions-durable-python#563)."""
     async with serving(lambda _: web.json_response(BROKEN, status=400)) as served:
         with pytest.raises(PurgeNotSupported, match="retention"):

@@ -104,13 +104,13 @@ def test_a_short_link_is_invalid_with_an_explanation(text):
         f"{BASE}/bookwithme/user/{GUID.hex}@",
     ],
 )
-def test_any_other_address_is_no_page(text):
+def test_any_other_address_is_rejected(text):
     with pytest.raises(InvalidPageUrl, match="/bookwithme/user/"):
         parse_page_url(text)
 
 
 @given(st.one_of(st.text(), st.text().map(lambda text: f"/bookwithme/user/{text}"), st.text().map(quote)))
-def test_no_text_raises_anything_else(text):
+def test_parsing_raises_only_its_documented_exceptions(text):
     with suppress(InvalidPageUrl):
         assert isinstance(parse_page_url(text), PageAddress)
     with suppress(InvalidPageUrl, InvalidUserReference):

@@ -103,7 +103,7 @@ def test_a_malformed_meeting_type_does_not_hide_a_public_one(name, flag):
 
 
 @pytest.mark.parametrize("item", [None, 7, "text", [], {}])
-def test_a_meeting_type_that_is_no_object_affects_only_itself(item):
+def test_a_meeting_type_that_is_not_an_object_affects_only_itself(item):
     assert isinstance(classify(services(item, PUBLIC), RULES), PageFound)
 
 

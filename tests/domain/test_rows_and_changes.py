@@ -243,12 +243,12 @@ ROWS = (PUBLISHED, EMPTY, HIDDEN, NOT_SET_UP, FORCED, NO_CAPABILITY, NO_MAILBOX,
 
 
 @pytest.mark.parametrize("row", [*ROWS, GONE])
-def test_the_same_status_again_is_no_change(row):
+def test_the_same_status_again_is_not_a_change(row):
     assert change(row, replace(row, checked_at=LATER, scan_id="s2", reason="otherwise put")) is None
 
 
 @pytest.mark.parametrize("silence", [{"page": SILENT}, {"mailbox": SILENT, "page": None}])
-def test_going_to_unknown_and_back_is_no_change(silence):
+def test_going_to_unknown_and_back_is_not_a_change(silence):
     before = row_of()
     unknown = row_of(before, **silence)
     back = row_of(unknown)

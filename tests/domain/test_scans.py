@@ -47,7 +47,7 @@ def test_an_id_is_valid_for_durable_and_in_paths(moment, token):
 @pytest.mark.parametrize(
     "text", ["", "scan-", "lock", "scan-20261323T120000000-0a1b2c3d", "scan-20261123T120000000-0A1B2C3D", "x" * 2000]
 )
-def test_any_other_text_is_no_scan_id(text):
+def test_any_other_text_is_not_a_scan_id(text):
     assert started_at_of(text) is None
     assert scan_key(text) is None
 

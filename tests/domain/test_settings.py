@@ -390,7 +390,7 @@ ALIASES = [str(field.alias) for field in Settings.model_fields.values()]
 
 
 @given(st.dictionaries(st.sampled_from(ALIASES), st.text(max_size=60), max_size=6))
-def test_no_value_makes_loading_raise_anything_else(environment):
+def test_loading_raises_only_invalid_settings(environment):
     with suppress(InvalidSettings):
         assert Settings.load(environment).storage
 

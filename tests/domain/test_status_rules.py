@@ -87,7 +87,7 @@ def test_the_reason_of_an_unknown_starts_with_one_word(reason, detail):
     assert str(reason) in ("throttled", "unreachable", "refused", "notUnderstood")
 
 
-def test_a_text_without_a_reason_is_no_unknown():
+def test_a_text_without_a_reason_is_not_parsed():
     with pytest.raises(ValueError, match="tired"):
         Unknown.parse("tired: of asking")
 

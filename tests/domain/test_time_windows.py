@@ -34,13 +34,13 @@ def test_zones_have_two_names_in_any_case(name: str, key: str) -> None:
     "name",
     ["", "(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", "../zone.tab", "CEST+1", "Mars/Olympus"],
 )
-def test_anything_else_is_no_zone(name: str) -> None:
+def test_any_other_time_zone_is_rejected(name: str) -> None:
     with pytest.raises(UnknownTimeZone):
         time_zone(name)
 
 
 @given(st.text(max_size=40))
-def test_no_text_raises_anything_else(name: str) -> None:
+def test_time_zone_raises_only_unknown_time_zone(name: str) -> None:
     try:
         time_zone(name)
     except UnknownTimeZone:

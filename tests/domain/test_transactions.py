@@ -37,5 +37,5 @@ def test_small_rows_go_a_hundred_at_a_time():
     assert [len(transaction) for transaction in transactions_of(rows(*[10] * 250))] == [100, 100, 50]
 
 
-def test_nothing_is_no_transaction():
+def test_no_rows_make_no_transaction():
     assert list(transactions_of([])) == []

@@ -51,7 +51,7 @@ class Deployment:
         return (await self.http.get(f"/api/scans/{scan_id}")).json()
 
     async def probed(self, scan_id: str, least: int) -> Document:
-        """The scan once it has probed so many users."""
+        """The scan once it has probed at least this many users."""
         while ((scan := await self.get_scan(scan_id))["usersProbed"] or 0) < least:
             assert scan["state"] in {"pending", "running"}, scan
             await asyncio.sleep(0.02)

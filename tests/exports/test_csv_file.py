@@ -47,7 +47,7 @@ def fields_by(separator: str, content: bytes) -> list[str]:
     return [field for line in lines for field in line]
 
 
-async def test_names_of_shared_pages_are_no_formulas() -> None:
+async def test_names_of_shared_pages_are_not_formulas() -> None:
     """Whoever may create pages chooses their names."""
     holder = Holder(kind=HolderKind.USER, access=(), display_name="a;=HYPERLINK(1)")
     page = replace(HEALTHY, display_name="=HYPERLINK(1)", created_by="+1@contoso.com", holders=(holder,))

@@ -71,7 +71,7 @@ KINDS: tuple[Mapping[str, Any], ...] = (
     {"expected": "published", "page": "public", "exchange_listing": {"ExchangeGuid": None}},
     {"expected": "published", "page": "public", "graph": {"department": None, "mail": None, "userType": None}},
     {"expected": "published", "page": "public", "graph": {"assignedPlans": PLANS}},
-    {"expected": "notSetUp", "cas": {"EwsEnabled": False}},  # EWS is off, which is no policy about bookings
+    {"expected": "notSetUp", "cas": {"EwsEnabled": False}},  # EWS is off, which is not a policy about bookings
     {"expected": "unknown", "graph": {"assignedPlans": None}},
 )  # fmt: skip
 PEOPLE = tuple(Person(number, **kind) for number, kind in enumerate(itertools.islice(itertools.cycle(KINDS), 90), 1))
@@ -140,7 +140,7 @@ class OtherTenant:
         listed = [*PEOPLE[:40], FORMER, *PEOPLE[40:], PEOPLE[0]]  # the last one is listed twice
         page: list[Any] = [_graph_user(person, listed=True) for person in listed[first : first + USERS_PER_PAGE]]
         if first == 2 * USERS_PER_PAGE:
-            page.insert(3, "a record that is no object")
+            page.insert(3, "a record that is not an object")
         body: dict[str, Any] = {"value": page}
         if first + USERS_PER_PAGE < len(listed):
             kept = "&".join(

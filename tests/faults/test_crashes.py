@@ -89,7 +89,7 @@ async def test_killed_repeated_and_late_activities_change_nothing(
 async def test_a_killed_host_changes_nothing(
     tmp_path: Path, azurite_accounts: list[Azurite], reference: Mapping[str, list[Any]], probed: int
 ) -> None:
-    """The host is killed when the second scan has probed so many users; a third scan follows on a new host."""
+    """The host is killed when the second scan has probed this many users; a third scan follows on a new host."""
     azurite = azurite_accounts[1]
     async with tenant_of(tmp_path, users=40) as tenant:
         async with deployed(tenant, azurite) as product:

@@ -31,7 +31,7 @@ def programs(inside_all: st.SearchStrategy[Step]) -> st.SearchStrategy[Program]:
 
 
 class OneOf(int):
-    """The place of whichever of so many tasks was first."""
+    """Equal to the place of each of this many tasks, any of which may have been first."""
 
     def __eq__(self, place: object) -> bool:
         return isinstance(place, int) and 0 <= place < int(self)

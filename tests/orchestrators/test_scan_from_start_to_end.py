@@ -259,7 +259,7 @@ async def test_a_user_left_out_of_the_listing_is_not_gone(tenant):
 
 
 def failing(monkeypatch, owner, name, times):
-    """Make a call to storage fail so many times; ``None``: always."""
+    """Make a call to storage fail this many times; ``None``: always."""
     original = getattr(owner, name)
     left = [times]
 

@@ -58,7 +58,7 @@ async def census(tenant):
     return {one.user_id: evidence for one, evidence in found}
 
 
-async def test_only_a_confirmed_absence_is_no_mailbox(listing):
+async def test_only_a_confirmed_absence_counts_as_no_mailbox(listing):
     listing.directory.mailboxes = {
         user_id(3): mailbox(3),
         user_id(4): Unknown(Reason.REFUSED, "grant MailboxSettings.Read"),

@@ -296,5 +296,5 @@ async def test_later_scans_report_what_changed(tenant):
     await run.run()
 
     changes = [change.kind async for _, change in tenant.resources.changes.iterate()]
-    assert changes == [], "a user without a page is no change"
+    assert changes == [], "a user without a page is not a change"
     assert len(await tenant.statuses()) == 4

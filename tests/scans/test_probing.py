@@ -72,7 +72,7 @@ async def test_the_last_probe_records_the_failure(listed, failure):
 
 @pytest.mark.parametrize("failure", [Refused("403"), NotUnderstood("HTML")])
 async def test_a_response_that_says_nothing_is_a_response(listed, failure):
-    """A page that refuses everybody is no outage."""
+    """A page that refuses everybody is not an outage."""
     listed.pages.results = [failure]
 
     assert await probe_one(listed.resources, request()) == ProbeResult(status="unknown", has_response=True)

@@ -203,7 +203,7 @@ def test_without_exchange_a_scan_goes_on_knowing_less(step, following, problem):
     assert len(after.warnings()) == 1
 
 
-def test_exchange_turned_off_is_no_warning():
+def test_exchange_turned_off_gives_no_warning():
     after = BEGUN.with_organization(OrganizationResult(exchange_enabled=False))
 
     assert (after.step, after.warnings(), after.organization.exchange_incomplete) == (Step.LIST_USERS, [], False)

@@ -90,7 +90,7 @@ class Inventory:
         return next(page for page in self.pages() if page.kind is kind)
 
     def pages(self) -> list[SharedPage]:
-        """The pages of the tenant that either side lists."""
+        """The pages of the tenant that either source lists."""
         pages = self.tenant.state.shared_pages.all()
         return [page for page in pages if page.kind is not SharedPageKind.MALFORMED]
 

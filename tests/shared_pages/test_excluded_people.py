@@ -115,7 +115,7 @@ async def test_a_person_excluded_later_is_removed_without_a_change(inventory: St
     assert await atlas.changes() == []
 
 
-async def test_an_excluded_holder_is_no_sign_that_nobody_is_left(inventory: Start):
+async def test_an_excluded_holder_does_not_mean_that_nobody_is_left(inventory: Start):
     example = await inventory()
     page = example.page(SharedPageKind.ORDINARY)
     atlas = await inventory(EXCLUDE_USERS=",".join(page.full_access))

@@ -34,7 +34,7 @@ def _last_part(name: str) -> str:
 
 
 def creator_problem(row: SharedPageRow, searched_from: datetime, *, is_complete: bool = True) -> str:
-    """Why the creator of a page is not known, of whose creation a finished search found no record."""
+    """Why the creator of this page is not known, if a finished search found no record of its creation."""
     if row.created_at and row.created_at < searched_from:
         return f"{BEFORE_OUR_RECORDS}: the audit log was first read from {searched_from.date()} on"
     return NO_RECORD if is_complete else NOT_READ

@@ -30,16 +30,16 @@ class Holder:
     access: tuple[AccessRight, ...]
     object_id: str | None = None
     upn: str | None = None
-    """Of a user; of a group its address."""
+    """The UPN of a user, or the address of a group."""
     display_name: str | None = None
     via_group: str | None = None
-    """The name of the group that gives a user access; ``None``: access of the user's own."""
+    """The name of the group that gives a user access; ``None``: the user has access directly."""
     enabled: bool | None = None
     licensed: bool | None = None
     member_count: int | None = None
-    """Of a group: how many users are its members."""
+    """How many users are members, if this is a group."""
     lists_members: bool = False
-    """Of a group: its members are holders of their own."""
+    """Whether the members of this group are listed as holders, too."""
     trustees: tuple[str, ...] = ()
     """The names in the mailbox's permissions; none for the member of a group."""
 

@@ -13,7 +13,7 @@ KEYS_OF_ADDRESSES = UUID("8c0f2a41-6d1e-4b0c-9a52-1f5f3d7b6e90")
 
 @dataclass(frozen=True, slots=True)
 class ListedPage:
-    """A shared page that at least one side lists."""
+    """A shared page that at least one source lists."""
 
     mailbox: SchedulingMailbox | None
     business: ListedBusiness | None

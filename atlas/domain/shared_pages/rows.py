@@ -153,8 +153,8 @@ def _known_to(previous: SharedPageRow | None, evidence: SharedPageEvidence) -> t
         in_graph = evidence.listed.business is not None or Source.GRAPH in before
     else:
         in_graph = evidence.business is not None
-    sides = ((Source.EXCHANGE, in_exchange), (Source.GRAPH, in_graph))
-    return tuple(source for source, knows in sides if knows)
+    sources = ((Source.EXCHANGE, in_exchange), (Source.GRAPH, in_graph))
+    return tuple(source for source, knows in sources if knows)
 
 
 def _with_mailbox(row: SharedPageRow, evidence: SharedPageEvidence) -> SharedPageRow:

@@ -18,11 +18,11 @@ class Hazards:
     kill: float = 0.0
     """The share of activities that are killed between two steps of I/O, and delivered again."""
     late_seconds: float = 0.0
-    """Results of activities arrive up to so much later, so that they come out of order."""
+    """Results of activities arrive up to this much later, so that they come out of order."""
     terminate_seconds: float = 0.0
     """How long a terminated orchestration goes on: in Azure the request waits in a queue."""
     timer_speed: float = 1.0
-    """Durable timers fire so many times sooner: waits of hours take seconds."""
+    """Durable timers fire this many times sooner, so that waits of hours take seconds."""
     seed: int = 0
 
     def repeats(self, instance_id: str, task_id: int) -> bool:

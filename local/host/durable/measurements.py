@@ -46,7 +46,7 @@ class Measurements:
             measured.longest_seconds = max(measured.longest_seconds, time.monotonic() - started)
 
     def add_turn(self, name: str, events: int, request: str) -> None:
-        """Add one turn of an orchestration with so many events in its history."""
+        """Add one turn of an orchestration with this many events in its history."""
         measured = self.orchestrators[name]
         measured.turns += 1
         measured.most_events = max(measured.most_events, events)
