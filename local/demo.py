@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from atlas import wiring
-from atlas.cli.shared import in_order, pages_table
+from atlas.cli.shared import in_order, pages_screen
 from atlas.domain.shared_pages.filters import SharedPageFilter
 from atlas.domain.shared_pages.rows import SharedPageRow
 from atlas.domain.statuses import Status
@@ -38,7 +38,7 @@ LATENCY = {"latency_ms": 20, "jitter_ms": 40}
 POLL_SECONDS = 0.3
 MAX_MISMATCHES = 20
 DEFAULT_USERS = 200
-MAX_SHARED_PAGES = 8
+MAX_SHARED_PAGES = 3
 
 
 class DemoFailed(Exception):
@@ -140,8 +140,9 @@ def _show_shared_pages(console: Console, pages: Sequence[SharedPageRow]) -> None
     if not pages:
         return
     found = sum(1 for page in pages if page.findings)
-    console.print(f"\nShared pages: {len(pages):,}, {found:,} of them with findings", style="bold")
-    console.print(pages_table(in_order(pages)[:MAX_SHARED_PAGES]))
+    console.print(f"Shared pages: {len(pages):,}, {found:,} of them with findings", style="bold")
+    for part in pages_screen(in_order(pages)[:MAX_SHARED_PAGES]):
+        console.print(part, soft_wrap=True)
     if len(pages) > MAX_SHARED_PAGES:
         console.print(f"  … and {len(pages) - MAX_SHARED_PAGES:,} more: atlas shared")
 

@@ -61,7 +61,7 @@ def _user_lines(row: UserRow, width: int) -> Iterator[RenderableType]:
         yield plain(wrapped(_details(row), " " * (4 if is_cut else width + 4)))
         return
     line = Table.grid(padding=(0, 0, 0, 2), pad_edge=True)
-    line.add_column(width=width)
+    line.add_column(min_width=width, no_wrap=True)
     line.add_column(overflow="fold")
     line.add_row(plain(row.user.upn), plain(_details(row)))
     yield line

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from atlas import wiring
 from atlas.cli.connection import connect
 from atlas.cli.local_state import state_file
-from atlas.cli.screen import Screen, facts, new_table, plain, print_error, section, show, show_json
+from atlas.cli.screen import Screen, facts, new_table, plain, print_error, section, show, show_json, wrapped
 from atlas.cli.user_problems import USER_PROBLEMS, report_user_problem
 from atlas.domain.owa_policies import Benchmark
 from atlas.domain.shared_pages.access_of_users import UserSharedPage
@@ -19,7 +20,7 @@ from atlas.domain.shared_pages.filters import SharedPageFilter
 from atlas.domain.shared_pages.findings import finding_details
 from atlas.domain.shared_pages.holders import Holder, HolderKind
 from atlas.domain.shared_pages.rows import SharedPageRow
-from atlas.domain.text import moment_text
+from atlas.domain.text import moment_text, printable
 from atlas.domain.user_references import parse_user_reference
 from atlas.exports.csv_file import SHARED_PAGES, csv_file
 from atlas.pages.organization_policy import get_organization_policy
@@ -40,6 +41,7 @@ BENCHMARKS = {
     Benchmark.FAIL: "fail: everyone can create shared pages; `atlas policy` shows the settings",
     Benchmark.UNKNOWN: "not known; `atlas policy` shows why",
 }
+PUBLISHED = {True: "published", False: "not published", None: "not known whether it is published"}
 YES_NO = {True: "yes", False: "no", None: "not known"}
 
 
@@ -105,7 +107,7 @@ async def _show_pages(resources: Resources, options: SharedOptions) -> int:
     elif options.findings:
         show([_organization(rows, benchmark), *findings_screen(wanted)])
     else:
-        show([_organization(rows, benchmark), pages_table(wanted)])
+        show([_organization(rows, benchmark), Text(), *pages_screen(wanted)])
     return 1 if benchmark is Benchmark.FAIL or any(row.findings for row in rows) else 0
 
 
@@ -135,19 +137,19 @@ def _organization(rows: Sequence[SharedPageRow], benchmark: Benchmark) -> Table:
     )
 
 
-def pages_table(rows: Iterable[SharedPageRow]) -> Table:
-    """The pages: those with findings first, then by name."""
-    table = new_table("page", "published", "can open it", "created by", "findings")
-    table.columns[0].no_wrap = table.columns[4].no_wrap = True
+def pages_screen(rows: Iterable[SharedPageRow]) -> Screen:
+    """The pages, those with findings first. The address has its own line, so that no terminal cuts it."""
+    screen: Screen = []
     for row in in_order(rows):
-        table.add_row(
-            plain(f"{row.display_name or ''}\n{row.address}".strip()),
-            YES_NO[row.published],
-            plain(_can_open(row.holders)),
-            plain(row.created_by or "not known"),
-            plain("\n".join(found.name for found in row.findings)),
-        )
-    return table
+        about = (PUBLISHED[row.published], _can_open(row.holders), _created(row))
+        screen += [
+            Text(printable(row.display_name or row.address), style="bold"),
+            plain(f"  {row.address}"),
+            plain(wrapped(printable("; ".join(about)), "  ")),
+        ]
+        if row.findings:
+            screen.append(Text(wrapped(" ".join(found.name for found in row.findings), "  "), style="yellow"))
+    return screen
 
 
 def in_order(rows: Iterable[SharedPageRow]) -> list[SharedPageRow]:
@@ -157,11 +159,15 @@ def in_order(rows: Iterable[SharedPageRow]) -> list[SharedPageRow]:
 
 def _can_open(holders: Sequence[Holder] | None) -> str:
     if holders is None:
-        return "not known"
+        return "not known who can open it"
     open_to = [holder for holder in holders if holder.can_open]
     people = len({holder.object_id or holder.upn for holder in open_to if holder.kind is HolderKind.USER})
     groups = [holder.display_name or holder.upn or "a group" for holder in open_to if holder.kind is HolderKind.GROUP]
-    return "\n".join([_count(people, "person", "people"), *(f"group {name}" for name in groups)])
+    return f"{' and '.join([_count(people, 'person', 'people'), *(f'group {name}' for name in groups)])} can open it"
+
+
+def _created(row: SharedPageRow) -> str:
+    return f"created by {row.created_by}" if row.created_by else "creator not known"
 
 
 def _count(count: int, one: str, several: str) -> str:
