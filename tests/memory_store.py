@@ -15,7 +15,8 @@ class MemoryStore(SqliteStore):
     """The tables of ``atlas scan``, which end with the test."""
 
     def __init__(self) -> None:
-        connection = sqlite3.connect(IN_MEMORY, isolation_level=None)
+        # Garbage may be collected, and the connection closed, in another thread.
+        connection = sqlite3.connect(IN_MEMORY, isolation_level=None, check_same_thread=False)
         weakref.finalize(self, connection.close)
         connection.execute(SCHEMA)
         super().__init__(connection)

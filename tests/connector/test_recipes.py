@@ -455,7 +455,7 @@ async def test_free_times_are_offered_or_their_absence_is_explained(tmp_path: Pa
         times, email, why = outcomes[status]
         assert (times, email) == ([], "")
         assert why
-    assert outcomes["notFound"][2].startswith("nothing is free")
+    assert outcomes["notFound"][2].startswith("no time is free")
     assert "signed in" in outcomes["signInRequired"][2]
 
 

@@ -184,7 +184,7 @@ async def try_interruptions(folder: Path, azurite: Azurite) -> Outcome:
                 scan = await product.scan()
             tried = [("listings", name) for name in INTERRUPTIONS if not tenant.state.faults.waiting()]
             tried += [("listings", name) for name in DEFECTS]
-            outcome = await _outcome(product, scan, tried, traffic.early_retries(HOURS), traffic.most_attempts())
+            outcome = await _outcome(product, scan, tried, None, traffic.most_attempts())
             return replace(outcome, tokens=traffic.sent("managed_identity.token"))
 
 
@@ -269,7 +269,7 @@ async def _try(product: Deployment, before: Mapping[str, Any], name: str, lastin
         tried=((name, name),),
         state=scan["state"],
         wrong=tuple(_lost(before, after)),
-        early=tuple(traffic.early_retries(HOURS)),
+        early=None,
         attempts=traffic.most_attempts(),
         changes=len(await product.rows("BookingsChanges")),
         unknown=len(unknown),

@@ -120,7 +120,7 @@ with host_child(Path({str(SAMPLE_APP)!r})) as host:
     assert parent.stdout
     url = (await parent.stdout.readline()).decode().strip()
     async with http.get(url) as response:
-        assert await response.json() == {"state": "Running"}
+        assert (await response.json())["state"] == "Running"
 
     parent.kill()
     await parent.wait()
