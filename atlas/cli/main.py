@@ -101,7 +101,7 @@ def scan(
 @app.command()
 def user(
     who: Annotated[
-        str, typer.Argument(metavar="USER", help="UPN, object ID, URL of a personal page, or part of a name")
+        str, typer.Argument(metavar="USER", help="UPN, object ID, URL of a personal page, or how a name begins")
     ],
     *,
     json: AsJson = False,

@@ -149,5 +149,5 @@ def duration_text(duration: timedelta) -> str:
 
 
 def _total(status: RunStatus) -> int:
-    """Graph's count includes users whose plan cannot be used, and is not known at first."""
+    """Until every user is listed, Graph's count, which includes users whose plan cannot be used."""
     return max(status.total or 0, status.listed, status.counts.probed)

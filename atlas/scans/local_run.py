@@ -259,7 +259,9 @@ class LocalRun:
     def _show(self, waiting: Waiting | None) -> None:
         personal = self.progress.personal
         counts = sum((lane.counts for lane in self._lanes.values()), personal.counts)
-        self.watch(RunStatus(self.progress.step, personal.listed, personal.total, counts, waiting))
+        is_listed = personal.page_size > 0 and not personal.has_next
+        total = personal.listed if is_listed else personal.total
+        self.watch(RunStatus(self.progress.step, personal.listed, total, counts, waiting))
 
 
 def _why_waiting(lane: Lane) -> str:
