@@ -7,6 +7,7 @@ from itertools import batched, count
 from typing import Any
 
 from atlas.domain.adoption import Adoption, Groups, Uptake
+from atlas.domain.records import MalformedRecord
 from atlas.tables.columns import plain
 from atlas.tables.store import Entity
 
@@ -34,16 +35,19 @@ def to_columns(adoption: Adoption) -> Entity:
 
 
 def from_columns(columns: Mapping[str, Any]) -> Adoption:
-    """The numbers that ``to_columns`` stored."""
-    return Adoption(
-        total=_uptake(columns["Total"]),
-        domains=_groups("Domains", columns),
-        other_domains=_uptake(columns["OtherDomains"]) if "OtherDomains" in columns else None,
-        departments=_groups("Departments", columns),
-        other_departments=_uptake(columns["OtherDepartments"]) if "OtherDepartments" in columns else None,
-        scan_id=columns.get("ScanId"),
-        counted_at=plain(columns.get("CountedAt")),
-    )
+    """The numbers that ``to_columns`` stored. Raises ``MalformedRecord``."""
+    try:
+        return Adoption(
+            total=_uptake(columns["Total"]),
+            domains=_groups("Domains", columns),
+            other_domains=_uptake(columns["OtherDomains"]) if "OtherDomains" in columns else None,
+            departments=_groups("Departments", columns),
+            other_departments=_uptake(columns["OtherDepartments"]) if "OtherDepartments" in columns else None,
+            scan_id=columns.get("ScanId"),
+            counted_at=plain(columns.get("CountedAt")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise MalformedRecord("the numbers of adoption are not those that a scan writes") from None
 
 
 def _numbers(uptake: Uptake) -> str:

@@ -151,9 +151,13 @@ class ScanLog:
         await self._store.upsert(BOOKINGS_SCANS, {**keys, **to_columns(adoption)})
 
     async def get_adoption(self) -> Adoption | None:
-        """Point read of the numbers that the last scan counted; ``None``: no scan has."""
+        """Point read of the numbers that the last scan counted; ``None``: no scan has, or they cannot be read."""
         entity = await self._store.get(BOOKINGS_SCANS, self._tenant_id, ADOPTION_KEY)
-        return from_columns(entity) if entity else None
+        try:
+            return from_columns(entity) if entity else None
+        except MalformedRecord as problem:
+            log.warning("%s; the next scan replaces them", problem)
+            return None
 
     async def delete(self, scan_id: str) -> None:
         """Remove a scan."""

@@ -11,8 +11,9 @@ from atlas.domain.user_rows import MeetingType
 from atlas.scans.gone import PART_DURATION, mark_gone
 from atlas.scans.messages import ListingRequest
 from atlas.tables.adoption import MAX_STORED_GROUPS, from_columns, to_columns
+from atlas.tables.scan_log import ADOPTION_KEY, BOOKINGS_SCANS
 from tests.docs.everything_known import ROW
-from tests.scans.conftest import scan, user
+from tests.scans.conftest import TENANT_ID, scan, user
 
 SCAN = scan()
 URL = "https://outlook.office.com/bookwithme/user/a@contoso.com"
@@ -131,3 +132,12 @@ async def test_an_unfinished_count_changes_nothing(listed):
     await count(listed, 1, 2)
 
     assert await listed.resources.scans.get_adoption() == before
+
+
+@pytest.mark.parametrize("spoiled", [{"Total": "[1"}, {"Total": "[1, 2, 3, 4, 5]"}, {"Total": None}, {"Domains": "[]"}])
+async def test_numbers_that_cannot_be_read_are_as_if_not_counted(listed, spoiled):
+    await count(listed, 1)
+
+    listed.store.spoil(BOOKINGS_SCANS, TENANT_ID, ADOPTION_KEY, **spoiled)
+
+    assert await listed.resources.scans.get_adoption() is None
