@@ -61,9 +61,10 @@ class Policy(Response):
         title="Fix",
         description="How to turn personal bookings on and off: steps and PowerShell commands, one per line.",
     )
-    ews_allowed_app_ids: list[str] = Field(
+    ews_allowed_app_ids: list[str] | None = Field(
         title="EWS Allowed App IDs",
-        description="EwsAllowedAppIDs. It restricts EWS, but does not affect the verdict; empty if it is not set.",
+        description="EwsAllowedAppIDs. It restricts EWS, but does not affect the verdict; an empty list if it is not set, and "
+        "null if it could not be read.",
         json_schema_extra={**ADVANCED},
     )
     bookings: dict[str, Any] | None = Field(
@@ -95,7 +96,7 @@ class Policy(Response):
             setting=verdict.setting,
             value=verdict.value,
             fix=advice_for_organization(verdict),
-            ews_allowed_app_ids=list(app_ids or ()),
+            ews_allowed_app_ids=None if app_ids is None else list(app_ids),
             bookings=organization and dict(organization.bookings),
             owa_policies=[*map(OwaPolicy.of, policy.owa_policies or ())],
             cis139=policy.cis_1_3_9,

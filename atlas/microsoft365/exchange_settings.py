@@ -87,9 +87,13 @@ def parse_organization(document: Any) -> Organization:
 
 
 def parse_allowed_app_ids(document: Any) -> tuple[str, ...] | None:
-    """``EwsAllowedAppIDs``, a list or a comma-separated string; ``None`` if it is neither."""
+    """``EwsAllowedAppIDs``, a list or a comma-separated string, or null if it is not set; ``None``: it is not known."""
     rows = records_of(document, "the organisation")
-    value = rows[0].get("EwsAllowedAppIDs") if rows and isinstance(rows[0], dict) else None
+    if not rows or not isinstance(rows[0], dict) or "EwsAllowedAppIDs" not in rows[0]:
+        return None
+    value = rows[0]["EwsAllowedAppIDs"]
+    if value is None:
+        return ()
     ids = value.split(",") if isinstance(value, str) else value
     if not isinstance(ids, list) or not all(isinstance(app_id, str) for app_id in ids):
         return None

@@ -347,7 +347,6 @@ function showAge(scans) {
 function showTotals(scan) {
   const total = Object.values(scan.byStatus ?? {}).reduce((sum, value) => sum + value, 0);
   const statuses = Object.keys(STATUSES).filter((status) => scan.byStatus?.[status]);
-  const most = Math.max(1, ...Object.values(scan.byStatus ?? {}));
   byId("totals").replaceChildren(
     el("table", { class: "totals" },
       el("caption", {}, "Users by status"),
@@ -359,7 +358,7 @@ function showTotals(scan) {
             el("button", { type: "button", class: "link", title: STATUSES[status][1], onclick: () => filterBy({ status }) }, statusName(status))),
           el("td", { class: "number" }, number.format(value)),
           el("td", { class: "number muted" }, percent(value, total)),
-          el("td", { class: "grow", "aria-hidden": "true" }, el("span", { class: "bar", mark: `var(--${status})` }, el("span", { width: `${(100 * value) / most}%` }))));
+          el("td", { class: "grow", "aria-hidden": "true" }, el("span", { class: "bar", mark: `var(--${status})` }, el("span", { width: `${(100 * value) / total}%` }))));
       })),
       el("tfoot", {}, el("tr", {}, el("th", { scope: "row" }, "Licensed users"), el("td", { class: "number" }, number.format(total)), el("td"), el("td"))),
     ),
@@ -453,7 +452,7 @@ async function showAdoption() {
   byId("adoption-body").replaceChildren(
     uptakeTable("By domain", "domain", adoption.domains, adoption.otherDomains, adoption.total),
     uptakeTable("By department", "department", adoption.departments, adoption.otherDepartments, null),
-    el("p", { class: "note" }, "Has page: the page responded or required sign-in. Offers: it has a public meeting type. Only defaults: it offers nothing but the meetings of 15 and 30 minutes that Bookings creates. The bar shows who offers something."),
+    el("p", { class: "note" }, "Has page: the page responded or required sign-in, or did so when last known. Offers: it has a public meeting type. Only defaults: it offers nothing but the meetings of 15 and 30 minutes that Bookings creates. The bar shows who offers something."),
   );
 }
 
@@ -761,15 +760,16 @@ async function showPolicy() {
   if (policy === null) say("policy-state", "The policy was not read.");
   if (!policy) return;
   const settings = Object.entries(policy.bookings ?? {});
-  const text = (value) => (value === null || value === undefined ? "not known" : typeof value === "object" ? JSON.stringify(value) : String(value));
+  // Exchange returned these values; one that it returned empty is not set.
+  const text = (value) => (value === null || value === undefined || value === "" ? "not set" : typeof value === "object" ? JSON.stringify(value) : String(value));
   byId("policy-body").replaceChildren(el("div", { class: "columns" },
     el("div", {},
-      facts(["Personal bookings", el("strong", {}, VERDICTS[policy.verdict] ?? policy.verdict)], ["Reason", policy.reason], ["Setting", policy.setting ? `${policy.setting} = ${text(policy.value)}` : null],
-        ["CIS 1.3.9", policy.cis139], ["EWS allowed apps", policy.ewsAllowedAppIds.join(", ")], ["Checked", `${moment(policy.checkedAt)} (${age(policy.checkedAt)})`]),
+      facts(["Personal bookings", el("strong", {}, VERDICTS[policy.verdict] ?? policy.verdict)], ["Reason", policy.reason], ["Setting", policy.setting ? `${policy.setting} = ${policy.value === null && policy.verdict === "unknown" ? "not known" : text(policy.value)}` : null],
+        ["CIS 1.3.9", policy.cis139], ["EwsAllowedAppIDs", policy.ewsAllowedAppIds === null ? "not known" : policy.ewsAllowedAppIds.join(", ") || "none"], ["Checked", `${moment(policy.checkedAt)} (${age(policy.checkedAt)})`]),
       ...(policy.openQuestions.length ? part("Open questions", el("ul", { class: "plain" }, ...policy.openQuestions.map((question) => el("li", {}, question)))) : [])),
     el("div", {},
       el("details", {}, el("summary", {}, "How to turn personal bookings on and off"), el("pre", { class: "fix", tabindex: "0" }, policy.fix)),
-      settings.length ? el("details", {}, el("summary", {}, `Bookings settings (${settings.length})`), facts(...settings.map(([name, value]) => [name, text(value)]))) : "",
+      settings.length ? el("details", {}, el("summary", {}, `Bookings settings (${settings.length})`), el("dl", { class: "facts settings" }, ...settings.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, text(value))]))) : "",
       policy.owaPolicies.length ? el("details", {}, el("summary", {}, `Outlook on the web policies (${policy.owaPolicies.length})`), el("ul", { class: "plain" }, ...policy.owaPolicies.map((one) => el("li", {}, one.identity, el("span", { class: "sub" }, `can create shared pages: ${yesNo(one.bookingsMailboxCreationEnabled)}${one.isDefault ? ", default" : ""}`))))) : "")));
 }
 

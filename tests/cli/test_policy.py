@@ -33,7 +33,7 @@ BLOCKS = {"ews_policy": "EnforceBlockList", "ews_block_list": (AGENT,)}
         ({"changed_at": "2001-01-01T02:00:00+02:00"}, "on", ["last changed at 2001-01-01 00:00 UTC"]),
         ({"ews_allowed_app_ids": ("app-1", "app-2")}, "on", ["EwsAllowedAppIDs app-1, app-2"]),
         ({"ews_allowed_app_ids": ()}, "on", ["EwsAllowedAppIDs empty; does not affect the verdict"]),
-        ({}, "on", ["EwsAllowedAppIDs not known"]),
+        ({}, "on", ["EwsAllowedAppIDs empty; does not affect the verdict"]),
         ({"bookings_enabled": None}, "on", ["CIS 1.3.9 unknown", "BookingsEnabled not set"]),
         ({"bookings_enabled": False}, "on", ["CIS 1.3.9 pass"]),
         ({"bookings_enabled": True}, "on", ["CIS 1.3.9 fail"]),

@@ -145,7 +145,7 @@ async def test_owa_policies_are_read(start):
     )
 
 
-@pytest.mark.parametrize(("ids", "returned"), [(("a", "b"), ("a", "b")), ((), ()), (None, None)])
+@pytest.mark.parametrize(("ids", "returned"), [(("a", "b"), ("a", "b")), ((), ()), (None, ())])
 async def test_allowed_app_ids_are_requested_separately(start, ids, returned):
     clients = await start({"organization": {"ews_allowed_app_ids": ids}}, users=1)
 
@@ -159,7 +159,7 @@ async def test_allowed_app_ids_are_requested_separately(start, ids, returned):
         (["a", " b", ""], ("a", "b")),
         ("", ()),
         ([], ()),
-        (None, None),
+        (None, ()),
         (7, None),
         ([7], None),
         ({"a": "b"}, None),

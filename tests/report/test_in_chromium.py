@@ -231,6 +231,36 @@ async def test_axe_finds_no_violation(visit, size, scheme) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
+OVERLAPPING = """cells => {
+    const boxes = cells.map(cell => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        return [cell.textContent, range.getBoundingClientRect()];
+    });
+    const overlaps = ([, one], [, other]) =>
+        one.left < other.right - 0.5 && other.left < one.right - 0.5 &&
+        one.top < other.bottom - 0.5 && other.top < one.bottom - 0.5;
+    return boxes.flatMap((one, index) =>
+        boxes.slice(index + 1).filter(other => overlaps(one, other)).map(other => [one[0], other[0]]));
+}"""
+"""Pairs of cells whose texts overlap on the screen."""
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["1440 px", "390 px"])
+async def test_no_names_and_values_of_the_policy_overlap(visit, size) -> None:
+    page = await (await visit(size)).loaded()
+    await page.locator("#policy-body dl").first.wait_for()
+    for summary in await page.locator("#policy-body summary").all():
+        await summary.click()
+
+    cells = page.locator("#policy-body .facts > *")
+
+    await expect(cells.filter(has_text="BookingsCreationOfCustomQuestionsRestricted")).to_be_visible()
+    assert await cells.evaluate_all(OVERLAPPING) == []
+    await expect(page.locator("#policy-body")).to_contain_text("EwsApplicationAccessPolicy = not set")
+    await expect(page.locator("#policy-body")).to_contain_text("EwsAllowedAppIDsnone")
+
+
 async def test_hostile_names_do_nothing(visit, product: Deployment) -> None:
     listed = (await product.http.get("/api/users?limit=2&order=displayName")).json()
     texts = ("displayName", "userPrincipalName", "department", "reason", "policyReason", "url", "anonymousUrl")
