@@ -63,8 +63,8 @@ class Policy(Response):
     )
     ews_allowed_app_ids: list[str] | None = Field(
         title="EWS Allowed App IDs",
-        description="EwsAllowedAppIDs. It restricts EWS, but does not affect the verdict; an empty list if it is not set, and "
-        "null if it could not be read.",
+        description="EwsAllowedAppIDs. It restricts EWS, but does not affect the verdict; an empty list if it "
+        "is not set, and null if it could not be read.",
         json_schema_extra={**ADVANCED},
     )
     bookings: dict[str, Any] | None = Field(

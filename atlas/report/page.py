@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from atlas.domain.adoption import adoption_of
 from atlas.domain.scans import Scan
+from atlas.domain.shared_pages.findings import RULES
 from atlas.domain.text import moment_text
 from atlas.domain.user_rows import UserRow
 from atlas.pages.organization_policy import OrganizationPolicy
@@ -76,6 +77,7 @@ def render_report(nonce: str, data: ReportData | None = None, access: Access = A
     return _template().render(
         nonce=nonce,
         access=Access.FILE if data else access,
+        severities={str(rule.name): str(rule.severity) for rule in RULES},
         policy=content_security_policy(nonce, is_file=data is not None),
         data=Markup(script_json(data.documents())) if data else None,  # noqa: S704 - escaped by script_json
     )

@@ -17,13 +17,24 @@ const FINDINGS = {
   capabilityContradictsPage: "the page responds, but the mailbox lacks the capability for Bookings",
   nothingBookable: "nothing can be booked in the next 7 days",
 };
-const SHARED_FINDINGS = [
-  "signInEnabled", "reservedAddress", "lookAlikeAddress", "duplicateName", "nobodyLeft",
-  "tooManyHolders", "externalStaff", "publishedEmpty", "notInExchange", "hiddenButPublished",
-];
+const SHARED_FINDINGS = {
+  signInEnabled: "Account can sign in",
+  reservedAddress: "Reserved address",
+  lookAlikeAddress: "Look-alike address",
+  duplicateName: "Duplicate name",
+  nobodyLeft: "Nobody left with access",
+  tooManyHolders: "Too many people with access",
+  externalStaff: "External staff",
+  publishedEmpty: "Published but empty",
+  notInExchange: "Not in Exchange",
+  hiddenButPublished: "Hidden but published",
+};
+const SEVERITIES = ["high", "medium", "low"];
+const ANY_FINDING = "any";
 const VERDICTS = { on: "On", off: "Off", ewsDisabled: "EWS disabled", unknown: "Unknown" };
 const STATES = { completed: "completed", incomplete: "incomplete", failed: "failed", cancelled: "cancelled" };
 const PAGE_SIZE = 50;
+const MAX_API_PAGE = 1000;
 const SHOWN_GROUPS = 10;
 const POLL_SECONDS = 5;
 const TYPING_PAUSE = 300;
@@ -31,6 +42,7 @@ const KEY = "functionKey";
 
 const access = document.documentElement.dataset.access;
 const byId = (id) => document.getElementById(id);
+const severities = JSON.parse(byId("shared-table").dataset.severities);
 
 // Elements
 
@@ -89,7 +101,13 @@ const inWords = (name) => {
   return words[0].toUpperCase() + words.slice(1);
 };
 const statusName = (status) => STATUSES[status]?.[0] ?? status;
+const findingName = (name) => SHARED_FINDINGS[name] ?? inWords(name);
 const yesNo = (value) => (value === null || value === undefined ? "not known" : value ? "yes" : "no");
+
+// An address that may be broken only after its parts.
+function address(text) {
+  return el("span", {}, ...text.split(/(?<=@)|(?=\.)/).flatMap((part, index) => (index ? [el("wbr"), part] : [part])));
+}
 
 function statusMark(status) {
   return el("span", { class: "nowrap" }, el("span", { class: "dot", mark: `var(--${status})`, "aria-hidden": "true" }), statusName(status));
@@ -139,7 +157,22 @@ const api = {
   users(query) { return this.get("/users", query); },
   user(user) { return this.get(`/users/${encodeURIComponent(user.userId)}/bookings`, { availability: "false" }); },
   pagesOfUser(user) { return this.get(`/users/${encodeURIComponent(user.userId)}/shared-pages`); },
-  sharedPages(query) { return this.get("/shared-pages", query); },
+  // The API returns pages in the order of their IDs, so all that match are read before they are sorted.
+  async sharedPages({ finding, limit, continuation, ...wanted }) {
+    const query = { ...wanted, finding: finding === ANY_FINDING ? "" : finding };
+    const key = JSON.stringify([query, finding]);
+    if (!continuation || this.found?.key !== key) {
+      const pages = [];
+      let next = null;
+      do {
+        const page = await this.get("/shared-pages", { ...query, limit: MAX_API_PAGE, continuation: next });
+        pages.push(...page.value);
+        next = page.continuation;
+      } while (next);
+      this.found = { key, pages: worstFirst(pages.filter((page) => hasFinding(page, finding))) };
+    }
+    return file.page(this.found.pages, limit, continuation);
+  },
   sharedPage(page) { return this.get(`/shared-pages/${encodeURIComponent(page.id)}`); },
   policy() { return this.get("/policy"); },
   async csv(query) { return (await this.send("/users.csv", query)).blob(); },
@@ -177,10 +210,10 @@ const file = {
   },
   async sharedPages({ limit, continuation, search, finding, published }) {
     const found = (this.data().sharedPages ?? []).filter((page) =>
-      (!finding || page.findings.includes(finding)) &&
+      hasFinding(page, finding) &&
       (!published || String(page.published) === published) &&
       (!search || begins(search, page.id, page.displayName)));
-    return this.page(found, limit, continuation);
+    return this.page(worstFirst(found), limit, continuation);
   },
   page(found, limit, continuation) {
     const from = Number(continuation ?? 0);
@@ -204,6 +237,17 @@ function compare(left, right) {
     if (left[index] !== right[index]) return left[index] < right[index] ? -1 : 1;
   }
   return 0;
+}
+
+function hasFinding(page, finding) {
+  return !finding || (finding === ANY_FINDING ? page.findings.length > 0 : page.findings.includes(finding));
+}
+
+// Pages with findings first, those with the highest severity at the top, then those with the most; then by name.
+function worstFirst(pages) {
+  const rank = (page) => Math.min(SEVERITIES.length, ...page.findings.map((name) => SEVERITIES.indexOf(severities[name])));
+  const keyed = pages.map((page) => [[rank(page), -page.findings.length, fold(page.displayName ?? page.id), page.id], page]);
+  return keyed.sort(([left], [right]) => compare(left, right)).map(([, page]) => page);
 }
 
 function begins(search, address, name) {
@@ -395,7 +439,9 @@ function showTrend(scans) {
   byId("trend").replaceChildren(
     el("h3", {}, `Trend, ${count(scans.length, "scan")}`),
     svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Users by status in the last ${count(scans.length, "scan")}. The numbers are in the table below.` }, ...parts),
-    el("details", { class: "trend-numbers" }, el("summary", {}, "Numbers of each scan"),
+  );
+  byId("trend-numbers").replaceChildren(
+    el("details", {}, el("summary", {}, "Numbers of each scan"),
       el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Numbers of each scan" }, el("table", {},
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Finished"), ...statuses.map((status) => el("th", { scope: "col", class: "number" }, statusName(status))))),
         el("tbody", {}, ...scans.toReversed().map((scan) => el("tr", {},
@@ -458,7 +504,7 @@ async function showAdoption() {
 
 function uptakeTable(title, parameter, groups, others, total) {
   const rows = [
-    ...groups.map((group) => uptakeRow(group.name === null || group.name === "" ? "(none)" : el("button", { type: "button", class: "link", onclick: () => filterBy({ [parameter]: group.name }) }, group.name), group)),
+    ...groups.map((group) => uptakeRow(group.name === null || group.name === "" ? "(none)" : el("button", { type: "button", class: "link", onclick: () => filterBy({ [parameter]: group.name }) }, parameter === "domain" ? address(group.name) : group.name), group)),
     ...(others ? [uptakeRow("(all others)", others)] : []),
   ];
   rows.slice(SHOWN_GROUPS).forEach((row) => { row.hidden = true; });
@@ -605,7 +651,7 @@ function offers(user) {
 function userRow(user) {
   const name = el("button", { type: "button", class: "link", "aria-haspopup": "dialog", onclick: () => openUser(user) }, user.displayName || user.userPrincipalName);
   return el("tr", {},
-    el("th", { scope: "row" }, name, el("span", { class: "sub" }, user.userPrincipalName)),
+    el("th", { scope: "row" }, name, el("span", { class: "sub" }, address(user.userPrincipalName))),
     el("td", { class: "status" }, statusMark(user.status)),
     el("td", {}, user.department ?? ""),
     el("td", {}, offers(user)),
@@ -662,6 +708,19 @@ function copyButton(text) {
   return navigator.clipboard ? button : "";
 }
 
+// Advice: sentences, and commands, which are indented or end a sentence after a colon.
+function steps(advice) {
+  const lines = advice.split("\n").flatMap((line) => {
+    const [, before, command] = /^(\S.*:) ((?:Add|Remove|Set|Update)-[A-Z]\w+ .+)$/.exec(line) ?? [];
+    return command ? [before, `    ${command}`] : [line];
+  });
+  return lines.filter((line) => line.trim()).map((line) => {
+    if (!line.startsWith("    ")) return el("p", { class: "step" }, line);
+    const command = line.trim();
+    return el("div", { class: "command" }, el("pre", { class: "fix", tabindex: "0" }, command), copyButton(command));
+  });
+}
+
 async function openUser(user) {
   const body = openDialog(user.displayName || user.userPrincipalName, user.userPrincipalName);
   const extra = el("div", { "aria-live": "polite" }, el("p", { class: "muted" }, "Loading …"));
@@ -694,7 +753,7 @@ async function openUser(user) {
 async function showFix(place, user) {
   try {
     const { fix } = await source.user(user);
-    place.replaceChildren(...(fix ? part("What would change it", el("pre", { class: "fix", tabindex: "0" }, fix)) : []));
+    place.replaceChildren(...(fix ? part("What would change it", ...steps(fix)) : []));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     const why = problem.status === 401 ? "This key does not open lookups, which say what would change the status." : problem.message;
@@ -715,14 +774,22 @@ async function showPagesOfUser(place, user) {
   }
 }
 
+// As `atlas shared` counts them: people with full access, each once, and the groups that have it.
+function canOpen(page) {
+  if (!page.holders.length) return page.findings.includes("nobodyLeft") ? "no person" : "";
+  const open = page.holders.filter((holder) => holder.access.includes("fullAccess"));
+  const people = new Set(open.filter((holder) => holder.kind === "user").map((holder) => holder.userId ?? holder.userPrincipalName));
+  const groups = open.filter((holder) => holder.kind === "group").map((holder) => `group ${holder.displayName ?? holder.userPrincipalName ?? "without a name"}`);
+  return [people.size ? count(people.size, "person", "people") : "no person", ...groups].join(", ");
+}
+
 function sharedRow(page) {
-  const holders = page.holders?.length ?? 0;
   return el("tr", {},
-    el("th", { scope: "row" }, el("button", { type: "button", class: "link", "aria-haspopup": "dialog", onclick: () => openSharedPage(page) }, page.displayName || page.id), el("span", { class: "sub" }, page.id)),
+    el("th", { scope: "row" }, el("button", { type: "button", class: "link", "aria-haspopup": "dialog", onclick: () => openSharedPage(page) }, page.displayName || page.id), el("span", { class: "sub" }, address(page.id))),
     el("td", { class: "status nowrap" }, page.published === null ? "not known" : page.published ? "published" : "not published"),
     el("td", {}, [page.staffCount === null ? null : `${page.staffCount} staff`, page.serviceCount === null ? null : count(page.serviceCount, "service")].filter(Boolean).join(", ")),
-    el("td", {}, holders ? count(holders, "person or group", "people and groups") : ""),
-    el("td", {}, ...page.findings.map((finding) => el("span", { class: "finding" }, inWords(finding)))),
+    el("td", {}, canOpen(page)),
+    el("td", {}, ...page.findings.map((finding) => el("span", { class: "finding", title: `Severity: ${severities[finding] ?? "not known"}` }, findingName(finding)))),
   );
 }
 
@@ -737,13 +804,13 @@ async function openSharedPage(page) {
       ["Checked", page.checkedAt ? `${moment(page.checkedAt)} (${age(page.checkedAt)})` : null],
     ),
     extra,
-    ...(page.holders?.length ? part("Who can open it", el("ul", { class: "plain" }, ...page.holders.map((holder) => el("li", {}, holder.displayName || holder.userPrincipalName || holder.userId || "",
+    ...(page.holders?.length ? part("Who has access", el("ul", { class: "plain" }, ...page.holders.map((holder) => el("li", {}, holder.displayName || holder.userPrincipalName || holder.userId || "",
       el("span", { class: "sub" }, [holder.userPrincipalName, holder.access.map(inWords).join(", "), holder.viaGroup ? `through ${holder.viaGroup}` : null, holder.memberCount ? count(holder.memberCount, "member") : null].filter(Boolean).join(" · ")))))) : []),
   );
   try {
     const details = await source.sharedPage(page);
     extra.replaceChildren(
-      ...(details.findingDetails?.length ? part("Findings", el("ul", { class: "plain" }, ...details.findingDetails.map((finding) => el("li", {}, el("strong", {}, inWords(finding.name)), el("span", { class: "sub" }, `${finding.severity}: ${finding.evidence}`), finding.fix ? el("pre", { class: "fix", tabindex: "0" }, finding.fix) : "")))) : []),
+      ...(details.findingDetails?.length ? part("Findings", el("ul", { class: "plain" }, ...details.findingDetails.map((finding) => el("li", {}, el("strong", {}, findingName(finding.name)), el("span", { class: "sub" }, `${finding.severity}: ${finding.evidence}`), ...(finding.fix ? steps(finding.fix) : []))))) : []),
       ...(details.staff?.length ? part("Staff", el("ul", { class: "plain" }, ...details.staff.map((member) => el("li", {}, member.displayName || member.emailAddress || "", el("span", { class: "sub" }, [member.emailAddress, member.role].filter(Boolean).join(" · ")))))) : []),
       ...(details.services?.length ? part("Services", el("ul", { class: "plain" }, ...details.services.map((service) => el("li", {}, service.title ?? service.id, el("span", { class: "sub" }, [service.durationMinutes ? `${service.durationMinutes} minutes` : null, service.hidden ? "hidden" : null].filter(Boolean).join(", ")))))) : []),
     );
@@ -768,7 +835,7 @@ async function showPolicy() {
         ["CIS 1.3.9", policy.cis139], ["EwsAllowedAppIDs", policy.ewsAllowedAppIds === null ? "not known" : policy.ewsAllowedAppIds.join(", ") || "none"], ["Checked", `${moment(policy.checkedAt)} (${age(policy.checkedAt)})`]),
       ...(policy.openQuestions.length ? part("Open questions", el("ul", { class: "plain" }, ...policy.openQuestions.map((question) => el("li", {}, question)))) : [])),
     el("div", {},
-      el("details", {}, el("summary", {}, "How to turn personal bookings on and off"), el("pre", { class: "fix", tabindex: "0" }, policy.fix)),
+      el("details", {}, el("summary", {}, "How to turn personal bookings on and off"), ...steps(policy.fix)),
       settings.length ? el("details", {}, el("summary", {}, `Bookings settings (${settings.length})`), el("dl", { class: "facts settings" }, ...settings.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, text(value))]))) : "",
       policy.owaPolicies.length ? el("details", {}, el("summary", {}, `Outlook on the web policies (${policy.owaPolicies.length})`), el("ul", { class: "plain" }, ...policy.owaPolicies.map((one) => el("li", {}, one.identity, el("span", { class: "sub" }, `can create shared pages: ${yesNo(one.bookingsMailboxCreationEnabled)}${one.isDefault ? ", default" : ""}`))))) : "")));
 }
@@ -787,7 +854,7 @@ const sharedPages = new PagedTable({
   prefix: "shared",
   one: "shared page",
   order: null,
-  columns: [["Name"], ["State", null, "status"], ["Offers"], ["Access"], ["Findings"]],
+  columns: [["Name"], ["State", null, "status"], ["Offers"], ["Can open it"], ["Findings"]],
   fetch: ({ limit, continuation }) => source.sharedPages({ ...Object.fromEntries(new FormData(byId("shared-filters"))), limit, continuation }),
   row: sharedRow,
 });
@@ -818,7 +885,7 @@ byId("filters").elements.status.append(
   el("option", { value: "" }, "any"),
   ...Object.entries(STATUSES).map(([status, [name]]) => el("option", { value: status }, name)),
 );
-byId("shared-filters").elements.finding.append(el("option", { value: "" }, "any"), ...SHARED_FINDINGS.map((name) => el("option", { value: name }, inWords(name))));
+byId("shared-filters").elements.finding.append(el("option", { value: "" }, "any"), el("option", { value: ANY_FINDING }, "any finding"), ...Object.entries(SHARED_FINDINGS).map(([value, name]) => el("option", { value }, name)));
 fillSelect("domain", []);
 fillSelect("department", []);
 whenTyped(byId("filters"), filtersChanged);

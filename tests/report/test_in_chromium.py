@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
+from atlas.domain.shared_pages.findings import RULES, Severity
 from atlas.report.page import Access, ReportData, content_security_policy, render_report
 from local.chromium import chromium
 from tests.docs.everything_known import NOW, POLICY, ROW, SCAN
@@ -165,7 +166,7 @@ async def test_a_user_opens_with_reason_and_fix_and_closes_by_escape(visit, prod
     await opener.click()
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text("EwsApplicationAccessPolicy")
-    await expect(dialog.locator("pre.fix")).to_contain_text("Set-CASMailbox")
+    await expect(dialog.locator("pre.fix").first).to_contain_text("Set-CASMailbox")
     await page.keyboard.press("Escape")
 
     await expect(dialog).to_be_hidden()
@@ -259,6 +260,23 @@ async def test_no_names_and_values_of_the_policy_overlap(visit, size) -> None:
     assert await cells.evaluate_all(OVERLAPPING) == []
     await expect(page.locator("#policy-body")).to_contain_text("EwsApplicationAccessPolicy = not set")
     await expect(page.locator("#policy-body")).to_contain_text("EwsAllowedAppIDsnone")
+
+
+async def test_shared_pages_with_the_worst_findings_come_first(visit, product: Deployment) -> None:
+    listed = (await product.http.get("/api/shared-pages?limit=1000")).json()["value"]
+    ranks = {str(rule.name): [*Severity].index(rule.severity) for rule in RULES}
+    worst = [min([3, *(ranks[name] for name in one["findings"])]) for one in listed]
+    rank_of = {one["id"]: rank for one, rank in zip(listed, worst, strict=True)}
+    page = await (await visit()).loaded()
+    addresses = page.locator("#shared-table tbody th .sub")
+    await addresses.first.wait_for()
+
+    assert len(set(worst)) > 1
+    assert worst != sorted(worst)
+    assert [rank_of[one] for one in await addresses.all_inner_texts()] == sorted(worst)[:50]
+
+    await page.locator("#shared-filters [name=finding]").select_option("any finding")
+    await expect(addresses).to_have_count(min(50, sum(1 for one in listed if one["findings"])))
 
 
 async def test_hostile_names_do_nothing(visit, product: Deployment) -> None:

@@ -10,6 +10,8 @@ from api.models.policy import Policy
 from api.models.scans import Scan
 from api.models.users import User
 from atlas.domain.advice import advice_for_user
+from atlas.domain.shared_pages.findings import Severity
+from atlas.domain.shared_pages.rows import SharedFinding
 from atlas.report.documents import policy_document, scan_document, user_document
 from atlas.report.page import Access, ReportData, content_security_policy, render_report
 from tests.docs.everything_known import NOW, POLICY, ROW, SCAN
@@ -69,6 +71,16 @@ def test_a_file_sends_no_requests():
     assert "connect-src" not in policy
     assert "default-src 'none'" in policy
     assert policy in file_of().replace("&#39;", "'")
+
+
+@pytest.mark.parametrize("finding", SharedFinding)
+def test_the_page_names_and_ranks_every_finding(finding):
+    """The list of the API has no severities, so the page contains them."""
+    page = render_report(NONCE)
+    (severities,) = re.findall(r"data-severities='([^']*)'", page)
+
+    assert json.loads(severities)[finding] in Severity
+    assert re.search(rf'^  {finding}: "[A-Z]', page, re.MULTILINE)
 
 
 def test_every_script_and_style_has_the_nonce_and_nothing_is_inline():
