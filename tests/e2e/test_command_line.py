@@ -98,9 +98,9 @@ def test_the_demo_fits_80_columns_and_suggests_commands_that_work() -> None:
     assert re.search(r"^published, 3 of \d+$", output, re.MULTILINE)
     assert "Every simulated user has the expected status." in output
     assert missing_part(terminal_samples("README.md")["make demo USERS=60"], output) is None
-    assert len(shown) == 3
+    assert len(shown) == 4
     assert not (ROOT / ".local" / "demo.env").exists(), "it would connect to a tenant that has ended"
-    assert [(one.returncode in {0, 1}, one.stderr) for one in shown] == [(True, "")] * 3
+    assert [(one.returncode in {0, 1}, one.stderr) for one in shown] == [(True, "")] * 4
 
 
 def run_in_shell(command: str) -> subprocess.CompletedProcess[str]:
