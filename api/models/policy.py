@@ -61,10 +61,9 @@ class Policy(Response):
         title="Fix",
         description="How to turn personal bookings on and off: steps and PowerShell commands, one per line.",
     )
-    ews_allowed_app_ids: list[str] | None = Field(
+    ews_allowed_app_ids: list[str] = Field(
         title="EWS Allowed App IDs",
-        description="EwsAllowedAppIDs. It restricts EWS, but does not affect the verdict; an empty list if it "
-        "is not set, and null if it could not be read.",
+        description="EwsAllowedAppIDs. It restricts EWS, but does not affect the verdict; empty if it is not set.",
         json_schema_extra={**ADVANCED},
     )
     bookings: dict[str, Any] | None = Field(
@@ -96,7 +95,7 @@ class Policy(Response):
             setting=verdict.setting,
             value=verdict.value,
             fix=advice_for_organization(verdict),
-            ews_allowed_app_ids=None if app_ids is None else list(app_ids),
+            ews_allowed_app_ids=list(app_ids or ()),
             bookings=organization and dict(organization.bookings),
             owa_policies=[*map(OwaPolicy.of, policy.owa_policies or ())],
             cis139=policy.cis_1_3_9,

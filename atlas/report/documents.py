@@ -86,7 +86,7 @@ def policy_document(policy: OrganizationPolicy) -> Document:
             "setting": verdict.setting,
             "value": verdict.value,
             "fix": advice_for_organization(verdict),
-            "ewsAllowedAppIds": None if policy.ews_allowed_app_ids is None else list(policy.ews_allowed_app_ids),
+            "ewsAllowedAppIds": list(policy.ews_allowed_app_ids or ()),
             "bookings": organization and dict(organization.bookings),
             "owaPolicies": [
                 {

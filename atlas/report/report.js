@@ -832,7 +832,7 @@ async function showPolicy() {
   byId("policy-body").replaceChildren(el("div", { class: "columns" },
     el("div", {},
       facts(["Personal bookings", el("strong", {}, VERDICTS[policy.verdict] ?? policy.verdict)], ["Reason", policy.reason], ["Setting", policy.setting ? `${policy.setting} = ${policy.value === null && policy.verdict === "unknown" ? "not known" : text(policy.value)}` : null],
-        ["CIS 1.3.9", policy.cis139], ["EwsAllowedAppIDs", policy.ewsAllowedAppIds === null ? "not known" : policy.ewsAllowedAppIds.join(", ") || "none"], ["Checked", `${moment(policy.checkedAt)} (${age(policy.checkedAt)})`]),
+        ["CIS 1.3.9", policy.cis139], ["EwsAllowedAppIDs", policy.ewsAllowedAppIds.join(", ") || "none, or not known"], ["Checked", `${moment(policy.checkedAt)} (${age(policy.checkedAt)})`]),
       ...(policy.openQuestions.length ? part("Open questions", el("ul", { class: "plain" }, ...policy.openQuestions.map((question) => el("li", {}, question)))) : [])),
     el("div", {},
       el("details", {}, el("summary", {}, "How to turn personal bookings on and off"), ...steps(policy.fix)),
