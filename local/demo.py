@@ -35,6 +35,8 @@ SETTINGS_FILE = CHECKOUT / ".local" / "demo.env"
 """The settings that connect `atlas` to the simulated tenant, for a shell to read."""
 LATENCY = {"latency_ms": 20, "jitter_ms": 40}
 """Slow enough to watch a scan progress."""
+TIMER_SPEED = 10
+"""Some simulated pages fail for ever. The scan's waits for them, which take minutes, would only delay the demo."""
 POLL_SECONDS = 0.3
 MAX_MISMATCHES = 20
 DEFAULT_USERS = 200
@@ -68,9 +70,8 @@ async def _demo(console: Console, users: int, port: int, *, once: bool, show_all
             tenant.behave(graph=LATENCY, exchange=LATENCY, bookings=LATENCY)
             with azurite_tables() as azurite:
                 settings = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string}
-                host = host_child(
-                    CHECKOUT, settings={**UNSET, **settings}, arguments=("--log-file", str(LOG_FILE)), port=port
-                )
+                arguments = ("--log-file", str(LOG_FILE), "--timer-speed", str(TIMER_SPEED))
+                host = host_child(CHECKOUT, settings={**UNSET, **settings}, arguments=arguments, port=port)
                 with host as started:
                     async with httpx.AsyncClient(base_url=started.url, timeout=60) as http:
                         scan = await _scan(console, http, users)
