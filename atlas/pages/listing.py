@@ -12,7 +12,7 @@ from atlas.domain.user_filters import UserFilter, UserOrder
 from atlas.domain.user_rows import UserRow
 from atlas.resources import Resources
 from atlas.tables.change_feed import ChangesPage
-from atlas.tables.paging import STORAGE_PAGES_PER_RESPONSE, ListPage, iterate_rows, list_page
+from atlas.tables.paging import MAX_READS_PER_RESPONSE, ListPage, iterate_rows, list_page
 from atlas.tables.personal_bookings import OBJECT_ID, rows_filter
 from atlas.tables.user_index import ListedUser
 from atlas.tables.user_positions import DEPARTMENT, NAME, RANGE_END, RANKS, STATUS, UPN, department_key, position_of
@@ -77,15 +77,15 @@ async def _page_of_ranges(
     for part in _ranges(wanted, order):
         first, next_key = part.first_key(after), None
         while first is not None:
-            page = await resources.index.get_page(
-                first, part.prefix + RANGE_END, table_filter.where, table_filter.values, next_key
-            )
+            reads += 1
+            where = table_filter.where if reads < MAX_READS_PER_RESPONSE else ""  # then there is an entry to end after
+            page = await resources.index.get_page(first, part.prefix + RANGE_END, where, table_filter.values, next_key)
             found += _matching(page.entries, wanted, order, after)
             last = page.entries[-1].position(order) if page.entries else last
-            reads, next_key = reads + 1, page.next_key
+            next_key = page.next_key
             if len(found) > limit:
                 return await _page_of(resources, wanted, order, found, limit)
-            if reads >= STORAGE_PAGES_PER_RESPONSE and last > after:
+            if reads >= MAX_READS_PER_RESPONSE and last > after:
                 page_so_far = await _page_of(resources, wanted, order, found, limit)
                 return ListPage(page_so_far.rows, _cursor_of(order, last))
             if next_key is None:

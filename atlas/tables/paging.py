@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from atlas.domain.changes import DatedChange
 from atlas.domain.cursors import from_cursor, to_cursor
 from atlas.tables.rows import RowTable
 
-STORAGE_PAGES_PER_RESPONSE = 20
+MAX_READS_PER_RESPONSE = 20
 """With a filter that few rows match, a short page with a continuation is better than a late response."""
 
 
@@ -35,16 +36,20 @@ async def list_page[Row, Change: DatedChange](
     """The next rows that match a filter, at most ``limit``. Raises ``InvalidCursor``."""
     first = f"{from_cursor(continuation, table.kind.key_pattern)}!" if continuation else ""  # the key after it
     found: list[Row] = []
-    last_key, parts = None, 0
-    async for part in _parts(table, wanted, first):
-        for row in part:
-            if wanted.matches(row):
+    last_key, next_key = None, None
+    for reads in count(1):
+        where = wanted.where if reads < MAX_READS_PER_RESPONSE else ""  # then the page has a row to continue after
+        page = await table.get_page(first, next_key, where=where, values=wanted.values)
+        for stored in page.rows:
+            if wanted.matches(stored.row):
                 if len(found) == limit:
                     return ListPage(tuple(found), to_cursor(table.kind.key_of(found[-1])))
-                found.append(row)
-            last_key = table.kind.key_of(row)
-        parts += 1
-        if last_key and parts >= STORAGE_PAGES_PER_RESPONSE:
+                found.append(stored.row)
+            last_key = table.kind.key_of(stored.row)
+        next_key = page.next_key
+        if next_key is None:
+            break
+        if last_key and reads >= MAX_READS_PER_RESPONSE:
             return ListPage(tuple(found), to_cursor(last_key))
     return ListPage(tuple(found), None)
 
@@ -53,19 +58,6 @@ async def iterate_rows[Row, Change: DatedChange](
     table: RowTable[Row, Change], wanted: RowsFilter[Row]
 ) -> AsyncIterator[Row]:
     """All rows that match a filter."""
-    async for part in _parts(table, wanted, ""):
-        for row in part:
-            if wanted.matches(row):
-                yield row
-
-
-async def _parts[Row, Change: DatedChange](
-    table: RowTable[Row, Change], wanted: RowsFilter[Row], first: str
-) -> AsyncIterator[list[Row]]:
-    next_key: Mapping[str, str] | None = None
-    while True:
-        page = await table.get_page(first, next_key, where=wanted.where, values=wanted.values)
-        yield [stored.row for stored in page.rows]
-        if page.next_key is None:
-            return
-        next_key = page.next_key
+    async for stored in table.iterate(wanted.where, wanted.values):
+        if wanted.matches(stored.row):
+            yield stored.row

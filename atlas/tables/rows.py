@@ -61,11 +61,13 @@ class RowTable[Row, Change: DatedChange]:
             return None, str(entity.metadata["etag"])
         return stored, stored.etag
 
-    async def iterate(self) -> AsyncIterator[Stored[Row, Change]]:
-        """Range read of all rows, in the order of their keys."""
+    async def iterate(
+        self, where: str = "", values: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Stored[Row, Change]]:
+        """Range read of all rows, in the order of their keys; storage leaves out rows that do not match ``where``."""
         next_key: Mapping[str, str] | None = None
         while True:
-            page = await self.get_page("", next_key)
+            page = await self.get_page("", next_key, where=where, values=values)
             for stored in page.rows:
                 yield stored
             if page.next_key is None:

@@ -12,7 +12,7 @@ from atlas.domain.statuses import Status
 from atlas.domain.user_filters import UserFilter, UserOrder
 from atlas.domain.user_rows import UserRow
 from atlas.domain.users import LicensedUser
-from atlas.tables.columns import Columns
+from atlas.tables.columns import Columns, parse_json
 from atlas.tables.store import Entity, RowChanged, TableStore
 from atlas.tables.user_positions import NAME, RANGE_END, WORD, list_keys, position_of, sort_key, upn_key
 
@@ -101,51 +101,45 @@ class UserIndex:
         before, now = _entries(previous), _entries(row)
         changed = {key: columns for key, columns in now.items() if before.get(key) != columns}
         if changed:
-            await self._write(row.user.user_id, changed, {*before, *now})
+            await self._write(row, changed, {*before, *now})
 
     async def restore(self, row: UserRow) -> None:
-        """Write all entries of a row that was not found through the index: a late removal may have deleted them."""
-        await self._write(row.user.user_id, _entries(row), _entries(row))
+        """Write all entries of a row, because another writer may have deleted some."""
+        await self._write(row, _entries(row), _entries(row))
 
     async def remove(self, row: UserRow, successor: UserRow | None) -> None:
         """Remove the entries that ``successor`` does not have, unless they lead to another user by now."""
         if successor and _has_same_entries(row, successor):
             return
-        kept = _entries(successor)
-        removed = sorted({*_entries(row)} - {*kept})
-        await self._delete(row.user.user_id, removed)
-        if successor is None:
-            await self._store.delete(BOOKINGS_USER_INDEX, self._tenant_id, KEYS + row.user.user_id)
-        elif removed:
-            await self._write(row.user.user_id, {}, kept)
+        await self.repair(row.user.user_id, _entries(row), successor)
 
     async def differing(
         self, rows: Sequence[UserRow], first: str = "", behind: str | None = None
-    ) -> dict[str, frozenset[str]]:
+    ) -> dict[str, Iterable[str]]:
         """Users between two object IDs whose entries are not those of their row in ``rows``, with the keys they have.
 
         One range read for up to 1,000 users. A user without a row in ``rows`` should have no entries.
         """
-        page = await self._store.get_page(
-            BOOKINGS_USER_INDEX, self._tenant_id, KEYS + first, KEYS + behind if behind else BEHIND_KEYS
-        )
-        expected = {row.user.user_id: frozenset(_entries(row)) for row in rows}
+        expected = {row.user.user_id: self._keys_entity(row, _entries(row)) for row in rows}
+        last = KEYS + behind if behind else BEHIND_KEYS
         stored = {
-            entity["RowKey"].removeprefix(KEYS): frozenset(json.loads(entity["Keys"])) for entity in page.entities
+            entity["RowKey"].removeprefix(KEYS): entity
+            async for entity in self._store.iterate(BOOKINGS_USER_INDEX, self._tenant_id, KEYS + first, last)
         }
-        none: frozenset[str] = frozenset()
         return {
-            user_id: stored.get(user_id, none)
+            user_id: _keys_of(stored.get(user_id, {}))
             for user_id in sorted(expected.keys() | stored.keys())
-            if expected.get(user_id, none) != stored.get(user_id, none)
+            if expected.get(user_id) != stored.get(user_id)
         }
 
     async def repair(self, user_id: str, keys: Iterable[str], row: UserRow | None) -> None:
-        """Write the entries of this row, and remove those of ``keys`` that it does not have."""
-        entries = _entries(row)
-        await self._delete(user_id, sorted({*keys} - {*entries}))
+        """Remove the entries of ``keys`` that this row does not have, and then write all that it has.
+
+        All, because two writers may be at work on one user: the last one to finish leaves none out.
+        """
+        await self._delete(user_id, sorted({*keys} - {*_entries(row)}))
         if row:
-            await self._write(user_id, entries, entries)
+            await self.restore(row)
         else:
             await self._store.delete(BOOKINGS_USER_INDEX, self._tenant_id, KEYS + user_id)
 
@@ -174,13 +168,21 @@ class UserIndex:
         entity = await self._store.get(BOOKINGS_USER_INDEX, self._tenant_id, key)
         return str(entity["UserId"]) if entity else None
 
-    async def _write(self, user_id: str, entries: Mapping[str, Entity], keys: Iterable[str]) -> None:
-        """Write entries, and the list of all keys that the user may have: in one transaction."""
-        rows = {**entries, KEYS + user_id: {"UserId": user_id, "Keys": json.dumps(sorted(keys))}}
-        await self._store.upsert_all(
-            BOOKINGS_USER_INDEX,
-            [{"PartitionKey": self._tenant_id, "RowKey": key, **columns} for key, columns in sorted(rows.items())],
-        )
+    async def _write(self, row: UserRow, entries: Mapping[str, Entity], keys: Iterable[str]) -> None:
+        """Write entries of a row, and the list of all keys that the user may have: in one transaction."""
+        entities = [
+            {"PartitionKey": self._tenant_id, "RowKey": key, **columns} for key, columns in sorted(entries.items())
+        ]
+        await self._store.upsert_all(BOOKINGS_USER_INDEX, [*entities, self._keys_entity(row, keys)])
+
+    def _keys_entity(self, row: UserRow, keys: Iterable[str]) -> Entity:
+        """The list of a user's keys, with the columns that the entries have."""
+        return {
+            "PartitionKey": self._tenant_id,
+            "RowKey": KEYS + row.user.user_id,
+            **_listed_columns(row),
+            "Keys": json.dumps(sorted(keys)),
+        }
 
     async def _delete(self, user_id: str, keys: Sequence[str]) -> None:
         """Delete entries; those that another user can have too, only while they lead to this user."""
@@ -212,11 +214,22 @@ def _entries(row: UserRow | None) -> dict[str, Entity]:
     """The entries of a row by their keys, without these."""
     if row is None:
         return {}
-    listed = {**LISTED.to_columns(row.user), "Status": str(row.status)}
-    entries: dict[str, Entity] = dict.fromkeys((upn_key(row.user.upn), *list_keys(row.user, row.status)), listed)
+    keys = (upn_key(row.user.upn), *list_keys(row.user, row.status))
+    entries: dict[str, Entity] = dict.fromkeys(keys, _listed_columns(row))
     if row.mailbox_guid:
         entries[mailbox_key(row.mailbox_guid)] = {"UserId": row.user.user_id}
     return entries
+
+
+def _keys_of(entity: Mapping[str, Any]) -> list[str]:
+    try:
+        return [str(key) for key in parse_json("Keys", entity.get("Keys"))]
+    except (MalformedRecord, TypeError):  # as if there were none: what is missing is written
+        return []
+
+
+def _listed_columns(row: UserRow) -> Entity:
+    return {**LISTED.to_columns(row.user), "Status": str(row.status)}
 
 
 def _listed_user(entity: Mapping[str, Any]) -> ListedUser:

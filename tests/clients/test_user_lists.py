@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -58,6 +59,10 @@ class CountingStore:
     async def get_page(self, *key, **options):
         self.ranges += 1
         return await self._store.get_page(*key, **options)
+
+    def iterate(self, *key, **options):
+        self.ranges += 1
+        return self._store.iterate(*key, **options)
 
 
 @pytest.fixture
@@ -206,6 +211,80 @@ async def test_a_scan_repairs_lost_and_leftover_entries(listed, store, tenant_id
     assert [key for key in repaired if "old$name" in key or deleted.user.user_id in key] == []
     assert [key for key in entries if "old$name" in key]
     assert await all_pages(listed, UserFilter(), UserOrder.NAME, 7) == expected(UserFilter(), UserOrder.NAME)
+    assert await listed.index.differing(PEOPLE) == {}
+
+
+async def test_a_scan_repairs_entries_with_outdated_columns(listed):
+    """A killed step leaves them: the keys are right, but a list filters by the columns."""
+    outdated = PEOPLE[6]
+    user = replace(outdated.user, account_enabled=not outdated.user.account_enabled)
+    await listed.index.add(replace(outdated, user=user), outdated)
+    wanted = UserFilter(enabled=outdated.user.account_enabled)
+    assert outdated not in await all_pages(listed, wanted, UserOrder.NAME, 100)
+
+    await repair_user_lists(listed, PEOPLE, "", is_last=True)
+
+    assert await all_pages(listed, wanted, UserOrder.NAME, 100) == expected(wanted, UserOrder.NAME)
+
+
+async def test_a_scan_compares_entries_that_storage_returns_in_parts(listed, store, monkeypatch):
+    deleted = person(99)
+    await listed.index.add(deleted, None)
+    monkeypatch.setattr(store, "get_page", partial(store.get_page, size=7))
+
+    differing = await listed.index.differing(PEOPLE)
+
+    assert set(differing) == {deleted.user.user_id}
+
+
+async def test_a_repair_during_a_lookup_leaves_the_entries_of_the_new_row(listed, monkeypatch):
+    """The lookup writes the row after the repair has read it, so the repair has to read it again."""
+    before = PEOPLE[3]
+    after = replace(before, status=Status.NO_MAILBOX, user=replace(before.user, display_name="Zack"))
+    await listed.index.remove(before, None)
+    repair = listed.index.repair
+
+    async def repair_after_a_lookup(*arguments):
+        monkeypatch.setattr(listed.index, "repair", repair)
+        await record(listed, after)
+        await repair(*arguments)
+
+    monkeypatch.setattr(listed.index, "repair", repair_after_a_lookup)
+
+    await repair_user_lists(listed, PEOPLE[3:4], PEOPLE[2].user.user_id, is_last=False)
+
+    assert await listed.index.differing([after], before.user.user_id, f"{before.user.user_id}!") == {}
+    assert await all_pages(listed, UserFilter(search="zack"), UserOrder.NAME, 10) == [after]
+
+
+async def test_a_lookup_during_a_repair_writes_all_its_entries(listed, monkeypatch):
+    """The repair removes entries that a killed step left, just when a lookup adds the same ones."""
+    before = PEOPLE[3]
+    after = replace(before, status=Status.NO_MAILBOX)
+    await listed.index.add(after, before)
+    differing = await listed.index.differing(PEOPLE)
+    add = listed.index.add
+
+    async def add_before_a_repair(*arguments):
+        await add(*arguments)
+        await listed.index.repair(before.user.user_id, differing[before.user.user_id], before)
+
+    monkeypatch.setattr(listed, "outbox", replace(listed.outbox, add_to_index=add_before_a_repair))
+
+    await record(listed, after)
+
+    assert await listed.index.differing([*PEOPLE[:3], after, *PEOPLE[4:]]) == {}
+    wanted = UserFilter(frozenset({Status.NO_MAILBOX}))
+    assert await all_pages(listed, wanted, UserOrder.STATUS, 10) == [after]
+
+
+@pytest.mark.parametrize("keys", [None, "[1", "7"])
+async def test_a_malformed_list_of_keys_does_not_end_a_scan(listed, store, tenant_id, keys):
+    user_id = PEOPLE[3].user.user_id
+    await store.upsert(BOOKINGS_USER_INDEX, {"PartitionKey": tenant_id, "RowKey": f"user-{user_id}", "Keys": keys})
+
+    await repair_user_lists(listed, PEOPLE, "", is_last=True)
+
     assert await listed.index.differing(PEOPLE) == {}
 
 
