@@ -100,6 +100,12 @@ class StorageByConnectionString:
 
     connection_string: SecretStr
 
+    @property
+    def account(self) -> str:
+        """The address of its tables, or its name."""
+        parts = dict(part.split("=", 1) for part in self.connection_string.get_secret_value().split(";") if "=" in part)
+        return parts.get("TableEndpoint") or parts.get("AccountName") or "the local emulator"
+
 
 @dataclass(frozen=True, slots=True)
 class StorageByIdentity:
@@ -107,6 +113,11 @@ class StorageByIdentity:
 
     table_service_url: str
     client_id: str | None = None
+
+    @property
+    def account(self) -> str:
+        """The address of its tables."""
+        return self.table_service_url
 
 
 type Storage = StorageByConnectionString | StorageByIdentity

@@ -18,8 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from atlas import wiring
-from atlas.cli.shared import in_order, pages_screen
+from atlas.cli.shared import pages_screen
 from atlas.domain.shared_pages.filters import SharedPageFilter
+from atlas.domain.shared_pages.findings import worst_first
 from atlas.domain.shared_pages.rows import SharedPageRow
 from atlas.domain.statuses import Status
 from atlas.settings import Settings
@@ -142,7 +143,7 @@ def _show_shared_pages(console: Console, pages: Sequence[SharedPageRow]) -> None
         return
     found = sum(1 for page in pages if page.findings)
     console.print(f"Shared pages: {len(pages):,}, {found:,} of them with findings", style="bold")
-    for part in pages_screen(in_order(pages)[:MAX_SHARED_PAGES]):
+    for part in pages_screen(worst_first(pages)[:MAX_SHARED_PAGES]):
         console.print(part, soft_wrap=True)
     if len(pages) > MAX_SHARED_PAGES:
         console.print(f"  … and {len(pages) - MAX_SHARED_PAGES:,} more: atlas shared")

@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "atlas.shared_pages": ("atlas.pages", *FOUNDATIONS),
     "atlas.scans": ("atlas.pages", "atlas.shared_pages", *FOUNDATIONS),
     "atlas.health": ("atlas.pages", *FOUNDATIONS),
-    "atlas.report": ("atlas.pages", *FOUNDATIONS),
+    "atlas.report": ("atlas.pages", "atlas.exports", *FOUNDATIONS),
     "atlas.exports": FOUNDATIONS,
     "atlas.wiring": (*FOUNDATIONS, "atlas.live_queries", "atlas.settings", "atlas.telemetry"),
     "atlas.cli": ("atlas",),

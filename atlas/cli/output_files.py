@@ -98,7 +98,7 @@ async def _shared_pages(resources: Resources) -> list[Document] | None:
 
 async def _report(resources: Resources, scans: Sequence[Scan]) -> str:
     data = ReportData(
-        made_at=resources.clock(),
+        tenant_id=resources.tenant_id,
         scans=[scan for scan in scans if scan is scans[0] or scan.covers_tenant],
         users=[row async for row in _rows(resources, scans[0])],
         bookings_url=resources.bookings_url,

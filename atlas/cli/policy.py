@@ -1,14 +1,13 @@
 """``atlas policy``: whether the organisation allows personal bookings, checked now."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from atlas import wiring
 from atlas.cli.connection import connect
-from atlas.cli.screen import Screen, facts, new_table, plain, section, show, show_json
+from atlas.cli.screen import Screen, facts, new_table, plain, section, show, show_json, status_lines
 from atlas.domain.advice import advice_for_organization
 from atlas.domain.bookings_settings import MEANINGS, format_setting
 from atlas.domain.owa_policies import Benchmark, OwaPolicy
@@ -53,7 +52,8 @@ def policy_screen(policy: OrganizationPolicy) -> Screen:
     if organization or policy.owa_policies is not None:
         screen.append(Text("\nAll settings for Bookings", style="bold"))
     if organization:
-        screen.append(_settings_table(organization.bookings))
+        values = ((name, plain(format_setting(value))) for name, value in organization.bookings.items())
+        screen += status_lines((name, value, MEANINGS.get(name, "")) for name, value in values)
     if policy.owa_policies is not None:
         screen.append(_owa_table(policy.owa_policies))
     return screen
@@ -61,14 +61,6 @@ def policy_screen(policy: OrganizationPolicy) -> Screen:
 
 def _format_app_ids(app_ids: tuple[str, ...] | None) -> str:
     return "not known" if app_ids is None else ", ".join(app_ids) or "empty; does not affect the verdict"
-
-
-def _settings_table(settings: Mapping[str, Any]) -> Table:
-    table = new_table("setting", "value", "meaning")
-    table.columns[0].no_wrap = True
-    for name, value in settings.items():
-        table.add_row(plain(name), plain(format_setting(value)), MEANINGS.get(name, ""))
-    return table
 
 
 def _owa_table(policies: Iterable[OwaPolicy]) -> Table:

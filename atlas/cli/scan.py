@@ -193,6 +193,7 @@ class Command:
 
     async def _write(self, console: Console, resources: Resources, scan: Scan) -> None:
         scans = [scan] + [one async for one in resources.scans.iterate() if one.started_at < scan.started_at]
+        console.print(f"The rows are in {self.file}.", soft_wrap=True, markup=False)
         for sentence in await write_outputs(resources, scans, self.options.outputs):
             console.print(f"Wrote {sentence}.", soft_wrap=True, markup=False)
 

@@ -17,7 +17,7 @@ from atlas.domain.owa_policies import Benchmark
 from atlas.domain.shared_pages.access_of_users import UserSharedPage
 from atlas.domain.shared_pages.documents import page_details_document, user_page_document
 from atlas.domain.shared_pages.filters import SharedPageFilter
-from atlas.domain.shared_pages.findings import finding_details
+from atlas.domain.shared_pages.findings import finding_details, worst_first
 from atlas.domain.shared_pages.holders import Holder, HolderKind
 from atlas.domain.shared_pages.rows import SharedPageRow
 from atlas.domain.text import moment_text, printable
@@ -60,10 +60,10 @@ class SharedOptions:
 async def run(environment: Mapping[str, str], options: SharedOptions) -> int:
     """Show the pages; 1 if there is a finding, no scan or no such user, 2 for an invalid user."""
     try:
-        async with _resources(environment) as resources:
+        async with _tables(environment) as (resources, storage):
             if options.user:
                 return await _show_user(resources, options.user, options)
-            return await _show_pages(resources, options)
+            return await _show_pages(resources, options, storage)
     except NotScanned as missing:
         print_error(str(missing))
     except StorageInUse as in_use:
@@ -78,23 +78,26 @@ class NotScanned(Exception):
 
 
 @asynccontextmanager
-async def _resources(environment: Mapping[str, str]) -> AsyncGenerator[Resources]:
-    """The tables that the settings name or, if they name none, the file of ``atlas scan``. Raises ``NotScanned``."""
+async def _tables(environment: Mapping[str, str]) -> AsyncGenerator[tuple[Resources, str]]:
+    """The tables that the settings name or, if they name none, the file of ``atlas scan``, and where they are.
+
+    Raises ``NotScanned``.
+    """
     connection = connect(environment)
     settings = connection.settings
     if settings.storage:
         async with wiring.open_resources(settings) as opened:
-            yield opened.resources
+            yield opened.resources, settings.storage.account
         return
     file = state_file(environment, settings.tenant_id)
     if not file.exists():
         raise NotScanned(f"{NO_SCAN} {NO_STORAGE}")
     with open_sqlite(file) as store:
         async with wiring.open_clients(settings, connection.sign_in, print_error) as (clients, _):
-            yield wiring.local_resources(settings, clients, store)
+            yield wiring.local_resources(settings, clients, store), str(file)
 
 
-async def _show_pages(resources: Resources, options: SharedOptions) -> int:
+async def _show_pages(resources: Resources, options: SharedOptions, storage: str) -> int:
     rows = [row async for row in iterate_shared_pages(resources, SharedPageFilter())]
     if not rows and not await resources.shared.state.get_listed_sources():
         raise NotScanned(NO_SCAN)
@@ -105,9 +108,9 @@ async def _show_pages(resources: Resources, options: SharedOptions) -> int:
     if options.json:
         show_json({"cis139": benchmark, "value": [*map(page_details_document, wanted)]})
     elif options.findings:
-        show([_organization(rows, benchmark), *findings_screen(wanted)])
+        show([_organization(rows, benchmark, storage), *findings_screen(wanted)])
     else:
-        show([_organization(rows, benchmark), Text(), *pages_screen(wanted)])
+        show([_organization(rows, benchmark, storage), Text(), *pages_screen(wanted)])
     return 1 if benchmark is Benchmark.FAIL or any(row.findings for row in rows) else 0
 
 
@@ -125,22 +128,23 @@ async def _show_user(resources: Resources, who: str, options: SharedOptions) -> 
     return 0
 
 
-def _organization(rows: Sequence[SharedPageRow], benchmark: Benchmark) -> Table:
+def _organization(rows: Sequence[SharedPageRow], benchmark: Benchmark, storage: str) -> Table:
     """What concerns the organisation and not one page: shown once, above the pages."""
     checked = max((row.checked_at for row in rows), default=None)
     return facts(
         {
             "shared pages": f"{len(rows):,}, {sum(1 for row in rows if row.findings):,} of them with findings",
             "last checked": moment_text(checked) if checked else None,
+            "stored in": storage,
             "CIS 1.3.9": BENCHMARKS[benchmark],
         }
     )
 
 
 def pages_screen(rows: Iterable[SharedPageRow]) -> Screen:
-    """The pages, those with findings first. The address has its own line, so that no terminal cuts it."""
+    """The pages, the worst first. The address has its own line, so that no terminal cuts it."""
     screen: Screen = []
-    for row in in_order(rows):
+    for row in worst_first(rows):
         about = (PUBLISHED[row.published], _can_open(row.holders), _created(row))
         screen += [
             Text(printable(row.display_name or row.address), style="bold"),
@@ -150,11 +154,6 @@ def pages_screen(rows: Iterable[SharedPageRow]) -> Screen:
         if row.findings:
             screen.append(Text(wrapped(" ".join(found.name for found in row.findings), "  "), style="yellow"))
     return screen
-
-
-def in_order(rows: Iterable[SharedPageRow]) -> list[SharedPageRow]:
-    """Pages with findings first, those with the most at the top; then by name."""
-    return sorted(rows, key=lambda row: (-len(row.findings), (row.display_name or row.address).casefold(), row.key))
 
 
 def _can_open(holders: Sequence[Holder] | None) -> str:
@@ -177,7 +176,7 @@ def _count(count: int, one: str, several: str) -> str:
 def findings_screen(rows: Iterable[SharedPageRow]) -> Screen:
     """Every finding with its evidence and fix, page by page."""
     screen: Screen = []
-    for row in in_order(rows):
+    for row in worst_first(rows):
         lines = [
             f"{detail.name} ({detail.severity}): {detail.evidence}\n    {detail.fix}" for detail in finding_details(row)
         ]

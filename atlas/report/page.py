@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -14,8 +13,8 @@ from markupsafe import Markup
 from atlas.domain.adoption import adoption_of
 from atlas.domain.scans import Scan
 from atlas.domain.shared_pages.findings import RULES
-from atlas.domain.text import moment_text
 from atlas.domain.user_rows import UserRow
+from atlas.exports.csv_file import USERS
 from atlas.pages.organization_policy import OrganizationPolicy
 from atlas.report.documents import (
     Document,
@@ -46,7 +45,7 @@ class Access(StrEnum):
 class ReportData:
     """The data of a report file."""
 
-    made_at: datetime
+    tenant_id: str
     scans: Sequence[Scan]
     """Newest first; the first one is what the rows come from."""
     users: Iterable[UserRow]
@@ -60,7 +59,8 @@ class ReportData:
         """What the page reads instead of the API."""
         users = list(self.users)
         return {
-            "madeAt": moment_text(self.made_at),
+            "tenantId": self.tenant_id,
+            "csvColumns": ["TenantId", *USERS.columns],
             "scans": [scan_document(scan) for scan in self.scans],
             "adoption": adoption_document(adoption_of(users)),
             "users": [user_document(row, self.bookings_url) for row in users],

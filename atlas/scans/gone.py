@@ -1,6 +1,7 @@
 """Reads all rows, part by part, after a scan has probed every listed user: counts, users who are gone, repairs."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from pydantic import TypeAdapter
 
 from atlas.domain.adoption import Adoption, adoption_of
+from atlas.domain.records import MalformedRecord
 from atlas.domain.statuses import Status
 from atlas.domain.unknown import Unknown
 from atlas.microsoft365.deadlines import deadline_after, within
@@ -20,6 +22,8 @@ from atlas.scans.retention import delete_old_gone_row
 from atlas.scans.user_lists import repair_user_lists
 from atlas.tables.personal_bookings import StoredRow
 from atlas.tables.store import RowChanged
+
+log = logging.getLogger(__name__)
 
 ROWS = "rows"
 ROWS_PER_READ = 200
@@ -99,10 +103,16 @@ async def _position(resources: Resources, request: ListingRequest) -> _Position:
 
 
 async def _count(resources: Resources, scan_id: str) -> None:
-    """Add up the numbers of all parts, and store them as those of the tenant."""
-    total = Adoption()
-    for part in await resources.census.get_adoption(scan_id):
-        total += part
+    """Add up the numbers of all parts, and store them as those of the tenant.
+
+    Without the numbers of one part, those of the scan before are kept, which say when they were counted.
+    """
+    try:
+        parts = await resources.census.get_adoption(scan_id)
+    except MalformedRecord as problem:
+        log.warning("the adoption of %s is not stored: %s", scan_id, problem)
+        return
+    total = sum(parts, Adoption())
     await resources.scans.save_adoption(replace(total, scan_id=scan_id, counted_at=resources.clock()))
 
 
@@ -157,10 +167,10 @@ async def _publish(resources: Resources, stored: StoredRow) -> None:
 
 
 async def _for_each[Item](items: list[Item], act: Callable[[Item], Awaitable[object]]) -> None:
-    gate = asyncio.Semaphore(CONCURRENT_WRITES)
+    semaphore = asyncio.Semaphore(CONCURRENT_WRITES)
 
     async def limited(item: Item) -> None:
-        async with gate:
+        async with semaphore:
             await act(item)
 
     await asyncio.gather(*map(limited, items))

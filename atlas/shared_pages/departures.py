@@ -43,7 +43,7 @@ async def mark_gone(resources: Resources, sources: Sources, scan_id: str, after:
     check = NameCheck(await resources.exclusions.snapshot())
     rows = [await remove_excluded(resources, stored, check) for stored in page.rows]
     missing = [stored for stored in rows if is_missing(stored.row, scan_id)]
-    readable = [stored for stored in missing if sources.complete >= set(stored.row.known_to)]
+    readable = [stored for stored in missing if sources.complete >= sources_of(stored.row)]
     unconfirmed = len(missing) - len(readable)
     found = 0
     outcomes = await _confirm(resources, readable, sources)
@@ -64,6 +64,11 @@ async def mark_gone(resources: Resources, sources: Sources, scan_id: str, after:
 def is_missing(row: SharedPageRow, scan_id: str) -> bool:
     """Whether a row of a present page was not written by this scan."""
     return row.state is PageState.PRESENT and row.scan_id != scan_id
+
+
+def sources_of(row: SharedPageRow) -> set[Source]:
+    """The sources that knew a page. Without any, Graph listed it, and no longer had it when its details were read."""
+    return set(row.known_to) or {Source.GRAPH}
 
 
 async def _confirm(

@@ -1,6 +1,7 @@
 """The tables ``SharedBookings`` and ``SharedBookingsChanges``: shared pages, and their changes."""
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from atlas.tables.outbox import Outbox
 from atlas.tables.paging import RowsFilter
 from atlas.tables.personal_bookings import OBJECT_ID
 from atlas.tables.rows import RowTable, Stored
+
+log = logging.getLogger(__name__)
 
 SHARED_BOOKINGS = "SharedBookings"
 SHARED_BOOKINGS_CHANGES = "SharedBookingsChanges"
@@ -69,8 +72,11 @@ class SharedPageColumns(Columns[SharedPageRow]):
     def _text(self, name: str, values: tuple[Any, ...]) -> str:
         """The JSON of a list; if the row cannot hold all of it, of as much as fits."""
         limit = MAX_HOLDERS_LENGTH if name == "holders" else MAX_LIST_COLUMNS * COLUMN_LENGTH
-        while len(text := json.dumps(self._codecs[name].dump_python(values, mode="json", exclude_none=False))) > limit:
-            values = _shortened(values, len(values) * limit // len(text))
+        stored = values
+        while len(text := json.dumps(self._codecs[name].dump_python(stored, mode="json", exclude_none=False))) > limit:
+            stored = _shortened(stored, len(stored) * limit // len(text))
+        if stored != values:
+            log.warning("the %s of a row are too many: %d of %d are stored", name, len(stored), len(values))
         return text
 
 

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from atlas import wiring
 from atlas.cli.local_state import state_file
-from atlas.settings import Settings
+from atlas.settings import Settings, StorageByConnectionString
 from atlas.tables.sqlite_store import open_sqlite
 from local.simulator import SharedPageKind
 from tests.shared_pages.stage import run_stage
@@ -45,10 +46,25 @@ async def test_every_page_is_shown_with_who_can_open_it(scanned):
     pages = commands.tenant.shared_pages()
     assert (shown.code, shown.errors) == (1, "")
     assert f"shared pages {len(pages)}" in shown.words
+    assert (
+        f"stored in {Settings.load({**commands.tenant.settings(), **commands.storage}).storage.account}" in shown.words
+    )
     assert "group Everyone" in shown.words
     for page in pages:
         assert f"  {page.address}\n" in shown.text
     assert "tooManyHolders" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("connection_string", "account"),
+    [
+        ("DefaultEndpointsProtocol=https;AccountName=contoso;AccountKey=c2VjcmV0PT0=", "contoso"),
+        ("AccountName=a;AccountKey=c2VjcmV0;TableEndpoint=https://127.0.0.1:10002/a", "https://127.0.0.1:10002/a"),
+        ("UseDevelopmentStorage=true", "the local emulator"),
+    ],
+)
+def test_an_account_is_named_without_its_key(connection_string, account):
+    assert StorageByConnectionString(SecretStr(connection_string)).account == account
 
 
 async def test_the_benchmark_is_shown_once_above_the_pages(scanned):
@@ -159,6 +175,7 @@ async def test_without_a_storage_the_result_of_atlas_scan_is_read(start, tmp_pat
     assert (before.code, before.text) == (1, "")
     assert "Run `atlas scan`" in before.errors
     assert "A scan is running" in while_it_runs.errors
+    assert f"storedin{file}" in "".join(shown.text.split())
     assert f"shared pages {len(commands.tenant.shared_pages())}" in shown.words
 
 

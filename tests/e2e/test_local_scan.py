@@ -120,6 +120,7 @@ async def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(tmp_path: Pa
     assert "Run the same command again" in interrupted.stdout
     assert 0 < len(rows) < 120
     assert "Resuming scan-" in resumed.stdout
+    assert f"The rows are in {state}." in resumed.stdout
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert {row["RowKey"]: row["Status"] for row in final} == expected
     assert len({row["ScanId"] for row in final}) == 1

@@ -1,8 +1,10 @@
 """The report in Chromium, served by the complete product: what visitors do, at both widths and in both schemes."""
 
+import csv
+import io
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,9 +15,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from atlas.domain.shared_pages.findings import RULES, Severity
+from atlas.domain.user_rows import UserRow
+from atlas.exports.csv_file import USERS, csv_file
 from atlas.report.page import Access, ReportData, content_security_policy, render_report
 from local.chromium import chromium
-from tests.docs.everything_known import NOW, POLICY, ROW, SCAN
+from tests.docs.everything_known import POLICY, ROW, SCAN
 from tests.e2e.deployment import ROOT, Deployment, deployed, tenant_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.servers]
@@ -26,6 +30,7 @@ LOOKS = [(size, scheme) for size in (WIDE, PHONE) for scheme in ("light", "dark"
 LOOK_NAMES = [f"{size['width']} px, {scheme}" for size, scheme in LOOKS]
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 FORMULA = "=cmd|'/c calc'!A0"
+TENANT_ID = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 
 
 @dataclass
@@ -397,6 +402,19 @@ async def test_a_running_scan_shows_its_progress(visit, product: Deployment) -> 
     await expect(page.locator("#running")).to_be_hidden()
 
 
+def parsed(content: bytes) -> list[dict[str, Any]]:
+    """The cells of a file: those of meeting types as they are written, and what they mean."""
+    rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    return [
+        row | {"MeetingTypes": json.loads(row["MeetingTypes"]), "signs": ";=" in row["MeetingTypes"]} for row in rows
+    ]
+
+
+async def each(rows: Iterable[UserRow]) -> AsyncIterator[UserRow]:
+    for row in rows:
+        yield row
+
+
 async def test_a_report_file_needs_no_app(visit, tmp_path) -> None:
     people = [
         replace(ROW.user, user_id=f"id{n}", upn=f"user{n:03}@contoso.com", display_name=f"Person {n:03}")
@@ -404,9 +422,12 @@ async def test_a_report_file_needs_no_app(visit, tmp_path) -> None:
     ]
     rows = [replace(ROW, user=user) for user in people]
     rows[7] = replace(rows[7], user=replace(people[7], display_name=HOSTILE, department="Legal"))
-    rows[8] = replace(rows[8], user=replace(people[8], display_name=FORMULA, department="Legal"))
+    types = (replace(ROW.meeting_types[0], title=f";{FORMULA}"),)
+    rows[8] = replace(rows[8], user=replace(people[8], display_name=FORMULA, department="Legal"), meeting_types=types)
     path = tmp_path / "report.html"
-    data = ReportData(made_at=NOW, scans=[SCAN], users=rows, bookings_url="https://outlook.office.com", policy=POLICY)
+    data = ReportData(
+        tenant_id=TENANT_ID, scans=[SCAN], users=rows, bookings_url="https://outlook.office.com", policy=POLICY
+    )
     path.write_text(render_report("abc", data), encoding="utf-8")
     one = await visit()
     await one.page.goto(path.as_uri())
@@ -422,9 +443,9 @@ async def test_a_report_file_needs_no_app(visit, tmp_path) -> None:
     await expect(page.locator("#users-state")).to_have_text("2 users")
     async with page.expect_download() as started:
         await page.get_by_role("button", name="Download CSV").click()
-    text = (await (await started.value).path()).read_text(encoding="utf-8-sig")
-    assert f",'{FORMULA}," in text
-    assert f",{FORMULA}" not in text
+    downloaded = (await (await started.value).path()).read_bytes()
+    assert f",'{FORMULA},".encode() in downloaded
+    assert parsed(downloaded) == parsed(await csv_file(each(rows[7:9]), TENANT_ID, 2, USERS))
     await page.locator("#users-table tbody th button").first.click()
     await expect(page.get_by_role("dialog")).to_contain_text("Policy")
     assert [url for url in one.requests if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -14,15 +14,18 @@ from atlas.domain.shared_pages.findings import Severity
 from atlas.domain.shared_pages.rows import SharedFinding
 from atlas.report.documents import policy_document, scan_document, user_document
 from atlas.report.page import Access, ReportData, content_security_policy, render_report
-from tests.docs.everything_known import NOW, POLICY, ROW, SCAN
+from tests.docs.everything_known import POLICY, ROW, SCAN
 
+TENANT_ID = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 URL = "https://outlook.office.com"
 NONCE = "0123456789abcdef"
 HOSTILE = "</script><script>alert(1)</script><!--\u2028&"
 
 
 def file_of(*rows):
-    return render_report(NONCE, ReportData(made_at=NOW, scans=[SCAN], users=rows, bookings_url=URL, policy=POLICY))
+    return render_report(
+        NONCE, ReportData(tenant_id=TENANT_ID, scans=[SCAN], users=rows, bookings_url=URL, policy=POLICY)
+    )
 
 
 def data_of(page):

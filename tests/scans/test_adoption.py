@@ -11,6 +11,7 @@ from atlas.domain.user_rows import MeetingType
 from atlas.scans.gone import PART_DURATION, mark_gone
 from atlas.scans.messages import ListingRequest
 from atlas.tables.adoption import MAX_STORED_GROUPS, from_columns, to_columns
+from atlas.tables.census import BOOKINGS_CENSUS, adoption_key
 from atlas.tables.scan_log import ADOPTION_KEY, BOOKINGS_SCANS
 from tests.docs.everything_known import ROW
 from tests.scans.conftest import TENANT_ID, scan, user
@@ -132,6 +133,20 @@ async def test_an_unfinished_count_changes_nothing(listed):
     await count(listed, 1, 2)
 
     assert await listed.resources.scans.get_adoption() == before
+
+
+async def test_numbers_of_a_part_that_cannot_be_read_keep_those_of_before(listed, caplog):
+    await count(listed, 1)
+    before = await listed.resources.scans.get_adoption()
+    listed.tick = PART_DURATION + timedelta(seconds=1)
+    await count(listed, 1, 2)
+    listed.store.spoil(BOOKINGS_CENSUS, SCAN.scan_id, adoption_key(2), Total="[1")
+
+    result = await count(listed, 3)
+
+    assert not result.has_next
+    assert await listed.resources.scans.get_adoption() == before
+    assert "is not stored" in caplog.text
 
 
 @pytest.mark.parametrize("spoiled", [{"Total": "[1"}, {"Total": "[1, 2, 3, 4, 5]"}, {"Total": None}, {"Domains": "[]"}])

@@ -266,6 +266,28 @@ async def test_a_source_that_fails_makes_nothing_gone(inventory: Start, fault: F
     assert state.warnings()
 
 
+async def test_a_page_that_no_source_knew_is_not_gone_without_graph(inventory: Start):
+    """Graph listed such a page, but did not have it when its details were requested."""
+    atlas = await inventory()
+    await atlas.run()
+    page = atlas.page(Kind.SOMEBODY_LEFT)
+    stored = await atlas.resources.shared.rows.get((await atlas.rows())[page.address].key)
+    assert stored is not None
+    await atlas.resources.shared.rows.save(replace(stored.row, known_to=()), None, stored.etag)
+    atlas.act(page, "delete")
+    atlas.tenant.state.faults.add(Fault("graph.businesses", 400, times=1000))
+    await atlas.later()
+
+    await atlas.run()
+    unconfirmed = (await atlas.rows())[page.address]
+    atlas.tenant.state.faults.clear()
+    await atlas.later()
+    await atlas.run()
+
+    assert unconfirmed.state is PageState.PRESENT
+    assert (await atlas.rows())[page.address].state is PageState.GONE
+
+
 async def test_a_page_that_graph_did_not_list_is_confirmed_before_it_is_gone(inventory: Start):
     """The page that only Graph knows falls behind the limit of its list."""
     atlas = await inventory()

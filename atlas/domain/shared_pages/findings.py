@@ -1,12 +1,12 @@
 """What makes a shared page a risk or useless: one rule per finding, with its evidence and its fix as text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from atlas.domain.ews_commands import quoted
 from atlas.domain.shared_pages.businesses import StaffRole
-from atlas.domain.shared_pages.holders import HolderKind, people_with_full_access
+from atlas.domain.shared_pages.holders import HolderKind, largest_group, people_with_full_access
 from atlas.domain.shared_pages.names import LookAlike, reserved_part
 from atlas.domain.shared_pages.rows import FoundRisk, SharedFinding, SharedPageRow, Source
 
@@ -78,6 +78,21 @@ def finding_details(row: SharedPageRow) -> tuple[FindingDetail, ...]:
     )
 
 
+def worst_first(rows: Iterable[SharedPageRow]) -> list[SharedPageRow]:
+    """The pages with the highest severity first, then those with the most findings, then by name.
+
+    report.js sorts in the same way what it reads from the API.
+    """
+    severities = list(Severity)
+    ranks = {rule.name: severities.index(rule.severity) for rule in RULES}
+
+    def place(row: SharedPageRow) -> tuple[int, int, str, str]:
+        rank = min((ranks[found.name] for found in row.findings), default=len(severities))
+        return rank, -len(row.findings), (row.display_name or row.address).casefold(), row.key
+
+    return sorted(rows, key=place)
+
+
 def _sign_in_enabled(row: SharedPageRow, _: Surroundings) -> str | None:
     return "The page's own account can sign in." if row.account_enabled else None
 
@@ -125,7 +140,11 @@ def _too_many_holders(row: SharedPageRow, surroundings: Surroundings) -> str | N
         return None
     people = people_with_full_access(row.holders)
     limit = surroundings.max_full_access
-    return f"{people} people have full access; MAX_FULL_ACCESS is {limit}." if people > limit else None
+    if people <= limit:
+        return None
+    group = largest_group(row.holders)
+    through = f", {group.people} of them through the group {group.name}" if group else ""
+    return f"{people} people have full access{through}; MAX_FULL_ACCESS is {limit}."
 
 
 def _external_staff(row: SharedPageRow, _: Surroundings) -> str | None:

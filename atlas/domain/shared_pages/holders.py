@@ -91,6 +91,29 @@ def holders_of(
     return (*direct_holders, *members.values())
 
 
+@dataclass(frozen=True, slots=True)
+class GroupAccess:
+    """How many people can open a page through one group."""
+
+    name: str
+    people: int
+
+
+def largest_group(holders: Sequence[Holder]) -> GroupAccess | None:
+    """The group through which the most people can open a page."""
+    groups = [
+        GroupAccess(
+            _group_name(group),
+            sum(1 for holder in holders if holder.can_open and holder.via_group == _group_name(group))
+            if group.lists_members
+            else group.member_count or 0,
+        )
+        for group in holders
+        if group.can_open and group.kind is HolderKind.GROUP
+    ]
+    return max((group for group in groups if group.people), key=lambda group: group.people, default=None)
+
+
 def people_with_full_access(holders: Iterable[Holder]) -> int:
     """How many people can open a page; a group without listed members counts as many as it has, or as one."""
     people = {_identity(holder) for holder in holders if holder.can_open and holder.kind is HolderKind.USER}

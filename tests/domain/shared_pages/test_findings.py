@@ -6,7 +6,7 @@ import pytest
 
 from atlas.domain.shared_pages.access import AccessRight
 from atlas.domain.shared_pages.businesses import StaffMember
-from atlas.domain.shared_pages.findings import RULES, finding_details, findings_of
+from atlas.domain.shared_pages.findings import RULES, finding_details, findings_of, worst_first
 from atlas.domain.shared_pages.names import LookAlike
 from atlas.domain.shared_pages.rows import FoundRisk, SharedFinding, Source
 from tests.domain.shared_pages.pages import ACCOUNT_ID, ADELE, ADELE_ID, HEALTHY, ORDINARY, STAFF, group, user
@@ -108,6 +108,49 @@ def test_the_details_of_a_finding_name_the_page():
 
     assert (detail.name, detail.severity) == (F.SIGN_IN_ENABLED, "medium")
     assert ACCOUNT_ID in detail.fix
+
+
+GROUPS = (
+    *(user(number, via_group="Small") for number in range(3)),
+    group("Small", lists_members=True, member_count=3),
+    *(user(number, via_group="Large") for number in range(3, 8)),
+    group("Large", lists_members=True, member_count=5),
+)
+
+
+@pytest.mark.parametrize(
+    ("holders", "evidence"),
+    [
+        (SIX, "6 people have full access; MAX_FULL_ACCESS is 5."),
+        (GROUPS, "8 people have full access, 5 of them through the group Large; MAX_FULL_ACCESS is 5."),
+        (
+            (group("Everyone", member_count=700), *SIX),
+            "706 people have full access, 700 of them through the group Everyone; MAX_FULL_ACCESS is 5.",
+        ),
+        ((group("Empty", member_count=0), *SIX), "6 people have full access; MAX_FULL_ACCESS is 5."),
+    ],
+)
+def test_too_many_holders_name_the_group_that_most_of_them_are_in(holders, evidence):
+    (found,) = findings_of(replace(HEALTHY, holders=holders), ORDINARY)
+
+    assert found == FoundRisk(F.TOO_MANY_HOLDERS, evidence)
+
+
+def test_pages_are_ordered_by_severity_then_number_then_name():
+    def page(name, *findings):
+        return replace(HEALTHY, key=name, display_name=name, findings=tuple(FoundRisk(one, "") for one in findings))
+
+    ordered = [
+        page("high", F.RESERVED_ADDRESS),
+        page("two medium", F.SIGN_IN_ENABLED, F.NOBODY_LEFT),
+        page("Medium a", F.SIGN_IN_ENABLED),
+        page("medium b", F.EXTERNAL_STAFF),
+        page("three low", F.DUPLICATE_NAME, F.PUBLISHED_EMPTY, F.HIDDEN_BUT_PUBLISHED),
+        page("a healthy one"),
+        page("healthy"),
+    ]
+
+    assert worst_first(reversed(ordered)) == ordered
 
 
 def test_an_address_is_a_literal_in_every_command():

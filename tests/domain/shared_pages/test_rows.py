@@ -7,7 +7,8 @@ from atlas.domain.shared_pages.businesses import ListedBusiness
 from atlas.domain.shared_pages.join import ListedPage
 from atlas.domain.shared_pages.rows import PageState, SharedPageEvidence, Source, gone_row, next_row
 from atlas.domain.unknown import Reason, Unknown
-from tests.domain.shared_pages.pages import ACCOUNT_ID, ADELE, DETAILS, HEALTHY, MAILBOX, NOW
+from atlas.tables.shared_bookings import KIND
+from tests.domain.shared_pages.pages import ACCOUNT_ID, ADELE, DETAILS, HEALTHY, MAILBOX, NOW, STAFF
 
 LISTED = ListedPage(MAILBOX, ListedBusiness("helpdesk@contoso.com", "Help Desk"))
 UNREACHABLE = Unknown(Reason.UNREACHABLE, "no response")
@@ -115,3 +116,13 @@ def test_an_older_observation_changes_nothing():
     late = replace(COMPLETE, at=NOW - timedelta(minutes=1), holders=())
 
     assert next_row(HEALTHY, ACCOUNT_ID, late, "scan-2") == HEALTHY
+
+
+def test_a_list_that_a_row_cannot_hold_is_cut_and_logged(caplog):
+    columns = KIND.columns.to_columns(replace(HEALTHY, staff=(STAFF,) * 5000))
+
+    stored = KIND.columns.from_columns({**columns, "RowKey": HEALTHY.key}).staff
+
+    assert 1000 < len(stored) < 5000
+    assert columns["StaffCount"] == 5000
+    assert f"staff of a row are too many: {len(stored)} of 5000" in caplog.text
