@@ -23,6 +23,6 @@ async def probe_user(request: dict) -> dict:
         resources = await wiring.resources()
         with telemetry.span("probe_user", probe.scan_id, logs_failure=False):
             return (await probe_one(resources, probe)).to_dict()
-    except Exception:
+    except Exception:  # raised, it would end the lane, and its stack would be stored in Durable history
         log.exception("probe of user %d on page %d of %s failed", probe.index, probe.page, probe.scan_id)
         return ProbeResult().to_dict()

@@ -42,7 +42,7 @@ async def get_health(req: func.HttpRequest) -> func.HttpResponse:
     except InvalidSettings as error:
         if not is_public:
             raise
-        log.error("%s", error)  # noqa: TRY400 - the traceback says nothing
+        log.error("%s", error)  # noqa: TRY400 - the message names the settings; a stack adds nothing
         raise Problem("notConfigured", f"missing or invalid settings: {error.names}") from None
     now = opened.resources.clock()
     async with _checking:

@@ -1,4 +1,4 @@
-"""Responses of the routes that list rows: one page as JSON, or the complete result as CSV."""
+"""Responses of the routes that list rows or changes: one page as JSON, or all rows as CSV."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
@@ -8,11 +8,14 @@ from typing import Any
 import azure.functions as func
 
 from api.http_headers import RESPONSE_HEADERS
-from api.json_responses import next_link
+from api.json_responses import json_response, next_link
+from api.models.lists import FeedPage, Page
+from api.models.responses import Response
 from api.problems import Problem, invalid_parameter, retry_later
+from atlas.domain.changes import DatedChange
 from atlas.domain.cursors import InvalidCursor
 from atlas.exports.csv_file import CsvLayout, TooManyRows, csv_file
-from atlas.tables.change_feed import ChangesPage
+from atlas.tables.change_feed import ChangesPage, ServedChange
 from atlas.tables.paging import ListPage
 
 MAX_CSV_ROWS = 100_000
@@ -43,12 +46,39 @@ async def page_of[Row](reading: Coroutine[Any, Any, ListPage[Row]]) -> ListPage[
         raise Problem.of_field("invalidContinuation", "continuation", str(error)) from None
 
 
-async def changes_after[Change](reading: Coroutine[Any, Any, ChangesPage[Change]]) -> ChangesPage[Change]:
-    """The changes that are being read. Raises ``Problem`` for an invalid cursor."""
+async def list_response[Row, Item: Response](
+    req: func.HttpRequest,
+    reading: Coroutine[Any, Any, ListPage[Row]],
+    item: Callable[[Row], Item],
+    model: type[Page[Item]],
+) -> func.HttpResponse:
+    """One page as JSON."""
+    page = await page_of(reading)
+    value, link = [*map(item, page.rows)], next_link(req, page.continuation)
+    return json_response(model(value=value, continuation=page.continuation, next_link=link))
+
+
+async def changes_response[Change: DatedChange, Item: Response](
+    req: func.HttpRequest,
+    reading: Coroutine[Any, Any, ChangesPage[Change]],
+    is_requested: Callable[[Change], bool],
+    item: Callable[[ServedChange[Change]], Item],
+    model: type[FeedPage[Item]],
+) -> func.HttpResponse:
+    """The changes after a cursor, and the cursor to continue from."""
     try:
-        return await reading
+        page = await reading
     except InvalidCursor as error:
         raise Problem.of_field("invalidCursor", "since", str(error)) from None
+    continuation = page.cursor if page.has_more else None
+    return json_response(
+        model(
+            value=[item(served) for served in page.changes if is_requested(served.change)],
+            continuation=continuation,
+            next_link=next_link(req, continuation, "since"),
+            cursor=page.cursor,
+        )
+    )
 
 
 async def csv_response[Row](req: func.HttpRequest, export: CsvExport[Row], *, is_complete: bool) -> func.HttpResponse:

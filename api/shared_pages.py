@@ -7,9 +7,10 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from api.access import AUTH_LEVEL, AppRole, check_access
-from api.json_responses import json_response, next_link
-from api.list_responses import CsvExport, accepted_form, changes_after, csv_response, page_of
+from api.json_responses import json_response
+from api.list_responses import CsvExport, accepted_form, changes_response, csv_response, list_response
 from api.models.lists import DEFAULT_PAGE_SIZE
+from api.models.lookups import UserPath
 from api.models.parameters import NoQuery
 from api.models.shared_pages import (
     SharedPage,
@@ -24,7 +25,6 @@ from api.models.shared_pages import (
     UserSharedPage,
     UserSharedPageList,
 )
-from api.models.users import UserPath
 from api.problems import Problem, returns_problems
 from atlas import wiring
 from atlas.domain.shared_pages.rows import SharedPageRow
@@ -53,14 +53,7 @@ async def get_all_shared_pages(req: func.HttpRequest) -> func.HttpResponse:
     query = SharedPagesQuery.of(req)
     if (query.form or accepted_form(req)) == "csv":
         return await _csv_response(resources, req, query)
-    page = await page_of(_page(resources, query))
-    return json_response(
-        SharedPageList(
-            value=[*map(SharedPage.of, page.rows)],
-            continuation=page.continuation,
-            next_link=next_link(req, page.continuation),
-        )
-    )
+    return await list_response(req, _page(resources, query), SharedPage.of, SharedPageList)
 
 
 @blueprint.route("shared-pages.csv", methods=["GET"], auth_level=AUTH_LEVEL)
@@ -104,16 +97,8 @@ async def get_all_shared_page_changes(req: func.HttpRequest) -> func.HttpRespons
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     query = SharedPageChangesQuery.of(req)
-    page = await changes_after(get_shared_page_changes(resources, query.since, query.limit))
-    continuation = page.cursor if page.has_more else None
-    return json_response(
-        SharedPageChangeList(
-            value=[SharedPageChange.of(served) for served in page.changes if query.includes(served.change.kind)],
-            continuation=continuation,
-            next_link=next_link(req, continuation, "since"),
-            cursor=page.cursor,
-        )
-    )
+    reading = get_shared_page_changes(resources, query.since, query.limit)
+    return await changes_response(req, reading, query.includes, SharedPageChange.of, SharedPageChangeList)
 
 
 def _page(resources: Resources, query: SharedPageFilterQuery) -> Coroutine[Any, Any, ListPage[SharedPageRow]]:

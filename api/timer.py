@@ -55,7 +55,7 @@ async def start_with_retries(
             scan = await start_due_scan(resources, orchestrations, due, uuid4().hex[:8])
         except InvalidSettings:  # they do not change while this process lives
             raise
-        except Exception:
+        except Exception:  # whatever fails, a later attempt may succeed; the last failure is raised
             log.exception("the timer could not start a scan%s", f" and tries again in {wait:.0f} s" if wait else "")
             if wait is None:
                 raise
@@ -76,7 +76,7 @@ async def delete_expired(
         await orchestrations.delete_before(resources.clock() - timedelta(days=resources.history_days))
     except PurgeNotSupported as refusal:
         _warn_once(str(refusal))
-    except Exception:
+    except Exception:  # the scan that the timer has started must not count as failed
         log.exception("the timer could not delete what has expired")
 
 

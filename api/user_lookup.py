@@ -1,6 +1,6 @@
 """Looks up one user for a caller, within the caller's limit: for the routes of users and the tools of agents."""
 
-from api.models.users import AvailabilityQuery
+from api.models.lookups import AvailabilityQuery
 from atlas.domain.events import availability_queried
 from atlas.domain.page_urls import PageAddress
 from atlas.domain.user_references import UserReference, parse_user_reference

@@ -7,20 +7,11 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from api.access import AUTH_LEVEL, AppRole, caller_of, check_access
-from api.json_responses import json_response, next_link
-from api.list_responses import CsvExport, accepted_form, csv_response, page_of
+from api.json_responses import json_response
+from api.list_responses import CsvExport, accepted_form, csv_response, list_response
 from api.models.lists import DEFAULT_PAGE_SIZE
-from api.models.users import (
-    AvailabilityLookup,
-    AvailabilityQuery,
-    BookingsQuery,
-    FilterQuery,
-    Lookup,
-    User,
-    UserList,
-    UserPath,
-    UsersQuery,
-)
+from api.models.lookups import AvailabilityLookup, AvailabilityQuery, BookingsQuery, Lookup, UserPath
+from api.models.users import FilterQuery, User, UserList, UsersQuery
 from api.problems import invalid_parameter, returns_problems
 from api.user_lookup import look_up_user
 from atlas import wiring
@@ -46,14 +37,7 @@ async def get_all_users(req: func.HttpRequest) -> func.HttpResponse:
         if query.order is not UserOrder.USER_ID:
             raise invalid_parameter("order", "is not available as CSV, which is sorted by the user ID")
         return await _csv_response(resources, req, query)
-    page = await page_of(_page(resources, query, query.order))
-    return json_response(
-        UserList(
-            value=[*map(User.of, page.rows)],
-            continuation=page.continuation,
-            next_link=next_link(req, page.continuation),
-        )
-    )
+    return await list_response(req, _page(resources, query, query.order), User.of, UserList)
 
 
 @blueprint.route("users.csv", methods=["GET"], auth_level=AUTH_LEVEL)

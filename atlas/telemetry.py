@@ -92,7 +92,7 @@ def span(name: str, scan_id: str, *, logs_failure: bool = True) -> Iterator[None
     ) as step:
         try:
             yield
-        except BaseException as error:
+        except BaseException as error:  # raised again below; cancelled steps are marked too
             step.set_status(StatusCode.ERROR, type(error).__name__)
             if logs_failure and isinstance(error, Exception):
                 failures.exception("%s of scan %s failed", name, scan_id)

@@ -6,9 +6,10 @@ from typing import Any
 
 from api.models.changes import KIND_LABELS
 from api.models.lists import MAX_PAGE_SIZE
+from api.models.lookups import BookingPage
 from api.models.responses import labelled
 from api.models.shared_pages import KIND_LABELS as SHARED_KIND_LABELS
-from api.models.users import STORED_STATUS_LABELS, STORED_STATUSES, BookingPage
+from api.models.users import STORED_STATUS_LABELS, STORED_STATUSES
 from api.openapi.schemas import Model
 from atlas.domain.changes import ChangeKind
 from atlas.domain.shared_pages.changes import SharedChangeKind

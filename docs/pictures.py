@@ -54,7 +54,7 @@ async def scan(url: str) -> dict[str, Any]:
     """Scan the tenant to the end."""
     async with httpx.AsyncClient(base_url=url, timeout=60) as http:
         address = f"/api/scans/{(await http.post('/api/scans')).json()['id']}"
-        while (found := (await http.get(address)).json())["state"] in {"pending", "running"}:  # noqa: ASYNC110
+        while (found := (await http.get(address)).json())["state"] in {"pending", "running"}:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.2)
         return dict(found)
 

@@ -78,7 +78,7 @@ def _server(req: func.HttpRequest) -> Server:
         try:
             check_access(req, tool.role)
             return succeeded(await tool.call(await wiring.opened(), caller_of(req), arguments))
-        except Exception as error:  # noqa: BLE001 - each becomes a result, and a bug is logged
+        except Exception as error:  # noqa: BLE001 - agents get every failure as a result; `failed` logs bugs
             return failed(error, name)
 
     return Server("bookings-atlas", TITLE, VERSION, INSTRUCTIONS, DEFINITIONS, call_tool)

@@ -13,20 +13,19 @@ from api.access import AppRole
 from api.list_responses import page_of
 from api.mcp.protocol import Json
 from api.mcp.schemas import View, input_schema, object_schema, or_null
-from api.models.parameters import MAX_VALUE_LENGTH, Query
-from api.models.problems import INTERNAL_ERROR
-from api.models.shared_pages import SharedPage, SharedPageFilterQuery
-from api.models.users import (
+from api.models.lookups import (
     MAX_USER_REFERENCE_LENGTH,
     Availability,
     AvailabilityLookup,
     AvailabilityQuery,
     BookingsQuery,
-    FilterQuery,
     Lookup,
-    User,
     UserPath,
 )
+from api.models.parameters import MAX_VALUE_LENGTH, Query
+from api.models.problems import INTERNAL_ERROR
+from api.models.shared_pages import SharedPage, SharedPageFilterQuery
+from api.models.users import FilterQuery, User
 from api.openapi.schemas import Schema
 from api.problems import Problem, invalid_parameter, invalid_parameters, problem_of
 from api.user_lookup import look_up_user

@@ -1,12 +1,12 @@
 """Adoption: what callers receive."""
 
-from typing import Any, Self
+from typing import Self
 
 from pydantic import ConfigDict, Field
 
 from api.models.responses import Moment, Response
 from atlas.domain.adoption import Adoption as StoredAdoption
-from atlas.domain.adoption import Groups, Uptake
+from atlas.report.documents import adoption_document
 
 
 class UsersCounted(Response):
@@ -23,11 +23,6 @@ class UsersCounted(Response):
         title="Only Default Types",
         description="Users whose public meeting types are none but the defaults of 15 and 30 minutes.",
     )
-
-    @classmethod
-    def of(cls, uptake: Uptake) -> Self:
-        """The numbers of one group."""
-        return cls(**_members(uptake))
 
 
 class GroupCounted(UsersCounted):
@@ -64,26 +59,4 @@ class Adoption(Response):
     @classmethod
     def of(cls, adoption: StoredAdoption) -> Self:
         """The numbers that a scan has counted."""
-        shown = adoption.limited()
-        return cls(
-            scan_id=shown.scan_id,
-            counted_at=shown.counted_at,
-            total=UsersCounted.of(shown.total),
-            domains=_groups(shown.domains),
-            other_domains=shown.other_domains and UsersCounted.of(shown.other_domains),
-            departments=_groups(shown.departments),
-            other_departments=shown.other_departments and UsersCounted.of(shown.other_departments),
-        )
-
-
-def _groups(groups: Groups) -> list[GroupCounted]:
-    return [GroupCounted(name=name or None, **_members(uptake)) for name, uptake in groups.items()]
-
-
-def _members(uptake: Uptake) -> dict[str, Any]:
-    return {
-        "licensed": uptake.licensed,
-        "has_page": uptake.has_page,
-        "offers_meetings": uptake.offers_meetings,
-        "only_default_types": uptake.only_default_types,
-    }
+        return cls.model_validate(adoption_document(adoption))

@@ -1,14 +1,14 @@
 """Changes to users' booking pages: what callers may request, and what they receive."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from api.models.lists import DEFAULT_PAGE_SIZE, Page, PageSize
+from api.models.lists import DEFAULT_PAGE_SIZE, FeedPage, PageSize
 from api.models.parameters import Expected, Query, Text, names_schema, parse_names
 from api.models.responses import (
     IMPORTANT,
-    INTERNAL,
+    ChangeCursor,
     DisplayName,
     Moment,
     Response,
@@ -28,10 +28,6 @@ from atlas.tables.change_feed import ServedChange
 KIND_LABELS = labelled({**labels_of(ChangeKind), ChangeKind.URL_CHANGED: "URL changed"})
 
 
-def _kinds(text: Any) -> frozenset[ChangeKind]:
-    return frozenset(parse_names(ChangeKind, text))
-
-
 class FeedQuery(Query):
     """Which part of the changes of any kind to list."""
 
@@ -49,7 +45,7 @@ class ChangesQuery(FeedQuery):
 
     kinds: Annotated[
         frozenset[ChangeKind] | None,
-        BeforeValidator(_kinds),
+        BeforeValidator(lambda text: frozenset(parse_names(ChangeKind, text))),
         Expected(f"one or more of {', '.join(ChangeKind)}, separated by commas"),
         WithJsonSchema(names_schema(ChangeKind, KIND_LABELS)),
     ] = Field(
@@ -59,9 +55,9 @@ class ChangesQuery(FeedQuery):
         description="Return only changes of these kinds, separated by commas. If omitted, all kinds are returned.",
     )
 
-    def includes(self, kind: ChangeKind) -> bool:
-        """Whether changes of this kind are requested."""
-        return self.kinds is None or kind in self.kinds
+    def includes(self, change: UserChange) -> bool:
+        """Whether a change is of a kind that is requested."""
+        return self.kinds is None or change.kind in self.kinds
 
 
 class Change(Response):
@@ -69,11 +65,7 @@ class Change(Response):
 
     model_config = ConfigDict(title="Change")
 
-    cursor: str = Field(
-        title="Cursor",
-        description="The position of this change in the list of all changes.",
-        json_schema_extra={**INTERNAL},
-    )
+    cursor: ChangeCursor
     at: Moment = Field(title="At", description="When the change was observed.")
     kind: ChangeKind = Field(title="Kind", description="What changed.", json_schema_extra={**IMPORTANT, **KIND_LABELS})
     user_id: UserId
@@ -124,14 +116,9 @@ class Change(Response):
         )
 
 
-class ChangeList(Page[Change]):
+class ChangeList(FeedPage[Change]):
     """Changes, oldest first."""
 
     model_config = ConfigDict(title="Changes")
 
     value: list[Change] = Field(title="Changes", description="The changes on this page of the list.")
-    cursor: str = Field(
-        title="Cursor",
-        description="Pass this as since to get the changes after these.",
-        json_schema_extra={**INTERNAL},
-    )

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.models.parameters import Digits
+from api.models.parameters import Digits, Expected, Text
 from api.models.responses import INTERNAL, Response
 
 MAX_PAGE_SIZE = 1000
@@ -20,8 +20,17 @@ PageSize = Annotated[
     ),
     Digits,
 ]
-
-
+LIMIT: Any = Field(
+    None,
+    title="Page Size",
+    description=f"The maximum number of items, from 1 to {MAX_PAGE_SIZE}.",
+    json_schema_extra={"default": DEFAULT_PAGE_SIZE},
+)
+"""The page size of a list that is also returned complete, as CSV."""
+Continuation = Annotated[Text, Expected("the continuation of an earlier response")]
+CONTINUATION: Any = Field(
+    None, title="Continuation", description="The continuation of the previous page, to request the one after it."
+)
 Format = Literal["json", "csv"]
 FORMAT: Any = Field(
     None,
@@ -43,5 +52,15 @@ class Page[Item](Response):
     next_link: str | None = Field(
         title="Next Link",
         description="The absolute URL of the next page; empty at the end.",
+        json_schema_extra={**INTERNAL},
+    )
+
+
+class FeedPage[Item](Page[Item]):
+    """One page of changes."""
+
+    cursor: str = Field(
+        title="Cursor",
+        description="The value of since that requests the changes after these.",
         json_schema_extra={**INTERNAL},
     )

@@ -5,11 +5,10 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field
 
 from api.models.responses import ADVANCED, IMPORTANT, Moment, Response, labelled, labels_of
-from atlas.domain.advice import advice_for_organization
 from atlas.domain.owa_policies import Benchmark
-from atlas.domain.owa_policies import OwaPolicy as StoredOwaPolicy
 from atlas.domain.policy import Verdict
 from atlas.pages.organization_policy import OrganizationPolicy
+from atlas.report.documents import policy_document
 
 
 class OwaPolicy(Response):
@@ -23,16 +22,6 @@ class OwaPolicy(Response):
         title="Can Create Pages", description="Whether users with this policy can create shared Bookings pages."
     )
     bookings_mailbox_domain: str | None = Field(title="Domain", description="The email domain of new shared pages.")
-
-    @classmethod
-    def of(cls, policy: StoredOwaPolicy) -> Self:
-        """The OWA mailbox policy that Exchange returned."""
-        return cls(
-            identity=policy.identity,
-            is_default=policy.is_default,
-            bookings_mailbox_creation_enabled=policy.allows_creation,
-            bookings_mailbox_domain=policy.domain,
-        )
 
 
 class Policy(Response):
@@ -88,17 +77,4 @@ class Policy(Response):
     @classmethod
     def of(cls, policy: OrganizationPolicy) -> Self:
         """The organisation's policy, with the commands that change it."""
-        organization, verdict, app_ids = policy.organization, policy.verdict, policy.ews_allowed_app_ids
-        return cls(
-            verdict=verdict.verdict,
-            reason=verdict.reason,
-            setting=verdict.setting,
-            value=verdict.value,
-            fix=advice_for_organization(verdict),
-            ews_allowed_app_ids=list(app_ids or ()),
-            bookings=organization and dict(organization.bookings),
-            owa_policies=[*map(OwaPolicy.of, policy.owa_policies or ())],
-            cis139=policy.cis_1_3_9,
-            open_questions=[question.text for question in verdict.questions],
-            checked_at=policy.at,
-        )
+        return cls.model_validate(policy_document(policy))

@@ -54,6 +54,14 @@ UserPrincipalName = Annotated[
 DisplayName = Annotated[
     str | None, Field(title="Display Name", description="The name of the user as the directory shows it.")
 ]
+ChangeCursor = Annotated[
+    str,
+    Field(
+        title="Cursor",
+        description="The position of this change in the order of all changes.",
+        json_schema_extra={**INTERNAL},
+    ),
+]
 ScanId = Annotated[
     str | None,
     Field(

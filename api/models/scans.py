@@ -9,6 +9,7 @@ from api.models.parameters import Expected, Flag, Path, Query, Text
 from api.models.responses import ADVANCED, IMPORTANT, INTERNAL, Moment, Response, labelled, labels_of
 from atlas.domain.scans import Scan as StoredScan
 from atlas.domain.scans import ScanState
+from atlas.report.documents import scan_document
 
 STATE_LABELS = labelled(labels_of(ScanState))
 
@@ -75,20 +76,7 @@ class Scan(Response):
     @classmethod
     def of(cls, scan: StoredScan) -> Self:
         """A scan of the log."""
-        return cls(
-            id=scan.scan_id,
-            state=scan.state,
-            trigger=scan.trigger,
-            started_at=scan.started_at,
-            finished_at=scan.finished_at,
-            users_listed=scan.users_listed,
-            users_probed=scan.users_probed,
-            by_status=None if scan.by_status is None else dict(scan.by_status),
-            throttled_waits=scan.throttled_waits,
-            estimated_end=scan.estimated_end,
-            warnings=list(scan.warnings),
-            error=scan.error,
-        )
+        return cls.model_validate(scan_document(scan))
 
 
 class ScanList(Page[Scan]):

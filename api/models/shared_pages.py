@@ -6,12 +6,12 @@ from urllib.parse import unquote
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from api.models.changes import FeedQuery
-from api.models.lists import DEFAULT_PAGE_SIZE, FORMAT, MAX_PAGE_SIZE, Format, Page, PageSize
+from api.models.lists import CONTINUATION, FORMAT, LIMIT, Continuation, FeedPage, Format, Page, PageSize
 from api.models.parameters import Expected, Flag, Path, Query, Text, names_schema, parse_names
 from api.models.responses import (
     ADVANCED,
     IMPORTANT,
-    INTERNAL,
+    ChangeCursor,
     Moment,
     Response,
     ScanId,
@@ -91,15 +91,8 @@ class SharedPageFilterQuery(Query):
         description="Only pages that exist, or only those that were deleted. By default, those that exist.",
         json_schema_extra={**labelled(labels_of(PageState))},
     )
-    limit: PageSize | None = Field(
-        None,
-        title="Page Size",
-        description=f"The maximum number of items, from 1 to {MAX_PAGE_SIZE}.",
-        json_schema_extra={"default": DEFAULT_PAGE_SIZE},
-    )
-    continuation: Annotated[str | None, Expected("the continuation of an earlier response")] = Field(
-        None, title="Continuation", description="The continuation of the previous page, to request the one after it."
-    )
+    limit: PageSize | None = LIMIT
+    continuation: Continuation | None = CONTINUATION
 
     @property
     def filter(self) -> SharedPageFilter:
@@ -128,9 +121,9 @@ class SharedPageChangesQuery(FeedQuery):
         description="Return only changes of these kinds, separated by commas. If omitted, all kinds are returned.",
     )
 
-    def includes(self, kind: SharedChangeKind) -> bool:
-        """Whether changes of this kind are requested."""
-        return self.kinds is None or kind in self.kinds
+    def includes(self, change: StoredChange) -> bool:
+        """Whether a change is of a kind that is requested."""
+        return self.kinds is None or change.kind in self.kinds
 
 
 class Holder(Response):
@@ -313,11 +306,7 @@ class SharedPageChange(Response):
 
     model_config = ConfigDict(title="Shared Page Change")
 
-    cursor: str = Field(
-        title="Cursor",
-        description="The position of this change in the order of all changes.",
-        json_schema_extra={**INTERNAL},
-    )
+    cursor: ChangeCursor
     at: Moment = Field(title="At", description="When the change was observed.")
     kind: SharedChangeKind = Field(
         title="Kind",
@@ -352,14 +341,9 @@ class SharedPageChange(Response):
         )
 
 
-class SharedPageChangeList(Page[SharedPageChange]):
+class SharedPageChangeList(FeedPage[SharedPageChange]):
     """Changes of shared pages, oldest first."""
 
     model_config = ConfigDict(title="Shared Page Changes")
 
     value: list[SharedPageChange] = Field(title="Changes", description="The changes on this page of the list.")
-    cursor: str = Field(
-        title="Cursor",
-        description="The value of since that requests the changes after these.",
-        json_schema_extra={**INTERNAL},
-    )

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from api.models.adoption import Adoption
 from api.models.changes import ChangeList, ChangesQuery
 from api.models.health import Health
+from api.models.lookups import AvailabilityLookup, AvailabilityQuery, BookingsQuery, Lookup, UserPath
 from api.models.parameters import NoPath, NoQuery, Path, Query
 from api.models.policy import Policy
 from api.models.problems import PROBLEMS
@@ -20,16 +21,7 @@ from api.models.shared_pages import (
     SharedPagesQuery,
     UserSharedPageList,
 )
-from api.models.users import (
-    AvailabilityLookup,
-    AvailabilityQuery,
-    BookingsQuery,
-    FilterQuery,
-    Lookup,
-    UserList,
-    UserPath,
-    UsersQuery,
-)
+from api.models.users import FilterQuery, UserList, UsersQuery
 from api.openapi.schemas import Model, Schema
 
 JSON = "application/json"

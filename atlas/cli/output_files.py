@@ -15,7 +15,7 @@ from atlas.domain.user_rows import UserRow
 from atlas.exports.csv_file import USERS, csv_file
 from atlas.exports.signatures import signature_files
 from atlas.pages.organization_policy import get_organization_policy
-from atlas.report.documents import Document, scan_document, user_document
+from atlas.report.documents import Document, scan_document, user_details_document
 from atlas.report.page import ReportData, render_report
 from atlas.resources import Resources
 from atlas.shared_pages.listing import iterate_shared_pages
@@ -85,7 +85,7 @@ async def _rows(resources: Resources, scan: Scan) -> AsyncIterable[UserRow]:
 
 
 async def _document(resources: Resources, scan: Scan) -> dict[str, object]:
-    users = [user_document(row, resources.bookings_url) async for row in _rows(resources, scan)]
+    users = [user_details_document(row, resources.bookings_url) async for row in _rows(resources, scan)]
     return {"scan": scan_document(scan), "value": users, "sharedPages": await _shared_pages(resources)}
 
 

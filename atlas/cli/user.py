@@ -15,7 +15,7 @@ from atlas.domain.statuses import Status
 from atlas.domain.user_references import InvalidUserReference, UserReference, parse_user_reference
 from atlas.domain.user_rows import UserRow
 from atlas.pages.observation import Inspection, NoSuchUser, inspect
-from atlas.report.documents import user_document
+from atlas.report.documents import user_details_document
 from atlas.resources import TenantClients
 
 MIN_NAME_LENGTH = 2
@@ -43,7 +43,7 @@ async def run(who: str, environment: Mapping[str, str], *, as_json: bool = False
         except USER_PROBLEMS as problem:
             return report_user_problem(who, problem)
     if as_json:
-        show_json(user_document(inspection.row, settings.bookings_url))
+        show_json(user_details_document(inspection.row, settings.bookings_url))
     else:
         show(user_screen(inspection, settings.bookings_url))
     return 0 if inspection.row.status in HAS_A_PAGE or inspection.row.url else 1

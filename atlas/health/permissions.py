@@ -71,37 +71,15 @@ class AppRole:
         )
 
 
-USER_READ = AppRole(
-    name="User.Read.All",
-    role_id=USER_READ_ALL,
-    api="Microsoft Graph",
-    app_id=GRAPH_APP_ID,
-    scope="User.Read.All",
-    scope_id="a154be20-db9c-4678-8ab7-66f6cc099a59",
-)
-BOOKINGS_READ = AppRole(
-    name="Bookings.Read.All",
-    role_id=BOOKINGS_READ_ALL,
-    api="Microsoft Graph",
-    app_id=GRAPH_APP_ID,
-    scope="Bookings.Read.All",
-    scope_id="33b1df99-4b29-4548-9339-7a7b83eaeebc",
-)
-GROUP_MEMBERS_READ = AppRole(
-    name="GroupMember.Read.All",
-    role_id=GROUP_MEMBER_READ_ALL,
-    api="Microsoft Graph",
-    app_id=GRAPH_APP_ID,
-    scope="GroupMember.Read.All",
-    scope_id="bc024368-1153-4739-b217-4326f2e966d0",
-)
-AUDIT_LOG_READ = AppRole(
-    name="AuditLogsQuery-Exchange.Read.All",
-    role_id=AUDIT_LOGS_QUERY_EXCHANGE,
-    api="Microsoft Graph",
-    app_id=GRAPH_APP_ID,
-    scope="AuditLogsQuery-Exchange.Read.All",
-    scope_id="6c8c71d2-c7e1-45b0-ac6d-1d2724fba6ae",
+def _of_graph(name: str, role_id: str, scope_id: str) -> AppRole:
+    return AppRole(name, role_id, "Microsoft Graph", GRAPH_APP_ID, scope=name, scope_id=scope_id)
+
+
+USER_READ = _of_graph("User.Read.All", USER_READ_ALL, "a154be20-db9c-4678-8ab7-66f6cc099a59")
+BOOKINGS_READ = _of_graph("Bookings.Read.All", BOOKINGS_READ_ALL, "33b1df99-4b29-4548-9339-7a7b83eaeebc")
+GROUP_MEMBERS_READ = _of_graph("GroupMember.Read.All", GROUP_MEMBER_READ_ALL, "bc024368-1153-4739-b217-4326f2e966d0")
+AUDIT_LOG_READ = _of_graph(
+    "AuditLogsQuery-Exchange.Read.All", AUDIT_LOGS_QUERY_EXCHANGE, "6c8c71d2-c7e1-45b0-ac6d-1d2724fba6ae"
 )
 EXCHANGE_MANAGE = AppRole(
     name="Exchange.ManageAsApp",

@@ -1,4 +1,4 @@
-"""The JSON documents of docs/api.md that a report file contains, so that the page reads a file like the API."""
+"""The JSON documents of docs/api.md: what routes return, report files contain and commands print."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -20,8 +20,8 @@ from atlas.tables.personal_bookings import meeting_type_dict
 type Document = Mapping[str, Any]
 
 
-def user_document(row: UserRow, bookings_url: str) -> Document:
-    """A user with ``fix``, in the shape of a lookup without availability."""
+def user_document(row: UserRow) -> Document:
+    """A user, as in a list."""
     types = row.meeting_types
     return _json(
         {
@@ -48,9 +48,13 @@ def user_document(row: UserRow, bookings_url: str) -> Document:
             "checkedAt": row.checked_at,
             "changedAt": row.changed_at,
             "scanId": row.scan_id,
-            "fix": advice_for_user(row, bookings_url),
         }
     )
+
+
+def user_details_document(row: UserRow, bookings_url: str) -> Document:
+    """A user with ``fix``, in the shape of a lookup without availability."""
+    return {**user_document(row), "fix": advice_for_user(row, bookings_url)}
 
 
 def scan_document(scan: Scan) -> Document:

@@ -21,7 +21,7 @@ from atlas.report.documents import (
     adoption_document,
     policy_document,
     scan_document,
-    user_document,
+    user_details_document,
 )
 
 FOLDER = Path(__file__).parent
@@ -63,7 +63,7 @@ class ReportData:
             "csvColumns": ["TenantId", *USERS.columns],
             "scans": [scan_document(scan) for scan in self.scans],
             "adoption": adoption_document(adoption_of(users)),
-            "users": [user_document(row, self.bookings_url) for row in users],
+            "users": [user_details_document(row, self.bookings_url) for row in users],
             "policy": self.policy and policy_document(self.policy),
             "sharedPages": self.shared_pages,
         }

@@ -32,7 +32,7 @@ async def run_step[Request: StepRequest, Result: StepResult](
     except (TenantFailure, StorageFailure) as failure:
         log.warning("%s of scan %s: %s", name, request.scan_id, failure)
         return result(failure=step_failure(failure))
-    except Exception as error:
+    except Exception as error:  # a bug: see the docstring of this module
         log.exception("%s of scan %s failed", name, request.scan_id)
         problem = f"{name} failed ({type(error).__name__}); the log says why"
         return result(failure=StepFailure(problem=problem, retry=Retry.AGAIN))

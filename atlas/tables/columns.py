@@ -31,7 +31,7 @@ class Columns[Record]:
     ) -> None:
         self._adapter = TypeAdapter(record)
         self._as_json = frozenset(as_json)
-        stored = [field for field in fields(record) if field.name not in left_out]  # type: ignore[arg-type]
+        stored = [field for field in fields(record) if field.name not in left_out]  # type: ignore[arg-type]  # a dataclass
         self._names = {field.name: (names or {}).get(field.name) or to_pascal(field.name) for field in stored}
         self._none_if_absent = {
             field.name: None for field in stored if field.default is field.default_factory is MISSING

@@ -13,7 +13,7 @@
 | `POST /control/reset-metrics` | count from zero |
 | `GET /control/expected-counts` | how many licensed users there must be of each status (same switches as users) |
 | `GET /control/settings` | the product's settings for this tenant, for each way to sign in |
-"""  # noqa: E501
+"""  # noqa: E501 - a row of a table is one line
 
 from collections import Counter
 from collections.abc import Callable, Mapping

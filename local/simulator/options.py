@@ -23,7 +23,7 @@ class Changeable:
                 f"{type(self).__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(fields))}"
             )
         plain = {name: self._merged(name, value) for name, value in changes.items()}
-        return dataclasses.replace(self, **plain)  # type: ignore[type-var]
+        return dataclasses.replace(self, **plain)  # type: ignore[type-var]  # as above
 
     def _merged(self, name: str, value: Any) -> Any:
         current = getattr(self, name)

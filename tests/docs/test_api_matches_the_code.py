@@ -13,9 +13,9 @@ from everything_known import ADOPTION, CHANGE, FREE_TIMES, NOW, POLICY, ROW, SCA
 from api.models.adoption import Adoption
 from api.models.changes import Change
 from api.models.health import Health
+from api.models.lookups import Lookup
 from api.models.policy import Policy
 from api.models.scans import Scan
-from api.models.users import Lookup
 from api.openapi.operations import OPERATIONS
 from atlas.health.checks import Check, HealthStatus
 from atlas.health.checks import Health as HealthResult

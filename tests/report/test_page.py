@@ -9,7 +9,6 @@ import pytest
 from api.models.policy import Policy
 from api.models.scans import Scan
 from api.models.users import User
-from atlas.domain.advice import advice_for_user
 from atlas.domain.shared_pages.findings import Severity
 from atlas.domain.shared_pages.rows import SharedFinding
 from atlas.report.documents import policy_document, scan_document, user_document
@@ -39,7 +38,7 @@ def as_json(model):
 
 @pytest.mark.parametrize("row", [ROW, replace(ROW, meeting_types=None, policy=None, url=None)])
 def test_a_user_in_a_file_has_the_shape_of_the_api(row):
-    assert user_document(row, URL) == as_json(User.of(row)) | {"fix": advice_for_user(row, URL)}
+    assert user_document(row) == as_json(User.of(row))
 
 
 def test_a_scan_in_a_file_has_the_shape_of_the_api():
