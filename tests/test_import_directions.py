@@ -19,7 +19,7 @@ PURE_SCAN_STATE = (
     "atlas.scans.progress",
     "atlas.scans.plan",
 )
-FOUNDATIONS = ("atlas.resources", "atlas.microsoft365", "atlas.tables", "atlas.domain")
+FOUNDATIONS = ("atlas.resources", "atlas.microsoft365", "atlas.tables", "atlas.domain", "atlas.concurrency")
 
 # The first entry that a module belongs to says what it may import besides its own package.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -30,10 +30,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "api": ("atlas", "orchestrators.names"),
     "atlas.setting_values": (),
     "atlas.settings": ("atlas.setting_values",),
+    "atlas.concurrency": (),
     "atlas.live_queries": (),
     "atlas.telemetry": ("atlas.domain", "atlas.settings"),
     "atlas.domain": (),
-    "atlas.microsoft365": ("atlas.domain", "atlas.settings"),
+    "atlas.microsoft365": ("atlas.domain", "atlas.settings", "atlas.concurrency"),
     "atlas.tables": ("atlas.domain", "atlas.settings"),
     "atlas.resources": ("atlas.microsoft365", "atlas.tables", "atlas.domain"),
     "atlas.pages": (*FOUNDATIONS, "atlas.live_queries"),

@@ -30,7 +30,6 @@ from atlas.domain.shared_pages.rows import PageState, SharedFinding, SharedPageR
 from atlas.tables.change_feed import ServedChange
 
 MAX_ID_LENGTH = 400
-ACCESS_LABELS = labelled(labels_of(AccessRight))
 KIND_LABELS = labelled(labels_of(SharedChangeKind))
 FINDING_LABELS = labelled(labels_of(SharedFinding))
 

@@ -11,7 +11,8 @@ from typing import Any
 from azure.core.exceptions import AzureError
 from azure.identity import AzureDeveloperCliCredential
 
-from atlas.microsoft365.sign_in import GRAPH_SCOPE, TOOL_TIMEOUT_SECONDS
+from atlas.microsoft365.sign_in import GRAPH_SCOPE
+from atlas.microsoft365.token_requests import TOOL_TIMEOUT_SECONDS
 from atlas.settings import (
     ClientCertificate,
     ClientSecret,

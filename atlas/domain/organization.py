@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
-
 from atlas.domain.ews_settings import EwsScope
 
 
@@ -17,7 +15,3 @@ class OrganizationSettings:
     """``BookingsAuthEnabled``; ``None``: not known."""
     exchange_incomplete: bool = False
     """Exchange was queried, and part of its data could not be read, so its earlier results remain valid."""
-
-
-ORGANIZATION_CODEC = TypeAdapter(OrganizationSettings)
-"""``dump_python(mode="json")`` and ``validate_python``: how the settings travel in orchestration messages."""

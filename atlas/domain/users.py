@@ -45,9 +45,9 @@ def bookings_plan_states(plans: Sequence[Any]) -> list[str]:
     A malformed plan of another product does not matter. Raises ``MalformedRecord`` if it is not clear whether a usable
     plan is among them.
     """
-    ours = [plan for plan in plans if not isinstance(plan, dict) or _is_bookings_plan(plan)]
-    states = [plan["capabilityStatus"] for plan in ours if _has_state(plan)]
-    if len(states) < len(ours) and not any(map(is_usable_state, states)):
+    bookings_plans = [plan for plan in plans if not isinstance(plan, dict) or _is_bookings_plan(plan)]
+    states = [plan["capabilityStatus"] for plan in bookings_plans if _has_state(plan)]
+    if len(states) < len(bookings_plans) and not any(map(is_usable_state, states)):
         raise MalformedRecord("assignedPlans is malformed")
     return sorted(states, key=_usefulness)
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from itertools import batched
 from typing import Any
 
+from atlas.concurrency import map_concurrently
 from atlas.domain.records import MalformedRecord, parse_records
 from atlas.domain.unknown import Unknown
 from atlas.microsoft365.calls import Response, wait_before_retry
@@ -27,13 +28,11 @@ async def send_in_batches[Part](
     parts: Mapping[str, Part], size: int, concurrency: int, send_batch: SendBatch[Part]
 ) -> Mapping[str, Result]:
     """The result of each part. Parts that fail briefly are repeated, without the others."""
-    free_places = asyncio.Semaphore(concurrency)
 
     async def send(keys: tuple[str, ...]) -> dict[str, Result]:
-        async with free_places:
-            return await _send_repeatedly({key: parts[key] for key in keys}, send_batch)
+        return await _send_repeatedly({key: parts[key] for key in keys}, send_batch)
 
-    batches = await asyncio.gather(*(send(keys) for keys in batched(parts, size, strict=False)))
+    batches = await map_concurrently(send, batched(parts, size, strict=False), concurrency)
     return {key: result for batch in batches for key, result in batch.items()}
 
 

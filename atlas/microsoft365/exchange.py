@@ -4,7 +4,6 @@ Microsoft does not document this interface, which its own PowerShell module uses
 only this module depends on it. Exchange's own messages may name people and never leave this module.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from atlas.concurrency import map_concurrently
 from atlas.domain.ews_settings import EwsScope
 from atlas.domain.mailboxes import BOOKINGS_CAPABILITY, NO_GUID, Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.owa_policies import OwaPolicy
@@ -244,17 +244,15 @@ class Exchange:
         self, listed: "ListedRecords[Record]", get: Callable[[str], Awaitable[Record | None]]
     ) -> "ListedRecords[Record]":
         """Requests the malformed records individually."""
-        free_places = asyncio.Semaphore(CONCURRENT_REREADS)
 
         async def reread(user_id: str) -> Record | TenantFailure | None:
-            async with free_places:
-                try:
-                    return await get(user_id)
-                except TenantFailure as failure:
-                    return failure
+            try:
+                return await get(user_id)
+            except TenantFailure as failure:
+                return failure
 
         user_ids = list(listed.malformed)[:MAX_REREADS]
-        found = dict(zip(user_ids, await asyncio.gather(*map(reread, user_ids)), strict=True))
+        found = dict(zip(user_ids, await map_concurrently(reread, user_ids, CONCURRENT_REREADS), strict=True))
         failed = {user_id for user_id, record in found.items() if isinstance(record, TenantFailure)}
         return ListedRecords(
             records={

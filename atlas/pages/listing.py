@@ -1,11 +1,11 @@
 """Lists the users of the tenant, in any of several orders, and the changes of their pages."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from atlas.concurrency import map_concurrently
 from atlas.domain.changes import Change
 from atlas.domain.cursors import from_cursor, to_cursor
 from atlas.domain.user_filters import UserFilter, UserOrder
@@ -14,6 +14,7 @@ from atlas.resources import Resources
 from atlas.tables.change_feed import ChangesPage
 from atlas.tables.paging import MAX_READS_PER_RESPONSE, ListPage, iterate_rows, list_page
 from atlas.tables.personal_bookings import OBJECT_ID, rows_filter
+from atlas.tables.ranges import first_key_after
 from atlas.tables.user_index import ListedUser
 from atlas.tables.user_positions import DEPARTMENT, NAME, RANGE_END, RANKS, STATUS, UPN, department_key, position_of
 
@@ -32,7 +33,7 @@ class _IndexRange:
         """The key at which the users after a position start; ``None`` if no user of this range is after it."""
         if after.startswith(self.position):
             rest = after.removeprefix(self.position)
-            return f"{self.prefix}{rest}!" if rest else self.prefix
+            return first_key_after(self.prefix + rest) if rest else self.prefix
         return self.prefix if self.position > after else None
 
 
@@ -97,18 +98,16 @@ async def _page_of(
     resources: Resources, wanted: UserFilter, order: UserOrder, found: Sequence[ListedUser], limit: int
 ) -> ListPage[UserRow]:
     """The rows of the first entries. A stale entry is left out: the row has a newer one at another position."""
-    semaphore = asyncio.Semaphore(CONCURRENT_READS)
 
     async def row_of(entry: ListedUser) -> UserRow | None:
-        async with semaphore:
-            stored = await resources.rows.get(entry.user.user_id)
+        stored = await resources.rows.get(entry.user.user_id)
         if stored is None or not wanted.matches(stored.row):
             return None
         position = position_of(order, stored.row.user, stored.row.status)
         return stored.row if position == entry.position(order) else None
 
     shown = found[:limit]
-    rows = await asyncio.gather(*map(row_of, shown))
+    rows = await map_concurrently(row_of, shown, CONCURRENT_READS)
     is_last = len(found) <= limit
     return ListPage(
         tuple(row for row in rows if row), None if is_last else _cursor_of(order, shown[-1].position(order))

@@ -68,8 +68,9 @@ def _end_state(closing: Closing) -> ScanState:
 
 def _log_end(scan: Scan, closing: Closing) -> None:
     log.info("scan %s %s: %s", scan.scan_id, scan.state, dict(scan.by_status or {}))
-    ours = (*closing.warnings, *closing_warnings(closing), *([scan.error] if scan.error else []))
-    for warning in ours:
+    own_warnings = (*closing.warnings, *closing_warnings(closing), *([scan.error] if scan.error else []))
+    for warning in own_warnings:
         log.warning("scan %s: %s", scan.scan_id, warning)
-    if others := sum(warning not in ours for warning in scan.warnings):  # Exchange's own, which may name a person
+    others = sum(warning not in own_warnings for warning in scan.warnings)
+    if others:  # those of Exchange may name a person
         log.warning("scan %s: %d more warnings", scan.scan_id, others)

@@ -1,14 +1,14 @@
 """Reads all rows, part by part, after a scan has probed every listed user: counts, users who are gone, repairs."""
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
+from atlas.concurrency import map_concurrently
 from atlas.domain.adoption import Adoption, adoption_of
 from atlas.domain.records import MalformedRecord
 from atlas.domain.statuses import Status
@@ -126,11 +126,12 @@ async def _mark_page(
     finds_gone: bool,
 ) -> None:
     excluded = [stored for stored in rows if await resources.exclusions.contains(stored.row.user)]
-    await _for_each(excluded, resources.outbox.delete)
+    await map_concurrently(resources.outbox.delete, excluded, CONCURRENT_WRITES)
     rows = tuple(stored for stored in rows if stored not in excluded)
-    await _for_each([stored for stored in rows if stored.pending_change], lambda stored: _publish(resources, stored))
+    pending = [stored for stored in rows if stored.pending_change]
+    await map_concurrently(lambda stored: _publish(resources, stored), pending, CONCURRENT_WRITES)
     gone = [stored for stored in rows if stored.row.status is Status.GONE]
-    await _for_each(gone, lambda stored: delete_old_gone_row(resources, stored))
+    await map_concurrently(lambda stored: delete_old_gone_row(resources, stored), gone, CONCURRENT_WRITES)
     others = [stored for stored in rows if stored.row.status is not Status.GONE]
     recorded = [stored.row for stored in others if stored.row.scan_id == scan_id]
     tally.by_status.update(str(row.status) for row in recorded)
@@ -156,7 +157,7 @@ async def _mark_unlicensed(
                 tally.still_licensed += stored.row.checked_at < started_at
             case account:
                 departed.append((stored, account))
-    await _for_each(departed, lambda one: record_gone(resources, one[0], one[1], scan_id, at))
+    await map_concurrently(lambda one: record_gone(resources, *one, scan_id, at), departed, CONCURRENT_WRITES)
 
 
 async def _publish(resources: Resources, stored: StoredRow) -> None:
@@ -164,13 +165,3 @@ async def _publish(resources: Resources, stored: StoredRow) -> None:
         await resources.outbox.publish_pending(stored)
     except RowChanged:  # a lookup is writing the row, and publishes the change itself
         return
-
-
-async def _for_each[Item](items: list[Item], act: Callable[[Item], Awaitable[object]]) -> None:
-    semaphore = asyncio.Semaphore(CONCURRENT_WRITES)
-
-    async def limited(item: Item) -> None:
-        async with semaphore:
-            await act(item)
-
-    await asyncio.gather(*map(limited, items))

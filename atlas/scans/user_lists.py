@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from atlas.domain.user_rows import UserRow
 from atlas.resources import Resources
+from atlas.tables.ranges import first_key_after
 
 ATTEMPTS = 5
 
@@ -16,8 +17,8 @@ async def repair_user_lists(resources: Resources, rows: Sequence[UserRow], after
     """
     if not rows and not is_last:
         return
-    first, behind = f"{after}!" if after else "", None if is_last else f"{rows[-1].user.user_id}!"
-    differing = await resources.index.differing(rows, first, behind)
+    behind = None if is_last else first_key_after(rows[-1].user.user_id)
+    differing = await resources.index.differing(rows, first_key_after(after), behind)
     for user_id, keys in differing.items():
         await _repair(resources, user_id, keys)
 

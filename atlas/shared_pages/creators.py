@@ -1,11 +1,11 @@
 """Finds out who created shared pages: searches the audit log once a day at most, and stores what it found."""
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from atlas.concurrency import map_concurrently
 from atlas.domain.shared_pages.creations import AUDIT_RETENTION, CreationRecord, Creations, QueryState
 from atlas.domain.shared_pages.creators import creator_problem, record_of
 from atlas.domain.shared_pages.removal import CREATOR_REMOVED
@@ -149,7 +149,6 @@ async def _store(
     resources: Resources, records: Sequence[CreationRecord], problem_of: Callable[[SharedPageRow], str]
 ) -> None:
     """Write the creator of each page that has none yet, or why there is none."""
-    gate = asyncio.Semaphore(CONCURRENT_WRITES)
 
     async def write(stored: StoredPage) -> None:
         record = record_of(stored.row, records)
@@ -157,14 +156,13 @@ async def _store(
         problem = None if record else problem_of(stored.row)
         if record is None and stored.row.creator_problem == problem:
             return
-        async with gate:
-            await record_page(
-                resources,
-                stored.row.key,
-                stored,
-                lambda previous: replace(previous or stored.row, created_by=created_by, creator_problem=problem),
-                inventoried_before=True,
-            )
+        await record_page(
+            resources,
+            stored.row.key,
+            stored,
+            lambda previous: replace(previous or stored.row, created_by=created_by, creator_problem=problem),
+            inventoried_before=True,
+        )
 
     batch: list[StoredPage] = []
     async for stored in resources.shared.rows.iterate():
@@ -173,6 +171,6 @@ async def _store(
         if is_wanted and row.state is PageState.PRESENT:
             batch.append(stored)
         if len(batch) >= 500:
-            await asyncio.gather(*map(write, batch))
+            await map_concurrently(write, batch, CONCURRENT_WRITES)
             batch = []
-    await asyncio.gather(*map(write, batch))
+    await map_concurrently(write, batch, CONCURRENT_WRITES)

@@ -11,6 +11,7 @@ from atlas.resources import Resources
 from atlas.shared_pages.exclusions import NameCheck, remove_excluded
 from atlas.shared_pages.inspection import Sources, inspect_pages
 from atlas.shared_pages.recording import record_gone
+from atlas.tables.ranges import first_key_after
 from atlas.tables.shared_bookings import StoredPage
 from atlas.tables.shared_census import CensusPage
 
@@ -38,8 +39,7 @@ async def mark_gone(resources: Resources, sources: Sources, scan_id: str, after:
     Raises ``StorageFailure``, and ``TenantFailure`` if the members of an excluded group cannot be read.
     """
     at = resources.clock()
-    first = f"{after}!" if after else ""  # the first possible key after it
-    page = await resources.shared.rows.get_page(first, size=ROWS_PER_PART)
+    page = await resources.shared.rows.get_page(first_key_after(after), size=ROWS_PER_PART)
     check = NameCheck(await resources.exclusions.snapshot())
     rows = [await remove_excluded(resources, stored, check) for stored in page.rows]
     missing = [stored for stored in rows if is_missing(stored.row, scan_id)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
+from atlas.concurrency import map_concurrently
 from atlas.domain.shared_pages.businesses import BusinessDetails
 from atlas.domain.shared_pages.findings import Surroundings, findings_of
 from atlas.domain.shared_pages.holders import Holder, Trustee, fit_holders, holders_of
@@ -61,7 +62,6 @@ async def inspect_pages(resources: Resources, pages: Sequence[CensusPage], sourc
     trustees = trustees_of(grants.values())
     check = await check_names(resources, excluded, (*trustees, *_staff_addresses(businesses.values())))
     directory = await resolve_trustees(resources, trustees, check)
-    gate = asyncio.Semaphore(CONCURRENT_WRITES)
 
     async def record(item: CensusPage) -> None:
         account = accounts.get((item.page.mailbox and item.page.mailbox.account_id) or "")
@@ -72,10 +72,9 @@ async def inspect_pages(resources: Resources, pages: Sequence[CensusPage], sourc
             account_enabled=account.user.account_enabled if account and not isinstance(account, Unknown) else None,
             at=at,
         )
-        async with gate:
-            await _record(resources, evidence, directory, check, sources, scan_id)
+        await _record(resources, evidence, directory, check, sources, scan_id)
 
-    await asyncio.gather(*map(record, pages))
+    await map_concurrently(record, pages, CONCURRENT_WRITES)
     return len(pages)
 
 

@@ -8,6 +8,7 @@ from atlas.domain.shared_pages.mailboxes import SchedulingMailbox
 from atlas.domain.shared_pages.names import KnownPerson, LookAlike, NameIndex, same_name
 from atlas.domain.statuses import Status
 from atlas.resources import Resources
+from atlas.tables.ranges import first_key_after
 from atlas.tables.shared_census import CensusPage
 
 ONLY_IN_GRAPH = 999_999
@@ -72,7 +73,7 @@ async def compare_with_people(resources: Resources, scan_id: str, first_listing:
         return None
     index = NameIndex({key: _names(item) for key, item in pages.items()})
     found: dict[str, set[LookAlike]] = {}
-    first, compared = (f"{after}!" if after else ""), 0  # the first possible key after it
+    first, compared = first_key_after(after), 0
     next_key: Mapping[str, str] | None = None
     while True:
         part = await resources.rows.get_page(first, next_key, size=PEOPLE_PER_READ)

@@ -9,6 +9,7 @@ from atlas.domain.changes import DatedChange
 from atlas.domain.cursors import change_key_pattern, from_cursor, to_cursor
 from atlas.domain.records import MalformedRecord
 from atlas.tables.kinds import Kind
+from atlas.tables.ranges import first_key_after
 from atlas.tables.store import RowExists, TableStore
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class ChangeFeed[Row, Change: DatedChange]:
         horizon = time_key(now - SERVED_AFTER)
         if since is None:
             return await self._newest(now, history, horizon)
-        first = f"{from_cursor(since, self._cursor_pattern)}!"
+        first = first_key_after(from_cursor(since, self._cursor_pattern))
         served: list[ServedChange[Change]] = []
         async for key, change in self.iterate(first, horizon):
             if len(served) == limit:

@@ -7,6 +7,7 @@ from typing import Any
 
 from atlas.domain.changes import DatedChange
 from atlas.domain.cursors import from_cursor, to_cursor
+from atlas.tables.ranges import first_key_after
 from atlas.tables.rows import RowTable
 
 MAX_READS_PER_RESPONSE = 20
@@ -34,7 +35,7 @@ async def list_page[Row, Change: DatedChange](
     table: RowTable[Row, Change], wanted: RowsFilter[Row], limit: int, continuation: str | None
 ) -> ListPage[Row]:
     """The next rows that match a filter, at most ``limit``. Raises ``InvalidCursor``."""
-    first = f"{from_cursor(continuation, table.kind.key_pattern)}!" if continuation else ""  # the key after it
+    first = first_key_after(from_cursor(continuation, table.kind.key_pattern) if continuation else None)
     found: list[Row] = []
     last_key, next_key = None, None
     for reads in count(1):

@@ -17,6 +17,7 @@ from atlas.domain.records import MalformedRecord
 from atlas.domain.scans import FINISHED, Scan, started_at_of
 from atlas.tables.adoption import from_columns, to_columns
 from atlas.tables.columns import Columns
+from atlas.tables.ranges import first_key_after
 from atlas.tables.store import Entity, RowChanged, StorageUnavailable, TableStore
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class ScanLog:
         """Range read: the scans that ended after a cursor, at most ``limit``. Raises ``InvalidCursor``."""
         last = from_cursor(cursor, END_FORM)
         scans: list[Scan] = []
-        first = f"{FIRST_END_KEY}{last}!"
+        first = first_key_after(f"{FIRST_END_KEY}{last}")
         async for entity in self._store.iterate(BOOKINGS_SCANS, self._tenant_id, first, AFTER_ENDS_KEY):
             if len(scans) == limit:
                 return EndedScans(tuple(scans), to_cursor(last), has_more=True)

@@ -10,6 +10,7 @@ from atlas.domain.shared_pages.businesses import ListedBusiness
 from atlas.domain.shared_pages.join import ListedPage
 from atlas.domain.shared_pages.names import LookAlike
 from atlas.tables.census import BOOKINGS_CENSUS
+from atlas.tables.ranges import first_key_after
 from atlas.tables.store import Entity, TableStore
 
 PAGE = TypeAdapter(ListedPage)
@@ -70,7 +71,7 @@ class SharedCensus:
         self, scan_id: str, first_listing: int, after: str | None, limit: int
     ) -> tuple[CensusPage, ...]:
         """The next pages behind a row key, at most ``limit``."""
-        first = f"{after}!" if after else page_key(first_listing, 0)  # "!": the first possible key after it
+        first = first_key_after(after) or page_key(first_listing, 0)
         page = await self._store.get_page(BOOKINGS_CENSUS, scan_id, first, PAGES + END, size=limit)
         return tuple(map(_census_page, page.entities))
 

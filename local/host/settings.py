@@ -76,11 +76,6 @@ def read_host_json(app_folder: Path) -> HostSettings:
     )
 
 
-def unknown_keys(content: Mapping[str, Any]) -> list[str]:
-    """The keys of a host.json that this host does not know: misspelt, or without effect here."""
-    return [key for key, _ in _leaves(content) if _rule(key) is None]
-
-
 def read_local_settings(app_folder: Path) -> Mapping[str, str]:
     """Read the app settings of local.settings.json, which a developer may or may not have."""
     values = _read(app_folder / "local.settings.json").get("Values", {})

@@ -4,9 +4,10 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import TypeAdapter
 
 from atlas.domain.ews_settings import Access, EwsScope
-from atlas.domain.organization import ORGANIZATION_CODEC, OrganizationSettings
+from atlas.domain.organization import OrganizationSettings
 
 
 @pytest.mark.parametrize(
@@ -21,5 +22,8 @@ from atlas.domain.organization import ORGANIZATION_CODEC, OrganizationSettings
     ],
 )
 def test_settings_survive_json(settings: OrganizationSettings) -> None:
-    text = json.dumps(ORGANIZATION_CODEC.dump_python(settings, mode="json"))
-    assert ORGANIZATION_CODEC.validate_python(json.loads(text)) == settings
+    codec = TypeAdapter(OrganizationSettings)
+
+    text = json.dumps(codec.dump_python(settings, mode="json"))
+
+    assert codec.validate_python(json.loads(text)) == settings

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from atlas.domain.ews_settings import AGENT, Access, EwsScope, ews_scope
-from atlas.domain.organization import ORGANIZATION_CODEC, OrganizationSettings
+from atlas.domain.organization import OrganizationSettings
 from atlas.domain.policy import (
     EFFECTIVE_AFTER,
     Cause,
@@ -228,9 +229,9 @@ def without_deciding_setting(judged, organization_scope, mailbox_scope):
 def test_the_organisations_settings_survive_serialization(settings, changed_at):
     scope = ews_scope(*settings[:3], ews_enabled=settings[3], changed_at=changed_at)
 
-    settings = OrganizationSettings(scope)
-    text = json.dumps(ORGANIZATION_CODEC.dump_python(settings, mode="json"))
-    assert ORGANIZATION_CODEC.validate_python(json.loads(text)) == settings
+    settings, codec = OrganizationSettings(scope), TypeAdapter(OrganizationSettings)
+    text = json.dumps(codec.dump_python(settings, mode="json"))
+    assert codec.validate_python(json.loads(text)) == settings
 
 
 @given(SETTINGS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.host.settings import HostSettings, UnusableSettings, read_host_json, unknown_keys
+from local.host.settings import HostSettings, UnusableSettings, read_host_json
 from tests.host.sample import SAMPLE_APP
 
 ROOT = Path(__file__).parents[2]
@@ -77,9 +77,9 @@ def test_an_unknown_key_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize("name", ["host.json", "host.dts.json"])
-def test_every_key_of_ours_is_checked(tmp_path: Path, name: str):
+def test_every_key_of_ours_is_checked(tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str):
     content = (ROOT / name).read_text()
     (tmp_path / "host.json").write_text(content)
 
     assert read_host_json(tmp_path).hub_name
-    assert unknown_keys(json.loads(content)) == []
+    assert "has no effect here" not in caplog.text

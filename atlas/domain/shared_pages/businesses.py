@@ -1,25 +1,14 @@
 """What Microsoft Graph reports about a shared page: a booking business with its staff and services."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from atlas.domain.unknown import Unknown
 
 LIST_LIMITS = frozenset({500, 1000})
 """Graph cuts its list off at one of these lengths, and returns no link to the rest."""
 
-
-class StaffRole(StrEnum):
-    """The roles that rules refer to; Graph may return others."""
-
-    ADMINISTRATOR = "administrator"
-    SCHEDULER = "scheduler"
-    VIEWER = "viewer"
-    TEAM_MEMBER = "teamMember"
-    GUEST = "guest"
-    """Somebody in the organisation who cannot sign in to the page."""
-    EXTERNAL_GUEST = "externalGuest"
-    """Somebody outside the organisation."""
+EXTERNAL_GUEST = "externalGuest"
+"""The role of somebody outside the organisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +51,7 @@ class StaffMember:
     display_name: str | None
     email_address: str | None
     role: str | None
-    """One of ``StaffRole``, or a value that Graph has added since."""
+    """As Graph names it."""
 
 
 @dataclass(frozen=True, slots=True)

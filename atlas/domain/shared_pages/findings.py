@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from atlas.domain.ews_commands import quoted
-from atlas.domain.shared_pages.businesses import StaffRole
+from atlas.domain.shared_pages.businesses import EXTERNAL_GUEST
 from atlas.domain.shared_pages.holders import HolderKind, largest_group, people_with_full_access
 from atlas.domain.shared_pages.names import LookAlike, reserved_part
 from atlas.domain.shared_pages.rows import FoundRisk, SharedFinding, SharedPageRow, Source
@@ -148,7 +148,7 @@ def _too_many_holders(row: SharedPageRow, surroundings: Surroundings) -> str | N
 
 
 def _external_staff(row: SharedPageRow, _: Surroundings) -> str | None:
-    guests = [member for member in row.staff or () if member.role == StaffRole.EXTERNAL_GUEST]
+    guests = [member for member in row.staff or () if member.role == EXTERNAL_GUEST]
     names = ", ".join(guest.email_address or guest.display_name or "a guest without a name" for guest in guests[:3])
     return f"External guests are on the staff: {names}." if guests else None
 
