@@ -31,6 +31,10 @@ USERS ?= 200
 BACKEND ?= storage
 export PORT USERS
 
+# Compiled Python goes to .local, even where the environment disables it: the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.local/pycache
+
 .PHONY: help install demo host test quick check infra format bench soak reliability package audit sbom locks clean
 
 help: ## show this list

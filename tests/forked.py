@@ -5,6 +5,7 @@ imports the app and listens on its own port, and both can be killed. ``tests/hos
 start theirs as a user does, so that this short cut hides nothing.
 """
 
+import asyncio
 import atexit
 import multiprocessing
 import os
@@ -12,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.process import parent_process
 from pathlib import Path
 from signal import SIGTERM, raise_signal
+from typing import Any
 
 from local.host.child import HostChild, HostDidNotStart, read_ready_file
 
@@ -25,6 +28,8 @@ LIBRARIES = ["local.host.__main__", "atlas.wiring", "atlas.cli.main"]
 """Everything that takes long to import, but no module that reads a setting when it is imported."""
 STOP_TIMEOUT_SECONDS = 10
 COMMAND_TIMEOUT_SECONDS = 60
+RETRYING = ("stamina", "azure.core", "atlas.microsoft365")
+"""The packages that wait before they repeat a request."""
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(LIBRARIES)
@@ -32,13 +37,20 @@ _context.set_forkserver_preload(LIBRARIES)
 
 @contextmanager
 def forked_host(
-    app_folder: Path, *, settings: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+    app_folder: Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
+    retry_speed: float = 1,
 ) -> Iterator[HostChild]:
-    """Run a function app on the local host until the block ends, as ``host_child`` does."""
+    """Run a function app on the local host until the block ends, as ``host_child`` does.
+
+    Requests that failed are repeated ``retry_speed`` times sooner.
+    """
     with tempfile.TemporaryDirectory(prefix="local-host-") as folder:
         log_file, ready_file = Path(folder, "host.log"), Path(folder, "ready")
         command = ["--app", str(app_folder), "--port", "0", "--ready-file", str(ready_file), *arguments]
-        process = _started(_run_host, command, settings or {}, log_file, log_file)
+        process = _started(partial(_run_host, retry_speed), command, settings or {}, log_file, log_file)
         try:
             while not ready_file.exists():
                 process.join(0.01)
@@ -99,10 +111,21 @@ def _run(target, arguments: Sequence[str], environment: Mapping[str, str], outpu
     os._exit(code)  # as `python -m local.host` ends while a synchronous function still runs
 
 
-def _run_host(arguments: Sequence[str]) -> int:
+def _run_host(retry_speed: float, arguments: Sequence[str]) -> int:
     from local.host.__main__ import main
 
+    _retry_sooner(retry_speed)
     return main(list(arguments))
+
+
+def _retry_sooner(speed: float) -> None:
+    sleep = asyncio.sleep
+
+    def sleep_less[T](delay: float, result: T = None) -> Coroutine[Any, Any, T]:  # type: ignore[assignment]
+        caller = sys._getframe(1).f_globals["__name__"]
+        return sleep(delay / speed if caller.startswith(RETRYING) else delay, result)
+
+    asyncio.sleep = sleep_less  # type: ignore[assignment]
 
 
 def _run_atlas(arguments: Sequence[str]) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4  # noqa: TID251 - an edge: every test has a tenant of its own
@@ -84,6 +84,13 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 @pytest.fixture
 async def store(azurite: Azurite) -> AsyncIterator[TableStore]:
+    async with opened_store(azurite) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def opened_store(azurite: Azurite) -> AsyncIterator[TableStore]:
+    """The tables of a storage account until the block ends."""
     storage = Settings.load({"TENANT_ID": str(uuid4()), "AzureWebJobsStorage": azurite.connection_string}).storage
     assert isinstance(storage, StorageByConnectionString)
     async with open_session(trusted_authorities(None)) as session:
@@ -95,5 +102,5 @@ async def store(azurite: Azurite) -> AsyncIterator[TableStore]:
 
 @pytest.fixture
 def tenant_id() -> str:
-    """A tenant of this test alone: its rows stand in partitions that no other test sees."""
+    """A tenant of this test alone: its rows are in partitions that no other test reads."""
     return str(uuid4())

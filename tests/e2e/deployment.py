@@ -18,6 +18,8 @@ from tests.forked import forked_host
 from tests.openapi_responses import check_against_the_description
 
 ROOT = Path(__file__).parents[2]
+RETRY_SPEED = 20
+"""How many times sooner requests are repeated."""
 type Document = dict[str, Any]
 
 
@@ -104,7 +106,7 @@ async def tenant_of(folder: Path, users: int = 40, mix: str = "healthy", **plan:
 async def deployed(
     tenant: SimulatedTenant, azurite: Azurite, *arguments: str, **settings: str
 ) -> AsyncIterator[Deployment]:
-    """The product on the local host, with the tenant's settings and these on top; its durable timers run fast."""
+    """The product on the local host, with the tenant's settings and these on top; its timers and retries are fast."""
     # A test changes its tenant between two lookups, so no result is reused unless the test is about that.
     given = {
         **tenant.settings(),
@@ -113,7 +115,8 @@ async def deployed(
         "LIVE_REUSE_SECONDS": "0",
         **settings,
     }
-    with forked_host(ROOT, settings={**UNSET, **given}, arguments=("--timer-speed", "60", *arguments)) as host:
+    fast = ("--timer-speed", "60", *arguments)
+    with forked_host(ROOT, settings={**UNSET, **given}, arguments=fast, retry_speed=RETRY_SPEED) as host:
         described = {"response": [check_against_the_description]}
         async with httpx.AsyncClient(base_url=host.url, timeout=60, event_hooks=described) as http:
             yield Deployment(tenant, host, http, given)

@@ -16,6 +16,7 @@ from local.simulator import SimulatedTenant
 from local.simulator.endpoint import ServiceEndpoint
 from local.simulator.faults import Fault, Faults
 from local.simulator.http_messages import Request, Response
+from tests.e2e.deployment import RETRY_SPEED
 from tests.faults.faults import StorageFault, transient
 
 type Key = tuple[str, str, bytes]
@@ -59,7 +60,7 @@ class Traffic:
         return sum(len(sent) for key, sent in self.requests.items() if key[0] == operation)
 
     def early_retries(self, timer_speed: float) -> list[str]:
-        """The retries that came before ``Retry-After`` had passed; durable timers run at this speed."""
+        """The retries that came before ``Retry-After`` had passed. Durable timers run at this speed, retries at theirs."""
         return [
             f"{key[0]} after {again - at:.2f} s, not {wait} s"
             for key, sent in self.requests.items()
@@ -76,7 +77,7 @@ def _instructed_seconds(operation: str, response: Response, timer_speed: float) 
     except ValueError:
         seconds = 0.9 if text.endswith("GMT") else 0  # a date has whole seconds, and was written a moment before
     is_inline = seconds <= MAX_INLINE_WAIT_SECONDS and operation != "entra.token"
-    return seconds if is_inline else min(seconds, MAX_WAIT_SECONDS) / timer_speed
+    return seconds / RETRY_SPEED if is_inline else min(seconds, MAX_WAIT_SECONDS) / timer_speed
 
 
 _recording: list[tuple[SimulatedTenant, Traffic]] = []
