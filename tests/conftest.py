@@ -1,9 +1,11 @@
-"""One Azurite for all tests: each test has a storage account of its own, whose tables begin empty."""
+"""One Azurite for all tests, in which each test has a storage account of its own, and one deployment to read from."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import pytest_asyncio
 from hypothesis import settings
 
 from local.azurite import Azurite, azurite_tables
@@ -33,8 +35,26 @@ def azurite_accounts(storage_accounts: Iterator[Azurite]) -> list[Azurite]:
     return [next(storage_accounts) for _ in range(2)]
 
 
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def scanned(
+    storage_accounts: Iterator[Azurite], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Any]:
+    """The deployment for tests that only read (``tests.e2e.scanned``)."""
+    from tests.e2e.deployment import deployed, tenant_of
+    from tests.e2e.scanned import SHARED_PAGES, USERS
+
+    folder, azurite = tmp_path_factory.mktemp("scanned"), next(storage_accounts)
+    settings = {"SHARED_PAGES": "true", "LIVE_LOOKUPS_PER_MINUTE": "10000"}
+    async with (
+        tenant_of(folder, users=USERS, mix="default", shared_pages=SHARED_PAGES) as tenant,
+        deployed(tenant, azurite, **settings) as product,
+    ):
+        await product.scan()
+        yield product
+
+
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Mark the tests that need a server: `make quick` leaves them out."""
     for item in items:
-        if {"azurite", "storage_accounts", "sample_host"} & set(item.fixturenames):
+        if {"azurite", "storage_accounts", "sample_host", "scanned"} & set(item.fixturenames):
             item.add_marker(pytest.mark.servers)

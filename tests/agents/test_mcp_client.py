@@ -62,7 +62,7 @@ async def test_an_agent_finds_a_colleague_and_free_times(tmp_path: Path, azurite
     """From a name to a page to times, with each kind of revision."""
     async with tenant_of(tmp_path, users=60, mix="default") as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        published = product.somebody("published")
+        published = product.user_with("published")
         colleague = tenant.user(published["index"])
         async with agent(product, mode) as client:
             revision = client.protocol_version
@@ -133,7 +133,7 @@ async def test_lists_are_bounded_and_continue(tmp_path: Path, azurite: Azurite) 
                 if page["continuation"] is None:
                     break
                 arguments["continuation"] = page["continuation"]
-            user = product.somebody("published")["id"]
+            user = product.user_with("published")["id"]
             first = data(await client.call_tool("get_free_times", {"user": user, **FAR}))
             rest = data(await client.call_tool("get_free_times", {"user": user, **FAR, "from": first["continuation"]}))
             complete = (await product.http.get(f"/api/users/{user}/availability", params=FAR)).json()
@@ -187,7 +187,7 @@ async def test_shared_pages_are_listed_without_their_holders(tmp_path: Path, azu
 async def test_invalid_arguments_are_results_that_say_what_is_valid(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=5) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        user = product.somebody("published")["id"]
+        user = product.user_with("published")["id"]
         async with agent(product) as client:
             said = [
                 error(await client.call_tool(name, arguments))
@@ -212,7 +212,7 @@ async def test_invalid_arguments_are_results_that_say_what_is_valid(tmp_path: Pa
 async def test_tools_require_the_roles_of_their_routes(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=5) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        user = product.somebody("published")["id"]
+        user = product.user_with("published")["id"]
         async with deployed(tenant, azurite, **EASY_AUTH) as guarded:
             async with agent(guarded, headers=principal(AppRole.READ)) as client:
                 page = data(await client.call_tool("get_booking_page", {"user": user}))
@@ -236,7 +236,7 @@ async def test_live_tools_share_the_callers_limit(tmp_path: Path, azurite: Azuri
         deployed(tenant, azurite, LIVE_LOOKUPS_PER_MINUTE="3") as product,
     ):
         await product.scan()
-        user = product.somebody("published")["id"]
+        user = product.user_with("published")["id"]
         async with agent(product) as client:
             data(await client.call_tool("get_free_times", {"user": user}))
             data(await client.call_tool("get_booking_page", {"user": user, "fresh": True}))

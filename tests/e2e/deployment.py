@@ -74,8 +74,8 @@ class Deployment:
         async with TableServiceClient.from_connection_string(self.settings["AzureWebJobsStorage"]) as service:
             return {table.name async for table in service.list_tables()}
 
-    def somebody(self, status: str) -> Document:
-        """A licensed user for whom a scan must find this status."""
+    def user_with(self, status: str) -> Document:
+        """A user for whom a scan must find this status."""
         return next(user for user in self.tenant.users(top=5000) if user["expected"]["status"] == status)
 
     def expected(self, **evidence: bool) -> dict[str, Any]:

@@ -1,17 +1,16 @@
 """Free times as a maker requests them: those of the page, in the caller's zone, across daylight-saving changes."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.azurite import Azurite
 from local.simulator import Fault
 from local.simulator.availability import AVAILABLE, availability
-from tests.e2e.deployment import Deployment, deployed, tenant_of
+from tests.e2e.deployment import Deployment
+from tests.e2e.scanned import failing, only_reads
 
 ZONES = [
     "UTC",
@@ -43,38 +42,40 @@ def free_by_the_tenant(product: Deployment, user_id: str, start: datetime, end: 
     return [(first, last) for first, last in merged if last - first >= timedelta(minutes=minutes)]
 
 
-async def test_free_times_equal_the_pages_in_every_time_zone(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=12, mix="published") as tenant, deployed(tenant, azurite) as product:
-        await product.scan()
-        users = tenant.users(top=3)
-        for position, zone in enumerate(ZONES):
-            for start in (SPRING, AUTUMN):
-                user = users[position % 3]
-                end = (datetime.fromisoformat(start) + timedelta(days=4)).isoformat()
-                response = await product.lookup(user["id"], timeZone=zone, **{"from": start, "to": end})
-                availability = response.json()["availability"]
-                first, last = datetime.fromisoformat(availability["from"]), datetime.fromisoformat(availability["to"])
-                free = [
-                    (datetime.fromisoformat(s["start"]), datetime.fromisoformat(s["end"])) for s in availability["free"]
-                ]
-
-                assert availability["from"].startswith(start)
-                assert availability["timeZone"] == zone
-                minutes = availability["meetingType"]["durationMinutes"]
-                assert free == free_by_the_tenant(product, user["id"], first, last, minutes), zone
-                items = [
-                    (datetime.fromisoformat(i["start"]), datetime.fromisoformat(i["end"]))
-                    for i in availability["items"]
-                ]
-                assert items[0][0] == first
-                assert items[-1][1] == last
+def offering_meetings(product: Deployment) -> list[dict[str, Any]]:
+    """Users whose pages have several public meeting types and free times."""
+    users = product.tenant.control.users(0, 5000, licensed=True)
+    return [user for user in users if (user["page"], user["expected"]["status"]) == ("publicSeveral", "published")]
 
 
-async def test_offsets_follow_daylight_saving_time(tmp_path: Path, azurite: Azurite) -> None:
+@only_reads
+async def test_free_times_equal_the_pages_in_every_time_zone(scanned: Deployment) -> None:
+    users = offering_meetings(scanned)
+    for position, zone in enumerate(ZONES):
+        for start in (SPRING, AUTUMN):
+            user = users[position % 3]
+            end = (datetime.fromisoformat(start) + timedelta(days=4)).isoformat()
+            response = await scanned.lookup(user["id"], timeZone=zone, **{"from": start, "to": end})
+            availability = response.json()["availability"]
+            first, last = datetime.fromisoformat(availability["from"]), datetime.fromisoformat(availability["to"])
+            free = [(datetime.fromisoformat(s["start"]), datetime.fromisoformat(s["end"])) for s in availability["free"]]
+
+            assert availability["from"].startswith(start)
+            assert availability["timeZone"] == zone
+            minutes = availability["meetingType"]["durationMinutes"]
+            assert free == free_by_the_tenant(scanned, user["id"], first, last, minutes), zone
+            items = [
+                (datetime.fromisoformat(i["start"]), datetime.fromisoformat(i["end"])) for i in availability["items"]
+            ]
+            assert items[0][0] == first
+            assert items[-1][1] == last
+
+
+@only_reads
+async def test_offsets_follow_daylight_saving_time(scanned: Deployment) -> None:
     window = {"from": "2027-03-26T00:00:00", "to": "2027-04-02T00:00:00"}
-    async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
-        user = tenant.users(top=1)[0]
-        availability = (await product.lookup(user["id"], timeZone="Europe/Berlin", **window)).json()["availability"]
+    user = offering_meetings(scanned)[0]
+    availability = (await scanned.lookup(user["id"], timeZone="Europe/Berlin", **window)).json()["availability"]
 
     assert availability["from"] == "2027-03-26T00:00:00+01:00"
     assert availability["to"] == "2027-04-02T00:00:00+02:00"
@@ -84,10 +85,10 @@ async def test_offsets_follow_daylight_saving_time(tmp_path: Path, azurite: Azur
         assert moment.utcoffset() == moment.astimezone(zone).utcoffset()
 
 
-async def test_the_default_window_is_the_next_seven_days(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
-        before = datetime.now(UTC)  # noqa: TID251 - the product's clock is the machine's
-        availability = (await product.lookup(tenant.users(top=1)[0]["id"])).json()["availability"]
+@only_reads
+async def test_the_default_window_is_the_next_seven_days(scanned: Deployment) -> None:
+    before = datetime.now(UTC)  # noqa: TID251 - the product's clock is the machine's
+    availability = (await scanned.lookup(offering_meetings(scanned)[0]["id"])).json()["availability"]
 
     first, last = datetime.fromisoformat(availability["from"]), datetime.fromisoformat(availability["to"])
     assert timedelta(0) <= first - before.replace(microsecond=0) < timedelta(minutes=5)
@@ -95,17 +96,15 @@ async def test_the_default_window_is_the_next_seven_days(tmp_path: Path, azurite
     assert all(datetime.fromisoformat(slot["start"]) >= first for slot in availability["free"])
 
 
-async def test_a_meeting_type_is_chosen_by_id_title_or_link(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
-        await product.scan()
-        rows = [(await product.lookup(user["id"], availability="false")).json() for user in tenant.users(top=20)]
-        row = next(row for row in rows if len(row["meetingTypes"] or ()) > 1)
-        second = row["meetingTypes"][1]
-        by_id = await product.lookup(row["userId"], meetingType=second["id"].upper())
-        by_title = await product.lookup(row["userId"], meetingType=f" {second['title'].upper()} ")
-        by_link = await product.lookup(quote(second["url"], safe=""))
-        unknown = await product.lookup(row["userId"], meetingType="Something private")
-        private = await product.lookup(quote(row["url"] + "?bookingcode=abc", safe=""))
+@only_reads
+async def test_a_meeting_type_is_chosen_by_id_title_or_link(scanned: Deployment) -> None:
+    row = (await scanned.lookup(offering_meetings(scanned)[0]["id"], availability="false")).json()
+    second = row["meetingTypes"][1]
+    by_id = await scanned.lookup(row["userId"], meetingType=second["id"].upper())
+    by_title = await scanned.lookup(row["userId"], meetingType=f" {second['title'].upper()} ")
+    by_link = await scanned.lookup(quote(second["url"], safe=""))
+    unknown = await scanned.lookup(row["userId"], meetingType="Something private")
+    private = await scanned.lookup(quote(row["url"] + "?bookingcode=abc", safe=""))
 
     for response in (by_id, by_title, by_link):
         assert response.json()["availability"]["meetingType"]["id"] == second["id"], response.text
@@ -116,14 +115,12 @@ async def test_a_meeting_type_is_chosen_by_id_title_or_link(tmp_path: Path, azur
         assert "private ones cannot be seen by anonymous visitors" in response.json()["availabilityProblem"]["detail"]
 
 
-async def test_missing_availability_has_a_reason(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=120, mix="default") as tenant, deployed(tenant, azurite) as product:
-        await product.scan()
-        users = tenant.users(top=500)
-        responses = {}
-        for status in ("notSetUp", "signInRequired", "noMailbox", "notLicensed", "noPublicTypes"):
-            user = next(user for user in users if user["expected"]["status"] == status)
-            responses[status] = (await product.lookup(user["id"])).json()
+@only_reads
+async def test_missing_availability_has_a_reason(scanned: Deployment) -> None:
+    responses = {
+        status: (await scanned.lookup(scanned.user_with(status)["id"])).json()
+        for status in ("notSetUp", "signInRequired", "noMailbox", "notLicensed", "noPublicTypes")
+    }
 
     assert {
         status: response["availabilityProblem"] and response["availabilityProblem"]["code"]
@@ -146,15 +143,12 @@ async def test_missing_availability_has_a_reason(tmp_path: Path, azurite: Azurit
         (Fault("bookings.getStaffAvailability", status=429, times=None, retry_after="60"), "upstreamThrottled"),
         (Fault("bookings.getStaffAvailability", status=418, times=None), "upstreamNotUnderstood"),
     ],
-    ids=["broken", "throttled", "odd"],
+    ids=["unavailable", "throttled", "unexpected status"],
 )
-async def test_a_failing_service_leaves_the_rest_of_the_lookup(
-    tmp_path: Path, azurite: Azurite, fault: Fault, code: str
-) -> None:
-    async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
-        await product.scan()
-        tenant.add_fault(fault)
-        response = await product.lookup(tenant.users(top=1)[0]["id"])
+@only_reads
+async def test_a_failing_service_leaves_the_rest_of_the_lookup(scanned: Deployment, fault: Fault, code: str) -> None:
+    with failing(scanned, fault):
+        response = await scanned.lookup(offering_meetings(scanned)[0]["id"])
 
     assert response.status_code == 200
     assert response.json()["status"] == "published"
@@ -162,12 +156,10 @@ async def test_a_failing_service_leaves_the_rest_of_the_lookup(
     assert response.json()["availabilityProblem"]["code"] == code
 
 
-async def test_changed_meeting_types_are_read_again(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=4, mix="published") as tenant, deployed(tenant, azurite) as product:
-        await product.scan()
-        user = tenant.users(top=1)[0]
-        tenant.add_fault(Fault("bookings.getStaffAvailability", status=400, times=1))
-        response = await product.lookup(user["id"])
+@only_reads
+async def test_changed_meeting_types_are_read_again(scanned: Deployment) -> None:
+    with failing(scanned, Fault("bookings.getStaffAvailability", status=400, times=1)):
+        response = await scanned.lookup(offering_meetings(scanned)[0]["id"])
 
     assert response.json()["availability"]["free"]
 
@@ -186,10 +178,10 @@ INVALID_REQUESTS = (
 )
 
 
-async def test_invalid_parameters_are_named(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite) as product:
-        responses = [await product.lookup("adele@contoso.com", **query) for query, _ in INVALID_REQUESTS]
+@only_reads
+async def test_invalid_parameters_are_named(scanned: Deployment) -> None:
+    for query, field in INVALID_REQUESTS:
+        response = await scanned.lookup("adele@contoso.com", **query)
 
-    for response, (query, field) in zip(responses, INVALID_REQUESTS, strict=True):
         assert response.status_code == 400, query
         assert [error["field"] for error in response.json()["errors"]] == [field]

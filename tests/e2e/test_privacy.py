@@ -11,7 +11,7 @@ from tests.e2e.deployment import deployed, tenant_of
 async def test_the_log_names_no_person_and_no_mailbox(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=12) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(exchange={"warnings": ("The object Adele Vance has been corrupted.",)})
-        user = product.somebody("published")
+        user = product.user_with("published")
         for _ in range(2):
             await product.scan()
             await product.lookup(quote(user["upn"], safe=""))

@@ -55,7 +55,7 @@ async def changed_tenant(product: Deployment) -> None:
         ("notSetUp", "open_bookings"),
         ("notSetUp", "remove_mailbox"),
     ):
-        product.tenant.change_user(product.somebody(status)["index"], action)
+        product.tenant.change_user(product.user_with(status)["index"], action)
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ async def test_users_are_searched_sorted_filtered_and_paged_by_the_api(visit, pr
 
 
 async def test_a_user_opens_with_reason_and_fix_and_closes_by_escape(visit, product: Deployment) -> None:
-    user = product.somebody("switchedOff")
+    user = product.user_with("switchedOff")
     page = await (await visit()).loaded()
     await changed(page, page.get_by_label("Name or address begins with").first.fill(user["upn"]))
 
