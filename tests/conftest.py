@@ -36,9 +36,7 @@ def azurite_accounts(storage_accounts: Iterator[Azurite]) -> list[Azurite]:
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def scanned(
-    storage_accounts: Iterator[Azurite], tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Any]:
+async def scanned(storage_accounts: Iterator[Azurite], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
     """The deployment for tests that only read (``tests.e2e.scanned``)."""
     from tests.e2e.deployment import deployed, tenant_of
     from tests.e2e.scanned import SHARED_PAGES, USERS

@@ -19,6 +19,7 @@ from api.access import PRINCIPAL_HEADER, AppRole
 from api.mcp.tools import MAX_ITEMS, TOOLS
 from local.azurite import Azurite
 from tests.e2e.deployment import Deployment, deployed, tenant_of
+from tests.e2e.scanned import only_reads
 
 MODES = ("auto", "2026-07-28", "legacy")
 EASY_AUTH = {"API_ACCESS": "entra", "WEBSITE_AUTH_ENABLED": "True"}
@@ -58,21 +59,18 @@ def principal(*roles: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_an_agent_finds_a_colleague_and_free_times(tmp_path: Path, azurite: Azurite, mode: str) -> None:
+@only_reads
+async def test_an_agent_finds_a_colleague_and_free_times(scanned: Deployment, mode: str) -> None:
     """From a name to a page to times, with each kind of revision."""
-    async with tenant_of(tmp_path, users=60, mix="default") as tenant, deployed(tenant, azurite) as product:
-        await product.scan()
-        published = product.user_with("published")
-        colleague = tenant.user(published["index"])
-        async with agent(product, mode) as client:
-            revision = client.protocol_version
-            tools = await client.list_tools()
-            people = data(await client.call_tool("find_people", {"search": colleague.display_name, "limit": None}))
-            (person,) = [one for one in people["people"] if one["userId"] == published["id"]]
-            page = data(await client.call_tool("get_booking_page", {"user": person["userPrincipalName"]}))
-            times = data(
-                await client.call_tool("get_free_times", {"user": person["userId"], "timeZone": "Europe/Zurich"})
-            )
+    published = scanned.user_with("published")
+    colleague = scanned.tenant.user(published["index"])
+    async with agent(scanned, mode) as client:
+        revision = client.protocol_version
+        tools = await client.list_tools()
+        people = data(await client.call_tool("find_people", {"search": colleague.display_name, "limit": None}))
+        (person,) = [one for one in people["people"] if one["userId"] == published["id"]]
+        page = data(await client.call_tool("get_booking_page", {"user": person["userPrincipalName"]}))
+        times = data(await client.call_tool("get_free_times", {"user": person["userId"], "timeZone": "Europe/Zurich"}))
 
     assert [tool.name for tool in tools.tools] == [tool.name for tool in TOOLS]
     assert all(tool.annotations and tool.annotations.read_only_hint for tool in tools.tools)
@@ -85,16 +83,24 @@ async def test_an_agent_finds_a_colleague_and_free_times(tmp_path: Path, azurite
     assert revision == ("2025-11-25" if mode == "legacy" else "2026-07-28")
 
 
-async def test_null_and_empty_results_are_valid(tmp_path: Path, azurite: Azurite) -> None:
-    """A user of each status, one who does not exist, an empty list, and a time without free times."""
+async def test_lists_are_empty_before_the_first_scan(tmp_path: Path, azurite: Azurite) -> None:
     async with (
-        tenant_of(tmp_path, users=200, mix="default") as tenant,
-        deployed(tenant, azurite) as product,
+        tenant_of(tmp_path, users=5) as tenant,
+        deployed(tenant, azurite, SHARED_PAGES="true") as product,
         agent(product) as client,
     ):
-        before = data(await client.call_tool("find_people", {"search": "a"}))
-        await product.scan()
-        people = {truth["status"]: user_id for user_id, truth in product.expected().items()}
+        people = data(await client.call_tool("find_people", {"search": "a"}))
+        shared_pages = data(await client.call_tool("list_shared_pages", {}))
+
+    assert people == {"people": [], "continuation": None}
+    assert shared_pages == {"pages": [], "continuation": None}
+
+
+@only_reads
+async def test_null_and_empty_results_are_valid(scanned: Deployment) -> None:
+    """A user of each status, one who does not exist, an empty list, and a time without free times."""
+    async with agent(scanned) as client:
+        people = {truth["status"]: user_id for user_id, truth in scanned.expected().items()}
         pages = {
             status: data(await client.call_tool("get_booking_page", {"user": user_id}))
             for status, user_id in people.items()
@@ -104,11 +110,11 @@ async def test_null_and_empty_results_are_valid(tmp_path: Path, azurite: Azurite
             for status, user_id in people.items()
             if status != "published"
         }
-        nobody = data(await client.call_tool("get_booking_page", {"user": "nobody@contoso.com"}))
-        nobodys_times = data(await client.call_tool("get_free_times", {"user": "nobody@contoso.com"}))
+        no_page = data(await client.call_tool("get_booking_page", {"user": "nobody@contoso.com"}))
+        no_times = data(await client.call_tool("get_free_times", {"user": "nobody@contoso.com"}))
         none_found = data(await client.call_tool("find_people", {"search": "qqqq"}))
 
-    assert before == none_found == {"people": [], "continuation": None}
+    assert none_found == {"people": [], "continuation": None}
     assert {status: page["status"] for status, page in pages.items()} == {status: status for status in people}
     assert len(people) > 5
     assert pages["notSetUp"]["url"] is pages["noMailbox"]["anonymousUrl"] is None
@@ -116,28 +122,27 @@ async def test_null_and_empty_results_are_valid(tmp_path: Path, azurite: Azurite
     assert times["signInRequired"]["availabilityProblem"]["code"] == "signInRequired"
     assert times["noPublicTypes"]["availability"]["meetingType"] is None
     assert times["noPublicTypes"]["availability"]["free"] == []
-    assert nobody == dict.fromkeys(nobody) | {"status": "notFound"}
-    assert nobodys_times == dict.fromkeys(nobodys_times) | {"status": "notFound"}
+    assert no_page == dict.fromkeys(no_page) | {"status": "notFound"}
+    assert no_times == dict.fromkeys(no_times) | {"status": "notFound"}
 
 
-async def test_lists_are_bounded_and_continue(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=200, mix="default") as tenant, deployed(tenant, azurite) as product:
-        await product.scan()
-        async with agent(product) as client:
-            found: list[dict[str, Any]] = []
-            arguments: dict[str, Any] = {"limit": MAX_ITEMS}
-            while True:
-                page = data(await client.call_tool("list_people_without_page", arguments))
-                assert len(page["people"]) <= MAX_ITEMS
-                found += page["people"]
-                if page["continuation"] is None:
-                    break
-                arguments["continuation"] = page["continuation"]
-            user = product.user_with("published")["id"]
-            first = data(await client.call_tool("get_free_times", {"user": user, **FAR}))
-            rest = data(await client.call_tool("get_free_times", {"user": user, **FAR, "from": first["continuation"]}))
-            complete = (await product.http.get(f"/api/users/{user}/availability", params=FAR)).json()
-        rows = await product.rows()
+@only_reads
+async def test_lists_are_bounded_and_continue(scanned: Deployment) -> None:
+    async with agent(scanned) as client:
+        found: list[dict[str, Any]] = []
+        arguments: dict[str, Any] = {"limit": MAX_ITEMS}
+        while True:
+            page = data(await client.call_tool("list_people_without_page", arguments))
+            assert len(page["people"]) <= MAX_ITEMS
+            found += page["people"]
+            if page["continuation"] is None:
+                break
+            arguments["continuation"] = page["continuation"]
+        user = scanned.user_with("published")["id"]
+        first = data(await client.call_tool("get_free_times", {"user": user, **FAR}))
+        rest = data(await client.call_tool("get_free_times", {"user": user, **FAR, "from": first["continuation"]}))
+        complete = (await scanned.http.get(f"/api/users/{user}/availability", params=FAR)).json()
+    rows = await scanned.rows()
 
     wanted = {
         row["RowKey"]
@@ -156,22 +161,16 @@ async def test_lists_are_bounded_and_continue(tmp_path: Path, azurite: Azurite) 
     assert first["continuation"] == free[40]["start"]
 
 
-async def test_shared_pages_are_listed_without_their_holders(tmp_path: Path, azurite: Azurite) -> None:
-    async with (
-        tenant_of(tmp_path, users=5, shared_pages=30) as tenant,
-        deployed(tenant, azurite, SHARED_PAGES="true") as product,
-        agent(product) as client,
-    ):
-        before = data(await client.call_tool("list_shared_pages", {}))
-        await product.scan()
+@only_reads
+async def test_shared_pages_are_listed_without_their_holders(scanned: Deployment) -> None:
+    async with agent(scanned) as client:
         first = data(await client.call_tool("list_shared_pages", {"limit": MAX_ITEMS}))
         continuation = {"limit": MAX_ITEMS, "continuation": first["continuation"]}
         rest = data(await client.call_tool("list_shared_pages", continuation))
         with_finding = data(await client.call_tool("list_shared_pages", {"finding": "externalStaff"}))
-        listed = (await product.http.get("/api/shared-pages", params={"limit": 1000})).json()["value"]
+    listed = (await scanned.http.get("/api/shared-pages", params={"limit": 1000})).json()["value"]
 
     pages = first["pages"] + rest["pages"]
-    assert before == {"pages": [], "continuation": None}
     assert len(first["pages"]) == MAX_ITEMS < len(pages)
     assert rest["continuation"] is None
     assert pages == [{name: page[name] for name in pages[0]} for page in listed]
@@ -184,23 +183,22 @@ async def test_shared_pages_are_listed_without_their_holders(tmp_path: Path, azu
     )
 
 
-async def test_invalid_arguments_are_results_that_say_what_is_valid(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=5) as tenant, deployed(tenant, azurite) as product:
-        await product.scan()
-        user = product.user_with("published")["id"]
-        async with agent(product) as client:
-            said = [
-                error(await client.call_tool(name, arguments))
-                for name, arguments in (
-                    ("get_booking_page", {"user": " "}),
-                    ("get_booking_page", {"user": "Adele"}),
-                    ("get_free_times", {"user": user, "timeZone": "Middle-earth"}),
-                    ("get_free_times", {"user": user, "from": "tomorrow"}),
-                    ("find_people", {"search": "a", "continuation": "x"}),
-                )
-            ]
+@only_reads
+async def test_invalid_arguments_are_results_that_say_what_is_valid(scanned: Deployment) -> None:
+    user = scanned.user_with("published")["id"]
+    async with agent(scanned) as client:
+        errors = [
+            error(await client.call_tool(name, arguments))
+            for name, arguments in (
+                ("get_booking_page", {"user": " "}),
+                ("get_booking_page", {"user": "Adele"}),
+                ("get_free_times", {"user": user, "timeZone": "Middle-earth"}),
+                ("get_free_times", {"user": user, "from": "tomorrow"}),
+                ("find_people", {"search": "a", "continuation": "x"}),
+            )
+        ]
 
-    assert [re.match(r"(\w+): (\w+) ", one).groups() for one in said] == [  # type: ignore[union-attr]
+    assert [re.match(r"(\w+): (\w+) ", one).groups() for one in errors] == [  # type: ignore[union-attr]
         ("invalidParameter", "user"),
         ("invalidParameter", "user"),
         ("invalidParameter", "timeZone"),
@@ -209,19 +207,18 @@ async def test_invalid_arguments_are_results_that_say_what_is_valid(tmp_path: Pa
     ]
 
 
-async def test_tools_require_the_roles_of_their_routes(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=5) as tenant, deployed(tenant, azurite) as product:
-        await product.scan()
-        user = product.user_with("published")["id"]
-        async with deployed(tenant, azurite, **EASY_AUTH) as guarded:
-            async with agent(guarded, headers=principal(AppRole.READ)) as client:
-                page = data(await client.call_tool("get_booking_page", {"user": user}))
-                no_times = error(await client.call_tool("get_free_times", {"user": user}))
-            async with agent(guarded, headers=principal(AppRole.AVAILABILITY)) as client:
-                times = data(await client.call_tool("get_free_times", {"user": user}))
-                no_page = error(await client.call_tool("get_booking_page", {"user": user}))
-            with_another = await post(guarded, **principal(AppRole.RUN_SCANS))
-            without = await post(guarded)
+@only_reads
+async def test_tools_require_the_roles_of_their_routes(scanned: Deployment) -> None:
+    user = scanned.user_with("published")["id"]
+    async with scanned.beside(**EASY_AUTH) as guarded:
+        async with agent(guarded, headers=principal(AppRole.READ)) as client:
+            page = data(await client.call_tool("get_booking_page", {"user": user}))
+            no_times = error(await client.call_tool("get_free_times", {"user": user}))
+        async with agent(guarded, headers=principal(AppRole.AVAILABILITY)) as client:
+            times = data(await client.call_tool("get_free_times", {"user": user}))
+            no_page = error(await client.call_tool("get_booking_page", {"user": user}))
+        with_another = await post(guarded, **principal(AppRole.RUN_SCANS))
+        without = await post(guarded)
 
     assert page["userId"] == times["userId"] == user
     assert no_times == "forbidden: the token lacks the app role Bookings.Availability"
@@ -230,19 +227,15 @@ async def test_tools_require_the_roles_of_their_routes(tmp_path: Path, azurite: 
     assert (without.status_code, without.json()["code"]) == (401, "unauthenticated")
 
 
-async def test_live_tools_share_the_callers_limit(tmp_path: Path, azurite: Azurite) -> None:
-    async with (
-        tenant_of(tmp_path, users=5) as tenant,
-        deployed(tenant, azurite, LIVE_LOOKUPS_PER_MINUTE="3") as product,
-    ):
-        await product.scan()
-        user = product.user_with("published")["id"]
-        async with agent(product) as client:
-            data(await client.call_tool("get_free_times", {"user": user}))
-            data(await client.call_tool("get_booking_page", {"user": user, "fresh": True}))
-            by_route = await product.lookup(user, fresh="true")
-            refused = error(await client.call_tool("get_free_times", {"user": user}))
-            from_row = data(await client.call_tool("get_booking_page", {"user": user}))
+@only_reads
+async def test_live_tools_share_the_callers_limit(scanned: Deployment) -> None:
+    user = scanned.user_with("published")["id"]
+    async with scanned.beside(LIVE_LOOKUPS_PER_MINUTE="3") as limited, agent(limited) as client:
+        data(await client.call_tool("get_free_times", {"user": user}))
+        data(await client.call_tool("get_booking_page", {"user": user, "fresh": True}))
+        by_route = await limited.lookup(user, fresh="true")
+        refused = error(await client.call_tool("get_free_times", {"user": user}))
+        from_row = data(await client.call_tool("get_booking_page", {"user": user}))
 
     assert by_route.status_code == 200
     assert re.fullmatch(r"tooManyRequests: .+ Try again in \d+ seconds", refused)
@@ -272,17 +265,17 @@ async def post(product: Deployment, body: bytes | None = None, **headers: str) -
     return await product.http.post("/api/mcp", content=content, headers=given)
 
 
-async def test_requests_that_are_not_of_this_protocol_are_refused(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=1) as tenant, deployed(tenant, azurite) as product:
-        ping = await post(product)
-        form = await post(product, **{"Content-Type": "text/plain"})
-        events = await post(product, Accept="text/event-stream")
-        large = await post(product, b" " * 70_000)
-        deep = await post(product, b"[" * 50_000)
-        empty = await post(product, b"")
-        read = await product.http.get("/api/mcp")
-        ended = await product.http.delete("/api/mcp")
-        alive = await post(product)
+@only_reads
+async def test_requests_that_are_not_of_this_protocol_are_refused(scanned: Deployment) -> None:
+    ping = await post(scanned)
+    form = await post(scanned, **{"Content-Type": "text/plain"})
+    events = await post(scanned, Accept="text/event-stream")
+    large = await post(scanned, b" " * 70_000)
+    deep = await post(scanned, b"[" * 50_000)
+    empty = await post(scanned, b"")
+    read = await scanned.http.get("/api/mcp")
+    ended = await scanned.http.delete("/api/mcp")
+    alive = await post(scanned)
 
     assert {response.status_code for response in (ping, alive)} == {200}
     assert ping.json() == {"jsonrpc": "2.0", "id": 1, "result": {}}

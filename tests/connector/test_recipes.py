@@ -25,6 +25,7 @@ from tests.connector.simulated_platform import GATEWAY, Platform, Polling
 from tests.connector.test_simulated_platform import connected
 from tests.connector.workflow_expressions import Run, evaluated, rendered
 from tests.e2e.deployment import ROOT, UNSET, Deployment, deployed, tenant_of
+from tests.e2e.scanned import only_reads
 from tests.forked import forked_host
 
 SIGNATURE = recipe("A booking page in a signature")
@@ -87,16 +88,13 @@ async def sent_as_written(
     return dict(response.json())
 
 
-async def test_signatures_have_links_to_bookable_pages_only(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=60, mix="default") as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
-        await product.scan()
-        people = {
-            user["upn"]: user["expected"] for user in tenant.users() if user["expected"]["status"] != "notLicensed"
-        }
-        links = {upn: await link_by_connector(platform, upn) for upn in people}
-        odd = [upn for upn in people if re.search(r"['+#]", upn)] + [next(iter(people))]
-        otherwise = {upn: (await link_by_http(product, upn), await link_by_preauthorized(product, upn)) for upn in odd}
+@only_reads
+async def test_signatures_have_links_to_bookable_pages_only(tmp_path: Path, scanned: Deployment) -> None:
+    platform = connected(scanned, tmp_path)
+    people = {user["upn"]: user["expected"] for user in scanned.tenant.control.users(0, 60, licensed=True)}
+    links = {upn: await link_by_connector(platform, upn) for upn in people}
+    special = [upn for upn in people if re.search(r"['+#]", upn)] + [next(iter(people))]
+    otherwise = {upn: (await link_by_http(scanned, upn), await link_by_preauthorized(scanned, upn)) for upn in special}
 
     bookable = {upn for upn, truth in people.items() if truth["status"] == "published"}
     assert bookable
@@ -105,7 +103,7 @@ async def test_signatures_have_links_to_bookable_pages_only(tmp_path: Path, azur
         address = urlsplit(re.findall(r'href="(.+)"', links[upn])[0])
         assert (address.path, address.query) == (people[upn]["url_path"], "anonymous")
         assert links[upn] in rendered(SIGNATURE.texts[0], Run(outputs={"Link": links[upn]}))
-    assert otherwise == {upn: (links[upn], links[upn]) for upn in odd}
+    assert otherwise == {upn: (links[upn], links[upn]) for upn in special}
 
 
 async def test_a_signature_keeps_its_link_during_an_outage(tmp_path: Path, azurite: Azurite) -> None:
@@ -220,21 +218,18 @@ def test_changes_without_a_name_or_a_department_fit_into_the_list() -> None:
     assert kept.items == {}
 
 
-async def test_the_file_has_a_line_for_each_published_page(tmp_path: Path, azurite: Azurite) -> None:
+@only_reads
+async def test_the_file_has_a_line_for_each_published_page(tmp_path: Path, scanned: Deployment) -> None:
     (documented,), (content,) = FILE.requests, FILE.expressions
-    async with tenant_of(tmp_path, users=60, mix="default") as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
-        empty = await platform.call("ExportPages", status="published")
-        await product.scan()
-        response = await platform.call("ExportPages", status="published")
-        rows = await product.rows()
+    platform = connected(scanned, tmp_path)
+    response = await platform.call("ExportPages", status="published")
+    rows = await scanned.rows()
 
     documented.assert_is(platform.sent[-1], platform.address)
     text = evaluated(content, Run(outputs={"Export_pages": {"body": response.content.decode("utf-8-sig")}}))
     lines = {line["UserId"]: line["AnonymousUrl"] for line in csv.DictReader(io.StringIO(text))}
     assert lines == {user_id: row["AnonymousUrl"] for user_id, row in rows.items() if row["Status"] == "published"}
     assert lines
-    assert list(csv.DictReader(io.StringIO(empty.content.decode("utf-8-sig")))) == []
 
 
 # Email everyone without a page
@@ -274,6 +269,7 @@ async def test_nobody_is_emailed_twice(tmp_path: Path, azurite: Azurite) -> None
             return [user for page in pages for user in page["value"]]
 
         before_any_scan = list(mails(await users(), reminded))
+        empty_file = await platform.call("ExportPages", status="published")
         await product.scan()
         one_month = mails(await users(), reminded)
         first_address, _ = next(one_month)  # the run fails after its first email
@@ -285,6 +281,7 @@ async def test_nobody_is_emailed_twice(tmp_path: Path, azurite: Azurite) -> None
         wanted = who_should_be_mailed(tenant)
 
     assert before_any_scan == []
+    assert list(csv.DictReader(io.StringIO(empty_file.content.decode("utf-8-sig")))) == []
     assert len(rest) > 1
     assert [address for address, _ in next_month] == [tenant_address(tenant, withdrawn)]
     emailed = [first_address, *(address for address, _ in (*rest, *next_month))]
@@ -305,16 +302,15 @@ def test_a_user_without_address_and_name_is_emailed_by_principal_name() -> None:
 
 
 @pytest.mark.parametrize("page_size", [None, 7])
+@only_reads
 async def test_only_users_whom_one_step_helps_are_emailed(
-    tmp_path: Path, azurite: Azurite, page_size: int | None
+    tmp_path: Path, scanned: Deployment, page_size: int | None
 ) -> None:
     first, following = MAIL.requests
-    async with tenant_of(tmp_path, users=100, mix="default") as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
-        await product.scan()
-        size = {"limit": page_size} if page_size else {}
-        pages = await platform.pages("ListPages", status="notSetUp", enabled=True, userType="Member", **size)
-        wanted = who_should_be_mailed(tenant)
+    platform = connected(scanned, tmp_path)
+    size = {"limit": page_size} if page_size else {}
+    pages = await platform.pages("ListPages", status="notSetUp", enabled=True, userType="Member", **size)
+    wanted = who_should_be_mailed(scanned.tenant)
 
     sized = {"limit=1000": f"limit={page_size or 1000}"}
     first.changed(sized).assert_is(platform.sent[0], platform.address)
@@ -328,21 +324,20 @@ async def test_only_users_whom_one_step_helps_are_emailed(
     assert all("<b>Go to my booking page</b>" in text and "@{" not in text for _, text in sent)
 
 
-async def test_the_http_action_emails_the_same_users(tmp_path: Path, azurite: Azurite) -> None:
+@only_reads
+async def test_the_http_action_emails_the_same_users(scanned: Deployment) -> None:
     is_at_end, next_one = HTTP_LIST.expressions
     first, following = HTTP_LIST.requests
-    async with tenant_of(tmp_path, users=100, mix="default") as tenant, deployed(tenant, azurite) as product:
-        await product.scan()
-        app = product.host.url
-        address = str(first.filled(app).url)
-        assert PREAUTHORIZED.requests[1].address == first.address
-        found: list[Document] = []
-        while not evaluated(is_at_end, Run(variables={"Next": address})):
-            response = await product.http.get(address, headers=first.filled(app).headers)
-            found += response.json()["value"]
-            address = evaluated(next_one, Run(outputs={"Users": {"body": response.json()}}))
-        narrow = (await product.http.get(f"{first.filled(app).url}".replace("limit=1000", "limit=3"))).json()
-        wanted = who_should_be_mailed(tenant)
+    app = scanned.host.url
+    address = str(first.filled(app).url)
+    assert PREAUTHORIZED.requests[1].address == first.address
+    found: list[Document] = []
+    while not evaluated(is_at_end, Run(variables={"Next": address})):
+        response = await scanned.http.get(address, headers=first.filled(app).headers)
+        found += response.json()["value"]
+        address = evaluated(next_one, Run(outputs={"Users": {"body": response.json()}}))
+    narrow = (await scanned.http.get(f"{first.filled(app).url}".replace("limit=1000", "limit=3"))).json()
+    wanted = who_should_be_mailed(scanned.tenant)
 
     assert sorted(address for address, _ in mails(found)) == sorted(wanted)
     link = httpx.Request("GET", narrow["nextLink"].replace("limit=3", "limit=1000"), headers=following.headers)
@@ -431,17 +426,17 @@ def offered(body: Document) -> tuple[list[str], str, str]:
     )
 
 
-async def test_free_times_are_offered_or_their_absence_is_explained(tmp_path: Path, azurite: Azurite) -> None:
+@only_reads
+async def test_free_times_are_offered_or_their_absence_is_explained(tmp_path: Path, scanned: Deployment) -> None:
     (documented,) = FREE_TIMES.requests
-    async with tenant_of(tmp_path, users=100, mix="default") as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
-        await product.scan()
-        people = {truth["status"]: user_id for user_id, truth in product.expected().items()}
-        responses = {}
-        for status, user in {**people, "notFound": "nobody@contoso.com"}.items():
-            given = {"user": user, "timeZone": "Europe/Zurich", "ifNotFound": "status"}
-            responses[status] = await platform.call("GetAvailability", **given)
-            documented.assert_is(platform.sent[-1], platform.address, userEncodedTwice=twice(user))
+    platform = connected(scanned, tmp_path)
+    people = {truth["status"]: user_id for user_id, truth in scanned.expected().items()}
+    people["published"] = scanned.user_with("published")["id"]
+    responses = {}
+    for status, user in {**people, "notFound": "nobody@contoso.com"}.items():
+        given = {"user": user, "timeZone": "Europe/Zurich", "ifNotFound": "status"}
+        responses[status] = await platform.call("GetAvailability", **given)
+        documented.assert_is(platform.sent[-1], platform.address, userEncodedTwice=twice(user))
 
     documented.response.assert_is_like(responses["published"])
     outcomes = {status: offered(response.json()) for status, response in responses.items()}

@@ -12,6 +12,7 @@ from connector import fill
 from local.azurite import Azurite
 from tests.connector.simulated_platform import CONNECTIONS, Platform, Polling
 from tests.e2e.deployment import Deployment, deployed, tenant_of
+from tests.e2e.scanned import only_reads
 
 HOST = "bookings-atlas.contoso.com"
 EMAIL = ("--contact-email", "support@contoso.com")
@@ -138,30 +139,29 @@ async def test_a_flow_runs_once_for_each_change_of_a_shared_page(tmp_path: Path,
     assert len(items) == 2
 
 
-async def test_every_form_of_a_user_passes_the_gateway(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=200) as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
-        await platform.run("StartScan")
-        rows = (await product.rows()).values()
-        unusual = [next(row for row in rows if sign in row["UserPrincipalName"]) for sign in ("'", "+", "#EXT#")]
-        page = next(row for row in rows if row["Status"] == "published")
-        forms = [*((row["UserPrincipalName"], row["RowKey"]) for row in unusual), (page["Url"], page["RowKey"])]
-        found = [
-            (await platform.call(action, user=form)).json()["userId"]
-            for form, _ in forms
-            for action in ("GetBookingPage", "GetAvailability")
-        ]
+@only_reads
+async def test_every_form_of_a_user_passes_the_gateway(tmp_path: Path, scanned: Deployment) -> None:
+    platform = connected(scanned, tmp_path)
+    rows = (await scanned.rows()).values()
+    unusual = [next(row for row in rows if sign in row["UserPrincipalName"]) for sign in ("'", "+", "#EXT#")]
+    page = next(row for row in rows if row["Status"] == "published")
+    forms = [*((row["UserPrincipalName"], row["RowKey"]) for row in unusual), (page["Url"], page["RowKey"])]
+    found = [
+        (await platform.call(action, user=form)).json()["userId"]
+        for form, _ in forms
+        for action in ("GetBookingPage", "GetAvailability")
+    ]
 
     assert found == [user_id for _, user_id in forms for _ in range(2)]
 
 
-async def test_invalid_inputs_are_reported(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=2) as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
-        nobody = await platform.call("GetBookingPage", user="nobody@contoso.com")
-        nonsense = await platform.call("GetAvailability", user="not a user")
-        no_scan = await platform.call("GetScan", id="scan-of-nobody")
+@only_reads
+async def test_invalid_inputs_are_reported(tmp_path: Path, scanned: Deployment) -> None:
+    platform = connected(scanned, tmp_path)
+    unknown_user = await platform.call("GetBookingPage", user="nobody@contoso.com")
+    not_a_user = await platform.call("GetAvailability", user="not a user")
+    unknown_scan = await platform.call("GetScan", id="scan-of-nobody")
 
-    assert (nobody.status_code, nobody.json()["code"]) == (404, "userNotFound")
-    assert (nonsense.status_code, nonsense.json()["errors"][0]["field"]) == (400, "user")
-    assert (no_scan.status_code, no_scan.json()["code"]) == (404, "scanNotFound")
+    assert (unknown_user.status_code, unknown_user.json()["code"]) == (404, "userNotFound")
+    assert (not_a_user.status_code, not_a_user.json()["errors"][0]["field"]) == (400, "user")
+    assert (unknown_scan.status_code, unknown_scan.json()["code"]) == (404, "scanNotFound")

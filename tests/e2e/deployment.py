@@ -32,6 +32,12 @@ class Deployment:
     http: httpx.AsyncClient
     settings: Mapping[str, str]
 
+    @asynccontextmanager
+    async def beside(self, **settings: str) -> AsyncIterator["Deployment"]:
+        """Another host for the same tenant and tables, with these settings on top."""
+        async with _hosted(self.tenant, {**self.settings, **settings}) as other:
+            yield other
+
     async def scan(self) -> Document:
         """Start a scan and wait for its end."""
         return await self.ended((await self.http.post("/api/scans")).json()["id"])
@@ -115,8 +121,14 @@ async def deployed(
         "LIVE_REUSE_SECONDS": "0",
         **settings,
     }
+    async with _hosted(tenant, given, *arguments) as product:
+        yield product
+
+
+@asynccontextmanager
+async def _hosted(tenant: SimulatedTenant, settings: Mapping[str, str], *arguments: str) -> AsyncIterator[Deployment]:
     fast = ("--timer-speed", "60", *arguments)
-    with forked_host(ROOT, settings={**UNSET, **given}, arguments=fast, retry_speed=RETRY_SPEED) as host:
+    with forked_host(ROOT, settings={**UNSET, **settings}, arguments=fast, retry_speed=RETRY_SPEED) as host:
         described = {"response": [check_against_the_description]}
         async with httpx.AsyncClient(base_url=host.url, timeout=60, event_hooks=described) as http:
-            yield Deployment(tenant, host, http, given)
+            yield Deployment(tenant, host, http, settings)

@@ -58,7 +58,9 @@ async def test_free_times_equal_the_pages_in_every_time_zone(scanned: Deployment
             response = await scanned.lookup(user["id"], timeZone=zone, **{"from": start, "to": end})
             availability = response.json()["availability"]
             first, last = datetime.fromisoformat(availability["from"]), datetime.fromisoformat(availability["to"])
-            free = [(datetime.fromisoformat(s["start"]), datetime.fromisoformat(s["end"])) for s in availability["free"]]
+            free = [
+                (datetime.fromisoformat(s["start"]), datetime.fromisoformat(s["end"])) for s in availability["free"]
+            ]
 
             assert availability["from"].startswith(start)
             assert availability["timeZone"] == zone

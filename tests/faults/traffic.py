@@ -60,7 +60,7 @@ class Traffic:
         return sum(len(sent) for key, sent in self.requests.items() if key[0] == operation)
 
     def early_retries(self, timer_speed: float) -> list[str]:
-        """The retries that came before ``Retry-After`` had passed. Durable timers run at this speed, retries at theirs."""
+        """The retries that came before ``Retry-After`` had passed; durable timers run at this speed."""
         return [
             f"{key[0]} after {again - at:.2f} s, not {wait} s"
             for key, sent in self.requests.items()
