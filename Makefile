@@ -49,7 +49,7 @@ host: $(READY) ## run the app on the local host (PORT=7071)
 	@.venv/bin/atlas host
 
 test: $(READY) $(AXE) browser ## run every test, two at a time
-	$(PYTHON) -m pytest --numprocesses 2 --dist worksteal
+	$(PYTHON) -m pytest --numprocesses 2
 
 quick: .venv/.ready ## run the tests that need no server, in under 30 seconds
 	$(PYTHON) -m pytest -q --numprocesses 2 -m "not servers" $(QUICK_TESTS)

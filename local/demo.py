@@ -36,7 +36,7 @@ SETTINGS_FILE = CHECKOUT / ".local" / "demo.env"
 """The settings that connect `atlas` to the simulated tenant, for a shell to read."""
 LATENCY = {"latency_ms": 20, "jitter_ms": 40}
 """Slow enough to watch a scan progress."""
-TIMER_SPEED = 10
+TIMER_SPEED = 100
 """Some simulated pages fail for ever. The scan's waits for them, which take minutes, would only delay the demo."""
 POLL_SECONDS = 0.3
 MAX_MISMATCHES = 20

@@ -19,7 +19,7 @@ from functools import partial
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.process import parent_process
 from pathlib import Path
-from signal import SIGTERM, raise_signal
+from signal import SIG_DFL, SIGINT, SIGTERM, raise_signal, signal
 from typing import Any
 
 from local.host.child import HostChild, HostDidNotStart, read_ready_file
@@ -70,6 +70,11 @@ def forked_atlas(*arguments: str, settings: Mapping[str, str] | None = None) -> 
         process = _started(_run_atlas, arguments, settings or {}, output, errors)
         _join(process, COMMAND_TIMEOUT_SECONDS)
         return subprocess.CompletedProcess(arguments, process.exitcode or 0, _text(output), _text(errors))
+
+
+def accept_interrupts() -> None:
+    """For ``preexec_fn``: a shell starts commands in the background with SIGINT ignored, which children inherit."""
+    signal(SIGINT, SIG_DFL)
 
 
 def _started(

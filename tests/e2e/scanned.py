@@ -12,11 +12,8 @@ USERS = 200
 SHARED_PAGES = 30
 
 
-def only_reads[Test](test: Test) -> Test:
-    """Run a test on the fixture ``scanned``: in the loop of the session, and all of them in one process."""
-    for mark in (pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("scanned")):
-        test = mark(test)
-    return test
+only_reads = pytest.mark.asyncio(loop_scope="session")
+"""A test on the fixture ``scanned``, which runs in the loop of the session."""
 
 
 @contextmanager

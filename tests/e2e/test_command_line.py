@@ -19,7 +19,7 @@ from local.azurite import Azurite
 from local.simulator.standalone import SIGN_INS
 from tests.docs.samples import missing_part, terminal_samples
 from tests.e2e.deployment import ROOT, UNSET
-from tests.forked import forked_atlas
+from tests.forked import accept_interrupts, forked_atlas
 
 ATLAS = Path(sys.executable).with_name("atlas")
 TIMEOUT_SECONDS = 240
@@ -46,7 +46,7 @@ def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=_accept_interrupts,
+        preexec_fn=accept_interrupts,
     ) as child:
         deadline = threading.Timer(TIMEOUT_SECONDS, child.kill)
         deadline.start()
@@ -57,11 +57,6 @@ def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]
         finally:
             deadline.cancel()
             child.kill()
-
-
-def _accept_interrupts() -> None:
-    """A shell starts commands in the background with SIGINT ignored, which their children inherit."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def output_until(child: subprocess.Popen[str], text: str) -> str:

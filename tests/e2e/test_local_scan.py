@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stamina
 
 from atlas import wiring
 from atlas.domain.scans import Scan
+from atlas.microsoft365.calls import MAX_REQUEST_ATTEMPTS
 from atlas.scans.local_run import LocalScans
 from atlas.settings import Settings
 from atlas.tables.checkpoints import Checkpoints
 from atlas.tables.sqlite_store import open_sqlite
 from local.azurite import Azurite
 from local.simulator import Evidence, SimulatedTenant
-from tests.e2e.deployment import ROOT, UNSET, Deployment, deployed, tenant_of
-from tests.forked import forked_atlas
+from tests.e2e.deployment import ROOT, TIMER_SPEED, UNSET, Deployment, deployed, tenant_of
+from tests.forked import accept_interrupts, forked_atlas
 
 ATLAS = Path(sys.executable).with_name("atlas")
 TIMES = {"CheckedAt", "ChangedAt", "LastKnownAt", "StatusSince", "At", "FirstSeenAt"}
@@ -88,13 +90,13 @@ async def test_it_writes_the_same_rows_as_a_scan_in_azure(tmp_path: Path, azurit
 
 
 async def local_scan(product: Deployment, state: Path) -> Scan:
-    """A scan by the driver of ``atlas scan``, whose waits are as short as the timers of the local host."""
+    """A scan by the driver of ``atlas scan``; its waits are as short as those of the app, and retries do not wait."""
 
     async def sleep(seconds: float) -> None:
-        await asyncio.sleep(seconds / 60)
+        await asyncio.sleep(seconds / TIMER_SPEED)
 
     settings = Settings.load({**product.settings, **product.tenant.settings_for_secret()})
-    with open_sqlite(state) as store:
+    with open_sqlite(state) as store, stamina.set_testing(True, attempts=MAX_REQUEST_ATTEMPTS):
         async with wiring.open_clients(settings) as (clients, _):
             resources = wiring.local_resources(settings, clients, store)
             scans = LocalScans(resources, Checkpoints(store, resources.tenant_id))
@@ -136,7 +138,13 @@ def interrupt(tenant: SimulatedTenant, state: Path, after: str) -> subprocess.Co
     command = [ATLAS, "scan", "--no-shared", "--state", str(state)]
     output = ""
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=accept_interrupts,
     ) as process:
         for line in process.stdout or ():
             output += line

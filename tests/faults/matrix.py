@@ -3,7 +3,6 @@
 ``make reliability`` writes the outcome into docs/reliability.md.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +20,8 @@ FAST = 300.0
 """How much faster durable timers run, so that waits of minutes and hours take seconds."""
 HOURS = 20_000.0
 """The same where a scan waits out its whole budget of hours."""
+LANES = 2
+"""How many pages a scan requests at a time while a fault lasts: each lane waits out the budget."""
 PAGES = {"graph": {"max_page_size": 2}, "exchange": {"max_page_size": 2}}
 
 type Settings = Callable[[SimulatedTenant], Mapping[str, str]]
@@ -159,10 +160,11 @@ class Outcome:
 async def try_transient(folder: Path, azurite: Azurite, trial: Trial) -> Outcome:
     """One scan in which every operation meets every transient fault, between normal responses."""
     async with tenant_of(folder, users=2 * len(TRANSIENT) + 16, mix="published") as tenant:
-        tenant.behave(**PAGES)
         speed = ("--timer-speed", str(trial.timer_speed))
         async with deployed(tenant, azurite, *speed, **trial.settings(tenant)) as product:
             await product.scan()
+            if any(operation.endswith(".next") for operation in trial.plan()):
+                tenant.behave(**PAGES)
             faults = tenant.state.faults = AlternatingFaults(trial.plan())
             with recorded(tenant) as traffic:
                 scan = await product.scan()
@@ -173,19 +175,20 @@ async def try_transient(folder: Path, azurite: Azurite, trial: Trial) -> Outcome
 
 async def try_interruptions(folder: Path, azurite: Azurite) -> Outcome:
     """One scan whose listings are interrupted, repeat a user and leave out a mailbox, while tokens expire."""
-    async with tenant_of(folder, users=40, mix="published") as tenant:
-        tenant.behave(**PAGES)
-        async with deployed(tenant, azurite, "--timer-speed", str(HOURS)) as product:
-            await product.scan()
-            tenant.behave(graph={"duplicate_across_pages": True})
-            with recorded(tenant) as traffic, _left_out(tenant, "in_exchange"):
-                for fault in INTERRUPTIONS.values():
-                    tenant.add_fault(replace(fault))
-                scan = await product.scan()
-            tried = [("listings", name) for name in INTERRUPTIONS if not tenant.state.faults.waiting()]
-            tried += [("listings", name) for name in DEFECTS]
-            outcome = await _outcome(product, scan, tried, None, traffic.most_attempts())
-            return replace(outcome, tokens=traffic.sent("managed_identity.token"))
+    async with (
+        tenant_of(folder, users=40, mix="published") as tenant,
+        deployed(tenant, azurite, "--timer-speed", str(HOURS)) as product,
+    ):
+        await product.scan()
+        tenant.behave(graph={**PAGES["graph"], "duplicate_across_pages": True}, exchange=PAGES["exchange"])
+        with recorded(tenant) as traffic, _left_out(tenant, "in_exchange"):
+            for fault in INTERRUPTIONS.values():
+                tenant.add_fault(replace(fault))
+            scan = await product.scan()
+        tried = [("listings", name) for name in INTERRUPTIONS if not tenant.state.faults.waiting()]
+        tried += [("listings", name) for name in DEFECTS]
+        outcome = await _outcome(product, scan, tried, None, traffic.most_attempts())
+        return replace(outcome, tokens=traffic.sent("managed_identity.token"))
 
 
 async def try_storage(folder: Path, azurite: Azurite) -> Outcome:
@@ -223,26 +226,13 @@ async def try_read_only_storage(folder: Path, azurite: Azurite) -> Outcome:
             return replace(outcome, state=states, wrong=(*outcome.wrong, *lost))
 
 
-async def try_lasting(folder: Path, accounts: Sequence[Azurite]) -> Mapping[str, Outcome]:
-    """Scans that a fault outlasts, one fault after the other, after one without faults: nothing known may be lost.
-
-    They mostly wait, so as many tenants as there are storage accounts share the faults.
-    """
-    shares = [list(LASTING)[number :: len(accounts)] for number in range(len(accounts))]
-    tried = await asyncio.gather(
-        *(_try_share(folder / azurite.account, azurite, names) for azurite, names in zip(accounts, shares, strict=True))
-    )
-    outcomes = {name: outcome for share in tried for name, outcome in share.items()}
-    return {name: outcomes[name] for name in LASTING}
-
-
-async def _try_share(folder: Path, azurite: Azurite, names: Sequence[str]) -> Mapping[str, Outcome]:
-    await asyncio.to_thread(folder.mkdir)
+async def try_lasting(folder: Path, azurite: Azurite, names: Sequence[str]) -> Mapping[str, Outcome]:
+    """Scans that a fault outlasts, one fault after the other, after one without faults: nothing known may be lost."""
     outcomes: dict[str, Outcome] = {}
-    speed = ("--timer-speed", str(HOURS))
+    speed, lanes = ("--timer-speed", str(HOURS)), {"PROBE_CONCURRENCY": str(LANES)}
     async with tenant_of(folder, users=12) as tenant:
         tenant.behave(**PAGES)
-        async with deployed(tenant, azurite, *speed) as product:
+        async with deployed(tenant, azurite, *speed, **lanes) as product:
             await product.scan()
             before = await product.rows()
             for name in names:
@@ -250,7 +240,7 @@ async def _try_share(folder: Path, azurite: Azurite, names: Sequence[str]) -> Ma
                     outcomes[name] = await _try(product, before, name, LASTING[name])
         for name in names:
             if settings := LASTING[name].settings:
-                async with deployed(tenant, azurite, *speed, **settings(tenant)) as product:
+                async with deployed(tenant, azurite, *speed, **lanes, **settings(tenant)) as product:
                     outcomes[name] = await _try(product, before, name, LASTING[name])
     return outcomes
 

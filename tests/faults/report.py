@@ -10,6 +10,7 @@ from pathlib import Path
 from local.azurite import Azurite, azurite_tables
 from tests.faults.faults import DEFECTS, INTERRUPTIONS, STORAGE, TRANSIENT
 from tests.faults.matrix import (
+    LASTING,
     READ_ONLY,
     TRIALS,
     Outcome,
@@ -23,7 +24,6 @@ from tests.faults.matrix import (
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- begin: make reliability -->", "<!-- end: make reliability -->"
 ACCOUNTS = tuple(f"trial{number}" for number in range(20))
-TENANTS = 5
 HEADER = "| tried | faults | the scan | lost or wrong | unknown for now | early retries | most attempts |"
 
 
@@ -53,7 +53,7 @@ async def outcomes(folder: Path, accounts: Sequence[Azurite]) -> list[str]:
     add(row("listings, interrupted", len(INTERRUPTIONS) + len(DEFECTS), outcome))
     add(row("tables", len(STORAGE), await try_storage(_made(folder, "storage"), next(account))))
     add(row(READ_ONLY, 1, await try_read_only_storage(_made(folder, "readonly"), next(account))))
-    lasting = await try_lasting(_made(folder, "lasting"), [next(account) for _ in range(TENANTS)])
+    lasting = await try_lasting(_made(folder, "lasting"), next(account), tuple(LASTING))
     for name, outcome in lasting.items():
         add(row(name, 1, outcome))
     return lines

@@ -3,11 +3,12 @@
 import os
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from local.azurite import Azurite
 from tests.e2e.deployment import Deployment, deployed, tenant_of
@@ -58,10 +59,13 @@ async def changed_tenant(product: Deployment) -> None:
         product.tenant.change_user(product.user_with(status)["index"], action)
 
 
-@pytest.fixture
-async def reference(tmp_path: Path, azurite_accounts: list[Azurite]) -> Mapping[str, list[Any]]:
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=[None], ids=["shared reference"])
+async def reference(
+    tmp_path_factory: pytest.TempPathFactory, storage_accounts: Iterator[Azurite]
+) -> Mapping[str, list[Any]]:
     """The tables after two scans without crashes."""
-    async with tenant_of(tmp_path / "reference", users=40) as tenant, deployed(tenant, azurite_accounts[0]) as product:
+    folder = tmp_path_factory.mktemp("reference")
+    async with tenant_of(folder, users=40) as tenant, deployed(tenant, next(storage_accounts)) as product:
         await product.scan()
         await changed_tenant(product)
         await product.scan()
@@ -70,11 +74,11 @@ async def reference(tmp_path: Path, azurite_accounts: list[Azurite]) -> Mapping[
 
 @pytest.mark.parametrize("seed", ["1", "2"])
 async def test_killed_repeated_and_late_activities_change_nothing(
-    tmp_path: Path, azurite_accounts: list[Azurite], reference: Mapping[str, list[Any]], seed: str
+    tmp_path: Path, azurite: Azurite, reference: Mapping[str, list[Any]], seed: str
 ) -> None:
     async with (
         tenant_of(tmp_path, users=40) as tenant,
-        deployed(tenant, azurite_accounts[1], *HAZARDS, "--seed", seed) as product,
+        deployed(tenant, azurite, *HAZARDS, "--seed", seed) as product,
     ):
         await product.scan()
         await changed_tenant(product)
@@ -87,10 +91,9 @@ async def test_killed_repeated_and_late_activities_change_nothing(
 
 @pytest.mark.parametrize("probed", [0, 1, 25])
 async def test_a_killed_host_changes_nothing(
-    tmp_path: Path, azurite_accounts: list[Azurite], reference: Mapping[str, list[Any]], probed: int
+    tmp_path: Path, azurite: Azurite, reference: Mapping[str, list[Any]], probed: int
 ) -> None:
     """The host is killed when the second scan has probed this many users; a third scan follows on a new host."""
-    azurite = azurite_accounts[1]
     async with tenant_of(tmp_path, users=40) as tenant:
         async with deployed(tenant, azurite) as product:
             await product.scan()

@@ -1,6 +1,5 @@
 """The fault matrix: every service, every fault, on the whole product."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from local.azurite import Azurite
 from tests.faults.faults import DEFECTS, INTERRUPTIONS, STORAGE, TRANSIENT
 from tests.faults.matrix import (
+    LANES,
     LASTING,
     TRIALS,
     Trial,
@@ -19,9 +19,10 @@ from tests.faults.matrix import (
 )
 
 MAX_ATTEMPTS = 12
-MAX_ATTEMPTS_IN_HOURS = 4 * 34 * 3
-"""Each of 4 lanes sends one trial probe after each of the 33 waits that make up 6 hours, of up to 3 requests."""
-TENANTS = 5
+MAX_ATTEMPTS_IN_HOURS = LANES * 34 * 3
+"""Each lane sends one trial probe after each of the 33 waits that make up 6 hours, of up to 3 requests."""
+SHARES = 7
+"""The lasting faults are divided among so many tests, each with a tenant of its own."""
 MAX_UNKNOWN = 6
 """Of 62 users. One who meets two unreadable responses in a row stays `unknown` until the next scan."""
 
@@ -65,14 +66,12 @@ async def test_storage_that_refuses_writes_loses_nothing(tmp_path: Path, azurite
     assert (outcome.wrong, outcome.changes, outcome.unknown) == ((), 0, 0)
 
 
-async def test_lasting_faults_end_the_scan_and_lose_nothing(
-    tmp_path: Path, storage_accounts: Iterator[Azurite]
-) -> None:
-    outcomes = await try_lasting(tmp_path, [next(storage_accounts) for _ in range(TENANTS)])
+@pytest.mark.parametrize("share", range(SHARES))
+async def test_lasting_faults_end_the_scan_and_lose_nothing(tmp_path: Path, azurite: Azurite, share: int) -> None:
+    names = list(LASTING)[share::SHARES]
+    outcomes = await try_lasting(tmp_path, azurite, names)
 
-    assert {name: outcome.state for name, outcome in outcomes.items()} == {
-        name: lasting.state for name, lasting in LASTING.items()
-    }
+    assert {name: outcome.state for name, outcome in outcomes.items()} == {name: LASTING[name].state for name in names}
     for name, outcome in outcomes.items():
         assert (outcome.wrong, outcome.changes) == ((), 0), name
         assert outcome.reasons <= {LASTING[name].reason}, name
