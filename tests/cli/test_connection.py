@@ -33,15 +33,15 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
 
     def install(name: str, *, login: bool = True, exchange: bool = True) -> None:
-        answers = {"show": ACCOUNT, "az": TOKEN, "azd": AZD_TOKEN}
+        outputs = {"show": ACCOUNT, "az": TOKEN, "azd": AZD_TOKEN}
         script = tmp_path / name
         script.write_text(
             f"#!{sys.executable}\nimport sys\n"
-            f"login, exchange, answers = {login}, {exchange}, {answers!r}\n"
+            f"login, exchange, outputs = {login}, {exchange}, {outputs!r}\n"
             "import json\n"
             f"if not login: sys.exit({NOT_LOGGED_IN[name]!r})\n"
             f"if not exchange and any('outlook' in one for one in sys.argv): sys.exit('ERROR: {NO_EXCHANGE}')\n"
-            f"print(json.dumps(answers['show' if 'show' in sys.argv else {name!r}]))\n"
+            f"print(json.dumps(outputs['show' if 'show' in sys.argv else {name!r}]))\n"
         )
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
 

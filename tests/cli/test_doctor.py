@@ -306,7 +306,7 @@ async def test_no_word_of_a_detail_is_cut_in_a_narrow_terminal(start, monkeypatc
 
 
 def checks_of(shown):
-    """The lines of the checks, without those that tell how to grant what is missing."""
+    """The lines of the checks, without those that say how to grant what is missing."""
     return shown.text.split("\nMissing")[0].splitlines()
 
 

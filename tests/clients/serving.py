@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-type Answer = web.StreamResponse | Callable[[web.BaseRequest], web.StreamResponse]
-
 
 @dataclass
 class Served:
@@ -23,7 +21,7 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    answer: Callable[[web.BaseRequest], web.StreamResponse | Awaitable[web.StreamResponse]],
+    respond: Callable[[web.BaseRequest], web.StreamResponse | Awaitable[web.StreamResponse]],
 ) -> AsyncIterator[Served]:
     """Serve until the block ends."""
     served = Served()
@@ -31,7 +29,7 @@ async def serving(
     async def handled(request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         served.requests.append((request.method, request.raw_path, headers, await request.read()))
-        response = answer(request)
+        response = respond(request)
         return response if isinstance(response, web.StreamResponse) else await response
 
     runner = web.ServerRunner(web.Server(handled, access_log=None), shutdown_timeout=0.1)
@@ -44,7 +42,7 @@ async def serving(
         await runner.cleanup()
 
 
-def one_after_another(*answers: Callable[[], web.StreamResponse]) -> Callable[[web.BaseRequest], web.StreamResponse]:
-    """Each answer once, the last for ever."""
-    left = list(answers)
+def one_after_another(*responses: Callable[[], web.StreamResponse]) -> Callable[[web.BaseRequest], web.StreamResponse]:
+    """Each response once, the last one for ever."""
+    left = list(responses)
     return lambda _: (left.pop(0) if len(left) > 1 else left[0])()

@@ -1,4 +1,4 @@
-"""The Bookings service as the product asks it: every row of the table through a socket, and free times in UTC."""
+"""The Bookings service as the product calls it: every row of the table through a socket, and free times in UTC."""
 
 import asyncio
 import json
@@ -28,10 +28,10 @@ PAGES = [page for page in Page if page is not Page.SLOW]
 
 async def outcome_of(request):
     try:
-        answer = await request
+        result = await request
     except TenantFailure as failure:
         return Outcome(failure.reason.value)
-    match answer:
+    match result:
         case PageFound(public_types=()):
             return Outcome.NONE_PUBLIC
         case PageFound():
@@ -222,9 +222,9 @@ def test_malformed_availability_is_not_understood(document):
         parse_availability(document)
 
 
-async def page_and_server(answer):
+async def page_and_server(respond):
     """What the client returns for a response, and the server that sent it."""
-    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+    async with serving(respond) as served, open_http(trusted_authorities(None)) as http:
         pages = BookingsPages(ApiClient(http), served.url, TENANT, PageRules(("login.live.com",), ("NotFound",)))
         try:
             return await pages.get_page(GUID), served
@@ -233,30 +233,30 @@ async def page_and_server(answer):
 
 
 async def test_a_same_origin_redirect_is_followed():
-    answer, served = await page_and_server(
+    result, served = await page_and_server(
         one_after_another(
             lambda: web.Response(status=307, headers={"Location": "/moved"}), lambda: web.json_response(PUBLIC)
         )
     )
 
-    assert isinstance(answer, PageFound)
+    assert isinstance(result, PageFound)
     assert served.paths[1] == "/moved"
     anchors = {headers["x-anchormailbox"] for _, _, headers, _ in served.requests}
     assert anchors == {f"mbx:{GUID.hex}@{TENANT}"}
 
 
 async def test_endless_redirects_are_not_followed():
-    answer, served = await page_and_server(lambda _: web.Response(status=302, headers={"Location": "/again"}))
+    result, served = await page_and_server(lambda _: web.Response(status=302, headers={"Location": "/again"}))
 
-    assert isinstance(answer, NotUnderstood)
+    assert isinstance(result, NotUnderstood)
     assert len(served.requests) == 4
 
 
 async def test_no_request_goes_to_another_origin():
     async with serving(lambda _: web.json_response(PUBLIC)) as other:
-        answer, _ = await page_and_server(lambda _: web.Response(status=302, headers={"Location": f"{other.url}/x"}))
+        result, _ = await page_and_server(lambda _: web.Response(status=302, headers={"Location": f"{other.url}/x"}))
 
-        assert isinstance(answer, NotUnderstood)
+        assert isinstance(result, NotUnderstood)
         assert other.requests == []
 
 
@@ -268,17 +268,17 @@ async def test_a_page_that_is_too_large_is_not_understood(redirects):
     def moved():
         return web.Response(status=302, headers={"Location": "/large"})
 
-    answer, _ = await page_and_server(lambda request: moved() if redirects and request.path != "/large" else large())
+    result, _ = await page_and_server(lambda request: moved() if redirects and request.path != "/large" else large())
 
-    assert isinstance(answer, NotUnderstood)
-    assert "more than" in str(answer)
+    assert isinstance(result, NotUnderstood)
+    assert "more than" in str(result)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "gzip, gzip", "br", "deflate"])
 async def test_a_body_that_cannot_be_decompressed_is_not_understood(coding):
-    answer, _ = await page_and_server(lambda _: web.Response(body=b"plain", headers={"Content-Encoding": coding}))
+    result, _ = await page_and_server(lambda _: web.Response(body=b"plain", headers={"Content-Encoding": coding}))
 
-    assert isinstance(answer, NotUnderstood)
+    assert isinstance(result, NotUnderstood)
 
 
 async def test_the_request_is_that_of_an_anonymous_visitor():
@@ -300,10 +300,10 @@ async def test_cookies_are_not_kept():
 
 
 async def test_availability_is_requested_in_utc():
-    def answer(_):
+    def respond(_):
         return web.json_response(availability())
 
-    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+    async with serving(respond) as served, open_http(trusted_authorities(None)) as http:
         pages = BookingsPages(ApiClient(http), served.url, TENANT, PageRules((), ()))
         assert await pages.get_availability(GUID, "a1", MONDAY, MONDAY + timedelta(hours=1)) == ()
 

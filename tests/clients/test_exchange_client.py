@@ -1,4 +1,4 @@
-"""Exchange Online as the product asks it: all mailboxes over anchored pages, no failure that looks like an answer."""
+"""Exchange Online as the product calls it: all mailboxes over anchored pages; no failure looks like a result."""
 
 import asyncio
 import json
@@ -16,8 +16,8 @@ from atlas.microsoft365.failures import NotUnderstood, Refused, Throttled, Unrea
 from atlas.microsoft365.signed_calls import SignedApiClient
 from local.simulator import Fault
 from local.simulator.user_mixes import EVERY
+from tests.clients.graph_users import TokenSource
 from tests.clients.serving import serving
-from tests.clients.test_graph_client import TokenSource
 
 BASE = "https://outlook.office365.com"
 TENANT = "a7809c93-1111-4222-8333-944445555666"
@@ -313,13 +313,13 @@ def test_a_malformed_organisation_is_not_understood(document):
 
 
 async def test_each_page_is_the_same_post_with_the_same_anchor():
-    def answer(request):
+    def respond(request):
         is_first = "skiptoken" not in request.raw_path
         more = {"@odata.nextLink": f"{base[0]}/adminapi/beta/{TENANT}/InvokeCommand?$skiptoken=x"} if is_first else {}
         return web.json_response({"value": [ROW], **more})
 
     base = []
-    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+    async with serving(respond) as served, open_http(trusted_authorities(None)) as http:
         base.append(served.url)
         exchange = exchange_of(http, served.url)
         page = await exchange.get_mailboxes_page(None)

@@ -120,10 +120,10 @@ def test_the_time_of_the_last_change_is_parsed(returned, changed_at):
 
 
 def test_every_bookings_setting_is_kept():
-    odd = {"BookingsA@odata.type": "#X", "Other": 1, "EwsApplicationAccessPolicy": None}
+    other = {"BookingsA@odata.type": "#X", "Other": 1, "EwsApplicationAccessPolicy": None}
     row = {"BookingsZ": None, "BookingsA": {"a": ["\ud83d", float("nan")]}, "BookingsEnabled": False}
 
-    organization = parse_organization({"value": [{**odd, **row}]})
+    organization = parse_organization({"value": [{**other, **row}]})
 
     assert organization.bookings == {"BookingsA": {"a": ["?", "nan"]}, "BookingsEnabled": False, "BookingsZ": None}
     assert list(organization.bookings) == sorted(organization.bookings)

@@ -31,8 +31,8 @@ class TokenSource:
 
 
 @asynccontextmanager
-async def exclusions(answer, *entries):
-    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+async def exclusions(respond, *entries):
+    async with serving(respond) as served, open_http(trusted_authorities(None)) as http:
         graph = Graph(SignedApiClient(ApiClient(http), TokenSource(), "scope", served.url))
         yield Exclusions(ExcludedUsers.parse(entries), graph), served
 
@@ -52,12 +52,12 @@ async def test_users_are_excluded_by_upn_and_object_id(entry):
 
 
 async def test_members_of_all_pages_are_excluded_and_reused():
-    def answer(request):
+    def respond(request):
         is_second = "skip" in request.query_string
         link = f"http://{request.host}{request.path}?skip=1"
         return members(BOB.user_id) if is_second else members(ADELE.user_id.upper(), link=link)
 
-    async with exclusions(answer, f"group:{GROUP}") as (excluded, served):
+    async with exclusions(respond, f"group:{GROUP}") as (excluded, served):
         assert await excluded.contains(ADELE)
         assert await excluded.contains(BOB)
 
@@ -66,7 +66,7 @@ async def test_members_of_all_pages_are_excluded_and_reused():
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure", "words"),
+    ("respond", "failure", "words"),
     [
         (lambda _: web.json_response({"error": {"code": "x"}}, status=403), Refused, "GroupMember.Read.All"),
         (lambda _: web.json_response({"error": {"code": "x"}}, status=404), NotUnderstood, "EXCLUDE_USERS"),
@@ -74,8 +74,8 @@ async def test_members_of_all_pages_are_excluded_and_reused():
         (lambda _: members(BOB.user_id, link="https://evil.example/next"), TenantFailure, "another host"),
     ],
 )
-async def test_a_group_that_cannot_be_read_is_a_failure(answer, failure, words):
-    async with exclusions(answer, f"group:{GROUP}") as (excluded, _):
+async def test_a_group_that_cannot_be_read_is_a_failure(respond, failure, words):
+    async with exclusions(respond, f"group:{GROUP}") as (excluded, _):
         for _ in range(2):
             with pytest.raises(failure, match=words):
                 await excluded.contains(BOB)

@@ -14,8 +14,8 @@ from atlas.microsoft365.exchange_listing import Cursor
 from atlas.microsoft365.failures import NotUnderstood, ResponseTooLarge, Throttled
 from atlas.microsoft365.graph import Graph
 from atlas.microsoft365.signed_calls import SignedApiClient
+from tests.clients.graph_users import TokenSource
 from tests.clients.serving import serving
-from tests.clients.test_graph_client import TokenSource
 
 TENANT = "a7809c93-1111-4222-8333-944445555666"
 
@@ -27,8 +27,8 @@ def compressed(body, times=1, status=200, **headers):
     return web.Response(body=body, status=status, headers={"Content-Encoding": coding, **headers})
 
 
-async def send(answer, **limits):
-    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+async def send(respond, **limits):
+    async with serving(respond) as served, open_http(trusted_authorities(None)) as http:
         return await ApiClient(http).send(Request("GET", served.url, **limits), lambda _: None)
 
 
@@ -125,10 +125,10 @@ async def test_an_unreadable_place_in_a_listing_is_not_understood(text):
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 400])
 @pytest.mark.parametrize(("retry_after", "seconds"), [("45", 45), ("45.5", 45.5), ("1e9", 86_400), ("soon", None)])
 async def test_retry_after_is_honoured_on_every_status_of_graph(status, retry_after, seconds):
-    def answer(_):
+    def respond(_):
         return web.json_response({}, status=status, headers={"Retry-After": retry_after})
 
-    async with serving(answer) as served, open_http(trusted_authorities(None)) as http:
+    async with serving(respond) as served, open_http(trusted_authorities(None)) as http:
         graph = Graph(SignedApiClient(ApiClient(http), TokenSource(), "scope", served.url))
         with pytest.raises(Throttled) as caught:
             await graph.get_account("a")

@@ -60,13 +60,13 @@ class Crashing:
             if self.left == 0 and not self.after:
                 self.left = None
                 raise Crash
-            answer = await method(*args, **more)
+            result = await method(*args, **more)
             if self.left == 0:
                 self.left = None
                 raise Crash
             if self.left is not None:
                 self.left -= 1
-            return answer
+            return result
 
         return counted
 

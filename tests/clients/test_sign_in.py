@@ -64,8 +64,8 @@ async def test_each_scope_has_its_own_token(start):
     assert clients.request_count("entra", "token") == 2
 
 
-class Asks:
-    """Gives tokens that are numbered, or fails when told to."""
+class TokenSource:
+    """Gives tokens that are numbered, or fails when a test says so."""
 
     def __init__(self, lifetime=3600.0):
         self.given = 0
@@ -84,12 +84,12 @@ class Asks:
 @pytest.fixture
 def renewing():
     now = SimpleNamespace(seconds=1000.0)
-    asks = Asks()
-    return now, asks, SignIn(asks, lambda: now.seconds)
+    tokens = TokenSource()
+    return now, tokens, SignIn(tokens, lambda: now.seconds)
 
 
 async def test_a_token_is_reused_until_shortly_before_it_expires(renewing):
-    now, asks, sign_in = renewing
+    now, tokens, sign_in = renewing
     first = await sign_in.token("s")
 
     now.seconds += 3299
@@ -99,12 +99,12 @@ async def test_a_token_is_reused_until_shortly_before_it_expires(renewing):
 
     assert first == stored == "s-1"
     assert renewed == "s-2"
-    assert asks.given == 2
+    assert tokens.given == 2
 
 
 async def test_a_short_lived_token_is_reused_for_half_its_lifetime(renewing):
-    now, asks, sign_in = renewing
-    asks.lifetime = 100
+    now, tokens, sign_in = renewing
+    tokens.lifetime = 100
     await sign_in.token("s")
 
     now.seconds += 49
@@ -116,9 +116,9 @@ async def test_a_short_lived_token_is_reused_for_half_its_lifetime(renewing):
 
 @pytest.mark.parametrize("failure", [Throttled("429", 30), Unreachable("503"), SignInRefused("AADSTS7000215")])
 async def test_a_failed_renewal_returns_the_old_token(renewing, failure):
-    now, asks, sign_in = renewing
+    now, tokens, sign_in = renewing
     await sign_in.token("s")
-    asks.failure = failure
+    tokens.failure = failure
 
     now.seconds += 3500
     assert await sign_in.token("s") == "s-1"
@@ -128,38 +128,38 @@ async def test_a_failed_renewal_returns_the_old_token(renewing, failure):
 
 
 async def test_a_failed_renewal_is_retried_after_a_pause(renewing):
-    now, asks, sign_in = renewing
+    now, tokens, sign_in = renewing
     await sign_in.token("s")
-    asks.failure = Unreachable("503")
+    tokens.failure = Unreachable("503")
     now.seconds += 3400
 
     for _ in range(20):
         assert await sign_in.token("s") == "s-1"
-    tried = asks.tried
+    tried = tokens.tried
     now.seconds += RETRY_RENEWAL_AFTER_SECONDS - 1
     await sign_in.token("s")
-    assert asks.tried == tried == 2
+    assert tokens.tried == tried == 2
     now.seconds += 2
-    asks.failure = None
+    tokens.failure = None
 
     assert await sign_in.token("s") == "s-2"
 
 
 async def test_the_pause_ends_with_the_old_token(renewing):
-    now, asks, sign_in = renewing
+    now, tokens, sign_in = renewing
     await sign_in.token("s")
-    asks.failure = Unreachable("503")
+    tokens.failure = Unreachable("503")
     now.seconds += 3595
     await sign_in.token("s")
 
     now.seconds += 6
-    asks.failure = None
+    tokens.failure = None
 
     assert await sign_in.token("s") == "s-2"
 
 
 async def test_only_the_rejected_token_is_discarded(renewing):
-    _, asks, sign_in = renewing
+    _, tokens, sign_in = renewing
     first = await sign_in.token("s")
 
     sign_in.discard("s", "an older one")
@@ -169,7 +169,7 @@ async def test_only_the_rejected_token_is_discarded(renewing):
 
     assert stored == first
     assert await sign_in.token("s") == "s-2"
-    assert asks.given == 2
+    assert tokens.given == 2
 
 
 async def test_a_rejected_token_is_replaced_once(start):

@@ -213,26 +213,26 @@ class Proxy:
     def __init__(self, port):
         self.target = port
         self.port = 0
-        self.cut_before_answers = 0
+        self.cut_before_responses = 0
         self.requests = 0
         self.writers = set()
 
     async def serve(self, reader, writer):
         theirs, ours = await asyncio.open_connection("127.0.0.1", self.target)
         self.writers |= {writer, ours}
-        await asyncio.gather(self.send(reader, ours), self.answer(theirs, writer))
+        await asyncio.gather(self.forward_requests(reader, ours), self.forward_responses(theirs, writer))
         self.writers -= {writer, ours}
 
-    async def send(self, reader, ours):
+    async def forward_requests(self, reader, ours):
         while data := await self.read(reader):
             self.requests += 1
             ours.write(data)
         ours.close()
 
-    async def answer(self, theirs, writer):
+    async def forward_responses(self, theirs, writer):
         while data := await self.read(theirs):
-            if self.cut_before_answers:
-                self.cut_before_answers -= 1
+            if self.cut_before_responses:
+                self.cut_before_responses -= 1
                 writer.transport.abort()
             writer.write(data)
         writer.close()
@@ -292,13 +292,13 @@ async def test_closed_idle_connections_do_not_fail_a_write(azurite, tenant_id):
 async def test_a_lost_response_does_not_fail_a_write(azurite, tenant_id):
     async with store_behind_proxy(azurite) as (proxy, store):
         await store.upsert(TABLE, row(tenant_id, "a"))
-        proxy.cut_before_answers = 1
+        proxy.cut_before_responses = 1
         await store.upsert(TABLE, row(tenant_id, "b"))
-        proxy.cut_before_answers = 1
+        proxy.cut_before_responses = 1
         await store.upsert_all(TABLE, [row(tenant_id, "c"), row(tenant_id, "d")])
-        proxy.cut_before_answers = 1
+        proxy.cut_before_responses = 1
         await store.delete(TABLE, tenant_id, "a")
-        proxy.cut_before_answers = 1
+        proxy.cut_before_responses = 1
 
         assert await keys(store, tenant_id) == ["b", "c", "d"]
 

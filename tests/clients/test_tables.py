@@ -345,13 +345,13 @@ async def test_a_census_is_deleted_in_parts(store, tenant_id):
 
 async def test_the_index_finds_users_in_any_case(store, tenant_id):
     index = UserIndex(store, tenant_id)
-    odd = replace(WHOLE, user=replace(ADELE, upn="O'Neil+b_partner.example#EXT#@contoso.onmicrosoft.com"))
+    special = replace(WHOLE, user=replace(ADELE, upn="O'Neil+b_partner.example#EXT#@contoso.onmicrosoft.com"))
 
-    await index.add(odd, None)
+    await index.add(special, None)
 
-    assert await index.get_by_upn(odd.user.upn.upper()) == USER_ID
+    assert await index.get_by_upn(special.user.upn.upper()) == USER_ID
     assert await index.get_by_mailbox(GUID.upper()) == USER_ID
-    assert await index.get_by_upn("somebody@contoso.com") is None
+    assert await index.get_by_upn("other@contoso.com") is None
 
 
 async def test_a_upn_stays_with_its_new_owner(store, tenant_id):

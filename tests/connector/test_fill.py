@@ -177,9 +177,9 @@ def test_an_invalid_variable_is_refused_like_an_argument(
     with pytest.raises(SystemExit):
         fill.main(["--out", str(tmp_path / "out")])
 
-    said = capsys.readouterr().err
-    assert "--sign-in basic: should be entra or key" in said
-    assert "--tenant-id contoso.com: should be a GUID" in said
+    errors = capsys.readouterr().err
+    assert "--sign-in basic: should be entra or key" in errors
+    assert "--tenant-id contoso.com: should be a GUID" in errors
 
 
 def fake_pac(folder: Path, exit_code: int = 0) -> Path:

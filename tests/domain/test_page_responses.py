@@ -1,4 +1,4 @@
-"""What an answer to `services` means: the table of docs/microsoft-365.md, section 5.6, row by row, and odd answers."""
+"""What a response to `services` means: the table of docs/microsoft-365.md, section 5.6, row by row."""
 
 import json
 
@@ -42,21 +42,21 @@ def services(*items, **more):
     return reply(body=json.dumps({"service": list(items), **more}), headers=JSON)
 
 
-def reason_of(answer):
-    assert isinstance(answer, Unknown)
-    return answer.reason
+def reason_of(result):
+    assert isinstance(result, Unknown)
+    return result.reason
 
 
 def test_a_page_with_one_public_type_is_public():
-    answer = classify(
+    result = classify(
         services(
             {**PUBLIC, "isPrivate": True}, {**PUBLIC, "serviceId": "b2"}, {**PUBLIC, "isHiddenFromCustomers": True}
         ),
         RULES,
     )
 
-    assert isinstance(answer, PageFound)
-    assert [stored.type_id for stored in answer.public_types] == ["b2"]
+    assert isinstance(result, PageFound)
+    assert [stored.type_id for stored in result.public_types] == ["b2"]
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_a_page_without_public_types_exists(items):
     "missing", ["title", "defaultDuration", "isLocationOnline", "isPrivate", "isHiddenFromCustomers"]
 )
 def test_a_meeting_type_needs_only_an_id(missing):
-    answer = classify(services({name: value for name, value in PUBLIC.items() if name != missing}), RULES)
+    result = classify(services({name: value for name, value in PUBLIC.items() if name != missing}), RULES)
 
-    assert isinstance(answer, PageFound)
-    assert len(answer.public_types) == 1
+    assert isinstance(result, PageFound)
+    assert len(result.public_types) == 1
 
 
 @pytest.mark.parametrize("service_id", [None, "", 7, True, ["a1"], {"id": "a1"}])
@@ -83,10 +83,10 @@ def test_a_meeting_type_without_an_id_is_not_understood(service_id):
 
 
 def test_lone_surrogates_in_titles_are_replaced():
-    answer = classify(reply(200, '{"service": [{"serviceId": "a\\ud83d", "title": "Call \\ud83d"}]}', JSON), RULES)
+    result = classify(reply(200, '{"service": [{"serviceId": "a\\ud83d", "title": "Call \\ud83d"}]}', JSON), RULES)
 
-    assert isinstance(answer, PageFound)
-    assert (answer.public_types[0].type_id, answer.public_types[0].title) == ("a?", "Call ?")
+    assert isinstance(result, PageFound)
+    assert (result.public_types[0].type_id, result.public_types[0].title) == ("a?", "Call ?")
 
 
 @pytest.mark.parametrize("name", ["isPrivate", "isHiddenFromCustomers"])
@@ -110,9 +110,9 @@ def test_a_meeting_type_that_is_not_an_object_affects_only_itself(item):
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 @pytest.mark.parametrize("retry_after", ["30", "2.128", "Sat, 21 Nov 2026 08:00:00 GMT", "soon"])
 def test_a_retry_after_means_throttling(status, retry_after):
-    answer = classify(reply(status, headers={"retry-after": retry_after}), RULES)
+    result = classify(reply(status, headers={"retry-after": retry_after}), RULES)
 
-    assert reason_of(answer) is Reason.THROTTLED
+    assert reason_of(result) is Reason.THROTTLED
 
 
 @pytest.mark.parametrize("status", [401, 404])
@@ -129,10 +129,10 @@ def test_a_hostile_document_is_not_understood(body):
 
 @pytest.mark.parametrize("name", ["isPrivate", "isHiddenFromCustomers"])
 def test_a_null_flag_hides_nothing(name):
-    answer = classify(services({**PUBLIC, name: None}), RULES)
+    result = classify(services({**PUBLIC, name: None}), RULES)
 
-    assert isinstance(answer, PageFound)
-    assert len(answer.public_types) == 1
+    assert isinstance(result, PageFound)
+    assert len(result.public_types) == 1
 
 
 @pytest.mark.parametrize(
@@ -142,18 +142,18 @@ def test_a_null_flag_hides_nothing(name):
         ("PT1H30M", 90),
         ("P1D", 1440),
         ("P366D", 366 * 1440),
-        *((odd, None) for odd in (None, "half an hour", [], "PT0S", "PT20S", "-PT30M", "P367D", "P999999D")),
+        *((response, None) for response in (None, "half an hour", [], "PT0S", "PT20S", "-PT30M", "P367D", "P999999D")),
     ],
 )
 def test_durations_are_whole_minutes_or_unknown(duration, minutes):
-    answer = classify(services({**PUBLIC, "defaultDuration": duration}), RULES)
+    result = classify(services({**PUBLIC, "defaultDuration": duration}), RULES)
 
-    assert isinstance(answer, PageFound)
-    assert answer.public_types[0].duration_minutes == minutes
+    assert isinstance(result, PageFound)
+    assert result.public_types[0].duration_minutes == minutes
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "response",
     [
         reply(401),
         reply(401, "<html>", HTML),
@@ -182,14 +182,14 @@ def test_durations_are_whole_minutes_or_unknown(duration, minutes):
         reply(200, b"\xef\xbb\xbf" + SIGN_IN_HTML.format("https://login.live.com").encode(), {}),
     ],
 )
-def test_links_to_a_sign_in_host_mean_sign_in(odd):
-    assert classify(odd, RULES) == SignInRequired()
+def test_links_to_a_sign_in_host_mean_sign_in(response):
+    assert classify(response, RULES) == SignInRequired()
 
 
 def test_another_port_is_another_sign_in_host():
-    answer = classify(reply(302, "", {"location": "https://127.0.0.1:9443/common"}), RULES)
+    result = classify(reply(302, "", {"location": "https://127.0.0.1:9443/common"}), RULES)
 
-    assert reason_of(answer) is Reason.NOT_UNDERSTOOD
+    assert reason_of(result) is Reason.NOT_UNDERSTOOD
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 405, 406, 409, 410, 418, 422, 451, 499])
@@ -221,7 +221,7 @@ def test_undetermined_responses_have_a_reason(status, reason):
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "response",
     [
         reply(200, "<html><body>Something went wrong</body></html>", HTML),
         reply(200, '{"service":[{"serviceId":"c0a1', JSON),
@@ -244,8 +244,8 @@ def test_undetermined_responses_have_a_reason(status, reason):
         reply(302, "", {"location": "http://[broken"}),
     ],
 )
-def test_a_response_outside_the_table_is_not_understood(odd):
-    assert reason_of(classify(odd, RULES)) is Reason.NOT_UNDERSTOOD
+def test_a_response_outside_the_table_is_not_understood(response):
+    assert reason_of(classify(response, RULES)) is Reason.NOT_UNDERSTOOD
 
 
 @pytest.mark.parametrize(
@@ -267,9 +267,9 @@ def test_a_same_origin_redirect_is_followed(location, target):
     location=st.one_of(st.text(max_size=50), st.sampled_from(["//", "http://[", "https://a:b", "https://x:99999/"])),
 )
 def test_every_response_can_be_classified(status, body, content_type, location):
-    answer = classify(reply(status, body, {"content-type": content_type, "location": location}), RULES)
+    result = classify(reply(status, body, {"content-type": content_type, "location": location}), RULES)
 
-    assert isinstance(answer, PageFound | SignInRequired | NoPage | Unknown | Redirected)
+    assert isinstance(result, PageFound | SignInRequired | NoPage | Unknown | Redirected)
 
 
 JSON_VALUES = st.recursive(
@@ -281,6 +281,6 @@ JSON_VALUES = st.recursive(
 
 @given(st.lists(st.one_of(JSON_VALUES, st.fixed_dictionaries(dict.fromkeys(PUBLIC, JSON_VALUES))), max_size=3))
 def test_every_list_of_meeting_types_can_be_classified(items):
-    answer = classify(services(*items), RULES)
+    result = classify(services(*items), RULES)
 
-    assert isinstance(answer, PageFound | Unknown)
+    assert isinstance(result, PageFound | Unknown)

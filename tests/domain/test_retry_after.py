@@ -64,7 +64,7 @@ def test_no_header_value_raises(retry_after, date):
 
 
 @pytest.mark.parametrize(
-    ("failure", "answer"),
+    ("failure", "expected"),
     [
         (Throttled("x"), True),
         (Throttled("x", 0.0), 0.0),
@@ -79,10 +79,10 @@ def test_no_header_value_raises(retry_after, date):
         (ValueError("a bug"), False),
     ],
 )
-def test_which_failures_are_retried_inline(failure, answer):
+def test_which_failures_are_retried_inline(failure, expected):
     waited = wait_before_retry(failure)
 
-    assert (waited, type(waited)) == (answer, type(answer))
+    assert (waited, type(waited)) == (expected, type(expected))
 
 
 def leaves(kind):

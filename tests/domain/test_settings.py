@@ -153,8 +153,8 @@ def test_a_right_value_is_read(name, value, attribute, read):
         ("SCAN_SCHEDULE", "0 0 25 * * *", "six fields"),
         ("SCAN_SCHEDULE", "every night at three o clock", "six fields"),
         *(
-            ("SCAN_SCHEDULE", odd, "six fields")
-            for odd in (
+            ("SCAN_SCHEDULE", malformed, "six fields")
+            for malformed in (
                 "0 0 3 L * *",
                 "0 0 3 l * *",
                 "0 0 3 * * L5",
@@ -185,7 +185,7 @@ def test_an_invalid_value_is_reported_with_a_valid_one(name, value, right):
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"])
 @pytest.mark.parametrize("content", [b"no PEM at all", b"\x30\x82\xff\xfe"])
 def test_a_file_that_holds_something_else_is_told(tmp_path, name, content):
-    path = tmp_path / "odd.pem"
+    path = tmp_path / "malformed.pem"
     path.write_bytes(content)
 
     assert any(name in reported and "PEM file" in reported for reported in problems(**{name: str(path)}))

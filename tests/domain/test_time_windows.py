@@ -1,4 +1,4 @@
-"""The stretch of time that a caller asks about, and the names of time zones."""
+"""The time window that a caller requests, and the names of time zones."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

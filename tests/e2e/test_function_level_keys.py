@@ -1,4 +1,4 @@
-"""With ``REQUIRE_KEYS=1``, the local host asks for keys as Azure does, so a route with a forgotten level shows."""
+"""With ``REQUIRE_KEYS=1``, the local host requires keys as Azure does, so a route with a forgotten level shows."""
 
 import re
 from collections.abc import Iterator

@@ -100,11 +100,11 @@ async def test_the_organisations_policy_is_reported_in_every_state(tmp_path: Pat
             assert reason in document["reason"], fault
             assert document["verdict"] == "on" or "Exchange.ManageAsApp" in document["fix"]
 
-        odd = await product.http.get("/api/policy", params={"fresh": "true"})
+        refused = await product.http.get("/api/policy", params={"fresh": "true"})
         posted = await product.http.post("/api/policy")
         metrics = tenant.metrics()
 
-    assert (odd.status_code, odd.json()["code"]) == (400, "invalidParameter")
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalidParameter")
     assert (posted.status_code, posted.json()["code"]) == (405, "methodNotAllowed")
     assert metrics["writes"] == []
 

@@ -11,7 +11,7 @@ from tests.e2e.deployment import deployed, tenant_of
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 LEFT_OUT = {
-    "unsupported_method": "the Functions host itself responses TRACE",
+    "unsupported_method": "the Functions host itself responds to TRACE",
     "positive_data_acceptance": "`from` and `user` are free texts in the description, and are checked by the routes",
 }
 
@@ -21,7 +21,7 @@ async def test_schemathesis_finds_no_failure(tmp_path: Path, azurite: Azurite) -
         await product.scan()
         description = (await product.http.get("/api/swagger.json")).json()
         for operation in [operation for path in description["paths"].values() for operation in path.values()]:
-            operation.pop("security", None)  # the local host asks for no key
+            operation.pop("security", None)  # the local host requires no key
         description.pop("securityDefinitions")
         description.pop("security", None)
         (tmp_path / "swagger.json").write_text(json.dumps(description))
@@ -34,6 +34,6 @@ async def test_schemathesis_finds_no_failure(tmp_path: Path, azurite: Azurite) -
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        said, _ = await found.communicate()
+        output, _ = await found.communicate()
 
-    assert found.returncode == 0, said.decode()[-6000:]
+    assert found.returncode == 0, output.decode()[-6000:]

@@ -42,7 +42,7 @@ class Visit:
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    async def answer(self, path: str, status: int = 200, **more: Any) -> None:
+    async def mock_response(self, path: str, status: int = 200, **more: Any) -> None:
         """Let the API return this for a path, instead of what the product returns."""
 
         async def respond(route: Route) -> None:
@@ -290,7 +290,7 @@ async def test_hostile_names_do_nothing(visit, product: Deployment) -> None:
     for user, text in zip(listed["value"], (HOSTILE, FORMULA), strict=True):
         user |= dict.fromkeys(texts, text) | {"findings": [HOSTILE], "url": f"javascript:window.hacked=1//{text}"}
     one = await visit()
-    await one.answer("/users", body=json.dumps(listed))
+    await one.mock_response("/users", body=json.dumps(listed))
     page = await one.loaded()
 
     for opener in await page.locator("#users-table tbody th button").all():
@@ -357,7 +357,7 @@ async def test_with_easy_auth_the_page_links_to_its_sign_in(visit) -> None:
 )
 async def test_a_failure_says_what_the_app_said_and_can_be_repeated(visit, status, detail, headers) -> None:
     one = await visit()
-    await one.answer("/users", status, headers=headers, body=json.dumps({"detail": detail}))
+    await one.mock_response("/users", status, headers=headers, body=json.dumps({"detail": detail}))
     page = await one.open()
     state = page.locator("#users-state")
 
@@ -375,9 +375,9 @@ async def test_without_a_scan_the_report_says_so(visit) -> None:
     none = {"licensed": 0, "hasPage": 0, "offersMeetings": 0, "onlyDefaultTypes": 0}
     one = await visit()
     for path in ("/scans", "/users", "/shared-pages"):
-        await one.answer(path, body=empty)
+        await one.mock_response(path, body=empty)
     nothing = {"scanId": None, "countedAt": None, "total": none, "domains": [], "departments": []}
-    await one.answer("/adoption", body=json.dumps({**nothing, "otherDomains": None, "otherDepartments": None}))
+    await one.mock_response("/adoption", body=json.dumps({**nothing, "otherDomains": None, "otherDepartments": None}))
     page = await one.open()
 
     await expect(page.locator("#overview-state")).to_contain_text("No scan has finished yet")
@@ -392,7 +392,7 @@ async def test_a_running_scan_shows_its_progress(visit, product: Deployment) -> 
     running |= {"finishedAt": None, "byStatus": None, "estimatedEnd": None}
     one = await visit()
     await one.page.clock.install()
-    await one.answer("/scans", body=json.dumps({**scans, "value": [running, *scans["value"]]}))
+    await one.mock_response("/scans", body=json.dumps({**scans, "value": [running, *scans["value"]]}))
     page = await one.loaded()
     await expect(page.locator("#running")).to_contain_text("15 of 60 users checked")
 

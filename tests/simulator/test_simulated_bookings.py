@@ -164,8 +164,8 @@ async def test_availability_is_the_same_in_every_time_zone(start):
     in_berlin = (await client.availability(0, "2026-11-23T09:00:00", "2026-11-23T19:00:00", zone)).json()
 
     statuses = [
-        [item["status"] for item in answer["staffAvailabilityResponse"][0]["availabilityItems"]]
-        for answer in (in_utc, in_berlin)
+        [item["status"] for item in response["staffAvailabilityResponse"][0]["availabilityItems"]]
+        for response in (in_utc, in_berlin)
     ]
     assert statuses[0] == statuses[1]
     item = in_berlin["staffAvailabilityResponse"][0]["availabilityItems"][0]

@@ -76,7 +76,7 @@ async def with_msal(client, credential):
     """A token by msal, in a thread of its own, because it waits."""
     settings = client.settings
 
-    def ask():
+    def send():
         app = msal.ConfidentialClientApplication(
             client.tenant.settings_for_secret()["AZURE_CLIENT_ID"],
             client_credential=credential,
@@ -86,15 +86,15 @@ async def with_msal(client, credential):
         )
         return app.acquire_token_for_client([SCOPE])
 
-    return await asyncio.to_thread(ask)
+    return await asyncio.to_thread(send)
 
 
 async def with_azure_identity(make):
-    def ask():
+    def send():
         with make() as credential:
             return credential.get_token(SCOPE).token
 
-    return await asyncio.to_thread(ask)
+    return await asyncio.to_thread(send)
 
 
 def trust(client):

@@ -59,11 +59,11 @@ def ingestion() -> Iterator[tuple[Ingestion, str]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            answer = taken.take(self.path, self.rfile.read(int(self.headers["content-length"])))
+            response = taken.take(self.path, self.rfile.read(int(self.headers["content-length"])))
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(response)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -36,7 +36,7 @@ async def main():
         except InvalidSettings as wrong:
             assert "TENANT_ID is missing" in str(wrong)
         else:
-            raise AssertionError("no TENANT_ID, and nothing said")
+            raise AssertionError("no TENANT_ID, and no error")
     os.environ["TENANT_ID"] = tenant
     await wiring.opened()
 
