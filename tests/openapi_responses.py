@@ -1,5 +1,6 @@
 """Checks real responses against ``/api/swagger.json``: status, headers, media type, and the complete body."""
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -52,13 +53,24 @@ def assert_is_described(
     schema: dict[str, Any], document: Any, what: str, definitions: Mapping[str, dict[str, Any]] | None = None
 ) -> None:
     """A document is valid by a schema of the description, or by one with definitions of its own."""
-    known = all_definitions() if definitions is None else definitions
-    complete = {**closed(schema), "definitions": {name: closed(definition) for name, definition in known.items()}}
+    known = _own_definitions() if definitions is None else json.dumps(definitions)
     errors = [
-        f"{error.json_path}: {error.message}"
-        for error in Draft4Validator(complete, format_checker=Draft4Validator.FORMAT_CHECKER).iter_errors(document)
+        f"{error.json_path}: {error.message}" for error in _validator(json.dumps(schema), known).iter_errors(document)
     ]
     assert errors == [], what
+
+
+@cache
+def _validator(schema: str, definitions: str) -> Draft4Validator:
+    """Both are given as JSON, so that equal ones share a validator: to create one takes longer than to use it."""
+    known = {name: closed(definition) for name, definition in json.loads(definitions).items()}
+    complete = {**closed(json.loads(schema)), "definitions": known}
+    return Draft4Validator(complete, format_checker=Draft4Validator.FORMAT_CHECKER)
+
+
+@cache
+def _own_definitions() -> str:
+    return json.dumps(all_definitions())
 
 
 def schema_of(operation: Operation, status: str) -> dict[str, Any]:

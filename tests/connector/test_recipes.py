@@ -166,7 +166,7 @@ def follow(kept: SharePointList, change: Document) -> None:
 
 async def test_a_list_of_links_follows_the_pages(tmp_path: Path, azurite: Azurite) -> None:
     fill, poll = LIST.requests
-    async with tenant_of(tmp_path, users=60, mix="default") as tenant, deployed(tenant, azurite) as product:
+    async with tenant_of(tmp_path, users=45, mix="default") as tenant, deployed(tenant, azurite) as product:
         platform, kept = connected(product, tmp_path), SharePointList()
         await product.scan()
         flow = platform.trigger("WhenPageChanges")

@@ -47,7 +47,7 @@ class Deployment:
     async def ended(self, scan_id: str) -> Document:
         """The scan of this id once it has ended."""
         while (scan := await self.get_scan(scan_id))["state"] in {"pending", "running"}:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.15)
         return scan
 
     async def orchestration_ended(self, scan_id: str) -> None:

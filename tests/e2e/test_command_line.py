@@ -105,7 +105,7 @@ def run_in_shell(command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_demo_shows_every_user_and_cuts_no_address_in_a_narrow_terminal() -> None:
-    result = run("demo", "--once", "--all", "--users", "40", "--port", "0", COLUMNS="50")
+    result = run("demo", "--once", "--all", "--users", "24", "--port", "0", COLUMNS="50")
 
     lines = [line.strip() for line in result.stdout.splitlines()]
     counts = re.findall(r"^\w+, (\d+) of (\d+)$", result.stdout, re.MULTILINE)
@@ -116,8 +116,8 @@ def test_the_demo_shows_every_user_and_cuts_no_address_in_a_narrow_terminal() ->
     ]
     assert result.returncode == 0, result.stdout + result.stderr
     assert all(shown == total for shown, total in counts)
-    assert sum(int(total) for _, total in counts) == 40
-    assert sum(number < shared_pages for number in addresses) == 40
+    assert sum(int(total) for _, total in counts) == 24
+    assert sum(number < shared_pages for number in addresses) == 24
     assert sum(number > shared_pages for number in addresses) >= 3  # one may have created a page, on its own line
     assert len(pages) == sum("/bookwithme/" in line for line in lines) > 0
 

@@ -32,8 +32,8 @@ async def test_without_exchange_permission_guids_come_from_graph(
 
 
 async def test_an_incomplete_mailbox_listing_is_discarded(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
-        tenant.behave(exchange={"max_page_size": 10})
+    async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(exchange={"max_page_size": 5})
         tenant.add_fault(Fault("exchange.Get-Mailbox", status=400, times=None, skip=1, error="expiredPage"))
         scan = await product.scan()
         rows, expected = await product.rows(), product.expected(exchange=False)
@@ -45,8 +45,8 @@ async def test_an_incomplete_mailbox_listing_is_discarded(tmp_path: Path, azurit
 
 
 async def test_an_expired_mailbox_listing_is_restarted(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
-        tenant.behave(exchange={"max_page_size": 10})
+    async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(exchange={"max_page_size": 5})
         tenant.add_fault(Fault("exchange.Get-Mailbox.next", status=400, times=1, error="expiredPage"))
         scan = await product.scan()
         rows, expected = await product.rows(), product.expected()
@@ -57,7 +57,7 @@ async def test_an_expired_mailbox_listing_is_restarted(tmp_path: Path, azurite: 
 
 @pytest.mark.parametrize("hides_pages", [False, True])
 async def test_forced_sign_in_is_never_not_set_up(tmp_path: Path, azurite: Azurite, hides_pages: bool) -> None:
-    async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
+    async with tenant_of(tmp_path, users=15) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(organization={"bookings_auth_enabled": True}, bookings={"auth_hides_pages": hides_pages})
         scan = await product.scan()
         rows, expected = await product.rows(), product.expected()
@@ -70,8 +70,8 @@ async def test_forced_sign_in_is_never_not_set_up(tmp_path: Path, azurite: Azuri
 
 
 async def test_an_incomplete_user_listing_fails_the_scan(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
-        tenant.behave(graph={"max_page_size": 10})
+    async with tenant_of(tmp_path, users=15) as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(graph={"max_page_size": 5})
         await product.scan()
         tenant.add_fault(Fault("graph.users.next", status=403, times=None))
         scan = await product.scan()
@@ -79,7 +79,7 @@ async def test_an_incomplete_user_listing_fails_the_scan(tmp_path: Path, azurite
 
     assert scan["state"] == "failed"
     assert "User.Read.All" in scan["error"]
-    assert len(rows) == 30
+    assert len(rows) == 15
     assert "gone" not in {row["Status"] for row in rows.values()}
 
 
@@ -99,7 +99,7 @@ async def test_a_refused_sign_in_fails_the_scan_with_its_cause(tmp_path: Path, a
 
 
 async def test_unlicensed_and_deleted_users_become_gone(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
+    async with tenant_of(tmp_path, users=15) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
         published = [user for user in tenant.users() if user["expected"]["status"] == "published"]
         tenant.change_user(published[0]["index"], "lose_licence")

@@ -40,7 +40,7 @@ PERSONAL_BOOKINGS_COLUMNS = {
 
 @pytest.mark.parametrize("exchange", [True, False], ids=["with Exchange", "without Exchange"])
 async def test_every_kind_of_user_ends_in_the_right_row(tmp_path: Path, azurite: Azurite, exchange: bool) -> None:
-    async with tenant_of(tmp_path, users=80, mix="every") as tenant:
+    async with tenant_of(tmp_path, users=60, mix="every") as tenant:
         tenant.behave(graph={"max_page_size": 30, "duplicate_across_pages": True}, exchange={"max_page_size": 50})
         tenant.behave(bookings={"latency_ms": 5})
         async with deployed(tenant, azurite, EXCHANGE_EVIDENCE=str(exchange)) as product:
@@ -49,7 +49,7 @@ async def test_every_kind_of_user_ends_in_the_right_row(tmp_path: Path, azurite:
 
     assert scan["state"] == "completed"
     assert scan["warnings"] == []
-    assert scan["usersListed"] == scan["usersProbed"] == len(rows) == 80
+    assert scan["usersListed"] == scan["usersProbed"] == len(rows) == 60
     assert statuses(rows) == expected_statuses(expected)
     for user_id, row in rows.items():
         truth = expected[user_id]
@@ -84,7 +84,7 @@ async def test_the_rows_are_those_of_the_contract(scanned: Deployment) -> None:
 
 
 async def test_probe_concurrency_limits_the_calls_in_flight(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite, PROBE_CONCURRENCY="3") as product:
+    async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite, PROBE_CONCURRENCY="3") as product:
         tenant.behave(bookings={"latency_ms": 30, "max_in_flight": 3})
         scan = await product.scan()
         metrics = tenant.metrics()
@@ -120,7 +120,7 @@ async def test_the_timer_starts_a_scan(tmp_path: Path, azurite: Azurite) -> None
 
 async def test_activities_that_run_twice_change_nothing(tmp_path: Path, azurite: Azurite) -> None:
     repeating = ("--repeat-activities", "0.5")
-    async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite, *repeating) as product:
+    async with tenant_of(tmp_path, users=24) as tenant, deployed(tenant, azurite, *repeating) as product:
         await product.scan()
         index = next(user["index"] for user in tenant.users() if user["expected"]["status"] == "notSetUp")
         tenant.change_user(index, "open_bookings")
@@ -129,16 +129,16 @@ async def test_activities_that_run_twice_change_nothing(tmp_path: Path, azurite:
         census = await product.rows("BookingsCensus")
 
     assert scan["state"] == "completed"
-    assert len(rows) == 40
+    assert len(rows) == 24
     assert [change["Kind"] for change in changes.values()] == ["setUp"]
     assert census == {}
 
 
 async def test_a_listing_with_an_empty_page_is_complete(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=90) as tenant, deployed(tenant, azurite) as product:
-        tenant.behave(graph={"max_page_size": 7, "empty_page_after": 3, "duplicate_across_pages": True})
+    async with tenant_of(tmp_path, users=39) as tenant, deployed(tenant, azurite) as product:
+        tenant.behave(graph={"max_page_size": 3, "empty_page_after": 3, "duplicate_across_pages": True})
         scan = await product.scan()
         rows = await product.rows()
 
-    assert scan["usersListed"] == 90
+    assert scan["usersListed"] == 39
     assert rows.keys() == product.expected().keys()

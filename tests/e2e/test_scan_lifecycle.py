@@ -66,7 +66,7 @@ async def test_progress_moves_while_a_scan_runs(tmp_path: Path, azurite: Azurite
 
 
 async def test_a_stopped_scan_admits_the_next_one(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=200) as tenant, deployed(tenant, azurite) as product:
+    async with tenant_of(tmp_path, users=80) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(bookings=SLOW)
         scan_id = (await product.http.post("/api/scans")).json()["id"]
         await product.probed(scan_id, 5)
@@ -79,7 +79,7 @@ async def test_a_stopped_scan_admits_the_next_one(tmp_path: Path, azurite: Azuri
 
     assert stopped.status_code == 202
     assert stopped.json()["state"] == "cancelled"
-    assert request_count < 100
+    assert request_count < 40
     assert again.status_code == 409
     assert again.json()["code"] == "scanNotRunning"
     assert other["id"] != scan_id
@@ -88,7 +88,7 @@ async def test_a_stopped_scan_admits_the_next_one(tmp_path: Path, azurite: Azuri
 
 
 async def test_a_host_killed_during_a_scan_loses_nothing(tmp_path: Path, azurite: Azurite) -> None:
-    async with tenant_of(tmp_path, users=60) as tenant:
+    async with tenant_of(tmp_path, users=40) as tenant:
         async with deployed(tenant, azurite) as product:
             tenant.behave(bookings=SLOW)
             lost = (await product.http.post("/api/scans")).json()["id"]
@@ -101,7 +101,7 @@ async def test_a_host_killed_during_a_scan_loses_nothing(tmp_path: Path, azurite
             lost_scan = await product.get_scan(lost)
             rows, changes = await product.rows(), await product.rows("BookingsChanges")
 
-    assert 0 < len(before) < 60
+    assert 0 < len(before) < 40
     assert scan["id"] != lost
     assert scan["state"] == "completed"
     assert statuses(rows) == expected_statuses(product.expected())
@@ -169,7 +169,7 @@ async def test_a_stopped_scan_stops_all_its_orchestrations(tmp_path: Path, azuri
 
 async def test_a_lane_that_fails_delays_only_the_next_scan(tmp_path: Path, azurite: Azurite) -> None:
     """Its scan fails; the next one starts when the other lanes have ended, and finds everything."""
-    async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite) as product:
+    async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(bookings={"latency_ms": 100})
         scan_id = (await product.http.post("/api/scans")).json()["id"]
         await product.probed(scan_id, 5)
