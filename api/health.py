@@ -33,8 +33,8 @@ _last: list[HealthResult] = []
 async def get_health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app is healthy; 503 if it is unhealthy.
 
-    In Azure anyone may call this, and Easy Auth leaves the route out, so that no header proves who does: failures are
-    described without details, which go to the log.
+    In Azure, anyone may call this, and Easy Auth does not authenticate the caller. So failures are described without
+    details, which go to the log.
     """
     is_public = is_in_azure(os.environ)
     try:

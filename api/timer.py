@@ -20,7 +20,7 @@ from atlas.settings import InvalidSettings, schedule_of
 
 WAITS: Sequence[float] = (15, 30, 60, 120, 240, 480)
 """Seconds between the attempts to start a scan: 16 minutes in total, within ``functionTimeout``. The schedule comes
-round only once a day, so a single attempt is not enough."""
+round only once a day by default, so a single attempt is not enough."""
 
 log = logging.getLogger(__name__)
 

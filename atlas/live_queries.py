@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_CONCURRENT = 10
-"""Live queries of one process at a time, whoever sends them; a scan's probes have a limit of their own."""
+"""Concurrent live queries of one process, from all callers; a scan's probes have a limit of their own."""
 MAX_WAIT_SECONDS = 1
 """How long a query waits while that many are running."""
 MAX_CALLERS = 1000

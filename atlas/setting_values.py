@@ -122,7 +122,7 @@ def _certificate(secret: SecretStr) -> SecretStr:
     except (ValueError, TypeError, UnsupportedAlgorithm):  # its message may quote the text
         raise ValueError from None
     if not isinstance(key, RSAPrivateKey):
-        raise ValueError("the key is not an RSA key")  # noqa: TRY004 - what pydantic takes for a wrong value
+        raise ValueError("the key is not an RSA key")  # noqa: TRY004 - pydantic reports only ValueError as an invalid value
     return secret
 
 

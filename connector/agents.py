@@ -11,7 +11,7 @@ from connector.properties import BRAND_COLOUR, CONNECTION_PARAMETERS
 
 AGENTS_TITLE = f"{TITLE} for Agents"
 PROTOCOL = "mcp-streamable-1.0"
-"""As in Microsoft's samples: with it, the platform asks the server for its tools instead of reading operations."""
+"""As in Microsoft's samples: with it, the platform requests the tools from the server instead of reading operations."""
 
 
 def agents_definition() -> dict[str, Any]:

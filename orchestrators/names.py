@@ -1,4 +1,4 @@
-"""The names under which orchestrators, activities and routes know each other."""
+"""The names by which orchestrators, activities and routes refer to each other."""
 
 SCAN_TENANT = "scan_tenant"
 SCAN_PAGE = "scan_page"

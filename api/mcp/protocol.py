@@ -56,7 +56,7 @@ STATUSES: Mapping[Code, HTTPStatus] = {Code.METHOD_NOT_FOUND: HTTPStatus.NOT_FOU
 
 @dataclass(eq=False)  # not frozen: re-raising an exception sets its traceback
 class ProtocolError(Exception):
-    """What is wrong with a message."""
+    """The problem with a message."""
 
     code: Code
     message: str
@@ -207,7 +207,7 @@ def _id_of(document: Any) -> str | int | None:
 
 
 def _is_current(message: Message, headers: Mapping[str, str]) -> bool:
-    """Whether the request describes itself; one whose header names an unknown revision does, as future ones will."""
+    """Whether the request describes itself, as requests of the current revision and of unknown, newer ones do."""
     if message.method == "initialize":
         return False
     return REVISION_KEY in message.meta or headers.get(REVISION_HEADER, EARLIER_REVISIONS[0]) not in EARLIER_REVISIONS

@@ -136,7 +136,7 @@ def succeeded(structured: Json) -> Json:
 
 
 def failed(error: Exception, tool: str) -> Json:
-    """The result of a tool that failed, in words with which an agent can do better. A bug is logged."""
+    """The result of a tool that failed, with a message that helps the agent to correct the call. A bug is logged."""
     problem = problem_of(error)
     if problem is None:
         log.error("the tool %s failed", tool, exc_info=error)

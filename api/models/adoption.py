@@ -21,7 +21,7 @@ class UsersCounted(Response):
     offers_meetings: int = Field(title="Offers Meetings", description="Users whose page has a public meeting type.")
     only_default_types: int = Field(
         title="Only Default Types",
-        description="Users whose public meeting types are none but the defaults of 15 and 30 minutes.",
+        description="Users who offer only the default meeting types of 15 and 30 minutes.",
     )
 
 

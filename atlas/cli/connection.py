@@ -59,7 +59,7 @@ class Connection:
 
 
 def connect(environment: Mapping[str, str], *, tenant: str | None = None, client_id: str | None = None) -> Connection:
-    """The connection for these settings: the first of a sign-in setting, ``client_id``, `az` and `azd` that is usable.
+    """The connection for these settings: by a sign-in setting, ``client_id``, `az` or `azd`, whichever is usable first.
 
     ``tenant`` overrides TENANT_ID; ``client_id`` is an app registration for a sign-in by device code. Blocks while a
     tool is run. Raises ``InvalidSettings``.

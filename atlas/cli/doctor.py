@@ -68,7 +68,7 @@ async def _check_storage(settings: Settings) -> Check:
 
 
 def permissions_document(checks: Mapping[Permission, Check], tenant_id: str, sign_in: SignInKind) -> dict[str, Any]:
-    """Every check with its result and, for refused ones, what is lost and how to grant the permission."""
+    """Every check as JSON, with what is lost if it failed and, if it was refused, how to grant the permission."""
     return {
         "tenantId": tenant_id,
         "signedInAs": describe_sign_in(sign_in),

@@ -18,7 +18,7 @@ ROLE = (
     "-RoleDefinitionId f2ef992c-3afb-46b9-b7cf-a126ee74c451"
 )
 NO_SCOPE = (
-    "`{tool}` signs in through an app of Microsoft's, whose permissions nobody can extend; it gets no token for {api}. "
+    "`{tool}` signs in through a Microsoft app whose permissions cannot be extended; it gets no token for {api}. "
     "To have the delegated permission {scope}, sign in through an app registration of your own "
     "(docs/command-line.md), with `atlas scan --client-id` or with AZURE_CLIENT_ID and a secret."
 )

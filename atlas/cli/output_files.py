@@ -43,7 +43,7 @@ class Outputs:
         return STANDARD_OUTPUT in {getattr(self, field.name) for field in fields(self)}
 
     def check(self) -> None:
-        """Find out before a long scan what could not be written after it. Raises ``UnusableOutput``."""
+        """Check before a long scan that the files can be written after it. Raises ``UnusableOutput``."""
         for name in ("csv", "json", "html"):
             path: Path | None = getattr(self, name)
             if path is None or path == STANDARD_OUTPUT:

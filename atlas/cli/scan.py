@@ -60,7 +60,7 @@ class ScanOptions:
 
 
 class NotPermitted(Exception):
-    """A permission without which there is no scan is missing; the message says which, and how to grant it."""
+    """A required permission is missing; the message says which, and how to grant it."""
 
 
 async def run(environment: Mapping[str, str], options: ScanOptions) -> int:
@@ -168,7 +168,7 @@ class Command:
 
     def _interrupted(self, progress: ScanProgress) -> str:
         return (
-            f"\nInterrupted. What {progress.scan_id} has checked is kept in {self.file}.\n"
+            f"\nInterrupted. What {progress.scan_id} has checked is stored in {self.file}.\n"
             "Run the same command again within 24 hours to continue; --new starts another scan."
         )
 

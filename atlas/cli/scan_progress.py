@@ -27,7 +27,7 @@ STEPS = {
 }
 OTHER_STEP = "reading shared pages"
 MIN_PROBED = 5
-"""Fewer say nothing about the rate."""
+"""With fewer probes, the rate is not known."""
 MIN_PRINTED_WAIT = timedelta(seconds=10)
 LINES = 10
 """How many lines about its progress a scan prints where there is no terminal."""

@@ -1,4 +1,4 @@
-"""How far users have taken up their personal pages: by domain, by department, and in the whole tenant."""
+"""How many users have adopted their personal pages: by domain, by department, and in the whole tenant."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ class Uptake:
     offers_meetings: int = 0
     """The page has a public meeting type."""
     only_default_types: int = 0
-    """Its public meeting types are none but the defaults of 15 and 30 minutes."""
+    """All of its public meeting types are the defaults of 15 and 30 minutes."""
 
     def __add__(self, other: "Uptake") -> "Uptake":
         return Uptake(

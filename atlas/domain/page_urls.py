@@ -25,7 +25,7 @@ class PageAddress:
 
 
 class InvalidPageUrl(ValueError):
-    """The text is not the address of a personal Bookings page; the message tells its sender why."""
+    """The text is not the address of a personal Bookings page; the message says why."""
 
 
 def page_url(bookings_url: str, mailbox_guid: UUID, domain: str) -> str:

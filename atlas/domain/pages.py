@@ -146,7 +146,7 @@ def _public_type(item: Any) -> PublicType | None:
 
 
 def parse_minutes(iso_duration: object) -> int | None:
-    """The whole minutes of an ISO 8601 duration; ``None`` if it is none, or absurd."""
+    """The minutes of an ISO 8601 duration, rounded; ``None`` if it is malformed or out of range."""
     try:
         minutes = round(_duration.validate_python(iso_duration).total_seconds() / 60)
     except ValidationError:

@@ -7,12 +7,12 @@ from pydantic import ValidationError
 
 
 class MalformedRecord(ValueError):
-    """The record cannot be read; ``str`` says what is wrong with it and quotes none of its values."""
+    """The record cannot be read; ``str`` names the problem and quotes none of its values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed[Raw]:
-    """A record that could not be read, as it came, and what is wrong with it."""
+    """A record that could not be read, as it was received, and its problem."""
 
     raw: Raw
     problem: str

@@ -33,7 +33,7 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppRole:
-    """A permission of an API, as an app or as a person through an app gets it."""
+    """A permission of an API, for an app, or for a person through an app."""
 
     name: str
     role_id: str

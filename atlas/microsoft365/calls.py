@@ -75,7 +75,7 @@ class Response:
 
 
 type ClassifyFailure = Callable[[Response], TenantFailure | None]
-"""The failure that a response stands for, or ``None`` if it is a result; each service has its own rules."""
+"""The failure that a response means, or ``None`` if it is a result; each service has its own rules."""
 
 
 @dataclass(slots=True)
@@ -190,7 +190,7 @@ async def _decompressed(response: httpx.Response, request: Request) -> AsyncIter
 
 
 def wait_before_retry(error: Exception) -> bool | float:
-    """Whether a failed request is repeated at once, or after how many seconds if the service said so."""
+    """Whether a failed request is repeated, or after how many seconds if the service says so."""
     match error:
         case Throttled(wait_seconds=float(wait_seconds)):
             return wait_seconds if wait_seconds <= MAX_INLINE_WAIT_SECONDS else False
@@ -203,7 +203,7 @@ def wait_before_retry(error: Exception) -> bool | float:
 
 
 def classify_status(response: Response, missing_permission: str) -> TenantFailure | None:
-    """The failure that the status stands for; ``missing_permission`` says what to grant after a 401 or 403."""
+    """The failure that the status means; ``missing_permission`` says what to grant after a 401 or 403."""
     host, status = host_of(response.url), response.status
     if 200 <= status < 300:
         return None

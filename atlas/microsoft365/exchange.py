@@ -50,8 +50,7 @@ CONCURRENT_REREADS = 2
 MAX_REREADS = 100
 """Malformed records of one page that are requested individually; the others stay malformed."""
 MIN_RECORDS_TO_JUDGE = 10
-"""A page of fewer records says nothing about the page as a whole: neither that it is malformed, nor that no mailbox of
-it reports capabilities."""
+"""A page of fewer records is too small to conclude that it is malformed, or that Exchange left out the capabilities."""
 TRUNCATION_WARNINGS = ("resultsize", "more results")
 """Words of the warnings that report a truncated listing; other warnings leave it complete."""
 
@@ -279,14 +278,14 @@ class ListedRecords[Record]:
 
     records: Mapping[str, Record] = field(default_factory=dict)
     malformed: Mapping[str, str] = field(default_factory=dict)
-    """What is wrong with each record that cannot be read."""
+    """The problem of each record that cannot be read."""
     unidentified: tuple[str, ...] = ()
-    """What is wrong with records of which not even the user can be read."""
+    """The problems of records of which not even the user can be read."""
     hidden_warnings: int = 0
     """How many warnings Exchange added."""
 
     def problems(self) -> str:
-        """What is wrong with the malformed records, each problem once."""
+        """The problems of the malformed records, each once."""
         return ", ".join(sorted({*self.malformed.values(), *self.unidentified}))
 
     def warnings(self) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ class ExchangeCommands:
 
 
 def classify(response: Response) -> TenantFailure | None:
-    """The failure that a response stands for. Exchange's own message is read and never quoted: it may name people."""
+    """The failure that a response means. Exchange's own message is read and never quoted: it may name people."""
     text = response.body.decode("utf-8", "replace") if response.status == 400 else ""
     if any(error in text for error in TRANSIENT_ERRORS):
         return Unreachable("Exchange responded with 400 and an error that passes")

@@ -1,8 +1,8 @@
 """Where a listing of mailboxes continues: a page, a restart, or one period of creation after another.
 
-Exchange ties its own page links to one backend server and gives them up after a while (docs/microsoft-365.md, section
-3.5). So a cursor of ours says how to go on: with that link, or, if it no longer works, from the start and, the second
-time, in parts that each fit on one page: the mailboxes created within a period, which is halved until it fits.
+Exchange's page links belong to one backend server and expire after a while (docs/microsoft-365.md, section 3.5). So our
+own cursor says how to continue: with that link or, if it no longer works, from the start. The second time, the listing
+is read in parts that each fit on one page: the mailboxes created within a period, which is halved until they fit.
 """
 
 from dataclasses import dataclass, replace

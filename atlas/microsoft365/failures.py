@@ -3,7 +3,7 @@
 TenantFailure
   Throttled           send it again after `wait_seconds`
   Unreachable         send it again: 408, 5xx, no connection
-    TimedOut          as above, but not at once: the service had its time
+    TimedOut          as above, but not immediately: the request has already taken long
   Refused             do not send it again: 401, 403; the message names the permission that is missing
     SignInRefused     no token: the message names the setting to check
   NotUnderstood       a response that docs/microsoft-365.md does not describe

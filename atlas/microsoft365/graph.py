@@ -188,7 +188,7 @@ class Graph:
         return await graph_audit.start_creation_query(self._client, start, end)
 
     async def get_creation_query(self, query_id: str) -> QueryState:
-        """How far a query is."""
+        """The progress of a query."""
         return await graph_audit.get_creation_query(self._client, query_id)
 
     async def get_creations_page(self, query_id: str, link: str | None) -> CreationsPage:

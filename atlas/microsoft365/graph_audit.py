@@ -72,7 +72,7 @@ async def prove_audit_log(client: SignedApiClient) -> None:
 
 
 async def get_creation_query(client: SignedApiClient, query_id: str) -> QueryState:
-    """How far a query is."""
+    """The progress of a query."""
     return parse_query_state((await client.send(Request("GET", _url(client, query_id)), _classify)).json())
 
 
@@ -119,7 +119,7 @@ def parse_query_id(document: Any) -> str:
 
 
 def parse_query_state(document: Any) -> QueryState:
-    """How far a query is. Raises ``NotUnderstood``."""
+    """The progress of a query. Raises ``NotUnderstood``."""
     status = document.get("status") if isinstance(document, dict) else None
     if not isinstance(status, str) or status.lower() not in STATES:
         raise NotUnderstood("Microsoft Graph sent an audit query with an unknown status")

@@ -33,7 +33,7 @@ type RequestToken = Callable[[str], tuple[str, float]]
 
 
 def managed_identity(client_id: str | None) -> RequestToken:
-    """As the identity of the machine; without a client ID, as its system-assigned one."""
+    """Requests tokens of the machine's identity; without a client ID, of its system-assigned one."""
     setting = "MANAGED_IDENTITY_CLIENT_ID" if client_id else "the app's system-assigned identity"
 
     def send(scope: str) -> tuple[str, float]:
@@ -69,7 +69,7 @@ def _identity_failure(error: AzureError, response: Any, setting: str) -> TenantF
 
 
 def own_login(kind: OwnLogin, tenant_id: str) -> RequestToken:
-    """As the person who has logged in to the Azure CLI or the Azure Developer CLI."""
+    """Requests tokens of the person who has logged in to the Azure CLI or the Azure Developer CLI."""
     log_in = {
         "az": f"az login --tenant {tenant_id} --allow-no-subscriptions",
         "azd": f"azd auth login --tenant-id {tenant_id}",
@@ -141,7 +141,7 @@ def device_code(
 def app_registration(
     kind: ClientSecret | ClientCertificate | FederatedIdentity, authority: str, trust: ssl.SSLContext
 ) -> RequestToken:
-    """As an app, with its secret, certificate or federated credential."""
+    """Requests tokens of an app, with its secret, certificate or federated credential."""
     credential, setting = _credential(kind)
     http = MsalHttp(trust)
     application: msal.ConfidentialClientApplication | None = None

@@ -46,7 +46,7 @@ async def observe(
     organization: OrganizationSettings,
     gathering: Gathering,
 ) -> Observation:
-    """Observe a user of whom a scan has listed the mailbox and read the organisation's settings.
+    """Observe a user whose mailbox a scan has listed, with the organisation's settings that it has read.
 
     A mailbox that the scan could not determine is requested individually. Raises only ``gathering.raises``.
     """
@@ -155,7 +155,7 @@ def _is_capability_unknown(clients: TenantClients, mailbox: MailboxEvidence) -> 
 async def _is_bookable(
     clients: TenantClients, mailbox: Mailbox, page: PageEvidence, gathering: Gathering
 ) -> bool | None:
-    """Whether anything can be booked soon; ``None``: not checked, or not known as not every type could be checked."""
+    """Whether anything can be booked soon; ``None``: not checked, or not every type could be checked."""
     if not clients.probe_availability or not isinstance(page, PageFound) or not page.public_types:
         return None
     # The page has responded, so a failure here is no reason to request it again; only throttling is.

@@ -16,9 +16,9 @@ from atlas.pages.availability import bookable_slots, get_availability
 from atlas.resources import Resources
 
 TIMEOUT_SECONDS = 10
-"""For the free times, if a live lookup of the user came first."""
+"""The time for the free times after a live lookup of the user."""
 TIMEOUT_SECONDS_ALONE = 27
-"""For the free times, if the user came from the row. Callers get a response within 30 s."""
+"""The same if the user came from the row. Callers get a response within 30 s."""
 PROBLEM_CODES = {
     Reason.THROTTLED: "upstreamThrottled",
     Reason.UNREACHABLE: "upstreamUnavailable",

@@ -47,7 +47,7 @@ async def lookup(
     """What is known about this user. With ``fresh``, or without a row, the user is observed live and recorded.
 
     Callers who look up the same user live share one query, and ``admit`` is called before it. A query takes at most
-    ``TIMEOUT_SECONDS``; what is not known by then is unknown. Raises ``NoSuchUser``, ``UserExcluded``,
+    ``TIMEOUT_SECONDS``; what is not known after that is unknown. Raises ``NoSuchUser``, ``UserExcluded``,
     ``TooManyQueries``, and ``TenantFailure`` only if the directory cannot be queried and there is no row.
     """
     stored = await find_row(resources, subject)

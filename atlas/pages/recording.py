@@ -31,7 +31,7 @@ async def record_observation(
 
 
 async def record_kept(resources: Resources, stored: StoredRow, user: LicensedUser, scan_id: str) -> UserRow:
-    """Write that a scan kept what is known about a user. If a lookup is faster, its row is kept as well."""
+    """Write that a scan kept what is known about a user. If a lookup was faster, its row stays."""
     return await resources.outbox.record(
         user.user_id,
         stored,

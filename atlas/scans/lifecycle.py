@@ -78,7 +78,7 @@ async def start_scan(resources: Resources, orchestrations: Orchestrations, trigg
 
     ``suffix`` is 8 hex digits that make the new ID unique. Raises ``StorageFailure``, ``ScanStopping``,
     ``ScanLockContended``. If the orchestration cannot be started, this marks the scan as failed, releases the lock
-    and raises what went wrong.
+    and raises the failure.
     """
     for _ in range(LOCK_ATTEMPTS):
         lock = await resources.scans.get_lock()
@@ -93,7 +93,7 @@ async def start_scan(resources: Resources, orchestrations: Orchestrations, trigg
 
 
 async def start_due_scan(resources: Resources, orchestrations: Orchestrations, due: datetime, suffix: str) -> Scan:
-    """As ``start_scan``, for a scan that the schedule demands: if another one is running, that is reported.
+    """As ``start_scan``, for a scan that is due by schedule: if another one is running, that is reported.
 
     It becomes a warning of the running scan, an event and a line in the log. If the running scan ends before it could
     be warned, the due scan starts.

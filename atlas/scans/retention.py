@@ -43,7 +43,7 @@ async def delete_old_gone_row(resources: Resources, stored: StoredRow) -> None:
 
 
 async def _delete_gone_rows(resources: Resources, until: datetime) -> bool:
-    """Whether every row of a user long gone was deleted by then."""
+    """Whether every row of a user who has been gone for HISTORY_DAYS was deleted in time."""
     next_key: Mapping[str, str] | None = None
     while True:
         page = await resources.rows.get_page("", next_key, where=" and Status eq @gone", values={"gone": Status.GONE})
@@ -55,7 +55,7 @@ async def _delete_gone_rows(resources: Resources, until: datetime) -> bool:
 
 
 async def _delete_gone_pages(resources: Resources, until: datetime) -> bool:
-    """Whether every row of a shared page that has been gone for HISTORY_DAYS was deleted by then."""
+    """Whether every row of a shared page that has been gone for HISTORY_DAYS was deleted in time."""
     horizon = _horizon(resources)
     next_key: Mapping[str, str] | None = None
     while True:
@@ -71,7 +71,7 @@ async def _delete_gone_pages(resources: Resources, until: datetime) -> bool:
 
 
 async def _delete_history(resources: Resources, until: datetime) -> bool:
-    """Whether every expired change, census and scan was deleted by then."""
+    """Whether every expired change, census and scan was deleted in time."""
     feeds = (resources.changes, resources.shared.changes)
     for delete_before in (*(feed.delete_before for feed in feeds), resources.scans.delete_ends_before):
         while await delete_before(_horizon(resources), ROWS_PER_DELETION):
@@ -81,7 +81,7 @@ async def _delete_history(resources: Resources, until: datetime) -> bool:
 
 
 async def _delete_scans(resources: Resources, until: datetime) -> bool:
-    """Whether every expired scan, and the census of every scan that has ended, was deleted by then."""
+    """Whether every expired scan, and the census of every scan that has ended, was deleted in time."""
     horizon = _horizon(resources)
     last = await resources.scans.last_finished()  # kept whatever its age: it says that pages were known before
     async for scan in resources.scans.iterate():

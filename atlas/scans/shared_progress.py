@@ -58,7 +58,7 @@ class SharedPages(Message):
         ).with_problem(result.problem)
 
     def with_problem(self, problem: str | None) -> "SharedPages":
-        """The stage with something that its reader has to know."""
+        """The stage with one more warning."""
         return replace(self, problems=(*self.problems, problem)) if problem else self
 
     def without_graph(self, problem: str, *, permitted: bool) -> "SharedPages":
@@ -76,7 +76,7 @@ class SharedPages(Message):
         )
 
     def warnings(self) -> list[str]:
-        """What the reader of the scan has to know."""
+        """The warnings about this stage."""
         graph, exchange = self.graph_problem, self.exchange_problem
         sentences = [
             graph and f"{graph.rstrip('.')}. Not known of shared pages: {WITHOUT_GRAPH}.",

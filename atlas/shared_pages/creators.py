@@ -20,7 +20,7 @@ SEARCH_EVERY = timedelta(days=1)
 OVERLAP = timedelta(days=1)
 """A record can appear in the log long after its time, so each search starts before the last one ended."""
 MAX_QUERY_AGE = timedelta(days=1)
-"""A query that has not finished by then is abandoned, and another one is started."""
+"""A query that takes longer is abandoned, and another one is started."""
 FIRST_WAIT_SECONDS = 2.0
 MAX_WAIT_SECONDS = 600.0
 MAX_RECORD_PAGES = 200
@@ -30,7 +30,7 @@ INCOMPLETE = "The audit log has records of new shared pages that could not be re
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What one step of the search came to."""
+    """The outcome of one step of the search."""
 
     wait_seconds: float | None = None
     """How long to wait before the next step; ``None``: there is none in this scan."""

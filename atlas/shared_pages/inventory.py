@@ -18,7 +18,7 @@ PEOPLE_PER_PART = 20_000
 PEOPLE_PER_READ = 1_000
 MAX_LOOK_ALIKES = 20
 PEOPLES_MAILBOXES = frozenset({None, "UserMailbox"})
-"""A page may well be called like a room or a team."""
+"""The types of mailboxes whose names are compared: pages often have the name of a room or a team."""
 
 
 async def list_businesses(resources: Resources, scan_id: str) -> BusinessList:

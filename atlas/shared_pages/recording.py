@@ -11,7 +11,7 @@ from atlas.tables.rows import Stored
 from atlas.tables.shared_bookings import StoredPage
 
 MAX_CHANGES = 5_000
-"""More changes of one row than it can hold holders would never end."""
+"""More than any row can have; it only guards against an endless loop."""
 
 
 async def find_page(resources: Resources, page: ListedPage) -> tuple[str, StoredPage | None]:

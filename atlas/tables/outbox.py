@@ -1,7 +1,7 @@
 """Writes a row and publishes the change to it exactly once, whatever fails between two steps.
 
 The order is: the row with the change inside it, the change's own row, the row without the change. A change found inside
-a row may not have been published yet; whoever reads the row next publishes it first.
+a row may not have been published yet; the next reader of the row publishes it first.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class Outbox[Row, Change: DatedChange]:
     async def publish_pending(self, stored: Stored[Row, Change]) -> Stored[Row, Change]:
         """Publish the change that is still inside a row, if there is one. Raises ``RowChanged``.
 
-        A write that takes too long is abandoned: the row keeps its change, for whoever reads it next.
+        A write that takes too long is abandoned: the row keeps its change, for its next reader.
         """
         change = stored.pending_change
         if change is None:

@@ -39,7 +39,8 @@ async def list_page[Row, Change: DatedChange](
     found: list[Row] = []
     last_key, next_key = None, None
     for reads in count(1):
-        where = wanted.where if reads < MAX_READS_PER_RESPONSE else ""  # then the page has a row to continue after
+        # The last read is unfiltered, so that there is a row to continue after.
+        where = wanted.where if reads < MAX_READS_PER_RESPONSE else ""
         page = await table.get_page(first, next_key, where=where, values=wanted.values)
         for stored in page.rows:
             if wanted.matches(stored.row):

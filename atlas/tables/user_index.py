@@ -39,7 +39,7 @@ class ListedUser:
     status: Status
 
     def position(self, order: UserOrder) -> str:
-        """Where this entry stands in one order."""
+        """The position of this entry in one order."""
         return position_of(order, self.user, self.status)
 
 
@@ -211,7 +211,7 @@ def _has_same_entries(left: UserRow, right: UserRow) -> bool:
 
 
 def _entries(row: UserRow | None) -> dict[str, Entity]:
-    """The entries of a row by their keys, without these."""
+    """The columns of each entry of a row, by its row key."""
     if row is None:
         return {}
     keys = (upn_key(row.user.upn), *list_keys(row.user, row.status))

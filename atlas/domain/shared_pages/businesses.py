@@ -8,7 +8,7 @@ LIST_LIMITS = frozenset({500, 1000})
 """Graph cuts its list off at one of these lengths, and returns no link to the rest."""
 
 EXTERNAL_GUEST = "externalGuest"
-"""The role of somebody outside the organisation."""
+"""The role of a person outside the organisation."""
 
 
 @dataclass(frozen=True, slots=True)

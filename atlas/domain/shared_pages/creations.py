@@ -39,7 +39,7 @@ class CreationsPage:
 
 
 class QueryState(StrEnum):
-    """How far an audit query is."""
+    """The progress of an audit query."""
 
     RUNNING = "running"
     """``notStarted`` or ``running``."""

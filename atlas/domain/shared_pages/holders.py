@@ -12,7 +12,7 @@ from atlas.domain.unknown import Reason, Unknown
 SYSTEM_TRUSTEE = re.compile(
     r"(nt (authority|service)\\|s-1-5-|builtin\\|[^\\]+\\(exchange|organization|discovery) )", re.I
 )
-"""``NT AUTHORITY\\SELF``, deleted accounts that only a SID is left of, and Exchange's own groups."""
+"""``NT AUTHORITY\\SELF``, deleted accounts of which only a SID is left, and Exchange's own groups."""
 
 
 class HolderKind(StrEnum):
@@ -51,7 +51,7 @@ class Holder:
 
 type Trustee = Person | Group
 type Directory = Mapping[str, Trustee | Unknown | None]
-"""Who is meant by a name in the permissions. ``None``: no account has it; ``Unknown``: that could not be determined."""
+"""The account behind a name in the permissions. ``None``: there is none; ``Unknown``: that could not be determined."""
 
 
 def effective_grants(grants: Iterable[AccessGrant]) -> tuple[AccessGrant, ...]:

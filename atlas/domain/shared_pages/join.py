@@ -27,7 +27,7 @@ class ListedPage:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Every known address in lower case, those that Graph may know the page by first."""
+        """Every known address in lower case, starting with those by which Graph may know the page."""
         listed = (self.business.business_id,) if self.business else ()
         primary = (self.mailbox.primary_address,) if self.mailbox else ()
         proxies = self.mailbox.addresses if self.mailbox else ()

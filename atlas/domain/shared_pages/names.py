@@ -11,12 +11,12 @@ RESERVED = frozenset(
         *("admin", "administrator", "webmaster", "hostmaster", "postmaster"),
         # role addresses of RFC 2142 that report faults or abuse
         *("abuse", "noc", "security", "root"),
-        # addresses whose mail people obey or never answer
+        # addresses that people trust, or never reply to
         *("ceo", "cfo", "cio", "coo", "cto", "chairman", "president", "payroll", "noreply", "mailerdaemon", "sysadmin"),
     }
 )
 MIN_SIMILAR_LENGTH = 6
-"""Shorter names are compared as they are: one different letter makes another name of them."""
+"""Shorter names have to be equal: one different letter makes a different name."""
 LOOK_ALIKES = str.maketrans({"0": "o", "1": "l", "3": "e", "4": "a", "5": "s", "7": "t", "i": "l", "|": "l"})
 SEPARATORS = re.compile(r"[\s,._\-'\u2019]+")
 
