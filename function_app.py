@@ -9,6 +9,7 @@ from activities import (
     delete_expired,
     find_creators,
     inspect_shared_pages,
+    join_mailboxes,
     list_businesses,
     list_mailbox_policies,
     list_mailboxes,
@@ -58,6 +59,7 @@ app.register_functions(read_organization.blueprint)
 app.register_functions(list_mailboxes.blueprint)
 app.register_functions(list_mailbox_policies.blueprint)
 app.register_functions(list_users.blueprint)
+app.register_functions(join_mailboxes.blueprint)
 app.register_functions(probe_user.blueprint)
 app.register_functions(mark_gone.blueprint)
 app.register_functions(list_businesses.blueprint)

@@ -13,6 +13,7 @@ from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
 from atlas.tables.outbox import Outbox
 from atlas.tables.personal_bookings import UserChanges, UserOutbox, UserRows
+from atlas.tables.read_ahead import ReadAhead
 from atlas.tables.rows import RowTable
 from atlas.tables.scan_log import ScanLog
 from atlas.tables.shared_bookings import KIND, SharedPageChanges, SharedPageOutbox, SharedPageRows
@@ -60,6 +61,7 @@ class Resources(TenantClients):
     """Writes rows and changes together."""
     index: UserIndex
     census: Census
+    read_ahead: ReadAhead
     scans: ScanLog
     shared: SharedPageTables
     emit: Callable[[Event], None]

@@ -29,6 +29,7 @@ from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
 from atlas.tables.outbox import Outbox
 from atlas.tables.personal_bookings import KIND
+from atlas.tables.read_ahead import ReadAhead
 from atlas.tables.rows import RowTable
 from atlas.tables.scan_log import ScanLog
 from atlas.tables.store import TableStore, open_tables
@@ -158,14 +159,15 @@ def _clients(settings: Settings, client: ApiClient, sign_in: SignIn) -> TenantCl
 def _resources(settings: Settings, clients: TenantClients, store: TableStore) -> Resources:
     tenant_id = settings.tenant_id
     rows, changes = RowTable(store, tenant_id, KIND), ChangeFeed(store, tenant_id, KIND)
-    index = UserIndex(store, tenant_id)
+    index, census = UserIndex(store, tenant_id), Census(store)
     return Resources(
         **{field.name: getattr(clients, field.name) for field in fields(TenantClients)},
         rows=rows,
         changes=changes,
         outbox=Outbox(rows, changes, clients.clock, index.add, index.remove),
         index=index,
-        census=Census(store),
+        census=census,
+        read_ahead=ReadAhead(census, rows),
         scans=ScanLog(store, tenant_id),
         shared=shared_page_tables(store, tenant_id, clients.clock),
         emit=telemetry.emit,

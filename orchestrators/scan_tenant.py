@@ -7,7 +7,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from atlas.scans.lanes import LaneResult
-from atlas.scans.messages import ListingResult
+from atlas.scans.messages import JoinResult
 from atlas.scans.plan import PLAN
 from atlas.scans.progress import ScanProgress, Step, lane_id
 from orchestrators.names import (
@@ -17,6 +17,7 @@ from orchestrators.names import (
     DELETE_EXPIRED,
     FIND_CREATORS,
     INSPECT_SHARED_PAGES,
+    JOIN_MAILBOXES,
     LIST_BUSINESSES,
     LIST_MAILBOX_POLICIES,
     LIST_MAILBOXES,
@@ -43,6 +44,7 @@ ACTIVITIES: Mapping[Step, str] = {
     Step.LIST_MAILBOXES: LIST_MAILBOXES,
     Step.LIST_MAILBOX_POLICIES: LIST_MAILBOX_POLICIES,
     Step.LIST_USERS: LIST_USERS,
+    Step.JOIN_MAILBOXES: JOIN_MAILBOXES,
     # Step.PROBE_USERS: probe_users
     Step.MARK_GONE: MARK_GONE,
     Step.LIST_BUSINESSES: LIST_BUSINESSES,
@@ -86,20 +88,20 @@ def call_activity(context: df.DurableOrchestrationContext, progress: ScanProgres
 
 
 def probe_users(context: df.DurableOrchestrationContext, progress: ScanProgress) -> Steps[ScanProgress]:
-    """Probe the page of users in lanes, while the next page is listed."""
+    """Probe the page of users in lanes, while the next page is joined with its mailboxes."""
     tasks = [
         context.call_sub_orchestrator(SCAN_PAGE, lane.to_dict(), lane_id(progress.scan_id, lane.page, number))
         for number, lane in enumerate(progress.lanes())
     ]
     has_next = progress.personal.has_next
     if has_next:
-        tasks.append(context.call_activity(LIST_USERS, progress.users_request().to_dict()))
+        tasks.append(context.call_activity(JOIN_MAILBOXES, progress.join_request().to_dict()))
     try:
         results = (yield context.task_all(tasks)) if tasks else []
     except Exception as error:  # noqa: BLE001 - as above
         return progress.with_exception(first_line(error))
     lanes = [LaneResult.from_dict(result) for result in (results[:-1] if has_next else results)]
-    return progress.with_probes(lanes, ListingResult.from_dict(results[-1]) if has_next else None)
+    return progress.with_probes(lanes, JoinResult.from_dict(results[-1]) if has_next else None)
 
 
 def first_line(error: Exception) -> str:

@@ -41,7 +41,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "atlas.scans.messages": ("atlas.domain",),
     "atlas.scans.lanes": ("atlas.domain", "atlas.scans.messages"),
     "atlas.scans.warnings": ("atlas.domain", "atlas.scans.messages", "atlas.scans.lanes"),
-    "atlas.scans.personal_progress": ("atlas.scans.messages", "atlas.scans.lanes", "atlas.scans.warnings"),
+    "atlas.scans.personal_progress": (
+        "atlas.domain",
+        "atlas.scans.messages",
+        "atlas.scans.lanes",
+        "atlas.scans.warnings",
+    ),
     "atlas.scans.shared_progress": ("atlas.scans.messages",),
     "atlas.scans.progress": ("atlas.domain", *PURE_SCAN_STATE),
     "atlas.scans.plan": PURE_SCAN_STATE,

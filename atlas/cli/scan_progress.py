@@ -20,6 +20,7 @@ STEPS = {
     Step.LIST_MAILBOXES: "listing mailboxes",
     Step.LIST_MAILBOX_POLICIES: "listing policies",
     Step.LIST_USERS: "listing users",
+    Step.JOIN_MAILBOXES: "joining users and mailboxes",
     Step.PROBE_USERS: "checking pages",
     Step.MARK_GONE: "finding users who are gone",
     Step.DELETE_EXPIRED: "deleting expired rows",

@@ -1,10 +1,10 @@
-"""Takes the census of a scan: the organisation once, mailboxes page by page, then licensed users page by page."""
+"""Takes the census of a scan: the organisation, all mailboxes, all licensed users, and then who has which mailbox."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
+from atlas.domain.buckets import buckets_of_page
+from atlas.domain.mailboxes import MailboxEvidence, NoMailbox
 from atlas.domain.organization import OrganizationSettings
 from atlas.domain.scans import Scan, ScanState
 from atlas.domain.unknown import Reason, Unknown
@@ -13,13 +13,20 @@ from atlas.microsoft365.exchange import Exchange
 from atlas.microsoft365.failures import ListingExpired, Refused
 from atlas.microsoft365.graph import MalformedUser
 from atlas.resources import Resources
-from atlas.scans.messages import ListingRequest, ListingResult, OrganizationResult, StepRequest, UsersRequest
+from atlas.scans.messages import (
+    JoinRequest,
+    JoinResult,
+    ListingRequest,
+    ListingResult,
+    OrganizationResult,
+    StepRequest,
+)
 from atlas.scans.warnings import limit_warnings
+from atlas.tables.census import ListedUser
 
 MAILBOXES = "mailboxes"
 POLICIES = "policies"
 USERS = "users"
-CONCURRENT_READS = 16
 NOT_LISTED = Unknown(Reason.NOT_UNDERSTOOD, "the listing of mailboxes does not contain the user's")
 
 
@@ -37,7 +44,7 @@ async def read_organization(resources: Resources, request: StepRequest) -> Organ
 async def list_mailboxes(resources: Resources, request: ListingRequest) -> ListingResult:
     """Write one page of all mailboxes to the census."""
     page = await _exchange(resources).get_mailboxes_page(await _link(resources, request, MAILBOXES))
-    await resources.census.add_mailboxes(request.scan_id, page.mailboxes)
+    await resources.census.add_mailboxes(request.scan_id, request.page, page.mailboxes)
     await _add_warnings(resources, request.scan_id, page.warnings)
     return await _listed(resources, request, MAILBOXES, len(page.mailboxes), page.next_link)
 
@@ -45,23 +52,32 @@ async def list_mailboxes(resources: Resources, request: ListingRequest) -> Listi
 async def list_mailbox_policies(resources: Resources, request: ListingRequest) -> ListingResult:
     """Write the EWS settings of one page of mailboxes to the census."""
     page = await _exchange(resources).get_policies_page(await _link(resources, request, POLICIES))
-    await resources.census.add_policies(request.scan_id, page.scopes)
+    await resources.census.add_policies(request.scan_id, request.page, page.scopes)
     await _add_warnings(resources, request.scan_id, page.warnings)
     return await _listed(resources, request, POLICIES, len(page.scopes), page.next_link)
 
 
-async def list_users(resources: Resources, request: UsersRequest) -> ListingResult:
-    """Write one page of licensed users, each with its mailbox, to the census."""
+async def list_users(resources: Resources, request: ListingRequest) -> ListingResult:
+    """Write one page of licensed users to the census."""
     page = await resources.directory.get_licensed_page(await _link(resources, request, USERS))
-    wanted = [user for user in page.users if not await resources.exclusions.contains(user)]
-    mailboxes = await _mailboxes_of(resources, request, wanted)
-    users = [(user, mailboxes[user.user_id]) for user in wanted]
-    malformed = await _malformed_users(resources, page.malformed)
-    users += [(user, mailbox) for user, mailbox in malformed if not await resources.exclusions.contains(user)]
+    users: list[ListedUser] = [(user, None) for user in page.users]
+    users += await _malformed_users(resources, page.malformed)
+    wanted = [listed for listed in users if not await resources.exclusions.contains(listed[0])]
     await _add_warnings(resources, request.scan_id, _warnings_about(page.malformed))
-    await resources.census.add_users(request.scan_id, request.page, users)
-    result = await _listed(resources, request, USERS, len(users), page.next_link)
+    await resources.census.add_listed_users(request.scan_id, request.page, wanted)
+    result = await _listed(resources, request, USERS, len(wanted), page.next_link)
     return replace(result, total=page.total)
+
+
+async def join_mailboxes(resources: Resources, request: JoinRequest) -> JoinResult:
+    """Write one page of licensed users to the census, each with its mailbox, in the order of their rows."""
+    buckets = buckets_of_page(request.page, request.pages)
+    listed = await resources.census.get_listed_users(request.scan_id, request.first_listing, buckets)
+    unknown = [user_id for user_id, (_, mailbox) in listed.items() if mailbox is None]
+    mailboxes = await _mailboxes_of(resources, request, buckets, unknown)
+    users = [(user, mailbox or mailboxes[user_id]) for user_id, (user, mailbox) in sorted(listed.items())]
+    await resources.census.add_users(request.scan_id, request.page, users)
+    return JoinResult(count=len(users))
 
 
 def _exchange(resources: Resources) -> Exchange:
@@ -101,11 +117,9 @@ async def _add_warnings(resources: Resources, scan_id: str, warnings: Sequence[s
         )
 
 
-async def _malformed_users(
-    resources: Resources, malformed: Sequence[MalformedUser]
-) -> list[tuple[LicensedUser, MailboxEvidence]]:
+async def _malformed_users(resources: Resources, malformed: Sequence[MalformedUser]) -> list[ListedUser]:
     """Users whose record cannot be read, as their rows know them: the rows are kept, with the status ``unknown``."""
-    users: list[tuple[LicensedUser, MailboxEvidence]] = []
+    users: list[ListedUser] = []
     for record in malformed:
         stored = await resources.rows.get(record.user_id) if record.user_id else None
         user = stored.row.user if stored else _identified(record)
@@ -127,23 +141,14 @@ def _warnings_about(malformed: Sequence[MalformedUser]) -> list[str]:
 
 
 async def _mailboxes_of(
-    resources: Resources, request: UsersRequest, users: Sequence[LicensedUser]
+    resources: Resources, request: JoinRequest, buckets: range, user_ids: Sequence[str]
 ) -> Mapping[str, MailboxEvidence]:
-    user_ids = [user.user_id for user in users]
     if not request.has_mailboxes:
         return await resources.directory.get_mailboxes(user_ids)
-    gate = asyncio.Semaphore(CONCURRENT_READS)
-
-    async def read(user_id: str) -> MailboxEvidence | None:
-        async with gate:
-            mailbox = await resources.census.get_mailbox(request.scan_id, user_id)
-        if isinstance(mailbox, Mailbox) and not request.has_policies:  # the census may hold part of their listing
-            return replace(mailbox, ews=None)
-        return mailbox
-
-    found = dict(zip(user_ids, await asyncio.gather(*map(read, user_ids)), strict=True))
-    confirmed = await _confirm_absence(resources, [user_id for user_id, mailbox in found.items() if mailbox is None])
-    return {user_id: mailbox or confirmed[user_id] for user_id, mailbox in found.items()}
+    census = resources.census
+    # Without all of their EWS settings none are used: the census may hold part of the listing.
+    found = await census.get_mailboxes(request.scan_id, buckets, with_policies=request.has_policies)
+    return {**found, **await _confirm_absence(resources, [one for one in user_ids if one not in found])}
 
 
 async def _confirm_absence(resources: Resources, user_ids: Sequence[str]) -> Mapping[str, MailboxEvidence]:

@@ -18,6 +18,8 @@ from atlas.scans import census, closing, gone, retention, shared_steps
 from atlas.scans.lanes import Lane, LaneResult
 from atlas.scans.messages import (
     Counts,
+    JoinResult,
+    ListingRequest,
     ListingResult,
     OrganizationResult,
     ProbeRequest,
@@ -27,7 +29,6 @@ from atlas.scans.messages import (
     SharedResult,
     StepRequest,
     StepResult,
-    UsersRequest,
 )
 from atlas.scans.plan import PLAN
 from atlas.scans.probing import probe_one
@@ -58,6 +59,7 @@ USE_CASES: Mapping[Step, UseCase] = {
     Step.LIST_MAILBOXES: census.list_mailboxes,
     Step.LIST_MAILBOX_POLICIES: census.list_mailbox_policies,
     Step.LIST_USERS: census.list_users,
+    Step.JOIN_MAILBOXES: census.join_mailboxes,
     # Step.PROBE_USERS: LocalRun
     Step.MARK_GONE: gone.mark_gone,
     Step.LIST_BUSINESSES: shared_steps.list_businesses,
@@ -171,7 +173,7 @@ class LocalScans:
         lists_mailboxes = self.selection is not None and self.selection.needs_listed_mailboxes
         return replace(result, exchange_enabled=result.exchange_enabled and lists_mailboxes)
 
-    async def _list_selected_users(self, resources: Resources, request: UsersRequest) -> ListingResult:
+    async def _list_selected_users(self, resources: Resources, request: ListingRequest) -> ListingResult:
         return await list_selected_users(resources, request, self.selection or Selection(()))
 
     @property
@@ -217,15 +219,15 @@ class LocalRun:
         return result
 
     async def _probe_users(self) -> ScanProgress:
-        """Probe the page of users in lanes, while the next page is listed."""
+        """Probe the page of users in lanes, while the next page is joined with its mailboxes."""
         self._lanes = dict(enumerate(self.progress.lanes()))
         self._waiting = {}
         async with asyncio.TaskGroup() as group:
             lanes = [group.create_task(self._run_lane(number)) for number in self._lanes]
-            listing = group.create_task(self._call(Step.LIST_USERS)) if self.progress.personal.has_next else None
+            join = group.create_task(self._call(Step.JOIN_MAILBOXES)) if self.progress.personal.has_next else None
         self._lanes, results = {}, [lane.result() for lane in lanes]
-        next_page = listing.result() if listing else None
-        return self.progress.with_probes(results, next_page if isinstance(next_page, ListingResult) else None)
+        next_page = join.result() if join else None
+        return self.progress.with_probes(results, next_page if isinstance(next_page, JoinResult) else None)
 
     async def _run_lane(self, number: int) -> LaneResult:
         resources = self.scans.resources
@@ -259,8 +261,7 @@ class LocalRun:
     def _show(self, waiting: Waiting | None) -> None:
         personal = self.progress.personal
         counts = sum((lane.counts for lane in self._lanes.values()), personal.counts)
-        is_listed = personal.page_size > 0 and not personal.has_next
-        total = personal.listed if is_listed else personal.total
+        total = personal.listed if personal.page else personal.total
         self.watch(RunStatus(self.progress.step, personal.listed, total, counts, waiting))
 
 

@@ -103,9 +103,14 @@ class ListingRequest(StepRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UsersRequest(ListingRequest):
-    """Which page of licensed users to write to the census, and where their mailboxes come from."""
+class JoinRequest(StepRequest):
+    """Which page of licensed users to join with their mailboxes, and where the mailboxes come from."""
 
+    page: int
+    pages: int
+    """How many there are."""
+    first_listing: int
+    """The page with which the listing of users that was completed begins."""
     has_mailboxes: bool = False
     """Whether the census holds all mailboxes; if not, their GUIDs come from Microsoft Graph."""
     has_policies: bool = False
@@ -120,6 +125,13 @@ class ListingResult(StepResult):
     has_next: bool = False
     total: int | None = None
     """How many records the complete listing holds, if the service says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinResult(StepResult):
+    """A page of licensed users has been written to the census, with their mailboxes."""
+
+    count: int = 0
 
 
 class ProbeMode(StrEnum):

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from atlas.domain.buckets import page_count
 from atlas.scans.lanes import Breaker, LaneResult, merge_breakers
-from atlas.scans.messages import Closing, Counts, GoneResult, ListingResult, Message
+from atlas.scans.messages import Closing, Counts, GoneResult, JoinResult, ListingResult, Message
 from atlas.scans.warnings import exchange_warning
 
 
@@ -27,11 +28,14 @@ class Exchange(Message):
 class PersonalPages(Message):
     """The stage of personal pages: the page of users being probed, and the results so far."""
 
-    page: int = 0
-    page_size: int = 0
-    has_next: bool = False
     listed: int = 0
     total: int | None = None
+    """How many users the listing will have, if Microsoft Graph says so."""
+    first_listing: int = 1
+    """The page with which the listing begins."""
+    page: int = 0
+    """The page of users being probed; 0: none yet."""
+    page_size: int = 0
     counts: Counts = field(default_factory=Counts)
     breaker: Breaker = field(default_factory=Breaker)
     gone: GoneResult = field(default_factory=GoneResult)
@@ -39,16 +43,24 @@ class PersonalPages(Message):
     open_lanes: int = 0
     """Lanes of the page that may still run, although the scan no longer waits for them because one of them failed."""
 
-    def with_page(self, page: int, listing: ListingResult) -> "PersonalPages":
-        """The stage with a page of users that has been written to the census."""
-        return replace(
-            self,
-            page=page,
-            page_size=listing.count,
-            has_next=listing.has_next,
-            listed=self.listed + listing.count,
-            total=self.total if listing.total is None else listing.total,
-        )
+    @property
+    def pages(self) -> int:
+        """How many pages of users are probed one after the other."""
+        return page_count(self.listed)
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is a page after the one being probed."""
+        return self.page < self.pages
+
+    def with_listed(self, listing: ListingResult, first_listing: int) -> "PersonalPages":
+        """The stage with a page of the listing of users."""
+        total = self.total if listing.total is None else listing.total
+        return replace(self, listed=self.listed + listing.count, total=total, first_listing=first_listing)
+
+    def with_page(self, page: int, joined: JoinResult) -> "PersonalPages":
+        """The stage with a page of users to probe."""
+        return replace(self, page=page, page_size=joined.count)
 
     def with_lanes(self, lanes: Sequence[LaneResult]) -> "PersonalPages":
         """The stage with the results of the page's lanes."""
@@ -59,10 +71,8 @@ class PersonalPages(Message):
         )
 
     def restarted(self) -> "PersonalPages":
-        """The stage before its first page. Users who have been recorded are skipped, and counted again."""
-        return PersonalPages(
-            total=self.total, breaker=self.breaker, counts=Counts(throttled_waits=self.counts.throttled_waits)
-        )
+        """The stage before its listing."""
+        return PersonalPages(total=self.total)
 
     def closing(self, scan_id: str) -> Closing:
         """The result. After a complete listing, the totals are those of the rows, where no user counts twice."""

@@ -7,6 +7,7 @@ from atlas.scans.messages import (
     ClosingResult,
     ExpiredResult,
     GoneResult,
+    JoinResult,
     ListingResult,
     OrganizationResult,
     SharedResult,
@@ -32,8 +33,9 @@ PLAN: Mapping[Step, Call] = {
     Step.READ_ORGANIZATION: Call(ScanProgress.step_request, OrganizationResult, ScanProgress.with_organization),
     Step.LIST_MAILBOXES: Call(ScanProgress.page_request, ListingResult, ScanProgress.with_mailboxes),
     Step.LIST_MAILBOX_POLICIES: Call(ScanProgress.page_request, ListingResult, ScanProgress.with_policies),
-    Step.LIST_USERS: Call(ScanProgress.users_request, ListingResult, ScanProgress.with_users),
-    # Step.PROBE_USERS: lanes, while the next page of users is listed
+    Step.LIST_USERS: Call(ScanProgress.page_request, ListingResult, ScanProgress.with_users),
+    Step.JOIN_MAILBOXES: Call(ScanProgress.join_request, JoinResult, ScanProgress.with_joined),
+    # Step.PROBE_USERS: lanes, while the next page of users is joined with its mailboxes
     Step.MARK_GONE: Call(ScanProgress.page_request, GoneResult, ScanProgress.with_gone),
     Step.LIST_BUSINESSES: SHARED_STEP,
     Step.LIST_SHARED_MAILBOXES: SHARED_STEP,

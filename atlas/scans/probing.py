@@ -17,6 +17,7 @@ from atlas.pages.recording import record_kept, record_observation
 from atlas.resources import Resources
 from atlas.scans.messages import ProbeMode, ProbeRequest, ProbeResult
 from atlas.tables.personal_bookings import StoredRow
+from atlas.tables.read_ahead import ListedWithRow
 from atlas.tables.store import StorageFailure
 
 TIMEOUT_SECONDS = 120.0
@@ -38,17 +39,17 @@ async def probe_one(resources: Resources, request: ProbeRequest) -> ProbeResult:
     A repeated probe finds the row it has written and sends no request. Storage that fails is a reason to probe again.
     """
     try:
-        holds_lock, found = await asyncio.gather(
+        holds_lock, listed = await asyncio.gather(
             resources.scans.held_lock_recently(request.scan_id),
-            resources.census.get_user(request.scan_id, request.page, request.index),
+            resources.read_ahead.get(request.scan_id, request.page, request.index),
         )
         if not holds_lock:
             return ProbeResult(holds_lock=False)
-        if found is None:
+        if listed is None:
             raise CensusIncomplete(f"no user {request.index} on page {request.page} of {request.scan_id}")
         if request.mode is ProbeMode.TRIAL:
-            return await _try(resources, found[1])
-        return await _probe(resources, request, *found)
+            return await _try(resources, listed.mailbox)
+        return await _probe(resources, request, listed)
     except StorageFailure:
         return ProbeResult(reason=STORAGE)
 
@@ -66,10 +67,8 @@ async def _try(resources: Resources, mailbox: MailboxEvidence) -> ProbeResult:
     return ProbeResult(has_response=True)
 
 
-async def _probe(
-    resources: Resources, request: ProbeRequest, user: LicensedUser, mailbox: MailboxEvidence
-) -> ProbeResult:
-    stored = await resources.rows.get(user.user_id)
+async def _probe(resources: Resources, request: ProbeRequest, listed: ListedWithRow) -> ProbeResult:
+    user, mailbox, stored = listed.user, listed.mailbox, listed.stored
     if stored and stored.row.scan_id == request.scan_id and stored.pending_change is None:
         return ProbeResult(status=str(stored.row.status))
     if stored and _may_keep(resources, request, stored, mailbox):

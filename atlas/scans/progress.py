@@ -17,6 +17,8 @@ from atlas.scans.messages import (
     ClosingResult,
     ExpiredResult,
     GoneResult,
+    JoinRequest,
+    JoinResult,
     ListingRequest,
     ListingResult,
     Message,
@@ -27,7 +29,6 @@ from atlas.scans.messages import (
     StepFailure,
     StepRequest,
     StepResult,
-    UsersRequest,
 )
 from atlas.scans.personal_progress import Exchange, PersonalPages
 from atlas.scans.shared_progress import SharedPages
@@ -51,6 +52,7 @@ class Step(StrEnum):
     LIST_MAILBOXES = "listMailboxes"
     LIST_MAILBOX_POLICIES = "listMailboxPolicies"
     LIST_USERS = "listUsers"
+    JOIN_MAILBOXES = "joinMailboxes"
     PROBE_USERS = "probeUsers"
     MARK_GONE = "markGone"
     LIST_BUSINESSES = "listBusinesses"
@@ -77,7 +79,7 @@ SHARED_PAGES = (
 STAGES: tuple[tuple[Step, ...], ...] = (
     (Step.BEGIN_CREATOR_SEARCH,),  # the query takes minutes, and runs beside everything else
     (Step.READ_ORGANIZATION, Step.LIST_MAILBOXES, Step.LIST_MAILBOX_POLICIES),
-    (Step.LIST_USERS, Step.PROBE_USERS, Step.MARK_GONE),  # personal pages
+    (Step.LIST_USERS, Step.JOIN_MAILBOXES, Step.PROBE_USERS, Step.MARK_GONE),  # personal pages
     SHARED_PAGES,
     (Step.DELETE_EXPIRED,),
     (Step.CLOSE_SCAN, Step.END),
@@ -90,6 +92,7 @@ MAX_WAITED_SECONDS: Mapping[Step, float] = {
     Step.LIST_MAILBOXES: 2 * HOUR,
     Step.LIST_MAILBOX_POLICIES: 2 * HOUR,
     Step.LIST_USERS: 6 * HOUR,
+    Step.JOIN_MAILBOXES: 6 * HOUR,
     Step.MARK_GONE: 6 * HOUR,
     Step.LIST_BUSINESSES: HOUR,
     Step.LIST_SHARED_MAILBOXES: HOUR,
@@ -166,12 +169,13 @@ class ScanProgress(Message):
         """The request for the page at the current position."""
         return ListingRequest(scan_id=self.scan_id, page=self.position.page, is_first=self.position.is_first)
 
-    def users_request(self) -> UsersRequest:
-        """The request for the page of users at the current position."""
-        return UsersRequest(
+    def join_request(self) -> JoinRequest:
+        """The request to join the page of users at the current position with their mailboxes."""
+        return JoinRequest(
             scan_id=self.scan_id,
             page=self.position.page,
-            is_first=self.position.is_first,
+            pages=self.personal.pages,
+            first_listing=self.personal.first_listing,
             has_mailboxes=self.exchange.has_mailboxes,
             has_policies=self.exchange.has_policies,
         )
@@ -204,19 +208,30 @@ class ScanProgress(Message):
         return self._after_page(result, Step.LIST_USERS)
 
     def with_users(self, result: ListingResult) -> "ScanProgress":
+        """Go on to the next page of the listing, or to join the users with their mailboxes."""
+        if stopped := self._unless_successful(result):
+            return stopped
+        personal = self.personal.with_listed(result, self.position.first)
+        if result.has_next:
+            return self._next_part(personal=personal)
+        return self._at(Step.JOIN_MAILBOXES, personal=personal)
+
+    def with_joined(self, result: JoinResult) -> "ScanProgress":
         """Go on to probe the page of users."""
         if stopped := self._unless_successful(result):
             return stopped
         return self._next_part(step=Step.PROBE_USERS, personal=self.personal.with_page(self.position.page, result))
 
-    def with_probes(self, lanes: Sequence[LaneResult], listing: ListingResult | None) -> "ScanProgress":
-        """Go on to the page that was listed meanwhile, or to the users who are gone."""
+    def with_probes(self, lanes: Sequence[LaneResult], joined: JoinResult | None) -> "ScanProgress":
+        """Go on to the page that was joined meanwhile, or to the users who are gone."""
         personal = self.personal.with_lanes(lanes)
         if not all(lane.holds_lock for lane in lanes):
             return self._at(Step.END)
-        if listing is None:
-            return self._at(Step.MARK_GONE, personal=personal)
-        return replace(self, step=Step.LIST_USERS, personal=personal).with_users(listing)
+        if joined is not None:
+            return replace(self, step=Step.JOIN_MAILBOXES, personal=personal).with_joined(joined)
+        if personal.error is not None:  # the list of users is not complete, so it does not say who is gone
+            return self._ended_stage(personal=personal)
+        return self._at(Step.MARK_GONE, personal=personal)
 
     def with_gone(self, result: GoneResult) -> "ScanProgress":
         """Go on to the next part of the rows, or to the next stage."""
@@ -356,8 +371,7 @@ class ScanProgress(Message):
             case Step.LIST_MAILBOX_POLICIES:
                 return self._without_exchange(Step.LIST_USERS, replace(self.exchange, policies_problem=problem))
             case Step.LIST_USERS:
-                error = f"the list of licensed users could not be completed: {problem}"
-                return self._ended_stage(personal=replace(self.personal, error=error))
+                return self._without_all_users(f"the list of licensed users could not be completed: {problem}")
             case Step.CLOSE_SCAN:
                 raise ScanNotClosed(problem)
             case Step.BEGIN_CREATOR_SEARCH | Step.DELETE_EXPIRED:
@@ -393,6 +407,13 @@ class ScanProgress(Message):
         }
         next_step = following.get(self.step)
         return self._at(next_step, shared=shared) if next_step else self._ended_stage(shared=shared)
+
+    def _without_all_users(self, error: str) -> "ScanProgress":
+        """Probe the users who were listed, although the scan has failed."""
+        personal = replace(self.personal, error=error)
+        if personal.listed:
+            return self._at(Step.JOIN_MAILBOXES, personal=personal)
+        return self._ended_stage(personal=personal)
 
     def _without_exchange(self, next_step: Step, exchange: Exchange) -> "ScanProgress":
         organization = replace(self.organization, exchange_incomplete=True)

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from atlas.domain.excluded_users import ExcludedUsers
-from atlas.domain.mailboxes import MailboxEvidence
 from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.failures import ListingExpired, Refused, Unreachable
 from atlas.microsoft365.graph import Account
 from atlas.resources import Resources
 from atlas.scans.census import USERS
-from atlas.scans.messages import ListingResult, UsersRequest
+from atlas.scans.messages import ListingRequest, ListingResult
 from atlas.scans.warnings import limit_warnings
 
 PAGE_SIZE = 200
@@ -71,8 +70,8 @@ def _names(lines: Sequence[str]) -> Iterable[str]:
     return (row[column] for row in csv.reader(lines[1:], delimiter=dialect) if len(row) > column)
 
 
-async def list_selected_users(resources: Resources, request: UsersRequest, selection: Selection) -> ListingResult:
-    """Write one page of the named users who are licensed, each with its mailbox, to the census; report the others."""
+async def list_selected_users(resources: Resources, request: ListingRequest, selection: Selection) -> ListingResult:
+    """Write one page of the named users who are licensed to the census; report the others."""
     start = await _start(resources, request)
     part = selection.users[start : start + PAGE_SIZE]
     excluded = await resources.exclusions.snapshot()
@@ -96,8 +95,9 @@ async def list_selected_users(resources: Resources, request: UsersRequest, selec
             ],
         },
     )
-    users = await _with_mailboxes(resources, request, [*licensed.values()])
-    await resources.census.add_users(request.scan_id, request.page, users)
+    mailbox = None if selection.needs_listed_mailboxes else NOT_LISTED  # then the probe requests it
+    users = [(user, mailbox) for user in licensed.values()]
+    await resources.census.add_listed_users(request.scan_id, request.page, users)
     has_next = start + PAGE_SIZE < len(selection.users)
     if has_next:
         await resources.census.add_position(request.scan_id, USERS, request.page + 1, str(start + PAGE_SIZE))
@@ -108,7 +108,7 @@ def _is_excluded(user: LicensedUser, excluded: ExcludedUsers) -> bool:
     return excluded.is_named(user.user_id) or excluded.is_named(user.upn)
 
 
-async def _start(resources: Resources, request: UsersRequest) -> int:
+async def _start(resources: Resources, request: ListingRequest) -> int:
     if request.is_first:
         return 0
     position = await resources.census.get_position(request.scan_id, USERS, request.page)
@@ -123,15 +123,6 @@ def _raise_if_unreachable(accounts: Iterable[Account | Unknown | None]) -> None:
             raise Unreachable(account.detail)
         if isinstance(account, Unknown) and account.reason is Reason.REFUSED:
             raise Refused(account.detail)
-
-
-async def _with_mailboxes(
-    resources: Resources, request: UsersRequest, users: Sequence[LicensedUser]
-) -> list[tuple[LicensedUser, MailboxEvidence]]:
-    if not request.has_mailboxes:  # the probe requests the mailbox
-        return [(user, NOT_LISTED) for user in users]
-    mailboxes = [await resources.census.get_mailbox(request.scan_id, user.user_id) for user in users]
-    return [(user, mailbox or NOT_LISTED) for user, mailbox in zip(users, mailboxes, strict=True)]
 
 
 async def _warn(resources: Resources, scan_id: str, problems: dict[str, list[str]]) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from azure.data.tables import TableEntity
+
 from atlas.domain.changes import DatedChange
-from atlas.domain.records import MalformedRecord, parse_records
+from atlas.domain.records import MalformedRecord, Records, parse_records
 from atlas.tables.columns import parse_json
 from atlas.tables.kinds import Kind
 from atlas.tables.store import Entity, TableStore
@@ -61,6 +63,23 @@ class RowTable[Row, Change: DatedChange]:
             return None, str(entity.metadata["etag"])
         return stored, stored.etag
 
+    async def get_many(self, keys: Sequence[str]) -> Mapping[str, Stored[Row, Change]]:
+        """The rows with these keys, which are sorted and near each other: one range read of twice as many rows.
+
+        Rows beyond those are read one by one.
+        """
+        if not keys:
+            return {}
+        page = await self._store.get_page(self.kind.table, self._tenant_id, keys[0], f"{keys[-1]}!", size=2 * len(keys))
+        wanted = set(keys)
+        records = self._parse([entity for entity in page.entities if entity["RowKey"] in wanted])
+        found = {self.kind.key_of(stored.row): stored for stored in records.valid}
+        last_read = str(page.entities[-1]["RowKey"]) if page.entities else ""
+        for key in keys if page.next_key else ():
+            if key > last_read and (stored := await self.get(key)):
+                found[key] = stored
+        return found
+
     async def iterate(
         self, where: str = "", values: Mapping[str, Any] | None = None
     ) -> AsyncIterator[Stored[Row, Change]]:
@@ -87,9 +106,7 @@ class RowTable[Row, Change: DatedChange]:
         page = await self._store.get_page(
             self.kind.table, self._tenant_id, first, next_key=next_key, where=where, values=values, size=size
         )
-        records = parse_records(page.entities, self.from_entity)
-        if records.malformed:
-            self._log_malformed(len(records.malformed), records.malformed[0].problem)
+        records = self._parse(page.entities)
         return RowsPage(records.valid, len(records.malformed), page.next_key)
 
     async def save(self, row: Row, pending_change: Change | None, etag: str | None) -> str:
@@ -118,6 +135,12 @@ class RowTable[Row, Change: DatedChange]:
         """The row that ``to_entity`` wrote. Raises ``MalformedRecord``."""
         etag = str(getattr(entity, "metadata", {}).get("etag", ""))
         return Stored(self.kind.columns.from_columns(entity), etag, self._pending_change(entity.get(PENDING_CHANGE)))
+
+    def _parse(self, entities: Sequence[TableEntity]) -> Records[TableEntity, Stored[Row, Change]]:
+        records = parse_records(entities, self.from_entity)
+        if records.malformed:
+            self._log_malformed(len(records.malformed), records.malformed[0].problem)
+        return records
 
     def _pending_change(self, text: str | None) -> Change | None:
         if not text:

@@ -27,8 +27,8 @@ from atlas.settings import Storage, StorageByConnectionString, StorageByIdentity
 type Entity = dict[str, Any]
 
 MAX_TRANSACTION_ROWS = 100
-MAX_TRANSACTION_BYTES = 3_500_000
-"""The service accepts 4 MiB; the rest is for the envelope around each row of a transaction."""
+MAX_TRANSACTION_BYTES = 900_000
+"""The service accepts 4 MiB; sending more than 1 MiB in one piece would block the event loop."""
 ROW_ENVELOPE_BYTES = 1_000
 CONCURRENT_TRANSACTIONS = 4
 CONFLICTS = frozenset({409, 412})

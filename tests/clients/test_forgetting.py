@@ -65,16 +65,18 @@ async def resources(store, tenant_id):
         scans=ScanLog(store, tenant_id),
     )
     await found.scans.insert(SCAN)
-    for number, user in enumerate((ADELE, BOB)):
+    mailboxes = {}
+    for user in (ADELE, BOB):
         mailbox = Mailbox(GUIDS[user.user_id], user.upn)
         for page in (PageFound((PublicType("a1", "30 min", 30, None),)), NoPage(404)):
             stored = await rows.get(user.user_id)
             observation = Observation(user, Evidence(mailbox, page), NOW, "https://outlook.office.com")
             await record_observation(found, stored, observation, SCAN.scan_id, scanned_before=True)
-        await found.census.add_mailboxes(SCAN.scan_id, {user.user_id: mailbox})
-        await found.census.add_policies(SCAN.scan_id, {user.user_id: EwsScope(Access.ALLOW)})
-        await found.census.add_users(SCAN.scan_id, 1, [(user, mailbox)] if number == 0 else [])
-        await found.census.add_users(SCAN.scan_id, 2, [(user, mailbox)] if number == 1 else [])
+        mailboxes[user.user_id] = mailbox
+    await found.census.add_mailboxes(SCAN.scan_id, 1, mailboxes)
+    await found.census.add_policies(SCAN.scan_id, 1, {user_id: EwsScope(Access.ALLOW) for user_id in mailboxes})
+    await found.census.add_listed_users(SCAN.scan_id, 1, [(ADELE, None), (BOB, None)])
+    await found.census.add_users(SCAN.scan_id, 1, [(ADELE, mailboxes[ADELE.user_id]), (BOB, mailboxes[BOB.user_id])])
     return found
 
 
@@ -104,7 +106,7 @@ async def test_every_trace_of_one_person_is_removed(resources, azurite, tenant_i
     forgotten = await forget(resources, subject)
     after = await everything(azurite, tenant_id)
 
-    assert forgotten == Forgotten(rows=1, index_entries=7, changes=2, census_rows=2)
+    assert forgotten == Forgotten(rows=1, index_entries=7, changes=2, census_rows=4)
     for trace in (ADELE.user_id, ADELE.upn, "Adele", str(GUIDS[ADELE.user_id]), GUIDS[ADELE.user_id].hex):
         assert trace.lower() in before
         assert trace.lower() not in after

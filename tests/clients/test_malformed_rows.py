@@ -97,6 +97,22 @@ async def test_a_part_of_the_rows_reports_how_many_are_malformed(rows):
     assert (len(page.rows), page.malformed) == (7, 3)
 
 
+@pytest.mark.parametrize("numbers", [[1, 2, 3], [2], [0, 1, 9], [0], list(range(10)), []])
+async def test_rows_near_each_other_are_read_together(rows, numbers):
+    found = await rows.get_many([user_id(number) for number in numbers])
+
+    assert list(found) == [user_id(number) for number in numbers if user_id(number) in READABLE]
+    assert all(stored.etag for stored in found.values())
+
+
+async def test_rows_far_from_each_other_are_read_one_by_one(rows):
+    """One range read brings twice as many rows as were requested, so the last of these is beyond it."""
+    found = await rows.get_many([user_id(1), user_id(8)])
+
+    assert list(found) == [user_id(1), user_id(8)]
+    assert found[user_id(8)] == await rows.get(user_id(8))
+
+
 async def test_the_feed_continues_after_a_malformed_change(store, tenant_id):
     feed = ChangeFeed(store, tenant_id, KIND)
     for number in range(6):

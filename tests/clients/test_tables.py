@@ -10,16 +10,13 @@ import pytest
 from azure.data.tables.aio import TableServiceClient
 
 from atlas.domain.changes import Change, ChangeKind
-from atlas.domain.ews_settings import Access, EwsScope, ews_scope
+from atlas.domain.ews_settings import ews_scope
 from atlas.domain.findings import Finding
-from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.policy import judge_policy
 from atlas.domain.scans import Scan, ScanState, new_scan_id
 from atlas.domain.statuses import Status
-from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
-from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
 from atlas.tables.personal_bookings import KIND
 from atlas.tables.rows import RowTable
@@ -301,46 +298,6 @@ async def test_only_old_changes_are_deleted(store, tenant_id):
     assert await changes.delete_before(NOW - timedelta(days=2), 1000) == 0
 
     assert len([one async for one in store.iterate("BookingsChanges", tenant_id)]) == 3
-
-
-async def test_the_census_separates_scans(store, tenant_id):
-    census = Census(store)
-    mailbox = Mailbox(UUID(GUID), "Adele@contoso.com", "UserMailbox", has_capability=False)
-    await census.add_mailboxes(tenant_id, {USER_ID: mailbox, "other": NoMailbox("MailUser")})
-    await census.add_users(tenant_id, 3, [(ADELE, mailbox), (LEAST.user, Unknown(Reason.THROTTLED, "a: b"))])
-
-    assert await census.get_mailbox(tenant_id, USER_ID) == mailbox
-    assert await census.get_mailbox(tenant_id, "other") == NoMailbox("MailUser")
-    assert await census.get_mailbox(tenant_id, "nobody") is None
-    assert await census.get_user(tenant_id, 3, 0) == (ADELE, mailbox)
-    assert await census.get_user(tenant_id, 3, 1) == (LEAST.user, Unknown(Reason.THROTTLED, "a: b"))
-    assert await census.get_user(tenant_id, 3, 2) is None
-    assert await census.get_user("another-scan", 3, 0) is None
-
-
-@pytest.mark.parametrize("policies_come_first", [False, True])
-async def test_a_repeated_page_of_mailboxes_keeps_their_policies(store, tenant_id, policies_come_first):
-    census = Census(store)
-    mailbox, scope = Mailbox(UUID(GUID), "Adele@contoso.com"), EwsScope(Access.BLOCK, "EnforceBlockList")
-    if policies_come_first:
-        await census.add_policies(tenant_id, {USER_ID: scope})
-    await census.add_mailboxes(tenant_id, {USER_ID: mailbox})
-    if not policies_come_first:
-        await census.add_policies(tenant_id, {USER_ID: scope})
-    await census.add_mailboxes(tenant_id, {USER_ID: mailbox})
-
-    assert await census.get_mailbox(tenant_id, USER_ID) == replace(mailbox, ews=scope)
-
-
-async def test_a_census_is_deleted_in_parts(store, tenant_id):
-    census = Census(store)
-    await census.add_users(tenant_id, 1, [(ADELE, NoMailbox())] * 250)
-    await census.add_users(f"{tenant_id}-next", 1, [(ADELE, NoMailbox())])
-
-    forgotten = [await census.delete(tenant_id, 200) for _ in range(3)]
-
-    assert forgotten == [200, 50, 0]
-    assert await census.get_user(f"{tenant_id}-next", 1, 0) is not None
 
 
 async def test_the_index_finds_users_in_any_case(store, tenant_id):

@@ -41,7 +41,7 @@ class RecordingStore:
         self.columns: dict[str, dict[str, str]] = {}
 
     async def insert(self, table: str, entity: Mapping[str, Any]) -> str:
-        columns = {name: EDM_TYPES[type(value)] for name, value in entity.items()}
+        columns = {_documented(name): EDM_TYPES[type(value)] for name, value in entity.items()}
         assert {columns.pop("PartitionKey"), columns.pop("RowKey")} == {"String"}
         self.columns.setdefault(table, {}).update(columns)
         return "etag"
@@ -67,6 +67,11 @@ class RecordingStore:
         await self.upsert_all(table, entities)
 
 
+def _documented(column: str) -> str:
+    """The name of a column in the documentation, which has one entry for all buckets."""
+    return re.sub(r"^Bucket\d{3}$", "Bucket000", column)
+
+
 async def written_columns() -> dict[str, dict[str, str]]:
     """Every column that the tables write when everything is known, with its type."""
     store: Any = RecordingStore()
@@ -81,8 +86,9 @@ async def written_columns() -> dict[str, dict[str, str]]:
     scope = EwsScope(Access.ALLOW, "EnforceBlockList", ews_enabled=True, entries=("an entry",))
     mailbox = Mailbox(UUID(TENANT), "adele@contoso.com", "UserMailbox", has_capability=True, ews=scope)
     census = Census(store)
-    await census.add_mailboxes(SCAN_ID, {TENANT: mailbox})
-    await census.add_policies(SCAN_ID, {TENANT: scope})
+    await census.add_mailboxes(SCAN_ID, 1, {TENANT: mailbox})
+    await census.add_policies(SCAN_ID, 1, {TENANT: scope})
+    await census.add_listed_users(SCAN_ID, 1, [(USER, None)])
     await census.add_position(SCAN_ID, "users", 2, "a link")
     await census.add_adoption(SCAN_ID, 1, replace(ADOPTION, scan_id=None, counted_at=None))
     await census.add_users(SCAN_ID, 1, [(USER, mailbox), (USER, Unknown(Reason.REFUSED))])

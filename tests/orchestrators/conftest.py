@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from atlas.domain.buckets import USERS_PER_PAGE
 from orchestrators import names, scan_page, scan_tenant
 from tests.orchestrators.fake_context import Engine, Instance
 
@@ -37,7 +38,10 @@ def failure(retry: str, wait_seconds: float | None = None, problem: str = "it fa
 
 
 class Tenant:
-    """Activities over pages of users. A test scripts results; when they are used up, activities succeed."""
+    """Activities over pages of users. A test scripts results; when they are used up, activities succeed.
+
+    The listing has as many pages as there are to probe, each as large as one; what is then joined may be fewer users.
+    """
 
     def __init__(self, *pages: int) -> None:
         self.pages = pages
@@ -45,6 +49,7 @@ class Tenant:
         self.mailboxes: list[dict[str, Any]] = []
         self.policies: list[dict[str, Any]] = []
         self.users: list[dict[str, Any]] = []
+        self.joins: list[dict[str, Any]] = []
         self.probes: list[dict[str, Any]] = []
         self.gone: list[dict[str, Any]] = []
         self.shared: dict[str, list[dict[str, Any]]] = {}
@@ -61,6 +66,9 @@ class Tenant:
             names.LIST_MAILBOXES: lambda _: self.mailboxes.pop(0) if self.mailboxes else {},
             names.LIST_MAILBOX_POLICIES: lambda _: self.policies.pop(0) if self.policies else {},
             names.LIST_USERS: self._list_users,
+            names.JOIN_MAILBOXES: lambda request: (
+                self.joins.pop(0) if self.joins else {"count": self.pages[request["page"] - 1]}
+            ),
             names.PROBE_USER: self.probe_user,
             names.MARK_GONE: self._mark_gone,
             **{name: self._shared_step(name) for name in SHARED_STEPS},
@@ -93,8 +101,8 @@ class Tenant:
         if self.users:
             return self.users.pop(0)
         at = request["page"] - self.first_page
-        total = None if at else sum(self.pages)
-        return {"count": self.pages[at], "has_next": at + 1 < len(self.pages), "total": total}
+        total = None if at else USERS_PER_PAGE * len(self.pages)
+        return {"count": USERS_PER_PAGE, "has_next": at + 1 < len(self.pages), "total": total}
 
     def _shared_step(self, name: str) -> Callable[[Any], Any]:
         def call(_: dict[str, Any]) -> Any:

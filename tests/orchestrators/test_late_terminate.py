@@ -15,7 +15,7 @@ import pytest
 from atlas.domain.mailboxes import Mailbox
 from atlas.microsoft365.failures import Unreachable
 from atlas.scans.lifecycle import OrchestrationStatus, ScanStopping, start_scan, stop_scan
-from atlas.scans.messages import OrganizationResult, ProbeRequest, ScanRequest
+from atlas.scans.messages import ListingResult, OrganizationResult, ProbeRequest, ScanRequest
 from atlas.scans.probing import probe_one
 from local.host.durable.engine import Engine
 from local.host.durable.hazards import Hazards
@@ -75,16 +75,18 @@ class Deployment:
             await asyncio.sleep(PROBE_SECONDS)
             result: dict[str, Any] = (await probe_one(self.tenant.resources, ProbeRequest.from_dict(request))).to_dict()
         elif name == names.LIST_USERS:
-            result = await self._list_users(request)
+            result = ListingResult(count=1_000_000).to_dict()
+        elif name == names.JOIN_MAILBOXES:
+            result = await self._join_mailboxes(request)
         else:
             result = OrganizationResult(exchange_enabled=False).to_dict() if name == names.READ_ORGANIZATION else {}
         return json.dumps(result)
 
-    async def _list_users(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _join_mailboxes(self, request: dict[str, Any]) -> dict[str, Any]:
         numbers = range(request["page"] * USERS_PER_PAGE, (request["page"] + 1) * USERS_PER_PAGE)
         users = [(user(number), Mailbox(UUID(int=number), None, "UserMailbox", True)) for number in numbers]
         await self.tenant.resources.census.add_users(request["scan_id"], request["page"], users)
-        return {"count": USERS_PER_PAGE, "has_next": True}
+        return {"count": USERS_PER_PAGE}
 
 
 class Down:

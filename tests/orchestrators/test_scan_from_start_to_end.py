@@ -13,6 +13,7 @@ from activities import (
     delete_expired,
     find_creators,
     inspect_shared_pages,
+    join_mailboxes,
     list_businesses,
     list_mailbox_policies,
     list_mailboxes,
@@ -24,6 +25,7 @@ from activities import (
     read_organization,
 )
 from atlas import wiring
+from atlas.domain import buckets
 from atlas.domain.scans import Scan, ScanState, new_scan_id
 from atlas.domain.statuses import Status
 from atlas.microsoft365.calls import MAX_REQUEST_ATTEMPTS
@@ -46,6 +48,7 @@ ACTIVITIES = {
         delete_expired,
         find_creators,
         inspect_shared_pages,
+        join_mailboxes,
         list_businesses,
         list_mailbox_policies,
         list_mailboxes,
@@ -96,6 +99,7 @@ class Tenant:
 
 @pytest.fixture
 async def tenant(azurite, tmp_path, monkeypatch, request):
+    monkeypatch.setattr(buckets, "USERS_PER_PAGE", 10)
     plan = {"users": 24, "mix": HEALTHY, "seed": crc32(request.node.name.encode())} | getattr(request, "param", {})
     behaviour = Behaviour().with_changes(
         {"graph": {"max_page_size": 10}, "exchange": {"max_page_size": 15}, "bookings": {"page_retry_after": "0"}}
@@ -279,8 +283,11 @@ STORAGE_CALLS = [
     (Census, "add_position"),
     (Census, "add_mailboxes"),
     (Census, "add_policies"),
+    (Census, "add_listed_users"),
+    (Census, "get_listed_users"),
+    (Census, "get_mailboxes"),
     (Census, "add_users"),
-    (Census, "get_user"),
+    (Census, "get_users"),
 ]
 
 
@@ -443,7 +450,7 @@ async def test_links_of_listings_stay_out_of_durable_history(tenant):
     ids=["unreadable", "unavailable", "expired"],
 )
 async def test_a_page_that_fails_costs_only_waiting(tenant, fault):
-    """A restarted listing skips the users who have been recorded: each page is requested once."""
+    """Users are probed after their listing is complete, so each page is requested once."""
     tenant.simulated.add_fault(fault)
 
     _, scan = await tenant.scan()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from atlas.domain.buckets import USERS_PER_PAGE
 from atlas.scans.progress import MAX_WAITED_SECONDS, RESTARTS, ScanNotClosed, Step
 from atlas.scans.warnings import exchange_warning
 from orchestrators import names
@@ -31,6 +32,7 @@ async def test_activities_run_in_the_order_of_the_plan(scan):
         names.LIST_MAILBOXES,
         names.LIST_MAILBOX_POLICIES,
         names.LIST_USERS,
+        names.JOIN_MAILBOXES,
         names.PROBE_USER,
         names.MARK_GONE,
         names.LIST_BUSINESSES,
@@ -54,12 +56,12 @@ async def test_no_more_probes_are_in_flight_than_allowed(scan, concurrency):
     assert len(done.probed()) == 141
 
 
-async def test_the_next_page_is_listed_while_this_one_is_probed(scan):
+async def test_the_next_page_is_joined_while_this_one_is_probed(scan):
     done = await scan(Tenant(5, 5, 5))
 
     history = [one for generation in done.instance.generations for one in generation]
     pages = [one.task.actions for one in history if "scan_page" in str(one.task)]
-    assert [actions[-1].name for actions in pages] == [names.LIST_USERS, names.LIST_USERS, names.SCAN_PAGE]
+    assert [actions[-1].name for actions in pages] == [names.JOIN_MAILBOXES, names.JOIN_MAILBOXES, names.SCAN_PAGE]
 
 
 async def test_histories_do_not_grow_with_users(scan):
@@ -93,8 +95,10 @@ async def test_a_large_tenant_continues_as_new_at_every_stage(scan):
     assert {request["organization"]["exchange_incomplete"] for request in probes} == {True}
     assert {request["organization"]["ews"]["policy"] for request in probes} == {"EnforceAllowList"}
     assert {request["scanned_before"] for request in probes} == {True}
-    assert {request["has_mailboxes"] for request in done.engine.calls(names.LIST_USERS)} == {True}
-    assert {request["has_policies"] for request in done.engine.calls(names.LIST_USERS)} == {False}
+    assert len(done.engine.calls(names.LIST_USERS)) == many
+    joins = done.engine.calls(names.JOIN_MAILBOXES)
+    assert [request["page"] for request in joins] == [*range(1, many + 1)]
+    assert {(request["has_mailboxes"], request["has_policies"]) for request in joins} == {(True, False)}
     assert len(done.engine.calls(names.MARK_GONE)) == many + 1
     assert len(done.engine.calls(names.DELETE_EXPIRED)) == many + 1
     assert done.closing["counts"]["by_status"] == {"published": many + 3 * many}
@@ -183,7 +187,7 @@ async def test_an_error_is_one_short_line_without_a_stack(scan):
     assert "\n" not in done.closing["error"]
     assert "Traceback" not in done.closing["error"]
     assert len(done.closing["error"]) <= MAX_PROBLEM_LENGTH
-    assert done.closing["listed"] == 8
+    assert done.closing["listed"] == 2 * USERS_PER_PAGE
 
 
 async def test_instance_ids_are_derived_from_the_scan(scan):
@@ -198,7 +202,8 @@ async def test_a_short_outage_of_any_service_costs_only_waiting(scan):
     tenant = Tenant(2, 2)
     away = [failure("later")] * 6
     tenant.organization, tenant.mailboxes, tenant.policies = [*away], [*away], [*away]
-    tenant.users, tenant.gone, tenant.expired, tenant.closed = [*away], [*away], [failure("later")], [*away]
+    tenant.users, tenant.joins, tenant.gone = [*away], [*away], [*away]
+    tenant.expired, tenant.closed = [failure("later")], [*away]
 
     done = await scan(tenant)
 
@@ -208,18 +213,14 @@ async def test_a_short_outage_of_any_service_costs_only_waiting(scan):
     assert done.instance.result == {"state": "completed"}
 
 
-async def test_a_next_page_that_fails_is_requested_again(scan):
+async def test_a_next_page_that_fails_is_joined_again(scan):
     tenant = Tenant(2, 2)
-    tenant.users = [
-        {"count": 2, "has_next": True, "total": 4},
-        failure("later", 40.0),
-        failure("later", 20.0),
-    ]
+    tenant.joins = [{"count": 2}, failure("later", 40.0), failure("later", 20.0)]
 
     done = await scan(tenant)
 
     assert done.engine.timers == [40, 20]
-    assert [request["page"] for request in done.engine.calls(names.LIST_USERS)] == [1, 2, 2, 2]
+    assert [request["page"] for request in done.engine.calls(names.JOIN_MAILBOXES)] == [1, 2, 2, 2]
     assert sorted(done.probed()) == [(1, 0), (1, 1), (2, 0), (2, 1)]
 
 
@@ -231,7 +232,7 @@ async def test_exchange_that_stays_away_is_given_up_after_hours(scan):
 
     assert 0 < sum(done.engine.timers) <= MAX_WAITED_SECONDS[Step.LIST_MAILBOXES]
     assert len(done.closing["warnings"]) == 1
-    assert done.engine.calls(names.LIST_USERS)[0]["has_mailboxes"] is False
+    assert done.engine.calls(names.JOIN_MAILBOXES)[0]["has_mailboxes"] is False
     assert done.instance.result == {"state": "completed"}
 
 
@@ -244,7 +245,7 @@ async def test_exchange_that_refuses_is_one_warning_that_names_the_grant(scan):
 
     (warning,) = done.closing["warnings"]
     assert "Exchange.ManageAsApp" in warning
-    assert {request["has_mailboxes"] for request in done.engine.calls(names.LIST_USERS)} == {False}
+    assert {request["has_mailboxes"] for request in done.engine.calls(names.JOIN_MAILBOXES)} == {False}
     assert done.instance.result == {"state": "completed"}
 
 
@@ -255,7 +256,7 @@ async def test_without_exchange_no_mailbox_is_listed(scan):
     done = await scan(tenant)
 
     assert done.engine.calls(names.LIST_MAILBOXES) == []
-    assert done.engine.calls(names.LIST_USERS)[0]["has_mailboxes"] is False
+    assert done.engine.calls(names.JOIN_MAILBOXES)[0]["has_mailboxes"] is False
     assert done.closing["warnings"] == []
 
 
@@ -272,7 +273,7 @@ async def test_a_mailbox_listing_that_expires_restarts(scan):
         (3, True),
         (4, False),
     ]
-    assert done.engine.calls(names.LIST_USERS)[0]["has_mailboxes"] is True
+    assert done.engine.calls(names.JOIN_MAILBOXES)[0]["has_mailboxes"] is True
 
 
 async def test_policies_that_cannot_be_listed_leave_the_mailboxes(scan):
@@ -281,8 +282,8 @@ async def test_policies_that_cannot_be_listed_leave_the_mailboxes(scan):
 
     done = await scan(tenant)
 
-    listed = done.engine.calls(names.LIST_USERS)[0]
-    assert (listed["has_mailboxes"], listed["has_policies"]) == (True, False)
+    join = done.engine.calls(names.JOIN_MAILBOXES)[0]
+    assert (join["has_mailboxes"], join["has_policies"]) == (True, False)
     assert done.closing["warnings"] == [exchange_warning(None, None, "too old")]
 
 
@@ -313,7 +314,8 @@ async def test_a_listing_of_users_that_expires_restarts_under_new_pages(scan):
         (3, True),
         (4, False),
     ]
-    assert sorted({page for page, _ in done.probed()}) == [1, 3, 4]
+    assert {request["first_listing"] for request in done.engine.calls(names.JOIN_MAILBOXES)} == {3}
+    assert len(done.probed()) == 4
     assert done.closing["error"] is None
 
 
@@ -334,6 +336,7 @@ async def test_a_listing_that_always_expires_ends_the_scan(scan):
         (names.LIST_MAILBOXES, False),
         (names.LIST_MAILBOX_POLICIES, False),
         (names.LIST_USERS, True),
+        (names.JOIN_MAILBOXES, True),
         (names.MARK_GONE, True),
         (names.DELETE_EXPIRED, False),
     ],

@@ -22,6 +22,7 @@ from atlas.tables.census import Census
 from atlas.tables.change_feed import ChangeFeed
 from atlas.tables.outbox import Outbox
 from atlas.tables.personal_bookings import KIND
+from atlas.tables.read_ahead import ReadAhead
 from atlas.tables.rows import RowTable
 from atlas.tables.scan_log import ScanLog
 from atlas.tables.user_index import UserIndex
@@ -99,7 +100,7 @@ class MemoryTenant:
     def resources(self) -> Resources:
         store: Any = self.store
         rows, changes = RowTable(store, TENANT_ID, KIND), ChangeFeed(store, TENANT_ID, KIND)
-        index = UserIndex(store, TENANT_ID)
+        index, census = UserIndex(store, TENANT_ID), Census(store)
         clients: Any = {"directory": self.directory, "mailboxes": None, "pages": self.pages}
         clients["exclusions"] = Exclusions(ExcludedUsers.parse(self.excluded), clients["directory"])
         return Resources(
@@ -112,7 +113,8 @@ class MemoryTenant:
             changes=changes,
             outbox=Outbox(rows, changes, self.clock, index.add, index.remove),
             index=index,
-            census=Census(store),
+            census=census,
+            read_ahead=ReadAhead(census, rows),
             scans=ScanLog(store, TENANT_ID),
             emit=self.events.append,
             probe_concurrency=4,

@@ -1,20 +1,23 @@
-"""A page of users is joined with the mailboxes of Exchange; a mailbox that is not listed may exist all the same."""
+"""Users are joined with the mailboxes of Exchange; a mailbox that is not listed may exist all the same."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from pydantic import ValidationError
 
+from atlas.domain.ews_settings import Access, EwsScope
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.unknown import Reason, Unknown
+from atlas.domain.users import LicensedUser
 from atlas.microsoft365.failures import Unreachable
 from atlas.microsoft365.graph import LicensedUsersPage
-from atlas.scans.census import NOT_LISTED, list_users
-from atlas.scans.messages import UsersRequest
-from atlas.tables.census import BOOKINGS_CENSUS, user_key
+from atlas.scans.census import NOT_LISTED, join_mailboxes, list_users
+from atlas.scans.messages import JoinRequest, ListingRequest
+from atlas.tables.census import BOOKINGS_CENSUS, users_key
 from tests.scans.conftest import FakeDirectory, scan, user, user_id
 
 SCAN = scan()
+SCOPE = EwsScope(Access.BLOCK, "EnforceBlockList")
 
 
 class ListingDirectory(FakeDirectory):
@@ -45,17 +48,25 @@ async def listing(tenant):
     """Four users, of whom Exchange has listed the first."""
     tenant.directory = ListingDirectory(1, 2, 3, 4)
     await tenant.running(SCAN)
-    await tenant.resources.census.add_mailboxes(SCAN.scan_id, {user_id(1): mailbox(1)})
+    await tenant.resources.census.add_mailboxes(SCAN.scan_id, 1, {user_id(1): mailbox(1)})
     return tenant
 
 
-def request(**more):
-    return UsersRequest(scan_id=SCAN.scan_id, page=1, is_first=True, has_policies=True, **more)
+async def listed(tenant, **more):
+    """The users of a scan that has listed users, and joined them with their mailboxes, each with the mailbox."""
+    await list_users(tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
+    await join(tenant, **more)
+    return await census(tenant)
+
+
+async def join(tenant, **more):
+    request = JoinRequest(**({"scan_id": SCAN.scan_id, "page": 1, "pages": 1, "first_listing": 1} | more))
+    return await join_mailboxes(tenant.resources, request)
 
 
 async def census(tenant):
-    found = [await tenant.resources.census.get_user(SCAN.scan_id, 1, index) for index in range(4)]
-    return {one.user_id: evidence for one, evidence in found}
+    users = await tenant.resources.census.get_users(SCAN.scan_id, 1, 0)
+    return {user.user_id: evidence for user, evidence in filter(None, users)}
 
 
 async def test_only_a_confirmed_absence_counts_as_no_mailbox(listing):
@@ -64,9 +75,7 @@ async def test_only_a_confirmed_absence_counts_as_no_mailbox(listing):
         user_id(4): Unknown(Reason.REFUSED, "grant MailboxSettings.Read"),
     }
 
-    await list_users(listing.resources, request(has_mailboxes=True))
-
-    assert await census(listing) == {
+    assert await listed(listing, has_mailboxes=True) == {
         user_id(1): mailbox(1),
         user_id(2): NoMailbox(),
         user_id(3): NOT_LISTED,
@@ -74,27 +83,70 @@ async def test_only_a_confirmed_absence_counts_as_no_mailbox(listing):
     }
 
 
-async def test_a_malformed_row_affects_only_its_user(listing):
-    await list_users(listing.resources, request())
-    listing.store.spoil(BOOKINGS_CENSUS, SCAN.scan_id, user_key(1, 2), User="{}")
+async def test_settings_of_an_incomplete_listing_are_not_used(listing):
+    await listing.resources.census.add_policies(SCAN.scan_id, 1, {user_id(1): SCOPE})
 
-    found = [await listing.resources.census.get_user(SCAN.scan_id, 1, index) for index in (0, 1, 3)]
+    without = await listed(listing, has_mailboxes=True)
+    complete = await listed(listing, has_mailboxes=True, has_policies=True)
 
-    assert [one[0].user_id for one in found] == [user_id(1), user_id(2), user_id(4)]
-    with pytest.raises(ValidationError):
-        await listing.resources.census.get_user(SCAN.scan_id, 1, 2)
+    assert without[user_id(1)] == mailbox(1)
+    assert complete[user_id(1)] == replace(mailbox(1), ews=SCOPE)
+
+
+async def test_users_are_joined_in_the_order_of_their_rows(listing):
+    listing.directory = ListingDirectory(3, 1, 4, 2)
+
+    assert list(await listed(listing)) == [user_id(number) for number in (1, 2, 3, 4)]
+
+
+async def test_each_page_has_its_own_users(listing):
+    """IDs that begin with 00000001 belong to the first bucket, and 8 to the middle."""
+    far = LicensedUser("80000000-0000-4000-8000-000000000000", "far@contoso.com")
+    listing.directory.page = LicensedUsersPage((user(1), far), None, 2)
+    await listed(listing, pages=2)
+
+    result = await join(listing, page=2, pages=2)
+
+    (found,) = await listing.resources.census.get_users(SCAN.scan_id, 2, 0)
+    assert (result.count, found[0]) == (1, far)
+    assert set(await census(listing)) == {user_id(1)}
+
+
+@pytest.mark.parametrize("text", ["{", '["an ID"]', "null"])
+async def test_a_malformed_record_affects_only_its_user(listing, text):
+    await listed(listing)
+    key = users_key(1, 0)
+    lines = listing.store.rows(BOOKINGS_CENSUS)[SCAN.scan_id, key]["Users"].split("\n")
+    listing.store.spoil(BOOKINGS_CENSUS, SCAN.scan_id, key, Users="\n".join([lines[0], text, *lines[2:]]))
+
+    found = await listing.resources.census.get_users(SCAN.scan_id, 1, 0)
+
+    assert [user and user[0].user_id for user in found] == [user_id(1), None, user_id(3), user_id(4)]
+
+
+@pytest.mark.parametrize("key", ["listed-000001-000", "mailboxes-000001-000"])
+async def test_a_malformed_record_of_a_listing_affects_only_itself(listing, key):
+    await list_users(listing.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
+    stored = listing.store.rows(BOOKINGS_CENSUS)[SCAN.scan_id, key]
+    (column,) = (name for name in stored if name.startswith("Bucket"))
+    listing.store.spoil(BOOKINGS_CENSUS, SCAN.scan_id, key, **{column: f"[1]\n{stored[column]}"})
+
+    await join(listing, has_mailboxes=True)
+
+    assert len(await census(listing)) == 4
+    assert (await census(listing))[user_id(1)] == mailbox(1)
 
 
 async def test_absences_of_a_page_are_confirmed_in_one_request(listing):
-    await list_users(listing.resources, request(has_mailboxes=True))
+    await listed(listing, has_mailboxes=True)
 
     assert listing.directory.batches == [[user_id(2), user_id(3), user_id(4)]]
 
 
 async def test_nothing_is_confirmed_if_exchange_lists_every_mailbox(listing):
-    await listing.resources.census.add_mailboxes(SCAN.scan_id, {user_id(n): mailbox(n) for n in (2, 3, 4)})
+    await listing.resources.census.add_mailboxes(SCAN.scan_id, 2, {user_id(n): mailbox(n) for n in (2, 3, 4)})
 
-    await list_users(listing.resources, request(has_mailboxes=True))
+    await listed(listing, has_mailboxes=True)
 
     assert listing.directory.batches == []
 
@@ -104,17 +156,15 @@ async def test_a_confirmation_that_fails_writes_nothing(listing):
     listing.directory.failure = Unreachable("503")
 
     with pytest.raises(Unreachable):
-        await list_users(listing.resources, request(has_mailboxes=True))
+        await listed(listing, has_mailboxes=True)
 
-    assert await listing.resources.census.get_user(SCAN.scan_id, 1, 0) is None
+    assert await census(listing) == {}
 
 
 async def test_without_exchange_graph_decides_about_every_mailbox(listing):
     listing.directory.mailboxes = {user_id(2): mailbox(2)}
 
-    await list_users(listing.resources, request())
-
-    assert await census(listing) == {
+    assert await listed(listing) == {
         user_id(1): NoMailbox(),
         user_id(2): mailbox(2),
         user_id(3): NoMailbox(),

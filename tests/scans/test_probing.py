@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from atlas.domain.changes import ChangeKind
 from atlas.domain.ews_settings import Access, EwsScope
 from atlas.domain.mailboxes import Mailbox
 from atlas.domain.organization import OrganizationSettings
@@ -18,7 +19,7 @@ from atlas.microsoft365.failures import NotUnderstood, Refused, Throttled, Timed
 from atlas.pages.recording import record_kept
 from atlas.scans.messages import ProbeMode, ProbeRequest, ProbeResult
 from atlas.scans.probing import probe_one
-from atlas.tables import census, scan_log
+from atlas.tables import read_ahead, scan_log
 from tests.scans.conftest import START, scan, user, user_id
 
 SCAN = scan()
@@ -196,9 +197,9 @@ async def list_users(tenant, users):
 
 
 async def test_probes_of_a_process_share_reads(listed, monkeypatch):
-    """A user costs one read, that of the row; the census is read in ranges, the lock once in a while."""
+    """The census and the rows are read for 25 users at a time, and the lock once in a while."""
     monkeypatch.setattr(scan_log, "LOCK_CHECK_SECONDS", 3600.0)
-    monkeypatch.setattr(census, "READ_AHEAD_SECONDS", 3600.0)
+    monkeypatch.setattr(read_ahead, "READ_AHEAD_SECONDS", 3600.0)
     await list_users(listed, 100)
     resources = listed.resources
     listed.store.reads.clear()
@@ -209,7 +210,38 @@ async def test_probes_of_a_process_share_reads(listed, monkeypatch):
     assert len(await listed.statuses()) == 100
     assert reads["BookingsCensus"] == 100 / 25
     assert reads["BookingsScans"] == 1
-    assert reads["PersonalBookings"] == 100
+    assert reads["PersonalBookings"] == 100 / 25
+
+
+async def test_a_row_that_was_written_since_it_was_read_ahead_is_read_again(listed):
+    """A lookup has recorded a page, and the probe finds that it is gone again: the change between them is published."""
+    await list_users(listed, 2)
+    await probe_one(listed.resources, request(index=0))
+    await listed.add_row(1, None, Status.PUBLISHED, checked_at=START - timedelta(seconds=1), url="https://x.com/page")
+
+    await probe_one(listed.resources, request(index=1))
+
+    stored = await listed.resources.rows.get(user_id(1))
+    changes = [change.kind async for _, change in listed.resources.changes.iterate()]
+    assert (stored.row.status, stored.row.scan_id) == (Status.NOT_SET_UP, SCAN.scan_id)
+    assert ChangeKind.WITHDRAWN in changes
+
+
+async def test_a_repeated_probe_reads_the_row_again(listed):
+    await list_users(listed, 2)
+    for _ in range(2):
+        result = await probe_one(listed.resources, request(index=1))
+        assert result.status == "notSetUp"
+
+    assert len(listed.pages.requested) == 1
+
+
+async def test_users_who_cannot_be_read_ahead_are_read_again(listed):
+    await list_users(listed, 2)
+    listed.store.unavailable = 2
+
+    assert (await probe_one(listed.resources, request(index=0))).reason == "storage"
+    assert (await probe_one(listed.resources, request(index=0))).status == "notSetUp"
 
 
 async def test_a_scan_that_was_stopped_is_noticed_within_a_second(listed, monkeypatch):

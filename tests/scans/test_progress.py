@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas.domain.buckets import BUCKETS, buckets_of_page
 from atlas.domain.organization import OrganizationSettings
 from atlas.scans.lanes import MAX_WAIT_SECONDS, Breaker, LaneResult
 from atlas.scans.messages import (
@@ -14,6 +15,7 @@ from atlas.scans.messages import (
     Counts,
     ExpiredResult,
     GoneResult,
+    JoinResult,
     ListingResult,
     OrganizationResult,
     Retry,
@@ -79,6 +81,7 @@ def test_a_scan_runs_its_steps_in_order():
         (ListingResult(), ScanProgress.with_mailboxes),
         (ListingResult(), ScanProgress.with_policies),
         (ListingResult(count=3), ScanProgress.with_users),
+        (JoinResult(count=3), ScanProgress.with_joined),
     ):
         steps.append(progress.step)
         progress = after(progress, result)
@@ -100,6 +103,7 @@ def test_a_scan_runs_its_steps_in_order():
         Step.LIST_MAILBOXES,
         Step.LIST_MAILBOX_POLICIES,
         Step.LIST_USERS,
+        Step.JOIN_MAILBOXES,
         Step.MARK_GONE,
         Step.LIST_BUSINESSES,
         Step.DELETE_EXPIRED,
@@ -174,16 +178,30 @@ def test_a_success_resets_the_waits():
 
 
 def test_a_restarted_listing_counts_its_users_again():
-    """Users who have been recorded are skipped by their probes, which return their status once more."""
-    progress = at(Step.LIST_USERS).with_users(PAGE)
-    progress = progress.with_probes(
-        [LaneResult(counts=Counts(by_status={"published": 10}, throttled_waits=2))],
-        ListingResult(failure=failure(Retry.RESTART)),
-    )
+    progress = at(Step.LIST_USERS).with_users(PAGE).with_users(ListingResult(failure=failure(Retry.RESTART)))
 
     assert (progress.step, progress.personal.listed, progress.personal.total) == (Step.LIST_USERS, 0, 25)
-    assert progress.personal.counts == Counts(throttled_waits=2)
-    assert progress.users_request().is_first
+    assert progress.page_request().is_first
+
+    listed = progress.with_users(PAGE).with_users(replace(PAGE, has_next=False))
+
+    assert (listed.step, listed.personal.listed) == (Step.JOIN_MAILBOXES, 20)
+    assert listed.join_request().first_listing == 3
+
+
+@given(st.integers(0, 2_000_000))
+def test_the_pages_of_a_scan_contain_every_bucket_once(users):
+    progress = at(Step.LIST_USERS).with_users(ListingResult(count=users))
+    requests = [progress.join_request()]
+    progress = progress.with_joined(JoinResult(count=3))
+    while progress.step is Step.PROBE_USERS:
+        if progress.personal.has_next:
+            requests.append(progress.join_request())
+        progress = progress.with_probes([], JoinResult(count=3) if progress.personal.has_next else None)
+
+    buckets = [bucket for one in requests for bucket in buckets_of_page(one.page, one.pages)]
+    assert buckets == list(range(BUCKETS))
+    assert progress.step is Step.MARK_GONE
 
 
 @pytest.mark.parametrize(
@@ -207,17 +225,17 @@ def test_exchange_turned_off_gives_no_warning():
     after = BEGUN.with_organization(OrganizationResult(exchange_enabled=False))
 
     assert (after.step, after.warnings(), after.organization.exchange_incomplete) == (Step.LIST_USERS, [], False)
-    assert not after.users_request().has_mailboxes
+    assert not after.join_request().has_mailboxes
 
 
 def test_mailboxes_are_used_only_after_a_complete_listing():
     partly = at(Step.LIST_MAILBOXES).with_mailboxes(ListingResult(has_next=True))
 
-    assert not partly.with_failure(failure(Retry.NEVER)).users_request().has_mailboxes
+    assert not partly.with_failure(failure(Retry.NEVER)).join_request().has_mailboxes
     assert partly.with_mailboxes(ListingResult()).exchange.has_mailboxes
 
 
-@pytest.mark.parametrize("step", [Step.LIST_USERS, Step.PROBE_USERS, Step.MARK_GONE])
+@pytest.mark.parametrize("step", [Step.JOIN_MAILBOXES, Step.PROBE_USERS, Step.MARK_GONE])
 def test_a_stage_that_fails_ends_with_its_error_and_counts(step):
     personal = PersonalPages(listed=40, counts=Counts(by_status={"published": 9}, unrecorded=2, throttled_waits=5))
 
@@ -226,6 +244,22 @@ def test_a_stage_that_fails_ends_with_its_error_and_counts(step):
     assert after.step is Step.LIST_BUSINESSES  # shared pages are inventoried whatever became of personal ones
     assert "it failed" in after.closing().error
     assert (after.closing().listed, after.closing().counts) == (40, personal.counts)
+
+
+def test_users_who_were_listed_are_probed_although_their_listing_failed():
+    listed = at(Step.LIST_USERS).with_users(PAGE).with_failure(failure(Retry.NEVER))
+    probed = listed.with_joined(JoinResult(count=10)).with_probes(
+        [LaneResult(counts=Counts(by_status={"published": 10}))], None
+    )
+
+    assert listed.step is Step.JOIN_MAILBOXES
+    assert probed.step is Step.LIST_BUSINESSES, "an incomplete list does not say who is gone"
+    assert "it failed" in probed.closing().error
+    assert (probed.closing().listed, probed.closing().counts.by_status) == (10, {"published": 10})
+
+
+def test_a_listing_that_fails_at_once_leaves_nobody_to_probe():
+    assert at(Step.LIST_USERS).with_failure(failure(Retry.NEVER)).step is Step.LIST_BUSINESSES
 
 
 def test_a_page_whose_lanes_may_still_run_is_not_probed_twice():
@@ -312,7 +346,7 @@ def test_a_page_without_users_keeps_what_is_known_about_bookings():
     known = Breaker(outage_seconds=70, responder=(1, 1))
     progress = at(Step.PROBE_USERS, personal=PersonalPages(breaker=known))
 
-    assert progress.with_probes([], PAGE).personal.breaker == known
+    assert progress.with_probes([], JoinResult(count=4)).personal.breaker == known
 
 
 def test_totals_are_those_of_the_rows():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from atlas.domain.buckets import BUCKETS
 from atlas.domain.excluded_users import ExcludedUsers
 from atlas.domain.scans import USERS_ON_REQUEST, ScanState
 from atlas.domain.unknown import Reason, Unknown
@@ -12,7 +13,7 @@ from atlas.microsoft365.exclusions import Exclusions
 from atlas.microsoft365.failures import Refused, Unreachable
 from atlas.microsoft365.graph import Account
 from atlas.scans.gone import mark_gone
-from atlas.scans.messages import ListingRequest, UsersRequest
+from atlas.scans.messages import ListingRequest
 from atlas.scans.selection import MAX_UNLISTED, PAGE_SIZE, InvalidSelection, Selection, list_selected_users
 from tests.scans.conftest import START, MemoryTenant, scan, user_id
 
@@ -70,11 +71,12 @@ async def listed(tenant: MemoryTenant):
 
     async def list_users(accounts, users, page=1, first=True):
         resources = replace(tenant.resources, directory=Directory(accounts))
-        request = UsersRequest(scan_id=running.scan_id, page=page, is_first=first)
+        request = ListingRequest(scan_id=running.scan_id, page=page, is_first=first)
         result = await list_selected_users(resources, request, Selection(tuple(users)))
-        found = [await resources.census.get_user(running.scan_id, page, index) for index in range(result.count)]
+        found = await resources.census.get_listed_users(running.scan_id, page, range(BUCKETS))
+        assert len(found) == result.count
         stored = await resources.scans.get(running.scan_id)
-        return result, [one[0].upn for one in found], stored.warnings
+        return result, [user.upn for user, _ in found.values()], stored.warnings
 
     return list_users
 
@@ -107,7 +109,7 @@ async def test_an_excluded_user_is_reported_and_not_requested(tenant: MemoryTena
     await resources.scans.insert(scan())
     names = ("user1@contoso.com", user_id(2), "user2@contoso.com", "user3@contoso.com")
 
-    request = UsersRequest(scan_id=scan().scan_id, page=1, is_first=True)
+    request = ListingRequest(scan_id=scan().scan_id, page=1, is_first=True)
     result = await list_selected_users(resources, request, Selection(names))
 
     assert directory.requested == ["user2@contoso.com", "user3@contoso.com"]
