@@ -271,20 +271,20 @@ def _measured_scenario(scan: Mapping[str, float]) -> Scenario:
 
 
 def _show(scenarios: list[Scenario], console: Console) -> bool:
-    table = Table("users", "back end", "concurrent", "hours", "USD a scan", "limited by", "source")
+    table = Table("users", "back end", "hours", "USD a scan", "limited by")
     plans = [plan(scenario) for scenario in scenarios]
     for made in plans:
         scenario = made.scenario
         table.add_row(
             f"{scenario.users:,}",
             scenario.backend,
-            str(scenario.concurrency),
             f"{made.seconds / 3600:.2f}",
             f"{made.cost:.2f}",
             made.limit.name,
-            made.limit.source,
         )
     console.print(table)
+    for name, source in dict.fromkeys((made.limit.name, made.limit.source) for made in plans):
+        console.print(f"{name}: {source}", soft_wrap=True)
     for made in plans:
         for sentence in advice(made):
             console.print(f"{made.scenario.users:,} users on {made.scenario.backend}: {sentence}.")
