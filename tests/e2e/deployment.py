@@ -14,6 +14,7 @@ from local.azurite import Azurite
 from local.host.child import HostChild
 from local.run_host import UNSET
 from local.simulator import MIXES, Evidence, SimulatedTenant, TenantPlan, running
+from local.simulator.user_mixes import Mix
 from tests.forked import forked_host
 from tests.openapi_responses import check_against_the_description
 
@@ -103,9 +104,12 @@ def expected_statuses(truths: Mapping[str, Document]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def tenant_of(folder: Path, users: int = 40, mix: str = "healthy", **plan: Any) -> AsyncIterator[SimulatedTenant]:
+async def tenant_of(
+    folder: Path, users: int = 40, mix: Mix | str = "healthy", **plan: Any
+) -> AsyncIterator[SimulatedTenant]:
     """A simulated tenant. Pages that are always throttled ask for short waits."""
-    async with running(TenantPlan(users=users, mix=MIXES[mix], **plan), folder=folder) as tenant:
+    mix = MIXES[mix] if isinstance(mix, str) else mix
+    async with running(TenantPlan(users=users, mix=mix, **plan), folder=folder) as tenant:
         tenant.behave(bookings={"page_retry_after": "0.05"})
         yield tenant
 

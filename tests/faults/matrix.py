@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from atlas.microsoft365.graph_batch import BATCH_SIZE
 from local.azurite import Azurite
 from local.simulator import SimulatedTenant
 from local.simulator.faults import Fault
+from local.simulator.user_kinds import Mailbox, Page, UserKind
+from local.simulator.user_mixes import Mix
 from tests.e2e.deployment import Deployment, deployed, expected_statuses, tenant_of
 from tests.faults.faults import DEFECTS, FULL, INTERRUPTIONS, REJECTED, STORAGE, TRANSIENT
 from tests.faults.traffic import AlternatingFaults, StorageProxy, recorded, storage_proxy
@@ -36,6 +39,8 @@ class Trial:
     timer_speed: float = HOURS
     settings: Settings = lambda _: {}
     """Settings besides those of the tenant."""
+    users: int = 2 * len(TRANSIENT) + 16
+    mix: Mix | str = "published"
     rejecting: str = ""
     """An operation that rejects every second request's token, so that new ones are requested all the time."""
 
@@ -48,14 +53,17 @@ class Trial:
 TRIALS = (
     Trial("Bookings", ("bookings.services", "bookings.getStaffAvailability"), FAST),
     Trial("listings of Exchange", ("exchange.Get-Mailbox.next", "exchange.Get-CASMailbox.next")),
+    Trial("listings of Graph", ("graph.users.next",), settings=lambda _: {"EXCHANGE_EVIDENCE": "false"}),
     Trial(
-        "listings and batches of Graph",
-        ("graph.users.next", "graph.batch"),
+        "batches of Graph",
+        ("graph.batch",),
         settings=lambda _: {"EXCHANGE_EVIDENCE": "false"},
+        users=BATCH_SIZE * 2 * len(TRANSIENT),
+        mix={UserKind(mailbox=Mailbox.NONE): 0.9, UserKind(Page.PUBLIC_ONE): 0.1},  # one or two mailboxes in a batch
     ),
     Trial("sign-in", ("entra.token",), settings=SimulatedTenant.settings_for_secret, rejecting="graph.users.next"),
 )
-"""What meets the transient faults. Without Exchange, every page of users needs a batch."""
+"""What meets the transient faults. Without Exchange, the mailboxes are requested in batches."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,7 @@ class Outcome:
 
 async def try_transient(folder: Path, azurite: Azurite, trial: Trial) -> Outcome:
     """One scan in which every operation meets every transient fault, between normal responses."""
-    async with tenant_of(folder, users=2 * len(TRANSIENT) + 16, mix="published") as tenant:
+    async with tenant_of(folder, users=trial.users, mix=trial.mix) as tenant:
         speed = ("--timer-speed", str(trial.timer_speed))
         async with deployed(tenant, azurite, *speed, **trial.settings(tenant)) as product:
             await product.scan()
@@ -193,7 +201,7 @@ async def try_interruptions(folder: Path, azurite: Azurite) -> Outcome:
 
 async def try_storage(folder: Path, azurite: Azurite) -> Outcome:
     """One scan in which every fifth request to storage fails, until each fault has been met four times."""
-    async with tenant_of(folder, users=60) as tenant, storage_proxy(azurite.port) as proxy:
+    async with tenant_of(folder, users=200) as tenant, storage_proxy(azurite.port) as proxy:
         fast = ("--timer-speed", str(FAST))
         async with deployed(tenant, azurite, *fast, AzureWebJobsStorage=_through(proxy, azurite)) as product:
             await product.scan()
