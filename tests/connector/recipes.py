@@ -8,7 +8,7 @@ from itertools import batched
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 
@@ -160,3 +160,13 @@ def _assert_has(real: Any, documented: Any, where: str) -> None:
             _assert_has(real[0], first, where)
         case _:
             assert documented is None or real is None or type(real) is type(documented), where
+
+
+def once(text: str) -> str:
+    """Percent-encoded once, as in a URL."""
+    return quote(text, safe="")
+
+
+def twice(text: str) -> str:
+    """Percent-encoded twice, as the platform sends path parameters."""
+    return once(once(text))

@@ -257,3 +257,12 @@ def _value(expression: str, body: Document) -> Any:
     found = re.fullmatch(r"@\{?triggerBody\(\)\.(\w+)\}?", expression)
     assert found, expression
     return body[found[1]]
+
+
+async def runs_until(flow: Polling, last: str) -> list[Document]:
+    """The changes that start a run, until there is one of this user."""
+    runs: list[Document] = []
+    while last not in [run["userId"] for run in runs]:
+        runs += await flow.poll()
+        await asyncio.sleep(0.2)
+    return runs

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from complete_examples import ADOPTION, CHANGE, FREE_TIMES, NOW, POLICY, ROW, SCAN
 from documents import DOCUMENTS, blocks, only_once, section_of, table_of, text_of, titles_of
-from everything_known import ADOPTION, CHANGE, FREE_TIMES, NOW, POLICY, ROW, SCAN
 
 from api.models.adoption import Adoption
 from api.models.changes import Change

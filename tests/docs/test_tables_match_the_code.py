@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from complete_examples import ADOPTION, CHANGE, ROW, SCAN, SCAN_ID, TENANT, USER
 from documents import ROOT, only_once, section_of, table_of, text_of, titles_of
-from everything_known import ADOPTION, CHANGE, ROW, SCAN, SCAN_ID, TENANT, USER
 
 from atlas.domain.ews_settings import Access, EwsScope
 from atlas.domain.mailboxes import Mailbox

@@ -13,7 +13,7 @@ from tree_sitter import Language, Parser
 from atlas.domain.statuses import Status
 from atlas.exports import signatures
 from atlas.exports.signatures import COLUMNS, CSV_NAME, SCRIPT_NAME, has_working_page, signature_files
-from tests.docs.everything_known import ROW
+from tests.docs.complete_examples import ROW
 
 WHOSE = ("CurrentUser", "CurrentUserManager", "CurrentMailbox", "CurrentMailboxManager")
 

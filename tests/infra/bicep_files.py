@@ -77,6 +77,13 @@ def keys_of(value: Any) -> Iterator[str]:
             yield from keys_of(inner)
 
 
+def limit_of(infra: Infra, parameter: str, kind: str) -> Any:
+    """The argument of a decorator of a parameter of main.bicep."""
+    decorators = infra.file("main.bicep")["parameters"][parameter]["decorators"]
+    [limit] = [item["argument"] for item in decorators if item["type"] == kind]
+    return limit
+
+
 def jsonc(text: str) -> Any:
     """JSON with comments on lines of their own."""
     return json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))

@@ -19,7 +19,7 @@ from atlas.domain.user_rows import UserRow
 from atlas.exports.csv_file import USERS, csv_file
 from atlas.report.page import Access, ReportData, content_security_policy, render_report
 from local.chromium import chromium
-from tests.docs.everything_known import POLICY, ROW, SCAN
+from tests.docs.complete_examples import POLICY, ROW, SCAN
 from tests.e2e.deployment import ROOT, Deployment, deployed, tenant_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.servers]

@@ -13,7 +13,7 @@ from atlas.domain.shared_pages.findings import Severity
 from atlas.domain.shared_pages.rows import SharedFinding
 from atlas.report.documents import policy_document, scan_document, user_document
 from atlas.report.page import Access, ReportData, content_security_policy, render_report
-from tests.docs.everything_known import POLICY, ROW, SCAN
+from tests.docs.complete_examples import POLICY, ROW, SCAN
 
 TENANT_ID = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 URL = "https://outlook.office.com"

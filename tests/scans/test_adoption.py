@@ -13,7 +13,7 @@ from atlas.scans.messages import ListingRequest
 from atlas.tables.adoption import MAX_STORED_GROUPS, from_columns, to_columns
 from atlas.tables.census import BOOKINGS_CENSUS, adoption_key
 from atlas.tables.scan_log import ADOPTION_KEY, BOOKINGS_SCANS
-from tests.docs.everything_known import ROW
+from tests.docs.complete_examples import ROW
 from tests.scans.conftest import TENANT_ID, scan, user
 
 SCAN = scan()
