@@ -25,7 +25,8 @@ NO_PYTHON := Python 3.13 was not found on the path or in pyenv, and could not be
 	(https://www.python.org/downloads/, or: pyenv install 3.13) and run make again.
 NPM_QUIETLY := --ignore-scripts --no-audit --no-fund --silent
 
-QUICK_TESTS := tests/domain tests/scans tests/orchestrators tests/test_import_directions.py
+QUICK_TESTS := $(addprefix tests/,agents api connector domain exports orchestrators report/test_page.py scans \
+	test_import_directions.py)
 PORT ?= 7071
 USERS ?= 200
 BACKEND ?= storage
@@ -52,7 +53,7 @@ test: $(READY) $(AXE) browser ## run every test, two at a time
 	$(PYTHON) -m pytest --numprocesses 2
 
 quick: .venv/.ready ## run the tests that need no server, in under 30 seconds
-	$(PYTHON) -m pytest -q --numprocesses 2 -m "not servers" $(QUICK_TESTS)
+	$(PYTHON) -m pytest -q --numprocesses 2 -m "not servers" --hypothesis-profile quick $(QUICK_TESTS)
 
 check: $(READY) ## check format, lint, types, lock files and infra, then run every test: what CI runs
 	$(PYTHON) -m ruff format --check .

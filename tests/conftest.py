@@ -1,5 +1,6 @@
 """One Azurite for all tests, in which each test has a storage account of its own, and one deployment to read from."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,8 @@ from hypothesis import settings
 
 from local.azurite import Azurite, azurite_tables
 
-settings.register_profile("any machine", deadline=None)
+settings.register_profile("any machine", deadline=None, database=None)
+settings.register_profile("quick", settings.get_profile("any machine"), max_examples=20)
 settings.load_profile("any machine")
 
 ACCOUNTS = tuple(f"test{number:03}" for number in range(500))
@@ -62,6 +64,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from tests.scheduling import SharedFixturesTogether
 
     return SharedFixturesTogether(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests live until the end, so no garbage collection needs to visit them."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:

@@ -14,6 +14,8 @@ from api.problems import Problem
 from tests.e2e.deployment import ROOT, UNSET
 from tests.forked import forked_host
 
+pytestmark = pytest.mark.servers
+
 EASY_AUTH = {"WEBSITE_AUTH_ENABLED": "True"}
 ROLES = {
     ("post", "/scans"): {AppRole.RUN_SCANS},

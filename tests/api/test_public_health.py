@@ -15,6 +15,8 @@ from atlas.health.checks import Health as HealthResult
 from tests.e2e.deployment import ROOT, UNSET
 from tests.forked import forked_host
 
+pytestmark = pytest.mark.servers
+
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 SECRET = "AADSTS700016: application df021288-bdef-4463-88db-98f22de89214 was not found in Contoso"
 TENANT = "not-a-guid-but-contoso"

@@ -32,6 +32,7 @@ def status_with(url: str, request: Request, granted: set[str]) -> int:
     return httpx.request(filled.method, filled.url, headers=header, timeout=30).status_code
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize("title", requests_by_chapter())
 def test_a_recipe_needs_exactly_the_roles_it_names(with_easy_auth: str, title: str) -> None:
     requests, granted = requests_by_chapter()[title], roles()[title]

@@ -76,7 +76,7 @@ def row(number: int) -> UserRow:
     return UserRow(user, status, NOW)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[None], ids=["shared stores"])
 def stores() -> dict[int, LargeStore]:
     found = {}
     for size in SIZES:
