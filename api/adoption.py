@@ -19,6 +19,6 @@ blueprint = df.Blueprint()
 async def get_adoption(req: func.HttpRequest) -> func.HttpResponse:
     """What the last scan has counted; nothing is counted before the first one has read all users."""
     check_access(req, AppRole.READ)
-    NoQuery.check(req)
+    NoQuery.of(req)
     resources = await wiring.resources()
     return json_response(Adoption.of(await resources.scans.get_adoption() or StoredAdoption()))

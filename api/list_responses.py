@@ -1,7 +1,7 @@
 """Responses of the routes that list rows or changes: one page as JSON, or all rows as CSV."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from api.models.responses import Response
 from api.problems import Problem, invalid_parameter, retry_later
 from atlas.domain.changes import DatedChange
 from atlas.domain.cursors import InvalidCursor
-from atlas.exports.csv_file import CsvLayout, TooManyRows, csv_file
+from atlas.exports.csv_file import CsvLayout, TooManyRows, csv_file, each
 from atlas.tables.change_feed import ChangesPage, ServedChange
 from atlas.tables.paging import ListPage
 
@@ -91,8 +91,7 @@ async def csv_response[Row](req: func.HttpRequest, export: CsvExport[Row], *, is
         content = await _complete_csv(export, compressed=compressed)
     else:
         page = await page_of(export.get_page())
-        rows = _each(page.rows)
-        content = await csv_file(rows, export.tenant_id, MAX_CSV_ROWS, export.layout, compressed=compressed)
+        content = await csv_file(each(page.rows), export.tenant_id, MAX_CSV_ROWS, export.layout, compressed=compressed)
         if link := next_link(req, page.continuation):
             headers["Link"] = f'<{link}>; rel="next"'
     return func.HttpResponse(content, headers=headers, mimetype="text/csv", charset="utf-8")
@@ -119,11 +118,6 @@ async def _complete_csv[Row](export: CsvExport[Row], *, compressed: bool) -> byt
         raise invalid_parameter("limit", advice) from None
     finally:
         _exporting.release()
-
-
-async def _each[Row](rows: Iterable[Row]) -> AsyncIterator[Row]:
-    for row in rows:
-        yield row
 
 
 def _accepts_gzip(req: func.HttpRequest) -> bool:

@@ -20,6 +20,6 @@ async def get_policy(req: func.HttpRequest) -> func.HttpResponse:
     """What the organisation's settings mean for personal bookings; what Exchange does not return is unknown."""
     check_access(req, AppRole.READ)
     opened = await wiring.opened()
-    NoQuery.check(req)
+    NoQuery.of(req)
     policy = await opened.live.share("policy", lambda: get_organization_policy(opened.resources))
     return json_response(Policy.of(policy))

@@ -30,7 +30,7 @@ async def post_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient
     """Start a scan, or return the one that is running."""
     check_access(req, AppRole.RUN_SCANS)
     resources = await wiring.resources()
-    NoQuery.check(req)
+    NoQuery.of(req)
     return _accepted(req, await start_scan(resources, DurableOrchestrations(client), "http", uuid4().hex[:8]))
 
 
@@ -81,7 +81,7 @@ async def delete_scan(req: func.HttpRequest, client: df.DurableOrchestrationClie
     """Cancel a scan and all its orchestrations."""
     check_access(req, AppRole.RUN_SCANS)
     resources = await wiring.resources()
-    NoQuery.check(req)
+    NoQuery.of(req)
     scan = await stop_scan(resources, DurableOrchestrations(client), await _stored_scan(resources, req))
     return json_response(Scan.of(scan), HTTPStatus.ACCEPTED)
 

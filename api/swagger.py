@@ -23,7 +23,7 @@ blueprint = df.Blueprint()
 async def get_swagger(req: func.HttpRequest) -> func.HttpResponse:
     """The OpenAPI 2.0 document, with the host name that the caller used."""
     check_access(req, AppRole.READ)
-    NoQuery.check(req)
+    NoQuery.of(req)
     await wiring.resources()  # reports invalid settings, as every other route does
     address = urlsplit(req.url)
     document = swagger_document(address.netloc, address.scheme, api_access_of(os.environ))

@@ -94,11 +94,6 @@ async def open_clients(
         yield _clients(settings, ApiClient(http), sign_in), sign_in
 
 
-def local_resources(settings: Settings, clients: TenantClients, store: TableStore) -> Resources:
-    """These clients with tables on this machine."""
-    return _resources(settings, clients, store)
-
-
 async def _lifetime(settings: Settings) -> Lifetime:
     if settings.storage is None:
         raise AssertionError("Settings.load requires storage")
@@ -111,7 +106,7 @@ async def _lifetime(settings: Settings) -> Lifetime:
         try:
             clients = _clients(settings, ApiClient(http), sign_in)
             yield Opened(
-                _resources(settings, clients, store),
+                resources_with(settings, clients, store),
                 sign_in,
                 LiveQueries(settings.live_reuse_seconds),
                 RateLimit(settings.live_lookups_per_minute),
@@ -156,7 +151,8 @@ def _clients(settings: Settings, client: ApiClient, sign_in: SignIn) -> TenantCl
     )
 
 
-def _resources(settings: Settings, clients: TenantClients, store: TableStore) -> Resources:
+def resources_with(settings: Settings, clients: TenantClients, store: TableStore) -> Resources:
+    """These clients, with the tables of this store."""
     tenant_id = settings.tenant_id
     rows, changes = RowTable(store, tenant_id, KIND), ChangeFeed(store, tenant_id, KIND)
     index, census = UserIndex(store, tenant_id), Census(store)

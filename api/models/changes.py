@@ -33,7 +33,6 @@ class FeedQuery(Query):
 
     since: Annotated[Text | None, Expected("the cursor of an earlier response")] = Field(
         None,
-        title="Since",
         description="The cursor of an earlier response: returns the changes after it. If omitted, returns at most the "
         "newest change, and a cursor to continue from.",
     )
@@ -63,26 +62,18 @@ class ChangesQuery(FeedQuery):
 class Change(Response):
     """One change of the booking page of one user."""
 
-    model_config = ConfigDict(title="Change")
-
     cursor: ChangeCursor
-    at: Moment = Field(title="At", description="When the change was observed.")
-    kind: ChangeKind = Field(title="Kind", description="What changed.", json_schema_extra={**IMPORTANT, **KIND_LABELS})
+    at: Moment = Field(description="When the change was observed.")
+    kind: ChangeKind = Field(description="What changed.", json_schema_extra={**IMPORTANT, **KIND_LABELS})
     user_id: UserId
     user_principal_name: UserPrincipalName
     display_name: DisplayName
-    department: str | None = Field(title="Department", description="The department of the user.")
-    primary_smtp_address: str | None = Field(
-        title="Primary SMTP Address", description="The main email address of the mailbox."
-    )
+    department: str | None = Field(description="The department of the user.")
+    primary_smtp_address: str | None = Field(description="The main email address of the mailbox.")
     from_status: Status | None = Field(
-        title="From Status",
-        description="The status before; empty for a new user.",
-        json_schema_extra={**STATUS_LABELS},
+        description="The status before; empty for a new user.", json_schema_extra={**STATUS_LABELS}
     )
-    to_status: Status = Field(
-        title="To Status", description="The status now.", json_schema_extra={**IMPORTANT, **STATUS_LABELS}
-    )
+    to_status: Status = Field(description="The status now.", json_schema_extra={**IMPORTANT, **STATUS_LABELS})
     url: str | None = Field(
         title="Page URL",
         description="The URL of the booking page now; empty if there is no page.",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Self
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from api.models.responses import IMPORTANT, Moment, Response, labelled, labels_of
 from atlas.domain.scans import Scan as StoredScan
@@ -26,10 +26,8 @@ PUBLIC_DETAILS: dict[Reason | None, str] = {
 class Check(Response):
     """One check of the app."""
 
-    model_config = ConfigDict(title="Check")
-
-    ok: bool | None = Field(title="OK", description="Whether the check passed; empty if the settings turn it off.")
-    detail: str = Field(title="Detail", description="What was found.")
+    ok: bool | None = Field(description="Whether the check passed; empty if the settings turn it off.")
+    detail: str = Field(description="What was found.")
 
     @classmethod
     def of(cls, check: CheckResult, *, is_public: bool) -> Self:
@@ -41,23 +39,19 @@ class Check(Response):
 class Checks(Response):
     """A check of everything that the app depends on."""
 
-    model_config = ConfigDict(title="Checks")
-
-    sign_in: Check = Field(title="Sign In", description="Whether the app can sign in.")
-    graph: Check = Field(title="Graph", description="Whether Microsoft Graph responds.")
-    exchange: Check = Field(title="Exchange", description="Whether Exchange Online responds.")
-    bookings: Check = Field(title="Bookings", description="Whether the Bookings service responds.")
-    tables: Check = Field(title="Tables", description="Whether the tables can be read.")
+    sign_in: Check = Field(description="Whether the app can sign in.")
+    graph: Check = Field(description="Whether Microsoft Graph responds.")
+    exchange: Check = Field(description="Whether Exchange Online responds.")
+    bookings: Check = Field(description="Whether the Bookings service responds.")
+    tables: Check = Field(description="Whether the tables can be read.")
 
 
 class LastScan(Response):
     """The last scan that finished."""
 
-    model_config = ConfigDict(title="Last Scan")
-
     id: str = Field(title="Scan ID", description="The ID of the scan.")
-    state: ScanState = Field(title="State", description="How the scan ended.")
-    finished_at: Moment | None = Field(title="Finished At", description="When the scan ended.")
+    state: ScanState = Field(description="How the scan ended.")
+    finished_at: Moment | None = Field(description="When the scan ended.")
     age_seconds: int | None = Field(title="Age In Seconds", description="How many seconds ago that was.")
 
     @classmethod
@@ -75,15 +69,11 @@ class LastScan(Response):
 class Health(Response):
     """Whether the app is healthy, and why not."""
 
-    model_config = ConfigDict(title="Health")
-
     status: HealthStatus = Field(
-        title="Status",
-        description="Whether the app is healthy.",
-        json_schema_extra={**IMPORTANT, **labelled(labels_of(HealthStatus))},
+        description="Whether the app is healthy.", json_schema_extra={**IMPORTANT, **labelled(labels_of(HealthStatus))}
     )
-    checks: Checks = Field(title="Checks", description="What the app depends on.")
-    last_scan: LastScan | None = Field(title="Last Scan", description="The last scan that finished.")
+    checks: Checks = Field(description="What the app depends on.")
+    last_scan: LastScan | None = Field(description="The last scan that finished.")
 
     @classmethod
     def of(cls, health: HealthResult, now: datetime, *, is_public: bool = False) -> Self:

@@ -45,14 +45,11 @@ class Page[Item](Response):
 
     value: list[Item] = Field(title="Items", description="The items on this page of the list.")
     continuation: str | None = Field(
-        title="Continuation",
         description="The value of the parameter that requests the next page; empty at the end.",
         json_schema_extra={**INTERNAL},
     )
     next_link: str | None = Field(
-        title="Next Link",
-        description="The absolute URL of the next page; empty at the end.",
-        json_schema_extra={**INTERNAL},
+        description="The absolute URL of the next page; empty at the end.", json_schema_extra={**INTERNAL}
     )
 
 
@@ -60,7 +57,5 @@ class FeedPage[Item](Page[Item]):
     """One page of changes."""
 
     cursor: str = Field(
-        title="Cursor",
-        description="The value of since that requests the changes after these.",
-        json_schema_extra={**INTERNAL},
+        description="The value of since that requests the changes after these.", json_schema_extra={**INTERNAL}
     )

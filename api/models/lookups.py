@@ -31,7 +31,6 @@ class UserPath(Path):
     """Which user."""
 
     user: Annotated[str, Expected(f"at most {MAX_USER_REFERENCE_LENGTH} characters")] = Field(
-        title="User",
         description="The user principal name, the object ID, or the pasted address of the booking page.",
         max_length=MAX_USER_REFERENCE_LENGTH,
     )
@@ -46,9 +45,7 @@ class AvailabilityQuery(Query):
     """The availability to request for one user."""
 
     fresh: Flag = Field(
-        default=False,
-        title="Fresh",
-        description="Whether to query Microsoft 365 now and write the row, instead of reading the row.",
+        default=False, description="Whether to query Microsoft 365 now and write the row, instead of reading the row."
     )
     start: Annotated[Text | None, Expected("an ISO 8601 time such as 2026-11-23T08:00:00Z")] = Field(
         None,
@@ -64,20 +61,18 @@ class AvailabilityQuery(Query):
         description="The end of the requested time, at most 62 days after its start. By default, 7 days after it.",
     )
     time_zone: Annotated[Text, Expected("an IANA or Windows time zone name")] = Field(
-        "UTC", title="Time Zone", description="The IANA or Windows name of the time zone of all times."
+        "UTC", description="The IANA or Windows name of the time zone of all times."
     )
     meeting_type: Annotated[
         Text | None, Expected("the ID of a public meeting type, or its title if that is unique")
     ] = Field(
         None,
-        title="Meeting Type",
         description="The ID of a meeting type, or its title if that is unique. By default, the first public one.",
         json_schema_extra={"pattern": r"\S"},
     )
 
     if_not_found: Literal["status"] | None = Field(
         None,
-        title="If Not Found",
         description="With the value status, a user who does not exist is returned with the status notFound instead of "
         "an error.",
     )
@@ -105,37 +100,29 @@ class BookingsQuery(AvailabilityQuery):
 class AvailabilityItem(Response):
     """One period of time, as the Bookings service returns it."""
 
-    model_config = ConfigDict(title="Availability Item")
-
-    status: str = Field(title="Status", description="The status of the period, as the Bookings service names it.")
-    start: LocalMoment = Field(title="Start", description="When the period starts, with the offset of the time zone.")
-    end: LocalMoment = Field(title="End", description="When the period ends, with the offset of the time zone.")
+    status: str = Field(description="The status of the period, as the Bookings service names it.")
+    start: LocalMoment = Field(description="When the period starts, with the offset of the time zone.")
+    end: LocalMoment = Field(description="When the period ends, with the offset of the time zone.")
 
 
 class FreeTime(Response):
     """One period of time that can be booked."""
 
-    model_config = ConfigDict(title="Free Time")
-
-    start: LocalMoment = Field(
-        title="Start", description="When the free time starts, with the offset of the time zone."
-    )
-    end: LocalMoment = Field(title="End", description="When the free time ends, with the offset of the time zone.")
+    start: LocalMoment = Field(description="When the free time starts, with the offset of the time zone.")
+    end: LocalMoment = Field(description="When the free time ends, with the offset of the time zone.")
 
 
 class Availability(Response):
     """When the user can be booked."""
 
-    model_config = ConfigDict(title="Availability")
-
     start: LocalMoment = Field(alias="from", title="From", description="The start of the requested time.")
     end: LocalMoment = Field(alias="to", title="To", description="The end of the requested time.")
-    time_zone: str = Field(title="Time Zone", description="The time zone of all these times.")
+    time_zone: str = Field(description="The time zone of all these times.")
     meeting_type: MeetingType | None = Field(
-        title="Meeting Type", description="The meeting type of the free times; empty if there is no public one."
+        description="The meeting type of the free times; empty if there is no public one."
     )
     items: list[AvailabilityItem] = Field(
-        title="Items", description="All periods, as the Bookings service returns them.", json_schema_extra={**ADVANCED}
+        description="All periods, as the Bookings service returns them.", json_schema_extra={**ADVANCED}
     )
     free: list[FreeTime] = Field(
         title="Free Times",
@@ -163,22 +150,15 @@ class Availability(Response):
 class AvailabilityProblem(Response):
     """Why the availability is not known."""
 
-    model_config = ConfigDict(title="Availability Problem")
-
-    code: str = Field(title="Code", description="A code for why the availability is not known.")
-    detail: str = Field(title="Detail", description="A sentence that says why.")
+    code: str = Field(description="A code for why the availability is not known.")
+    detail: str = Field(description="A sentence that says why.")
 
 
 class BookingPage(AnyUser):
     """What is known about the booking page of one user, without availability."""
 
-    model_config = ConfigDict(title="Booking Page")
-
-    fix: str | None = Field(
-        title="Fix", description="What would change the status: steps and PowerShell, one per line."
-    )
+    fix: str | None = Field(description="What would change the status: steps and PowerShell, one per line.")
     source: Source | None = Field(
-        title="Source",
         description="Whether the response comes from the row or from a live query.",
         json_schema_extra={**ADVANCED, **labelled(labels_of(Source))},
     )
@@ -189,11 +169,8 @@ class Lookup(BookingPage):
 
     model_config = ConfigDict(title="Booking Page")
 
-    availability: Availability | None = Field(title="Availability", description="When the user can be booked.")
-    availability_problem: AvailabilityProblem | None = Field(
-        title="Availability Problem",
-        description="Why the availability is not known.",
-    )
+    availability: Availability | None = Field(description="When the user can be booked.")
+    availability_problem: AvailabilityProblem | None = Field(description="Why the availability is not known.")
 
     @classmethod
     def found(cls, found: LookupResult, times: FreeTimes | NoFreeTimes, zone_name: str, bookings_url: str) -> Self:
@@ -220,11 +197,8 @@ class AvailabilityLookup(Response):
     user_principal_name: UserPrincipalName | None
     status: AnyStatus
     url: PageUrl
-    availability: Availability | None = Field(title="Availability", description="When the user can be booked.")
-    availability_problem: AvailabilityProblem | None = Field(
-        title="Availability Problem",
-        description="Why the availability is not known.",
-    )
+    availability: Availability | None = Field(description="When the user can be booked.")
+    availability_problem: AvailabilityProblem | None = Field(description="Why the availability is not known.")
 
     @classmethod
     def found(cls, found: LookupResult, times: FreeTimes | NoFreeTimes, zone_name: str) -> Self:
@@ -247,8 +221,5 @@ class AvailabilityLookup(Response):
 def availability_members(times: FreeTimes | NoFreeTimes, zone_name: str) -> dict[str, Any]:
     """The two members that report availability, of which one is ``None``."""
     if isinstance(times, NoFreeTimes):
-        return {
-            "availability": None,
-            "availability_problem": AvailabilityProblem(code=times.code, detail=times.detail),
-        }
+        return {"availability": None, "availability_problem": AvailabilityProblem(code=times.code, detail=times.detail)}
     return {"availability": Availability.of(times, zone_name), "availability_problem": None}

@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from api.models.titles import field_title
 from api.problems import Problem, invalid_parameters
 
 PLATFORM_PARAMETERS = frozenset({"code", "clientid", "triggerstate"})
@@ -71,7 +72,7 @@ Text = Annotated[str, AfterValidator(_not_blank)]
 class Parameters(BaseModel):
     """The parameters of one route from one source: its path or its query string."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, field_title_generator=field_title)
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> Self:
@@ -125,11 +126,6 @@ def query_of(req: func.HttpRequest) -> dict[str, str]:
 
 class NoQuery(Query):
     """A route without query parameters."""
-
-    @classmethod
-    def check(cls, req: func.HttpRequest) -> None:
-        """Reject a request that has query parameters. Raises ``Problem``."""
-        cls.of(req)
 
 
 class Path(Parameters):

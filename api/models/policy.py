@@ -16,8 +16,8 @@ class OwaPolicy(Response):
 
     model_config = ConfigDict(title="OWA Policy")
 
-    identity: str = Field(title="Identity", description="The name of the OWA mailbox policy.")
-    is_default: bool | None = Field(title="Is Default", description="Whether new mailboxes get this policy.")
+    identity: str = Field(description="The name of the OWA mailbox policy.")
+    is_default: bool | None = Field(description="Whether new mailboxes get this policy.")
     bookings_mailbox_creation_enabled: bool | None = Field(
         title="Can Create Pages", description="Whether users with this policy can create shared Bookings pages."
     )
@@ -27,31 +27,21 @@ class OwaPolicy(Response):
 class Policy(Response):
     """What the organisation's settings mean for personal bookings."""
 
-    model_config = ConfigDict(title="Policy")
-
     verdict: Verdict = Field(
-        title="Verdict",
         description="Whether the organisation's settings allow personal bookings.",
         json_schema_extra={**IMPORTANT, **labelled({**labels_of(Verdict), Verdict.EWS_DISABLED: "EWS disabled"})},
     )
-    reason: str = Field(
-        title="Reason", description="The reason for the verdict, as a sentence, and what is uncertain about it."
-    )
+    reason: str = Field(description="The reason for the verdict, as a sentence, and what is uncertain about it.")
     setting: str | None = Field(
-        title="Setting",
-        description="The setting that determines the verdict, by its name in Exchange; empty if it is not known.",
+        description="The setting that determines the verdict, by its name in Exchange; empty if it is not known."
     )
     value: Any = Field(
-        title="Value",
-        description="The value of that setting, as Exchange returns it.",
-        json_schema_extra={"x-nullable": True},
+        description="The value of that setting, as Exchange returns it.", json_schema_extra={"x-nullable": True}
     )
     fix: str = Field(
-        title="Fix",
-        description="How to turn personal bookings on and off: steps and PowerShell commands, one per line.",
+        description="How to turn personal bookings on and off: steps and PowerShell commands, one per line."
     )
     ews_allowed_app_ids: list[str] = Field(
-        title="EWS Allowed App IDs",
         description="EwsAllowedAppIDs. It restricts EWS, but does not affect the verdict; empty if it is not set.",
         json_schema_extra={**ADVANCED},
     )
@@ -60,19 +50,16 @@ class Policy(Response):
         description="Every setting whose name begins with Bookings, as Exchange returns it. None affects the verdict.",
     )
     owa_policies: list[OwaPolicy] = Field(
-        title="OWA Policies",
-        description="The OWA mailbox policies, which state who can create shared pages; empty if they are not known.",
+        description="The OWA mailbox policies, which state who can create shared pages; empty if they are not known."
     )
     cis139: Benchmark = Field(
         title="CIS 1.3.9",
         description="Whether the creation of shared pages is restricted to selected users: pass, fail or unknown.",
     )
     open_questions: list[str] = Field(
-        title="Open Questions",
-        description="What Microsoft's documentation leaves open about these settings.",
-        json_schema_extra={**ADVANCED},
+        description="What Microsoft's documentation leaves open about these settings.", json_schema_extra={**ADVANCED}
     )
-    checked_at: Moment = Field(title="Checked At", description="When Exchange was queried.")
+    checked_at: Moment = Field(description="When Exchange was queried.")
 
     @classmethod
     def of(cls, policy: OrganizationPolicy) -> Self:

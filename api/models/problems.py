@@ -49,8 +49,8 @@ class ProblemError(Response):
 
     model_config = ConfigDict(title="Error")
 
-    field: str = Field(title="Field", description="The name of the parameter.")
-    detail: str = Field(title="Detail", description="What a valid value is.")
+    field: str = Field(description="The name of the parameter.")
+    detail: str = Field(description="What a valid value is.")
 
 
 class ProblemDocument(Response):
@@ -58,12 +58,12 @@ class ProblemDocument(Response):
 
     model_config = ConfigDict(title="Problem")
 
-    type: str = Field(title="Type", description="The kind of problem, as a URL.")
-    title: str = Field(title="Title", description="The name of the HTTP status.")
+    type: str = Field(description="The kind of problem, as a URL.")
+    title: str = Field(description="The name of the HTTP status.")
     status: int = Field(title="HTTP Status", description="The HTTP status.")
-    detail: str = Field(title="Detail", description="A sentence that says what went wrong.")
-    instance: str = Field(title="Instance", description="The path of the request.")
-    code: str = Field(title="Code", description="A code for what went wrong.")
+    detail: str = Field(description="A sentence that says what went wrong.")
+    instance: str = Field(description="The path of the request.")
+    code: str = Field(description="A code for what went wrong.")
     errors: list[ProblemError] = Field(
-        default=[], title="Errors", description="The invalid parameters; only responses with status 400 have them."
+        default=[], description="The invalid parameters; only responses with status 400 have them."
     )

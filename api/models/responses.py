@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from api.models.titles import field_title, model_title
 from atlas.domain.text import moment_text
 
 IMPORTANT: Mapping[str, Any] = {"x-ms-visibility": "important"}
@@ -19,7 +20,14 @@ INTERNAL: Mapping[str, Any] = {"x-ms-visibility": "internal"}
 class Response(BaseModel):
     """An object of a response: camelCase names, every member present, ``null`` for what is not known."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        field_title_generator=field_title,
+        model_title_generator=model_title,
+    )
 
 
 _MOMENT_SCHEMA = WithJsonSchema({"type": "string", "format": "date-time"})

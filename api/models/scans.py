@@ -26,7 +26,6 @@ class ScansQuery(Query):
     limit: PageSize = DEFAULT_PAGE_SIZE
     ended_after: Annotated[Text | None, Expected("the cursor of an earlier response")] = Field(
         None,
-        title="Ended After",
         description="The cursor of an earlier response, to request the scans that ended after it, the first to end "
         "first. Without it: recent scans, newest first, and the cursor to continue from.",
     )
@@ -46,32 +45,24 @@ class ScanQuery(Query):
 class Scan(Response):
     """One scan of the tenant."""
 
-    model_config = ConfigDict(title="Scan")
-
     id: str = Field(title="Scan ID", description="The ID of the scan.")
     state: ScanState = Field(
-        title="State",
-        description="How far the scan has progressed, or how it ended.",
-        json_schema_extra={**IMPORTANT, **STATE_LABELS},
+        description="How far the scan has progressed, or how it ended.", json_schema_extra={**IMPORTANT, **STATE_LABELS}
     )
     trigger: str = Field(title="Started By", description="What started the scan: timer or http.")
-    started_at: Moment = Field(title="Started At", description="When the scan started.")
-    finished_at: Moment | None = Field(
-        title="Finished At", description="When the scan ended; empty while it is running."
-    )
-    users_listed: int | None = Field(title="Users Listed", description="The number of licensed users listed so far.")
-    users_probed: int | None = Field(title="Users Probed", description="The number of users checked so far.")
-    by_status: dict[str, int] | None = Field(title="By Status", description="The number of users with each status.")
+    started_at: Moment = Field(description="When the scan started.")
+    finished_at: Moment | None = Field(description="When the scan ended; empty while it is running.")
+    users_listed: int | None = Field(description="The number of licensed users listed so far.")
+    users_probed: int | None = Field(description="The number of users checked so far.")
+    by_status: dict[str, int] | None = Field(description="The number of users with each status.")
     throttled_waits: int | None = Field(
-        title="Throttled Waits",
-        description="How often a service made the scan wait.",
-        json_schema_extra={**ADVANCED},
+        description="How often a service made the scan wait.", json_schema_extra={**ADVANCED}
     )
     estimated_end: Moment | None = Field(
-        title="Estimated End", description="When the scan will end at its current pace.", json_schema_extra={**ADVANCED}
+        description="When the scan will end at its current pace.", json_schema_extra={**ADVANCED}
     )
-    warnings: list[str] = Field(title="Warnings", description="Sentences that an administrator should read.")
-    error: str | None = Field(title="Error", description="Why the scan failed.")
+    warnings: list[str] = Field(description="Sentences that an administrator should read.")
+    error: str | None = Field(description="Why the scan failed.")
 
     @classmethod
     def of(cls, scan: StoredScan) -> Self:
@@ -86,7 +77,6 @@ class ScanList(Page[Scan]):
 
     value: list[Scan] = Field(title="Scans", description="The scans on this page of the list.")
     cursor: str = Field(
-        title="Cursor",
         description="The value of endedAfter that requests the scans that end after these.",
         json_schema_extra={**INTERNAL},
     )

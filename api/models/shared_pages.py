@@ -8,16 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from api.models.changes import FeedQuery
 from api.models.lists import CONTINUATION, FORMAT, LIMIT, Continuation, FeedPage, Format, Page, PageSize
 from api.models.parameters import Expected, Flag, Path, Query, Text, names_schema, parse_names
-from api.models.responses import (
-    ADVANCED,
-    IMPORTANT,
-    ChangeCursor,
-    Moment,
-    Response,
-    ScanId,
-    labelled,
-    labels_of,
-)
+from api.models.responses import ADVANCED, IMPORTANT, ChangeCursor, Moment, Response, ScanId, labelled, labels_of
 from atlas.domain.shared_pages.access import AccessRight
 from atlas.domain.shared_pages.access_of_users import UserSharedPage as StoredUserSharedPage
 from atlas.domain.shared_pages.changes import SharedChangeKind
@@ -34,8 +25,7 @@ KIND_LABELS = labelled(labels_of(SharedChangeKind))
 FINDING_LABELS = labelled(labels_of(SharedFinding))
 
 PageId = Annotated[
-    str,
-    Field(title="Page ID", description="The primary address of the page.", json_schema_extra={**IMPORTANT}),
+    str, Field(title="Page ID", description="The primary address of the page.", json_schema_extra={**IMPORTANT})
 ]
 PageName = Annotated[str | None, Field(title="Display Name", description="The name of the page.")]
 PublicUrl = Annotated[
@@ -66,27 +56,20 @@ class SharedPagePath(Path):
 class SharedPageFilterQuery(Query):
     """Which shared pages to list."""
 
-    published: Flag | None = Field(
-        None, title="Published", description="Only pages that are, or are not, published for customers."
-    )
+    published: Flag | None = Field(None, description="Only pages that are, or are not, published for customers.")
     finding: Annotated[SharedFinding | None, Expected(f"one of {', '.join(SharedFinding)}")] = Field(
-        None,
-        title="Finding",
-        description="Only pages with this finding.",
-        json_schema_extra={**FINDING_LABELS},
+        None, description="Only pages with this finding.", json_schema_extra={**FINDING_LABELS}
     )
     search: Annotated[
         Text | None, Expected("the start of an address, a display name or a word in it, at most 100 characters")
     ] = Field(
         None,
-        title="Search",
         description="The start of an address, the display name or a word in it, in upper or lower case.",
         max_length=100,
         json_schema_extra={"pattern": r"\S"},
     )
     state: Annotated[PageState | None, Expected("present or gone")] = Field(
         None,
-        title="State",
         description="Only pages that exist, or only those that were deleted. By default, those that exist.",
         json_schema_extra={**labelled(labels_of(PageState))},
     )
@@ -128,74 +111,55 @@ class SharedPageChangesQuery(FeedQuery):
 class Holder(Response):
     """A user or group with access to a shared page."""
 
-    model_config = ConfigDict(title="Holder")
-
     kind: HolderKind = Field(
-        title="Kind",
-        description="Whether this is a user or a group.",
-        json_schema_extra={**labelled(labels_of(HolderKind))},
+        description="Whether this is a user or a group.", json_schema_extra={**labelled(labels_of(HolderKind))}
     )
-    user_id: str | None = Field(title="User ID", description="The object ID of the user or group.")
+    user_id: str | None = Field(description="The object ID of the user or group.")
     user_principal_name: str | None = Field(
-        title="User Principal Name", description="The name that the user signs in with; of a group, its address."
+        description="The name that the user signs in with; of a group, its address."
     )
-    display_name: str | None = Field(title="Display Name", description="The name of the user or group.")
-    access: list[AccessRight] = Field(title="Access", description="The rights: fullAccess, sendAs, sendOnBehalf.")
+    display_name: str | None = Field(description="The name of the user or group.")
+    access: list[AccessRight] = Field(description="The rights: fullAccess, sendAs, sendOnBehalf.")
     via_group: str | None = Field(
-        title="Via Group", description="The group through which the user has access; empty for access of their own."
+        description="The group through which the user has access; empty for access of their own."
     )
     enabled: bool | None = Field(title="Account Enabled", description="Whether the user can sign in.")
-    licensed: bool | None = Field(title="Licensed", description="Whether the user is licensed for Bookings.")
-    member_count: int | None = Field(title="Member Count", description="How many users a group has.")
+    licensed: bool | None = Field(description="Whether the user is licensed for Bookings.")
+    member_count: int | None = Field(description="How many users a group has.")
 
 
 class SharedPage(Response):
     """One shared booking page."""
 
-    model_config = ConfigDict(title="Shared Page")
-
     id: PageId
     display_name: PageName
     account_id: str | None = Field(
-        title="Account ID",
-        description="The object ID of the account that belongs to the page.",
-        json_schema_extra={**ADVANCED},
+        description="The object ID of the account that belongs to the page.", json_schema_extra={**ADVANCED}
     )
-    account_enabled: bool | None = Field(
-        title="Account Enabled", description="Whether the page's own account can sign in."
-    )
+    account_enabled: bool | None = Field(description="Whether the page's own account can sign in.")
     hidden_from_address_lists: bool | None = Field(
-        title="Hidden From Address Lists",
-        description="Whether the page is hidden from the organisation's address lists.",
+        description="Whether the page is hidden from the organisation's address lists."
     )
-    created_at: Moment | None = Field(title="Created At", description="When the page was created.")
-    created_by: str | None = Field(title="Created By", description="The user principal name of who created the page.")
-    creator_problem: str | None = Field(
-        title="Creator Problem", description="Why it is not known who created the page."
-    )
-    published: bool | None = Field(
-        title="Published", description="Whether customers can book.", json_schema_extra={**IMPORTANT}
-    )
+    created_at: Moment | None = Field(description="When the page was created.")
+    created_by: str | None = Field(description="The user principal name of who created the page.")
+    creator_problem: str | None = Field(description="Why it is not known who created the page.")
+    published: bool | None = Field(description="Whether customers can book.", json_schema_extra={**IMPORTANT})
     public_url: PublicUrl
-    staff_count: int | None = Field(title="Staff Count", description="How many people are on the staff.")
-    service_count: int | None = Field(title="Service Count", description="How many services the page offers.")
+    staff_count: int | None = Field(description="How many people are on the staff.")
+    service_count: int | None = Field(description="How many services the page offers.")
     known_to: list[Source] = Field(
-        title="Known To",
-        description="The sources that know the page: exchange, graph or both.",
-        json_schema_extra={**ADVANCED},
+        description="The sources that know the page: exchange, graph or both.", json_schema_extra={**ADVANCED}
     )
-    holders: list[Holder] = Field(title="Holders", description="The users and groups with access to the page.")
+    holders: list[Holder] = Field(description="The users and groups with access to the page.")
     findings: list[SharedFinding] = Field(
-        title="Findings", description="What needs attention on this page.", json_schema_extra={**IMPORTANT}
+        description="What needs attention on this page.", json_schema_extra={**IMPORTANT}
     )
     state: PageState = Field(
-        title="State",
-        description="Whether the page exists or was deleted.",
-        json_schema_extra={**labelled(labels_of(PageState))},
+        description="Whether the page exists or was deleted.", json_schema_extra={**labelled(labels_of(PageState))}
     )
-    checked_at: Moment = Field(title="Checked At", description="When the page was last checked.")
+    checked_at: Moment = Field(description="When the page was last checked.")
     changed_at: Moment | None = Field(
-        title="Changed At", description="When something about the page last changed.", json_schema_extra={**ADVANCED}
+        description="When something about the page last changed.", json_schema_extra={**ADVANCED}
     )
     scan_id: ScanId
 
@@ -210,20 +174,18 @@ class Staff(Response):
 
     model_config = ConfigDict(title="Staff Member")
 
-    display_name: str | None = Field(title="Display Name", description="The name of the member.")
-    email_address: str | None = Field(title="Email Address", description="The email address of the member.")
-    role: str | None = Field(title="Role", description="The role of the member, as Microsoft Graph names it.")
+    display_name: str | None = Field(description="The name of the member.")
+    email_address: str | None = Field(description="The email address of the member.")
+    role: str | None = Field(description="The role of the member, as Microsoft Graph names it.")
 
 
 class Service(Response):
     """One service of a shared page."""
 
-    model_config = ConfigDict(title="Service")
-
     id: str = Field(title="Service ID", description="The ID of the service.")
-    title: str = Field(title="Title", description="The name of the service.")
+    title: str = Field(description="The name of the service.")
     duration_minutes: int | None = Field(title="Duration In Minutes", description="How long the service takes.")
-    hidden: bool | None = Field(title="Hidden", description="Whether customers cannot see the service.")
+    hidden: bool | None = Field(description="Whether customers cannot see the service.")
 
 
 class SharedPageFinding(Response):
@@ -231,25 +193,19 @@ class SharedPageFinding(Response):
 
     model_config = ConfigDict(title="Finding")
 
-    name: SharedFinding = Field(
-        title="Name", description="The name of the finding.", json_schema_extra={**FINDING_LABELS}
-    )
-    severity: Severity = Field(
-        title="Severity", description="How serious it is.", json_schema_extra={**labelled(labels_of(Severity))}
-    )
-    evidence: str = Field(title="Evidence", description="What was found, as a sentence.")
-    fix: str = Field(title="Fix", description="What an administrator can do about it.")
+    name: SharedFinding = Field(description="The name of the finding.", json_schema_extra={**FINDING_LABELS})
+    severity: Severity = Field(description="How serious it is.", json_schema_extra={**labelled(labels_of(Severity))})
+    evidence: str = Field(description="What was found, as a sentence.")
+    fix: str = Field(description="What an administrator can do about it.")
 
 
 class SharedPageDetails(SharedPage):
     """One shared booking page with its staff, services and findings in full."""
 
-    model_config = ConfigDict(title="Shared Page Details")
-
-    staff: list[Staff] = Field(title="Staff", description="The people on the staff.")
-    services: list[Service] = Field(title="Services", description="What can be booked.")
+    staff: list[Staff] = Field(description="The people on the staff.")
+    services: list[Service] = Field(description="What can be booked.")
     finding_details: list[SharedPageFinding] = Field(
-        title="Finding Details", description="The findings with their evidence and what to do about them."
+        description="The findings with their evidence and what to do about them."
     )
 
     @classmethod
@@ -274,17 +230,14 @@ class UserSharedPage(Response):
     id: PageId
     display_name: PageName
     public_url: PublicUrl
-    published: bool | None = Field(title="Published", description="Whether customers can book.")
+    published: bool | None = Field(description="Whether customers can book.")
     access: list[AccessRight] = Field(
-        title="Access",
-        description="The rights to the mailbox of the page; an empty list for staff without any.",
+        description="The rights to the mailbox of the page; an empty list for staff without any."
     )
     via_group: str | None = Field(
-        title="Via Group", description="The group through which the user has access; empty for access of their own."
+        description="The group through which the user has access; empty for access of their own."
     )
-    role: str | None = Field(
-        title="Role", description="The role of the user on the staff of the page; empty if they are not on it."
-    )
+    role: str | None = Field(description="The role of the user on the staff of the page; empty if they are not on it.")
 
     @classmethod
     def of(cls, page: StoredUserSharedPage) -> Self:
@@ -303,24 +256,17 @@ class UserSharedPageList(Page[UserSharedPage]):
 class SharedPageChange(Response):
     """One change of one shared page."""
 
-    model_config = ConfigDict(title="Shared Page Change")
-
     cursor: ChangeCursor
-    at: Moment = Field(title="At", description="When the change was observed.")
-    kind: SharedChangeKind = Field(
-        title="Kind",
-        description="What changed.",
-        json_schema_extra={**IMPORTANT, **KIND_LABELS},
-    )
+    at: Moment = Field(description="When the change was observed.")
+    kind: SharedChangeKind = Field(description="What changed.", json_schema_extra={**IMPORTANT, **KIND_LABELS})
     page_id: PageId
     display_name: PageName
     public_url: PublicUrl
     user_principal_name: str | None = Field(
-        title="User Principal Name",
         description="Whose access was granted or revoked; of a group, its address or name.",
         json_schema_extra={**IMPORTANT},
     )
-    access: list[AccessRight] = Field(title="Access", description="The rights that were granted or revoked.")
+    access: list[AccessRight] = Field(description="The rights that were granted or revoked.")
     scan_id: ScanId
 
     @classmethod

@@ -78,28 +78,25 @@ class FilterQuery(Query):
     )
     domain: Annotated[str | None, Expected("the domain of user principal names, such as contoso.com")] = Field(
         None,
-        title="Domain",
         description="Only users whose user principal name has this domain.",
         pattern=r"^[\w-]+(\.[\w-]+)+$",
         max_length=255,
     )
     enabled: Flag | None = Field(None, title="Account Enabled", description="Only users who can, or cannot, sign in.")
     user_type: Annotated[Literal["Member", "Guest"] | None, BeforeValidator(lambda text: str(text).capitalize())] = (
-        Field(None, title="User Type", description="Only members, or only guests.")
+        Field(None, description="Only members, or only guests.")
     )
     search: Annotated[
         Text | None,
         Expected("the start of a user principal name, a display name or a word in it, at most 100 characters"),
     ] = Field(
         None,
-        title="Search",
         description="The start of the user principal name, the display name or a word in it, in upper or lower case.",
         max_length=100,
         json_schema_extra={"pattern": r"\S"},
     )
     department: Annotated[Text | None, Expected("the name of a department, at most 100 characters")] = Field(
         None,
-        title="Department",
         description="Only users of this department, in upper or lower case.",
         max_length=100,
         json_schema_extra={"pattern": r"\S"},
@@ -123,7 +120,6 @@ class UsersQuery(FilterQuery):
         WithJsonSchema({"type": "string", "enum": [*map(str, UserOrder)]}),
     ] = Field(
         UserOrder.USER_ID,
-        title="Order",
         description="What the users are sorted by, ascending. CSV is always sorted by the user ID.",
         json_schema_extra={"default": str(UserOrder.USER_ID)},
     )
@@ -134,14 +130,12 @@ class UsersQuery(FilterQuery):
 class MeetingType(Response):
     """One kind of meeting that a page offers."""
 
-    model_config = ConfigDict(title="Meeting Type")
-
     id: str = Field(title="Meeting Type ID", description="The ID of the meeting type on its page.")
-    title: str = Field(title="Title", description="The title that visitors see.")
+    title: str = Field(description="The title that visitors see.")
     duration_minutes: int | None = Field(
         title="Duration In Minutes", description="The length of a meeting of this type."
     )
-    is_online: bool | None = Field(title="Is Online", description="Whether the meeting is held online.")
+    is_online: bool | None = Field(description="Whether the meeting is held online.")
     url: str = Field(title="Meeting Type URL", description="Where visitors book a meeting of this type.")
 
     @classmethod
@@ -156,24 +150,18 @@ class AnyUser(Response):
     user_id: UserId | None
     user_principal_name: UserPrincipalName | None
     display_name: DisplayName
-    department: str | None = Field(title="Department", description="The department of the user.")
-    account_enabled: bool | None = Field(title="Account Enabled", description="Whether the user can sign in.")
-    user_type: str | None = Field(title="User Type", description="Member or Guest.")
+    department: str | None = Field(description="The department of the user.")
+    account_enabled: bool | None = Field(description="Whether the user can sign in.")
+    user_type: str | None = Field(description="Member or Guest.")
     recipient_type: str | None = Field(
-        title="Recipient Type",
-        description="The kind of mailbox, as Exchange names it.",
-        json_schema_extra={**ADVANCED},
+        description="The kind of mailbox, as Exchange names it.", json_schema_extra={**ADVANCED}
     )
-    primary_smtp_address: str | None = Field(
-        title="Primary SMTP Address", description="The main email address of the mailbox."
-    )
+    primary_smtp_address: str | None = Field(description="The main email address of the mailbox.")
     mailbox_guid: str | None = Field(
-        title="Mailbox GUID",
-        description="The ID of the mailbox, which is part of the page's URL.",
-        json_schema_extra={**ADVANCED},
+        description="The ID of the mailbox, which is part of the page's URL.", json_schema_extra={**ADVANCED}
     )
     status: AnyStatus
-    reason: str | None = Field(title="Reason", description="Why the page has this status, in words.")
+    reason: str | None = Field(description="Why the page has this status, in words.")
     url: PageUrl
     anonymous_url: str | None = Field(
         title="Anonymous Page URL",
@@ -181,28 +169,23 @@ class AnyUser(Response):
         json_schema_extra={**IMPORTANT},
     )
     meeting_types: list[MeetingType] | None = Field(
-        title="Meeting Types", description="The public meeting types; empty if the page was never read."
+        description="The public meeting types; empty if the page was never read."
     )
-    bookable: bool | None = Field(title="Bookable", description="Whether anything can be booked in the next 7 days.")
+    bookable: bool | None = Field(description="Whether anything can be booked in the next 7 days.")
     policy_verdict: str | None = Field(
-        title="Policy Verdict",
-        description="Whether policy allows the user a page: on, off, ewsDisabled or unknown.",
+        description="Whether policy allows the user a page: on, off, ewsDisabled or unknown."
     )
     policy_reason: str | None = Field(
-        title="Policy Reason", description="The setting that determines the verdict, and what is uncertain about it."
+        description="The setting that determines the verdict, and what is uncertain about it."
     )
-    findings: list[Finding] | None = Field(title="Findings", description="What needs attention on this page.")
+    findings: list[Finding] | None = Field(description="What needs attention on this page.")
     last_known_status: Status | None = Field(
-        title="Last Known Status",
-        description="The last status that was known for certain.",
-        json_schema_extra={**ADVANCED, **STATUS_LABELS},
+        description="The last status that was known for certain.", json_schema_extra={**ADVANCED, **STATUS_LABELS}
     )
-    last_known_at: Moment | None = Field(
-        title="Last Known At", description="When that status was observed.", json_schema_extra={**ADVANCED}
-    )
-    checked_at: Moment | None = Field(title="Checked At", description="When the user was last checked.")
+    last_known_at: Moment | None = Field(description="When that status was observed.", json_schema_extra={**ADVANCED})
+    checked_at: Moment | None = Field(description="When the user was last checked.")
     changed_at: Moment | None = Field(
-        title="Changed At", description="When the status or the URL last changed.", json_schema_extra={**ADVANCED}
+        description="When the status or the URL last changed.", json_schema_extra={**ADVANCED}
     )
     scan_id: ScanId
 
@@ -210,16 +193,12 @@ class AnyUser(Response):
 class User(AnyUser):
     """What is known about the booking page of one user."""
 
-    model_config = ConfigDict(title="User")
-
     user_id: UserId
     user_principal_name: UserPrincipalName
     status: Status = Field(
-        title="Status",
-        description="Whether there is a page, and if not, why not.",
-        json_schema_extra={**IMPORTANT, **STATUS_LABELS},
+        description="Whether there is a page, and if not, why not.", json_schema_extra={**IMPORTANT, **STATUS_LABELS}
     )
-    findings: list[Finding] = Field(title="Findings", description="What needs attention on this page.")
+    findings: list[Finding] = Field(description="What needs attention on this page.")
 
     @classmethod
     def of(cls, row: UserRow) -> Self:

@@ -105,7 +105,7 @@ class Command:
         )
         settings = self._settings.model_copy(update={"shared_pages": shared})
         async with wiring.open_clients(settings, self.connection.sign_in, print_error) as (clients, sign_in):
-            resources = wiring.local_resources(settings, clients, self.store)
+            resources = wiring.resources_with(settings, clients, self.store)
             if self.options.last:
                 return await self._write_last(console, resources)
             if self.connection.sentence:

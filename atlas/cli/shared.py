@@ -1,6 +1,6 @@
 """``atlas shared``: the shared pages as the last scan found them, who can open them, and what is wrong."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from atlas.domain.shared_pages.holders import Holder, HolderKind
 from atlas.domain.shared_pages.rows import SharedPageRow
 from atlas.domain.text import moment_text, printable
 from atlas.domain.user_references import parse_user_reference
-from atlas.exports.csv_file import SHARED_PAGES, csv_file
+from atlas.exports.csv_file import SHARED_PAGES, csv_file, each
 from atlas.pages.organization_policy import get_organization_policy
 from atlas.resources import Resources
 from atlas.shared_pages.listing import get_pages_of_user, iterate_shared_pages
@@ -94,7 +94,7 @@ async def _tables(environment: Mapping[str, str]) -> AsyncGenerator[tuple[Resour
         raise NotScanned(f"{NO_SCAN} {NO_STORAGE}")
     with open_sqlite(file) as store:
         async with wiring.open_clients(settings, connection.sign_in, print_error) as (clients, _):
-            yield wiring.local_resources(settings, clients, store), str(file)
+            yield wiring.resources_with(settings, clients, store), str(file)
 
 
 async def _show_pages(resources: Resources, options: SharedOptions, storage: str) -> int:
@@ -104,7 +104,7 @@ async def _show_pages(resources: Resources, options: SharedOptions, storage: str
     benchmark = (await get_organization_policy(resources)).cis_1_3_9
     wanted = [row for row in rows if row.findings or not options.findings]
     if options.csv:
-        options.csv.write_bytes(await csv_file(_each(wanted), resources.tenant_id, MAX_CSV_ROWS, SHARED_PAGES))
+        options.csv.write_bytes(await csv_file(each(wanted), resources.tenant_id, MAX_CSV_ROWS, SHARED_PAGES))
     if options.json:
         show_json({"cis139": benchmark, "value": [*map(page_details_document, wanted)]})
     elif options.findings:
@@ -196,8 +196,3 @@ def user_table(pages: Iterable[UserSharedPage]) -> Table:
             plain(page.role or ""),
         )
     return table
-
-
-async def _each(rows: Iterable[SharedPageRow]) -> AsyncIterator[SharedPageRow]:
-    for row in rows:
-        yield row

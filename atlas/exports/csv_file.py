@@ -5,7 +5,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, cast
@@ -123,6 +123,12 @@ async def csv_file[Row](
     if compressed:
         sink.close()
     return result.getvalue()
+
+
+async def each[Row](rows: Iterable[Row]) -> AsyncIterator[Row]:
+    """Rows that are in memory, for ``csv_file``."""
+    for row in rows:
+        yield row
 
 
 def cell(column: str, value: Any) -> str:

@@ -79,9 +79,8 @@ async def _page_of_ranges(
         first, next_key = part.first_key(after), None
         while first is not None:
             reads += 1
-            where = (
-                table_filter.where if reads < MAX_READS_PER_RESPONSE else ""
-            )  # so that there is an entry to end after
+            # The last read is unfiltered, so that there is an entry to continue after.
+            where = table_filter.where if reads < MAX_READS_PER_RESPONSE else ""
             page = await resources.index.get_page(first, part.prefix + RANGE_END, where, table_filter.values, next_key)
             found += _matching(page.entries, wanted, order, after)
             last = page.entries[-1].position(order) if page.entries else last

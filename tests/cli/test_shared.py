@@ -167,7 +167,7 @@ async def test_without_a_storage_the_result_of_atlas_scan_is_read(start, tmp_pat
     file = state_file(environment, settings.tenant_id)
     with open_sqlite(file) as store:
         async with wiring.open_clients(settings) as (clients, _):
-            await run_stage(wiring.local_resources(settings, clients, store), SCAN_ID)
+            await run_stage(wiring.resources_with(settings, clients, store), SCAN_ID)
 
         while_it_runs = await commands.shared(environment)
     shown = await commands.shared(environment)

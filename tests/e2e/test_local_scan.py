@@ -98,7 +98,7 @@ async def local_scan(product: Deployment, state: Path) -> Scan:
     settings = Settings.load({**product.settings, **product.tenant.settings_for_secret()})
     with open_sqlite(state) as store, stamina.set_testing(True, attempts=MAX_REQUEST_ATTEMPTS):
         async with wiring.open_clients(settings) as (clients, _):
-            resources = wiring.local_resources(settings, clients, store)
+            resources = wiring.resources_with(settings, clients, store)
             scans = LocalScans(resources, Checkpoints(store, resources.tenant_id))
             return await scans.run(await scans.start(secrets.token_hex(4)), lambda _: None, sleep)
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,8 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from atlas.domain.shared_pages.findings import RULES, Severity
-from atlas.domain.user_rows import UserRow
-from atlas.exports.csv_file import USERS, csv_file
+from atlas.exports.csv_file import USERS, csv_file, each
 from atlas.report.page import Access, ReportData, content_security_policy, render_report
 from local.chromium import chromium
 from tests.docs.complete_examples import POLICY, ROW, SCAN
@@ -408,11 +407,6 @@ def parsed(content: bytes) -> list[dict[str, Any]]:
     return [
         row | {"MeetingTypes": json.loads(row["MeetingTypes"]), "signs": ";=" in row["MeetingTypes"]} for row in rows
     ]
-
-
-async def each(rows: Iterable[UserRow]) -> AsyncIterator[UserRow]:
-    for row in rows:
-        yield row
 
 
 async def test_a_report_file_needs_no_app(visit, tmp_path) -> None:

@@ -122,7 +122,7 @@ async def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
             async def connect() -> Resources:
                 loaded = Settings.load(environment)
                 clients, _ = await stack.enter_async_context(wiring.open_clients(loaded))
-                return wiring._resources(loaded, clients, store)
+                return wiring.resources_with(loaded, clients, store)
 
             return Inventory(tenant, await connect(), connect)
 

@@ -26,7 +26,7 @@ async def inventory(monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, SharedPa
             monkeypatch.setenv(name, environment[name])
         settings, store = Settings.load(environment), MemoryStore()
         async with wiring.open_clients(settings) as (clients, _):
-            resources = wiring._resources(settings, clients, _any(store))
+            resources = wiring.resources_with(settings, clients, _any(store))
             state, _waited = await run_stage(resources, "scan-20261123T030000000-0a1b2c3d")
             rows = {stored.row.display_name or "": stored.row async for stored in resources.shared.rows.iterate()}
     return rows, state
