@@ -15,7 +15,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from atlas.scans.progress import MAX_LANES
 from benchmarks.report import DATA, Bench
 
 DURABLE_LIMITS = "https://learn.microsoft.com/azure/azure-functions/durable/durable-functions-perf-and-scale"
@@ -99,21 +98,14 @@ class Scenario:
     interval: float = 24 * 3600
 
     @property
-    def width(self) -> float:
-        """Probes of a lane: they start together, and the next ones wait for the slowest."""
-        return self.concurrency / min(self.concurrency, MAX_LANES)
-
-    @property
     def requests(self) -> float:
         """Requests to Bookings for each user."""
         return (1 + self.with_page) * (1 - self.skipped)
 
     @property
     def waiting_seconds(self) -> float:
-        """What a lane waits for, for each of its turns."""
-        any_with_page = 1 - float((1 - self.with_page) ** self.width)
-        pages = self.latency * (1 + any_with_page) * (1 - self.skipped)
-        return pages + ROW_REQUESTS * self.storage_latency + LIMITS[self.backend].turn_seconds
+        """What a lane waits for, for each user."""
+        return self.latency * self.requests + ROW_REQUESTS * self.storage_latency + LIMITS[self.backend].turn_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One lane of a page: probes its users a few at a time, and waits while Bookings throttles or does not respond."""
+"""One lane of a page: probes its users one after the other, and waits while Bookings throttles or does not respond."""
 
 from collections.abc import Generator
 from datetime import timedelta
@@ -26,13 +26,10 @@ def scan_page(context: df.DurableOrchestrationContext) -> Generator[Any, Any, di
             return lane.result().to_dict()
         if lane.wait_seconds:
             yield context.create_timer(context.current_utc_datetime + timedelta(seconds=lane.wait_seconds))
-        requests = lane.next_requests()
         try:
-            results = yield context.task_all(
-                [context.call_activity(PROBE_USER, request.to_dict()) for request in requests]
-            )
-        except Exception:  # noqa: BLE001 - a lost worker arrives as this; the users are probed again
-            results = [{}] * len(requests)
-        lane = lane.with_results([ProbeResult.from_dict(result) for result in results])
+            result = yield context.call_activity(PROBE_USER, lane.next_request().to_dict())
+        except Exception:  # noqa: BLE001 - a lost worker arrives as this; the user is probed again
+            result = {}
+        lane = lane.with_result(ProbeResult.from_dict(result))
     context.continue_as_new(lane.to_dict())
     return None

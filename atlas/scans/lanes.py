@@ -1,7 +1,6 @@
-"""A lane: a stretch of one page of users, probed a few at a time, with retries and a circuit breaker. Pure."""
+"""A lane: a stretch of one page of users, probed one after the other, with retries and a circuit breaker. Pure."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,18 +56,17 @@ class Breaker(Message):
         """Whether only trial probes are sent."""
         return self.failures >= FAILURES_TO_OPEN and not self.is_exhausted
 
-    def after(self, page: int, indexes: Sequence[int], results: Sequence[ProbeResult]) -> "Breaker":
-        """The breaker after these probes. A probe that sent nothing to Bookings changes nothing."""
-        breaker, is_trial = self, self.is_open
-        for index, result in zip(indexes, results, strict=True):
-            if result.has_response:
-                breaker = replace(breaker, failures=0, trials=0, responder=(page, index))
-            elif result.reason is not None:
-                breaker = replace(breaker, failures=breaker.failures + 1, trials=breaker.trials + is_trial)
-        return replace(breaker, pause_seconds=self._next_pause(results))
+    def after(self, page: int, index: int, result: ProbeResult) -> "Breaker":
+        """The breaker after a probe. One that sent nothing to Bookings changes nothing but the pause."""
+        breaker = replace(self, pause_seconds=self._next_pause(result))
+        if result.has_response:
+            return replace(breaker, failures=0, trials=0, responder=(page, index))
+        if result.reason is not None:
+            return replace(breaker, failures=self.failures + 1, trials=self.trials + self.is_open)
+        return breaker
 
-    def _next_pause(self, results: Sequence[ProbeResult]) -> float:
-        if any(result.reason == Reason.THROTTLED for result in results):
+    def _next_pause(self, result: ProbeResult) -> float:
+        if result.reason == Reason.THROTTLED:
             return min(max(1.0, self.pause_seconds * 2), MAX_PAUSE_SECONDS)
         return self.pause_seconds / 2 if self.pause_seconds > 0.5 else 0.0
 
@@ -104,14 +102,12 @@ class Lane(Message):
     """Index of the first user who has not been probed yet."""
     last: int
     """Index after the last user of the stretch."""
-    width: int
-    """Probes in flight."""
     scanned_before: bool
     organization: OrganizationSettings = field(default_factory=OrganizationSettings)
     again: tuple[tuple[int, int], ...] = ()
     """Index and attempt of the users to probe again, after all others."""
     wait_seconds: float = 0
-    """How long to wait before the next probes."""
+    """How long to wait before the next probe."""
     counts: Counts = field(default_factory=Counts)
     breaker: Breaker = field(default_factory=Breaker)
     holds_lock: bool = True
@@ -121,39 +117,27 @@ class Lane(Message):
         """Whether there are users left to probe."""
         return self.holds_lock and (bool(self.again) or self.first < self.last)
 
-    def next_requests(self) -> list[ProbeRequest]:
-        """The probes to send now: at most ``width``, or a single one while the breaker is open."""
+    def next_request(self) -> ProbeRequest:
+        """The probe to send now: a trial while the breaker is open, if Bookings has responded for anybody."""
         if (responder := self._trial_subject()) is not None:
-            return [self._request(*responder, ProbeMode.TRIAL)]
-        return [self._request(self.page, index, self._mode(attempt)) for index, attempt in self._next()]
+            return self._request(*responder, ProbeMode.TRIAL)
+        index, attempt = self._next()
+        return self._request(self.page, index, self._mode(attempt))
 
-    def with_results(self, results: Sequence[ProbeResult]) -> "Lane":
-        """The lane after the probes of ``next_requests``."""
+    def with_result(self, result: ProbeResult) -> "Lane":
+        """The lane after the probe of ``next_request``."""
         if (responder := self._trial_subject()) is not None:
-            breaker = self.breaker.after(responder[0], [responder[1]], results)
-            return _waiting(replace(self, holds_lock=results[0].holds_lock), breaker, results)
-        probes = self._next()
-        breaker = self.breaker.after(self.page, [index for index, _ in probes], results)
-        fresh = sum(attempt == 1 and index >= self.first for index, attempt in probes)
-        given_up = 0
-        again = list(self.again[len(probes) - fresh :])
-        for (index, attempt), result in zip(probes, results, strict=True):
-            if result.status is not None:
-                continue
-            if self.breaker.is_open and result.reason is not None:  # a trial does not count as an attempt
-                again.append((index, attempt))
-            elif attempt < ATTEMPTS:
-                again.append((index, attempt + 1))
-            else:
-                given_up += 1
-        lane = replace(
+            return _waiting(replace(self, holds_lock=result.holds_lock), self.breaker.after(*responder, result), result)
+        index, attempt = self._next()
+        is_first_attempt = self.first < self.last
+        others = replace(
             self,
-            first=self.first + fresh,
-            again=tuple(again),
-            counts=self.counts + self._counts_of(results, given_up),
-            holds_lock=all(result.holds_lock for result in results),
+            first=self.first + is_first_attempt,
+            again=self.again if is_first_attempt else self.again[1:],
+            holds_lock=result.holds_lock,
         )
-        return _waiting(lane, breaker, results)
+        breaker = self.breaker.after(self.page, index, result)
+        return _waiting(_counted(others, index, attempt, result), breaker, result)
 
     def custom_status(self) -> dict[str, Any]:
         """What the orchestration shows while it runs."""
@@ -166,11 +150,9 @@ class Lane(Message):
     def _trial_subject(self) -> tuple[int, int] | None:
         return self.breaker.responder if self.breaker.is_open else None
 
-    def _next(self) -> list[tuple[int, int]]:
-        """Index and attempt of the users to probe now: first those who have not been probed yet."""
-        width = 1 if self.breaker.is_open else self.width
-        fresh = [(index, 1) for index in range(self.first, min(self.last, self.first + width))]
-        return fresh + list(self.again[: width - len(fresh)])
+    def _next(self) -> tuple[int, int]:
+        """Index and attempt of the user to probe now: first those who have not been probed yet."""
+        return (self.first, 1) if self.first < self.last else self.again[0]
 
     def _mode(self, attempt: int) -> ProbeMode:
         if self.breaker.is_exhausted:
@@ -187,24 +169,27 @@ class Lane(Message):
             mode=mode,
         )
 
-    def _counts_of(self, results: Sequence[ProbeResult], given_up: int) -> Counts:
-        recorded = [result.status for result in results if result.status is not None]
-        return Counts(
-            by_status=dict(Counter(recorded)),
-            unrecorded=given_up,
-            not_requested=len(recorded) if self.breaker.is_exhausted else 0,
-            kept=sum(result.was_kept for result in results),
-            throttled_waits=sum(result.reason == Reason.THROTTLED and result.status is None for result in results),
-        )
+
+def _counted(lane: Lane, index: int, attempt: int, result: ProbeResult) -> Lane:
+    """The lane with this user counted, or among those to probe again."""
+    if result.status is not None:
+        not_requested = int(lane.breaker.is_exhausted)
+        counts = Counts(by_status={result.status: 1}, not_requested=not_requested, kept=int(result.was_kept))
+        return replace(lane, counts=lane.counts + counts)
+    is_trial = lane.breaker.is_open and result.reason is not None  # a trial does not count as an attempt
+    next_attempt = attempt if is_trial else attempt + 1
+    again = ((index, next_attempt),) if next_attempt <= ATTEMPTS else ()
+    counts = Counts(unrecorded=int(not again), throttled_waits=int(result.reason == Reason.THROTTLED))
+    return replace(lane, again=lane.again + again, counts=lane.counts + counts)
 
 
-def _waiting(lane: Lane, breaker: Breaker, results: Sequence[ProbeResult]) -> Lane:
-    """The lane with this breaker and the wait before its next probes."""
-    waits = [breaker.pause_seconds, *(result.wait_seconds or 0.0 for result in results)]
-    if breaker.is_open and any(result.status is None for result in results):
-        wait = min(max(*waits, backoff(breaker.trials)), MAX_WAIT_SECONDS)
+def _waiting(lane: Lane, breaker: Breaker, result: ProbeResult) -> Lane:
+    """The lane with this breaker and the wait before its next probe."""
+    wait = max(breaker.pause_seconds, result.wait_seconds or 0.0)
+    if breaker.is_open and result.status is None:
+        wait = min(max(wait, backoff(breaker.trials)), MAX_WAIT_SECONDS)
         breaker = replace(breaker, outage_seconds=breaker.outage_seconds + wait)
         return replace(lane, breaker=breaker, wait_seconds=0.0 if breaker.is_exhausted else wait)
     if lane.first >= lane.last and lane.again and not breaker.is_exhausted:
-        waits.append(backoff(lane.again[0][1] - 2))  # nobody else is left: do not spend the attempts back to back
-    return replace(lane, breaker=breaker, wait_seconds=min(max(waits), MAX_WAIT_SECONDS))
+        wait = max(wait, backoff(lane.again[0][1] - 2))  # no other user is left: do not spend the attempts back to back
+    return replace(lane, breaker=breaker, wait_seconds=min(wait, MAX_WAIT_SECONDS))

@@ -238,8 +238,7 @@ class LocalRun:
                 self._show_lanes()
                 await self.sleep(lane.wait_seconds)
                 del self._waiting[number]
-            results = await asyncio.gather(*(self._probe(request) for request in lane.next_requests()))
-            self._lanes[number] = lane.with_results(results)
+            self._lanes[number] = lane.with_result(await self._probe(lane.next_request()))
             self._show_lanes()
         return self._lanes[number].result()
 

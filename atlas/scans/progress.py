@@ -33,8 +33,6 @@ from atlas.scans.messages import (
 from atlas.scans.personal_progress import Exchange, PersonalPages
 from atlas.scans.shared_progress import SharedPages
 
-MAX_LANES = 16
-"""How many lanes of a page run at a time; if more probes may be in flight, each lane has several."""
 REPEATS = 3
 """How often a step is repeated after a response that could not be read."""
 RESTARTS = 3
@@ -306,19 +304,18 @@ class ScanProgress(Message):
     def lanes(self) -> list[Lane]:
         """The page of users cut into stretches of equal length, one for each lane that may run."""
         size = self.personal.page_size
-        count = min(self.concurrency, MAX_LANES, size)
+        count = min(self.concurrency, size)
         return [
             Lane(
                 scan_id=self.scan_id,
                 page=self.personal.page,
                 first=first,
                 last=last,
-                width=end - start,
                 scanned_before=self.scanned_before,
                 organization=self.organization,
                 breaker=self.personal.breaker,
             )
-            for (first, last), (start, end) in zip(_shares(size, count), _shares(self.concurrency, count), strict=True)
+            for first, last in _shares(size, count)
         ]
 
     def closing(self) -> Closing:

@@ -1,6 +1,5 @@
 """The orchestrator of a lane: a few probes at a time, durable timers, and no end before everybody has a result."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +8,7 @@ from orchestrators.scan_page import TURNS_PER_GENERATION
 from tests.orchestrators.conftest import ORCHESTRATORS, SCAN_ID, Tenant
 from tests.orchestrators.fake_context import START, Engine
 
-LANE = {"scan_id": SCAN_ID, "page": 1, "first": 0, "last": 6, "width": 2, "scanned_before": False}
+LANE = {"scan_id": SCAN_ID, "page": 1, "first": 0, "last": 6, "scanned_before": False}
 DONE = {"status": "published", "has_response": True}
 UNREACHABLE = {"reason": "unreachable"}
 
@@ -33,17 +32,17 @@ async def test_an_empty_lane_probes_nobody():
     assert done.result["counts"]["by_status"] == {}
 
 
-async def test_a_lane_sends_as_many_probes_as_it_is_wide():
-    engine, _ = await run(Tenant(), width=4)
+async def test_a_lane_sends_one_probe_at_a_time():
+    engine, _ = await run(Tenant())
 
-    assert engine.max_concurrent == {names.PROBE_USER: 4}
+    assert engine.max_concurrent == {names.PROBE_USER: 1}
 
 
 async def test_a_lane_waits_on_a_durable_timer():
     tenant = Tenant()
     tenant.probes = [{"reason": "throttled", "wait_seconds": 30.0}, DONE]
 
-    engine, done = await run(tenant, width=1)
+    engine, done = await run(tenant)
 
     assert engine.timers == [30, 0.5, 5]
     assert [request["index"] for request in engine.calls(names.PROBE_USER)] == [0, 1, 2, 3, 4, 5, 0]
@@ -79,7 +78,7 @@ async def test_a_probe_that_never_works_does_not_stop_the_lane():
     tenant = Tenant()
     tenant.broken = {names.PROBE_USER}
 
-    _, done = await run(tenant, width=1, last=2)
+    _, done = await run(tenant, last=2)
 
     assert done.failure is None
     assert done.result["counts"]["unrecorded"] == 2
@@ -109,7 +108,7 @@ async def test_a_long_lane_continues_as_new_with_everything():
     tenant.probes = [DONE] * (TURNS_PER_GENERATION - 1) + [{"reason": "throttled", "wait_seconds": 7.0}]
     users = 2 * TURNS_PER_GENERATION + 5
 
-    engine, done = await run(tenant, width=1, last=users)
+    engine, done = await run(tenant, last=users)
 
     assert len(done.generations) == 3
     assert all(status is not None for status in done.shown)
@@ -124,8 +123,8 @@ RESULTS = st.sampled_from([DONE, UNREACHABLE, {"reason": "throttled", "wait_seco
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(RESULTS, max_size=40), st.integers(0, 12), st.integers(1, 5))
-async def test_everybody_has_one_result_whatever_happens(results, users, width):
+@given(st.lists(RESULTS, max_size=40), st.integers(0, 12))
+async def test_everybody_has_one_result_whatever_happens(results, users):
     tenant = Tenant()
 
     def probe(request):
@@ -135,18 +134,17 @@ async def test_everybody_has_one_result_whatever_happens(results, users, width):
         return {**result, "status": "unknown"} if request["mode"] == "last" and "reason" in result else result
 
     tenant.probe_user = probe
-    engine, done = await run(tenant, last=users, width=width)
+    engine, done = await run(tenant, last=users)
 
     counts = done.result["counts"]
     assert sum(counts["by_status"].values()) + counts["unrecorded"] == users
     assert {request["index"] for request in engine.calls(names.PROBE_USER)} == set(range(users))
 
 
-@pytest.mark.parametrize("width", [1, 64])
-async def test_payloads_stay_small_during_throttling(width):
+async def test_payloads_stay_small_during_throttling():
     tenant = Tenant()
     tenant.probes = [{"reason": "throttled", "wait_seconds": 1.0}] * 128
 
-    engine, _ = await run(tenant, width=width, last=999)
+    engine, _ = await run(tenant, last=999)
 
     assert max(map(len, engine.payloads)) < 20_000

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from itertools import pairwise
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,12 +29,14 @@ def throttled(seconds=1.0):
     return ProbeResult(reason="throttled", wait_seconds=seconds)
 
 
-def lane(last=10, width=3, **more):
-    return Lane(scan_id="s", page=1, first=0, last=last, width=width, scanned_before=False, **more)
+def lane(last=10, **more):
+    return Lane(scan_id="s", page=1, first=0, last=last, scanned_before=False, **more)
 
 
 def with_results(one, *results):
-    return one.with_results(results)
+    for result in results:
+        one = one.with_result(result)
+    return one
 
 
 class Service:
@@ -63,41 +64,36 @@ class Service:
         """The lane at its end."""
         while one.is_open:
             self.now += one.wait_seconds
-            requests = one.next_requests()
-            assert 0 < len(requests) <= one.width
-            results = [self.probe(request) for request in requests]
+            result = self.probe(one.next_request())
             self.now += self.probe_seconds
-            one = Lane.from_dict(one.with_results(results).to_dict())
+            one = Lane.from_dict(one.with_result(result).to_dict())
         return one
 
 
-@given(st.integers(0, 40), st.integers(1, 9))
-def test_a_healthy_lane_probes_everybody_once_without_waiting(users, width):
+@given(st.integers(0, 40))
+def test_a_healthy_lane_probes_everybody_once_without_waiting(users):
     service = Service()
 
-    end = service.run(lane(users, width))
+    end = service.run(lane(users))
 
     assert [request.index for _, request in service.sent] == list(range(users))
     assert end.counts.by_status == ({"published": users} if users else {})
-    assert service.now == 0.5 * -(-users // width)
+    assert service.now == 0.5 * users
 
 
-@given(st.integers(0, 40), st.integers(1, 9), st.randoms())
-def test_every_user_has_one_result_whatever_happens(users, width, random):
+@given(st.integers(0, 40), st.randoms())
+def test_every_user_has_one_result_whatever_happens(users, random):
     choices = [DONE, SKIPPED, NOT_WRITTEN, UNREACHABLE, throttled(), ProbeResult(reason="storage")]
-    one, turns = lane(users, width), 0
+    one, turns = lane(users), 0
     while one.is_open:
-        results = []
-        for request in one.next_requests():
-            result = random.choice(choices)
-            if request.mode is ProbeMode.LAST and result.reason in {"unreachable", "throttled"}:
-                result = replace(result, status="unknown")
-            if request.mode is ProbeMode.OUTAGE:
-                result = ProbeResult(status="unknown")
-            if request.mode is ProbeMode.TRIAL:
-                result = replace(result, status=None)
-            results.append(result)
-        one, turns = Lane.from_dict(one.with_results(results).to_dict()), turns + 1
+        request, result = one.next_request(), random.choice(choices)
+        if request.mode is ProbeMode.LAST and result.reason in {"unreachable", "throttled"}:
+            result = replace(result, status="unknown")
+        if request.mode is ProbeMode.OUTAGE:
+            result = ProbeResult(status="unknown")
+        if request.mode is ProbeMode.TRIAL:
+            result = replace(result, status=None)
+        one, turns = Lane.from_dict(one.with_result(result).to_dict()), turns + 1
         assert turns < 5000
 
     assert one.counts.probed + one.counts.unrecorded == users
@@ -106,16 +102,15 @@ def test_every_user_has_one_result_whatever_happens(users, width, random):
 @settings(max_examples=300, deadline=None)
 @given(
     st.integers(1, 30),
-    st.integers(1, 6),
     st.floats(0, 60),
     st.floats(0.1, 3),
     st.sampled_from([UNREACHABLE, throttled(1.0), throttled(7.0), ProbeResult(reason="storage")]),
 )
-def test_a_short_outage_makes_nobody_unknown(users, width, start, probe_seconds, down):
+def test_a_short_outage_makes_nobody_unknown(users, start, probe_seconds, down):
     """The issue's case: 20 seconds, before and after which the service responds."""
     service = Service([(start, start + 20)], probe_seconds=probe_seconds, down=down)
 
-    end = service.run(lane(users, width))
+    end = service.run(lane(users))
 
     assert end.counts.by_status == {"published": users}
     assert end.counts.unrecorded == 0
@@ -124,11 +119,10 @@ def test_a_short_outage_makes_nobody_unknown(users, width, start, probe_seconds,
 @settings(max_examples=100, deadline=None)
 @given(
     st.integers(1, 30),
-    st.integers(1, 6),
     st.lists(st.floats(20, 3000), min_size=2, max_size=6),
     st.sets(st.integers(0, 29), max_size=5),
 )
-def test_only_users_whose_own_page_fails_become_unknown(users, width, times, broken):
+def test_only_users_whose_own_page_fails_become_unknown(users, times, broken):
     """Up to three outages, however long; some pages never respond."""
     edges = sorted(times)
     outages = list(zip(edges[::2], edges[1::2], strict=False))
@@ -136,7 +130,7 @@ def test_only_users_whose_own_page_fails_become_unknown(users, width, times, bro
     broken = set() if len(broken) == users else broken  # with no page at all that responds, see below
     service = Service(outages, broken)
 
-    end = service.run(lane(users, width))
+    end = service.run(lane(users))
 
     unknown = end.counts.by_status.get("unknown", 0)
     assert unknown <= len(broken)
@@ -146,7 +140,7 @@ def test_only_users_whose_own_page_fails_become_unknown(users, width, times, bro
 def test_attempts_of_one_user_are_not_spent_back_to_back():
     service = Service(broken={4})
 
-    end = service.run(lane(10, 1))
+    end = service.run(lane(10))
 
     times = [at for at, request in service.sent if request.index == 4]
     assert end.counts.by_status == {"published": 9, "unknown": 1}
@@ -155,29 +149,33 @@ def test_attempts_of_one_user_are_not_spent_back_to_back():
 
 
 def test_a_throttled_user_goes_to_the_end_of_the_lane():
-    one = with_results(lane(10, 3), throttled(), DONE, throttled())
+    one = with_results(lane(10), throttled(), DONE, throttled())
 
-    assert [request.index for request in one.next_requests()] == [3, 4, 5]
+    assert one.next_request().index == 3
     assert one.again == ((0, 2), (2, 2))
 
+    one = with_results(one, *[DONE] * 7)
 
-def test_several_failures_in_a_row_leave_one_trial():
-    one = with_results(lane(10, 3), UNREACHABLE, UNREACHABLE, UNREACHABLE)
+    assert one.next_request().index == 0
+    assert with_results(one, DONE).again == ((2, 2),)
 
-    assert one.breaker.is_open
-    assert len(one.next_requests()) == 1
+
+def test_several_failures_in_a_row_open_the_breaker():
+    one = with_results(lane(10), UNREACHABLE, UNREACHABLE)
+
+    assert not one.breaker.is_open
+    assert with_results(one, UNREACHABLE).breaker.is_open
 
 
 def test_a_response_in_between_keeps_the_breaker_closed():
-    one = with_results(lane(10, 4), UNREACHABLE, UNREACHABLE, DONE, UNREACHABLE)
+    one = with_results(lane(10), UNREACHABLE, UNREACHABLE, DONE, UNREACHABLE)
 
     assert not one.breaker.is_open
-    assert len(one.next_requests()) == 4
 
 
 def test_a_trial_probes_somebody_for_whom_bookings_has_responded():
-    one = with_results(lane(10, 4), DONE, UNREACHABLE, UNREACHABLE, UNREACHABLE)
-    (trial,) = one.next_requests()
+    one = with_results(lane(10), DONE, UNREACHABLE, UNREACHABLE, UNREACHABLE)
+    trial = one.next_request()
 
     after = with_results(one, ProbeResult(has_response=True))
 
@@ -188,7 +186,7 @@ def test_a_trial_probes_somebody_for_whom_bookings_has_responded():
 
 
 def test_trials_wait_longer_and_longer():
-    one, waits = with_results(lane(10, 3), UNREACHABLE, UNREACHABLE, UNREACHABLE), []
+    one, waits = with_results(lane(10), UNREACHABLE, UNREACHABLE, UNREACHABLE), []
     for _ in range(12):
         waits.append(one.wait_seconds)
         one = with_results(one, UNREACHABLE)
@@ -198,17 +196,17 @@ def test_trials_wait_longer_and_longer():
 
 
 def test_a_failed_trial_is_not_an_attempt_of_its_user():
-    one = with_results(lane(1, 1), UNREACHABLE)
+    one = with_results(lane(1), UNREACHABLE)
     for _ in range(20):
         one = with_results(one, UNREACHABLE)
 
-    assert [request.mode for request in one.next_requests()] == [ProbeMode.NORMAL]
+    assert one.next_request().mode is ProbeMode.NORMAL
 
 
 def test_after_hours_without_a_response_users_are_recorded_without_requests():
     service = Service([(0, 10**9)])
 
-    end = service.run(lane(500, 4))
+    end = service.run(lane(500))
 
     assert end.counts.by_status == {"unknown": 500}
     assert end.counts.not_requested == 500
@@ -220,7 +218,7 @@ def test_hanging_responses_do_not_cost_days():
     """100,000 users in 16 lanes, with 60 s until each timeout."""
     service = Service([(0, 10**9)], probe_seconds=60)
 
-    service.run(lane(100_000 // 16, 1))
+    service.run(lane(100_000 // 16))
 
     hanging = [request for _, request in service.sent]
     assert len(hanging) < 100
@@ -228,16 +226,16 @@ def test_hanging_responses_do_not_cost_days():
 
 def test_the_limit_counts_for_the_whole_scan():
     spent = Breaker(outage_seconds=MAX_OUTAGE_SECONDS - 1)
-    one = with_results(lane(10, 3, breaker=spent), UNREACHABLE, UNREACHABLE, UNREACHABLE)
+    one = with_results(lane(10, breaker=spent), UNREACHABLE, UNREACHABLE, UNREACHABLE)
 
-    assert {request.mode for request in one.next_requests()} == {ProbeMode.OUTAGE}
+    assert one.next_request().mode is ProbeMode.OUTAGE
     assert one.wait_seconds == 0
 
 
 def test_lanes_start_with_what_the_last_ones_observed():
     """A lane of the next page sends a trial first, and pauses as the last ones did."""
     known = Breaker(failures=FAILURES_TO_OPEN, pause_seconds=4, responder=(1, 7))
-    (trial,) = replace(lane(10, 3, breaker=known), page=2).next_requests()
+    trial = replace(lane(10, breaker=known), page=2).next_request()
 
     assert (trial.mode, trial.page, trial.index) == (ProbeMode.TRIAL, 1, 7)
 
@@ -254,17 +252,17 @@ def test_one_lane_with_responses_outweighs_the_others():
 
 
 def test_a_lane_waits_as_long_as_it_was_instructed():
-    assert with_results(lane(), throttled(30), throttled(7), DONE).wait_seconds == 30
+    assert with_results(lane(), DONE, throttled(30)).wait_seconds == 30
 
 
 def test_no_wait_is_longer_than_an_hour():
-    assert with_results(lane(), throttled(86_400), DONE, DONE).wait_seconds == MAX_WAIT_SECONDS
+    assert with_results(lane(), throttled(86_400)).wait_seconds == MAX_WAIT_SECONDS
 
 
 def test_a_throttled_lane_slows_down_and_speeds_up_again():
-    pauses, one = [], lane(100, 2)
+    pauses, one = [], lane(100)
     for result in [*[throttled(0.1)] * 6, *[DONE] * 6]:
-        one = replace(with_results(one, DONE, result), again=())
+        one = replace(with_results(one, result), again=())
         pauses.append(one.breaker.pause_seconds)
 
     assert pauses[:6] == [1, 2, 4, 8, MAX_PAUSE_SECONDS, MAX_PAUSE_SECONDS]
@@ -276,7 +274,7 @@ def test_throttled_probes_are_counted():
 
 
 def test_a_row_that_is_never_written_is_counted():
-    one = lane(1, 1)
+    one = lane(1)
     for _ in range(ATTEMPTS):
         one = with_results(one, NOT_WRITTEN)
 
@@ -285,26 +283,23 @@ def test_a_row_that_is_never_written_is_counted():
 
 
 def test_users_without_a_request_say_nothing_about_bookings():
-    one = with_results(lane(10, 4), UNREACHABLE, UNREACHABLE, SKIPPED, SKIPPED)
+    one = with_results(lane(10), UNREACHABLE, UNREACHABLE, SKIPPED, SKIPPED)
 
     assert one.breaker.failures == 2
     assert one.breaker.responder is None
 
 
 def test_a_lane_without_the_lock_ends():
-    one = with_results(lane(), DONE, ProbeResult(holds_lock=False), DONE)
+    one = with_results(lane(), DONE, ProbeResult(holds_lock=False))
 
     assert not one.is_open
     assert not one.result().holds_lock
 
 
-@pytest.mark.parametrize("width", [1, 64])
-def test_a_lane_stays_small_however_much_it_repeats(width):
-    one = lane(999, width, breaker=Breaker(responder=(1, 0)))
-    for _ in range(3000):
+def test_a_lane_stays_small_however_much_it_repeats():
+    one = lane(999, breaker=Breaker(responder=(1, 0)))
+    for turn in range(3000):
         if not one.is_open:
             break
-        requests = one.next_requests()
-        results = [throttled() if n else DONE for n in range(len(requests))]
-        one = one.with_results(results)
+        one = one.with_result(throttled() if turn % 2 else DONE)
         assert len(str(one.to_dict())) < 20_000
