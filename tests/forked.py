@@ -24,7 +24,7 @@ from typing import Any
 
 from local.host.child import HostChild, HostDidNotStart, read_ready_file
 
-LIBRARIES = ["local.host.__main__", "atlas.wiring", "atlas.cli.main"]
+LIBRARIES = ["local.host.__main__", "atlas.wiring", "atlas.cli.main", "api.openapi.document"]
 """Everything that takes long to import, but no module that reads a setting when it is imported."""
 STOP_TIMEOUT_SECONDS = 10
 COMMAND_TIMEOUT_SECONDS = 60

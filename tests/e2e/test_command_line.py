@@ -74,7 +74,13 @@ def exported(output: str) -> Mapping[str, str]:
     return dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", output, re.MULTILINE))
 
 
-def test_the_demo_fits_80_columns_and_suggests_commands_that_work() -> None:
+@pytest.fixture(params=[None], ids=["shared demo settings"])
+def demo_settings() -> Path:
+    """The file that a demo writes until it is stopped, so only one demo may run."""
+    return ROOT / ".local" / "demo.env"
+
+
+def test_the_demo_fits_80_columns_and_suggests_commands_that_work(demo_settings: Path) -> None:
     with started("demo", "--users", "60", "--port", "0", COLUMNS="80") as demo:
         output = output_until(demo, "Press Ctrl-C")
         commands = re.findall(r"^    (\.venv/bin/atlas .+)$", output, re.MULTILINE)
@@ -94,7 +100,7 @@ def test_the_demo_fits_80_columns_and_suggests_commands_that_work() -> None:
     assert "Every simulated user has the expected status." in output
     assert missing_part(terminal_samples("README.md")["make demo USERS=60"], output) is None
     assert len(shown) == 4
-    assert not (ROOT / ".local" / "demo.env").exists(), "it would connect to a tenant that has ended"
+    assert not demo_settings.exists(), "it would connect to a tenant that has ended"
     assert [(one.returncode in {0, 1}, one.stderr) for one in shown] == [(True, "")] * 4
 
 
@@ -165,6 +171,7 @@ def test_the_host_scans_the_tenant_of_its_settings(azurite: Azurite) -> None:
             with httpx.Client(base_url=url[0], timeout=60) as http:
                 scan = http.post("/api/scans").json()
                 while scan["state"] in {"pending", "running"}:
+                    threading.Event().wait(0.1)
                     scan = http.get(f"/api/scans/{scan['id']}").json()
 
     assert settings["AZURE_AUTHORITY_HOST"].startswith("https://")
@@ -217,6 +224,7 @@ def test_invalid_arguments_exit_with_2() -> None:
     assert forked_atlas("nonsense").returncode == 2
 
 
+@pytest.mark.usefixtures("demo_settings")
 def test_the_demo_stays_up_with_a_single_user() -> None:
     with started("demo", "--users", "1", "--port", "0") as demo:
         output = output_until(demo, "Press Ctrl-C")

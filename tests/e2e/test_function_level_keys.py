@@ -16,7 +16,7 @@ ROUTE = re.compile(r"^  (?P<methods>[A-Z,]+) +http://[^/]+(?P<path>/api/\S+)$", 
 VALUES = {"{user}": "adele@contoso.com", "{id}": "scan-1", "{*path}": "nothing"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[None], ids=["shared host with keys"])
 def host() -> Iterator[HostChild]:
     """The app, without settings: routes that a caller may use respond with 503."""
     with forked_host(ROOT, settings={**UNSET, "REQUIRE_KEYS": "1"}) as running:

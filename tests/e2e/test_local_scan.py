@@ -64,7 +64,7 @@ async def test_it_writes_the_same_rows_as_a_scan_in_azure(tmp_path: Path, azurit
     """Every column of every row, except the scan's ID and times; then the changes of a second scan."""
     state = tmp_path / "state" / "rows.sqlite"
     async with (
-        tenant_of(tmp_path, users=60, mix="every") as tenant,
+        tenant_of(tmp_path, users=80, mix="every") as tenant,
         deployed(tenant, azurite, SHARED_PAGES="true") as product,
     ):
         tenant.behave(graph={"max_page_size": 30, "duplicate_across_pages": True}, exchange={"max_page_size": 50})
@@ -80,7 +80,7 @@ async def test_it_writes_the_same_rows_as_a_scan_in_azure(tmp_path: Path, azurit
         local_shared = await local_rows(state, tenant, "SharedBookings")
 
     assert (there["state"], here.state, again.state) == ("completed", "completed", "completed")
-    assert len(local) == 60
+    assert len(local) == 80
     assert {row["RowKey"]: comparable(row) for row in local} == {key: comparable(row) for key, row in azure.items()}
     assert [comparable(row) for row in local_changes] == [comparable(row) for row in azure_changes.values()]
     assert [change["Kind"] for change in local_changes] == ["setUp"]

@@ -40,7 +40,7 @@ PERSONAL_BOOKINGS_COLUMNS = {
 
 @pytest.mark.parametrize("exchange", [True, False], ids=["with Exchange", "without Exchange"])
 async def test_every_kind_of_user_ends_in_the_right_row(tmp_path: Path, azurite: Azurite, exchange: bool) -> None:
-    async with tenant_of(tmp_path, users=60, mix="every") as tenant:
+    async with tenant_of(tmp_path, users=80, mix="every") as tenant:
         tenant.behave(graph={"max_page_size": 30, "duplicate_across_pages": True}, exchange={"max_page_size": 50})
         tenant.behave(bookings={"latency_ms": 5})
         async with deployed(tenant, azurite, EXCHANGE_EVIDENCE=str(exchange)) as product:
@@ -49,7 +49,7 @@ async def test_every_kind_of_user_ends_in_the_right_row(tmp_path: Path, azurite:
 
     assert scan["state"] == "completed"
     assert scan["warnings"] == []
-    assert scan["usersListed"] == scan["usersProbed"] == len(rows) == 60
+    assert scan["usersListed"] == scan["usersProbed"] == len(rows) == 80
     assert statuses(rows) == expected_statuses(expected)
     for user_id, row in rows.items():
         truth = expected[user_id]

@@ -214,7 +214,7 @@ async def try_storage(folder: Path, azurite: Azurite) -> Outcome:
 
 async def try_read_only_storage(folder: Path, azurite: Azurite) -> Outcome:
     """Storage that refuses writes from the middle of a scan on; after the next scan, everything is right again."""
-    async with tenant_of(folder, users=60) as tenant, storage_proxy(azurite.port) as proxy:
+    async with tenant_of(folder, users=24) as tenant, storage_proxy(azurite.port) as proxy:
         hours = ("--timer-speed", str(HOURS))
         async with deployed(tenant, azurite, *hours, AzureWebJobsStorage=_through(proxy, azurite)) as product:
             await product.scan()

@@ -9,7 +9,7 @@ from local.host.child import HostChild, host_child
 from tests.host.sample import SAMPLE_APP, SETTINGS, Sample
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", params=[None], ids=["shared sample host"])
 def sample_host() -> Iterator[HostChild]:
     with host_child(SAMPLE_APP, settings=SETTINGS) as host:
         yield host

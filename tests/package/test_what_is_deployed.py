@@ -90,7 +90,7 @@ def test_a_package_for_a_remote_build_has_no_dependencies(tmp_path: Path, packag
     assert "$(if $(REMOTE),--remote-build)" in (ROOT / "Makefile").read_text()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[None], ids=["shared dependencies"])
 def vendored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vendored")
     add_dependencies(folder)

@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.servers]
 
 AXE = ROOT / ".local" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-LOOKS = [(size, scheme) for size in (WIDE, PHONE) for scheme in ("light", "dark")]
-LOOK_NAMES = [f"{size['width']} px, {scheme}" for size, scheme in LOOKS]
+APPEARANCES = [(size, scheme) for size in (WIDE, PHONE) for scheme in ("light", "dark")]
+APPEARANCE_NAMES = [f"{size['width']} px, {scheme}" for size, scheme in APPEARANCES]
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 FORMULA = "=cmd|'/c calc'!A0"
 TENANT_ID = "72f988bf-86f1-41af-91ab-2d7cd011db47"
@@ -34,15 +34,15 @@ TENANT_ID = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 
 @dataclass
 class Visit:
-    """A page with what it requested and complained about."""
+    """A page, with its requests and errors."""
 
     page: Page
     url: str
     requests: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     async def mock_response(self, path: str, status: int = 200, **more: Any) -> None:
-        """Let the API return this for a path, instead of what the product returns."""
+        """Let the API return this for a path."""
 
         async def respond(route: Route) -> None:
             await route.fulfill(status=status, content_type="application/json", **more)
@@ -67,7 +67,7 @@ async def browser() -> AsyncIterator[Browser]:
         yield opened
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=[None], ids=["shared report"])
 async def product(storage_accounts, tmp_path_factory) -> AsyncIterator[Deployment]:
     """60 users, so that there are two pages of them; scanned once."""
     async with (
@@ -80,7 +80,7 @@ async def product(storage_accounts, tmp_path_factory) -> AsyncIterator[Deploymen
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def visit(browser: Browser, product: Deployment) -> AsyncIterator[Any]:
-    """Opens tabs; at the end, nothing may have been complained about or requested elsewhere."""
+    """Opens tabs; at the end there must be no error and no request to another host."""
     visits: list[Visit] = []
     async with AsyncExitStack() as stack:
 
@@ -89,17 +89,15 @@ async def visit(browser: Browser, product: Deployment) -> AsyncIterator[Any]:
             stack.push_async_callback(context.close)
             one = Visit(await context.new_page(), product.host.url)
             one.page.on("request", lambda request: one.requests.append(request.url))
-            one.page.on("pageerror", lambda error: one.complaints.append(str(error)))
-            one.page.on(
-                "console", lambda message: one.complaints.append(message.text) if message.type == "error" else None
-            )
+            one.page.on("pageerror", lambda error: one.errors.append(str(error)))
+            one.page.on("console", lambda message: one.errors.append(message.text) if message.type == "error" else None)
             one.page.set_default_timeout(20_000)
             visits.append(one)
             return one
 
         yield opened
         for one in visits:
-            expected = [text for text in one.complaints if "Failed to load resource" not in text]
+            expected = [text for text in one.errors if "Failed to load resource" not in text]
             assert expected == []
             hosts = {urlsplit(url).netloc for url in one.requests if not url.startswith(("data:", "blob:", "file:"))}
             assert hosts <= {urlsplit(one.url).netloc}
@@ -111,7 +109,7 @@ async def names(page: Page) -> list[str]:
 
 
 async def changed(page: Page, act: Any) -> None:
-    """Do something that requests users, and wait for them."""
+    """Do something that requests users, and wait until they are shown."""
     async with page.expect_response(re.compile(r"/api/users\?")):
         await act
     await expect(page.locator("#users-scroll")).not_to_have_attribute("aria-busy", "true")
@@ -214,7 +212,7 @@ async def test_the_keyboard_reaches_everything(visit) -> None:
     await expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-@pytest.mark.parametrize(("size", "scheme"), LOOKS, ids=LOOK_NAMES)
+@pytest.mark.parametrize(("size", "scheme"), APPEARANCES, ids=APPEARANCE_NAMES)
 async def test_axe_finds_no_violation(visit, size, scheme) -> None:
     page = await (await visit(size, scheme, bypass_csp=True)).loaded()
     await page.locator("#policy-body dl").first.wait_for()
@@ -354,7 +352,7 @@ async def test_with_easy_auth_the_page_links_to_its_sign_in(visit) -> None:
         (502, "Exchange refused the request", {}),
     ],
 )
-async def test_a_failure_says_what_the_app_said_and_can_be_repeated(visit, status, detail, headers) -> None:
+async def test_a_failed_request_shows_its_reason_and_can_be_repeated(visit, status, detail, headers) -> None:
     one = await visit()
     await one.mock_response("/users", status, headers=headers, body=json.dumps({"detail": detail}))
     page = await one.open()
@@ -369,7 +367,7 @@ async def test_a_failure_says_what_the_app_said_and_can_be_repeated(visit, statu
     await page.locator("#users-table tbody tr").first.wait_for()
 
 
-async def test_without_a_scan_the_report_says_so(visit) -> None:
+async def test_the_report_says_when_there_was_no_scan(visit) -> None:
     empty = json.dumps({"value": [], "continuation": None, "nextLink": None, "cursor": ""})
     none = {"licensed": 0, "hasPage": 0, "offersMeetings": 0, "onlyDefaultTypes": 0}
     one = await visit()
