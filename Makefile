@@ -49,8 +49,8 @@ demo: $(READY) ## scan a simulated tenant and show the result (ONCE=1 exits afte
 host: $(READY) ## run the app on the local host (PORT=7071)
 	@.venv/bin/atlas host
 
-test: $(READY) $(AXE) browser ## run every test, two at a time
-	$(PYTHON) -m pytest --numprocesses 2
+test: $(READY) $(AXE) browser ## run every test, several at a time
+	$(PYTHON) -m pytest --numprocesses 4
 
 quick: .venv/.ready ## run the tests that need no server, in under 30 seconds
 	$(PYTHON) -m pytest -q --numprocesses 2 -m "not servers" --hypothesis-profile quick $(QUICK_TESTS)
