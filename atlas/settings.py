@@ -300,7 +300,7 @@ def _storage_problems(given: Mapping[str, str], *, needs_storage: bool) -> Itera
         if {prefix, f"{prefix}__tableServiceUri"} <= given.keys():
             yield f"{prefix} and {prefix}__tableServiceUri are set; set only one of them."
     if needs_storage and not given.keys() & STORAGE_NAMES:
-        yield f"AzureWebJobsStorage is missing; it should be {_should_be('AzureWebJobsStorage')}."
+        yield f"AzureWebJobsStorage is missing; it must be {_valid_values_of('AzureWebJobsStorage')}."
 
 
 def schedule_of(environment: Mapping[str, str]) -> str:
@@ -320,13 +320,13 @@ def api_access_of(environment: Mapping[str, str]) -> str:
 def _problem(detail: ErrorDetails, given: Mapping[str, str]) -> str:
     name = str(detail["loc"][0])
     if detail["type"] == "missing":
-        return f"{name} is missing; it should be {_should_be(name)}."
+        return f"{name} is missing; it must be {_valid_values_of(name)}."
     value = "set" if _is_secret(name) or SECRET_MARKERS & set(given[name]) else repr(given[name])
     why = str(detail.get("ctx", {}).get("error", ""))
-    return f"{name} is {value}; it should be {_should_be(name)}{f' ({why})' if why else ''}."
+    return f"{name} is {value}; it must be {_valid_values_of(name)}{f' ({why})' if why else ''}."
 
 
-def _should_be(name: str) -> str:
+def _valid_values_of(name: str) -> str:
     return next(field.description or "" for field in Settings.model_fields.values() if field.alias == name)
 
 

@@ -155,28 +155,28 @@ def _invalid(given: argparse.Namespace) -> list[str]:
     ]:
         return missing
     checks = {
-        f"--host {given.host}: should be a host name only, such as {PLACEHOLDERS['host']}": HOST.fullmatch(given.host),
-        f"--host {given.host}: is the placeholder; should be the host name of your app": (
+        f"--host {given.host}: must be a host name only, such as {PLACEHOLDERS['host']}": HOST.fullmatch(given.host),
+        f"--host {given.host}: is the placeholder; must be the host name of your app": (
             given.host.lower() != PLACEHOLDERS["host"]
         ),
-        f"--sign-in {given.sign_in}: should be {' or '.join(sorted(FILES))}": given.sign_in in FILES,
-        f"--contact-email {given.contact_email}: should be an email address": (
+        f"--sign-in {given.sign_in}: must be {' or '.join(sorted(FILES))}": given.sign_in in FILES,
+        f"--contact-email {given.contact_email}: must be an email address": (
             EMAIL.fullmatch(given.contact_email) and given.contact_email != PLACEHOLDERS["contact_email"]
         ),
-        f"--connector-client-id {given.connector_client_id}: should be another registration than --client-id": (
+        f"--connector-client-id {given.connector_client_id}: must be another registration than --client-id": (
             given.sign_in == "key" or given.connector_client_id != given.client_id or not given.client_id
         ),
-        f"--solution {given.solution}: should be the unique name of a solution, such as BookingsAtlas": (
+        f"--solution {given.solution}: must be the unique name of a solution, such as BookingsAtlas": (
             given.solution is None or SOLUTION.fullmatch(given.solution)
         ),
-        f"--connector-id {given.connector_id}: should be a GUID, as pac connector list shows it": (
+        f"--connector-id {given.connector_id}: must be a GUID, as pac connector list shows it": (
             given.connector_id is None or GUID.fullmatch(given.connector_id)
         ),
-        f"--environment {given.environment}: should be a URL, such as https://contoso.crm.dynamics.com": (
+        f"--environment {given.environment}: must be a URL, such as https://contoso.crm.dynamics.com": (
             given.environment is None or ENVIRONMENT.fullmatch(given.environment)
         ),
-        f"--out {given.out}: is a file, should be a folder": given.out.is_dir() or not given.out.exists(),
-        f"--out {given.out}: contains the files to fill in; should be another folder": given.out.resolve() != HERE,
+        f"--out {given.out}: is a file, must be a folder": given.out.is_dir() or not given.out.exists(),
+        f"--out {given.out}: contains the files to fill in; must be another folder": given.out.resolve() != HERE,
     }
     return [
         *(message for message, is_valid in checks.items() if not is_valid),
@@ -190,7 +190,7 @@ def _invalid_id(given: argparse.Namespace, name: str) -> str | None:
         return None if value is None else f"{argument}: applies only to --sign-in entra"
     if GUID.fullmatch(value or ""):
         return None
-    return f"{argument} {value or 'is missing'}: should be a GUID, as Microsoft Entra shows it"
+    return f"{argument} {value or 'is missing'}: must be a GUID, as Microsoft Entra shows it"
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class MemoryStore(SqliteStore):
         """The rows of a table, which may not exist yet."""
         return self.tables.get(table, {})
 
-    def spoil(self, table: str, partition: str, key: str, **columns: Any) -> None:
+    def corrupt(self, table: str, partition: str, key: str, **columns: Any) -> None:
         """Write these columns as nothing in the product would; ``None`` removes one."""
         stored = self._get(table, partition, key)
         assert stored is not None

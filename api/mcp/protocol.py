@@ -1,7 +1,8 @@
 """The Model Context Protocol over Streamable HTTP: from one HTTP body to one response, without state.
 
-In revision 2026-07-28, every request describes itself. Earlier ones begin with ``initialize``, which needs no session
-either, because every later request names its revision in a header. So any instance can respond to any request.
+In revision 2026-07-28, every request is self-contained. In earlier revisions, a client calls ``initialize`` first, but
+no session is needed, because each later request states its revision in a header. So any instance can respond to any
+request.
 """
 
 import base64
@@ -18,10 +19,10 @@ from atlas.domain.text import sanitize_json
 
 CURRENT_REVISION = "2026-07-28"
 EARLIER_REVISIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-"""The newest first. The last one had another transport but the same messages, and some clients still name it."""
+"""Newest first. 2024-11-05 had another transport but the same messages, and some clients still request it."""
 REVISIONS = (CURRENT_REVISION, *EARLIER_REVISIONS)
 REVISION_WITH_BATCHES = "2025-03-26"
-"""Only this one has batches over this transport. It has no header, so requests without one belong to it."""
+"""The only revision with batches over this transport. It has no MCP-Protocol-Version header, so a batch needs none."""
 MAX_BATCH = 10
 MAX_JSON_ITEMS = 1_000
 
@@ -89,14 +90,14 @@ class Message:
 
     @property
     def meta(self) -> Json:
-        """What the client says about itself in this request."""
+        """The protocol revision and the capabilities that the client states in this request."""
         meta = self.params.get("_meta")
         return meta if isinstance(meta, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What is served: its description, its tools, and how one is called."""
+    """An MCP server: its description, its tools, and the function that calls a tool."""
 
     name: str
     title: str
@@ -104,10 +105,10 @@ class Server:
     instructions: str
     tools: Sequence[Json]
     call_tool: Callable[[str, Json], Awaitable[Json]]
-    """The result of a tool. Raises ``ProtocolError`` for an unknown one."""
+    """Call a tool by name with arguments. Raises ``ProtocolError`` if there is no such tool."""
 
     async def respond(self, body: bytes, headers: Mapping[str, str]) -> Response:
-        """The response to the body of one POST; ``headers`` has their names in lower case, or ignores case."""
+        """Return the response to one POST request. Header names in ``headers`` are lower-case or case-insensitive."""
         try:
             document = sanitize_json(parse_json(body, MAX_JSON_ITEMS))
         except InvalidJson as problem:
@@ -118,56 +119,58 @@ class Server:
 
     async def _respond_to_batch(self, documents: list[Any], headers: Mapping[str, str]) -> Response:
         if headers.get(REVISION_HEADER, REVISION_WITH_BATCHES) != REVISION_WITH_BATCHES:
-            return refused("the body should be one message; only revision 2025-03-26 has batches")
+            return rejection("the body must be one message; only revision 2025-03-26 has batches")
         if not 0 < len(documents) <= MAX_BATCH:
-            return refused(f"a batch should have 1 to {MAX_BATCH} messages")
+            return rejection(f"a batch must contain 1 to {MAX_BATCH} messages")
         responses = [await self._respond_to(document, headers, in_batch=True) for document in documents]
         results = [response.document for response in responses if isinstance(response.document, dict)]
         return Response(HTTPStatus.OK, results) if results else ACCEPTED
 
     async def _respond_to(self, document: Any, headers: Mapping[str, str], *, in_batch: bool = False) -> Response:
         try:
-            message = _message_of(document)
+            message = _parse_message(document)
         except ProtocolError as error:
             return _error(_id_of(document), error, HTTPStatus.BAD_REQUEST)
         if message.id is None:
             return ACCEPTED  # nothing that this server does depends on a notification
         if in_batch and message.method == "initialize":
-            return _error(message.id, ProtocolError(Code.INVALID_REQUEST, "initialize should not be part of a batch"))
-        is_current = _is_current(message, headers)
+            return _error(message.id, ProtocolError(Code.INVALID_REQUEST, "initialize must not be part of a batch"))
+        is_self_contained = _is_self_contained(message, headers)
         try:
-            if is_current:
-                _check_current(message, headers)
-            result = await self._result(message, is_current=is_current)
+            if is_self_contained:
+                _validate_metadata(message, headers)
+            result = await self._result(message, is_self_contained=is_self_contained)
         except ProtocolError as error:
-            status = STATUSES.get(error.code, HTTPStatus.BAD_REQUEST) if is_current else HTTPStatus.OK
+            status = STATUSES.get(error.code, HTTPStatus.BAD_REQUEST) if is_self_contained else HTTPStatus.OK
             return _error(message.id, error, status)
         return Response(HTTPStatus.OK, {"jsonrpc": "2.0", "id": message.id, "result": result})
 
-    async def _result(self, message: Message, *, is_current: bool) -> Json:
-        more = {"resultType": "complete", "_meta": {SERVER_KEY: self._info}} if is_current else {}
+    async def _result(self, message: Message, *, is_self_contained: bool) -> Json:
+        more = {"resultType": "complete", "_meta": {SERVER_KEY: self._info}} if is_self_contained else {}
         match message.method:
-            case "initialize" if not is_current:
-                return self._initialized(message.params)
-            case "ping" if not is_current:
+            case "initialize" if not is_self_contained:
+                return self._initialize(message.params)
+            case "ping" if not is_self_contained:
                 return {}
-            case "server/discover" if is_current:
+            case "server/discover" if is_self_contained:
                 about = {"supportedVersions": [*REVISIONS], "capabilities": {"tools": {}}}
                 return {**about, "instructions": self.instructions, **CACHING, **more}
             case "tools/list":
                 if message.params.get("cursor") is not None:
-                    raise ProtocolError(Code.INVALID_PARAMS, "cursor: the list of tools has one page")
-                return {"tools": [*self.tools], **(CACHING if is_current else {}), **more}
+                    raise ProtocolError(
+                        Code.INVALID_PARAMS, "cursor is not supported: tools/list returns all tools at once"
+                    )
+                return {"tools": [*self.tools], **(CACHING if is_self_contained else {}), **more}
             case "tools/call":
-                return {**await self._called(message.params), **more}
+                return {**await self._call_tool(message.params), **more}
             case _:
-                raise ProtocolError(Code.METHOD_NOT_FOUND, f"there is no method {message.method[:100]}")
+                raise ProtocolError(Code.METHOD_NOT_FOUND, f"unknown method: {message.method[:100]}")
 
-    def _initialized(self, params: Json) -> Json:
-        """The revision that the client requests, if it is known, or else the newest that has this method."""
+    def _initialize(self, params: Json) -> Json:
+        """Return the requested revision if it is supported, otherwise the newest one that has ``initialize``."""
         requested = params.get("protocolVersion")
         if not isinstance(requested, str):
-            raise ProtocolError(Code.INVALID_PARAMS, "protocolVersion should be a string")
+            raise ProtocolError(Code.INVALID_PARAMS, "protocolVersion must be a string")
         return {
             "protocolVersion": requested if requested in EARLIER_REVISIONS else EARLIER_REVISIONS[0],
             "capabilities": {"tools": {}},
@@ -175,12 +178,12 @@ class Server:
             "instructions": self.instructions,
         }
 
-    async def _called(self, params: Json) -> Json:
+    async def _call_tool(self, params: Json) -> Json:
         name, arguments = params.get("name"), params.get("arguments")
         if not isinstance(name, str):
-            raise ProtocolError(Code.INVALID_PARAMS, "name should be the name of a tool")
+            raise ProtocolError(Code.INVALID_PARAMS, "name must be a string, the name of a tool")
         if not isinstance(arguments, dict | None):
-            raise ProtocolError(Code.INVALID_PARAMS, "arguments should be an object")
+            raise ProtocolError(Code.INVALID_PARAMS, "arguments must be an object")
         return await self.call_tool(name, arguments or {})
 
     @property
@@ -188,16 +191,16 @@ class Server:
         return {"name": self.name, "title": self.title, "version": self.version}
 
 
-def _message_of(document: Any) -> Message:
+def _parse_message(document: Any) -> Message:
     match document:
         case {"jsonrpc": "2.0", "method": str(method), **rest}:
             params = rest.get("params")
         case _:
-            raise ProtocolError(Code.INVALID_REQUEST, "the body should be a JSON-RPC 2.0 request or notification")
+            raise ProtocolError(Code.INVALID_REQUEST, "the body must be a JSON-RPC 2.0 request or notification")
     if not isinstance(params, dict | None):
-        raise ProtocolError(Code.INVALID_REQUEST, "params should be an object")
+        raise ProtocolError(Code.INVALID_REQUEST, "params must be an object")
     if "id" in rest and _id_of(document) is None:
-        raise ProtocolError(Code.INVALID_REQUEST, "id should be a string or a whole number")
+        raise ProtocolError(Code.INVALID_REQUEST, "id must be a string or a whole number")
     return Message(method, params or {}, _id_of(document))
 
 
@@ -206,36 +209,36 @@ def _id_of(document: Any) -> str | int | None:
     return found if isinstance(found, str | int) and not isinstance(found, bool) else None
 
 
-def _is_current(message: Message, headers: Mapping[str, str]) -> bool:
-    """Whether the request describes itself, as requests of the current revision and of unknown, newer ones do."""
+def _is_self_contained(message: Message, headers: Mapping[str, str]) -> bool:
+    """Whether the request is self-contained, as in the current revision and in newer, unknown ones."""
     if message.method == "initialize":
         return False
     return REVISION_KEY in message.meta or headers.get(REVISION_HEADER, EARLIER_REVISIONS[0]) not in EARLIER_REVISIONS
 
 
-def _check_current(message: Message, headers: Mapping[str, str]) -> None:
-    """Raises ``ProtocolError`` unless the request says everything that it has to, and the same in its headers."""
+def _validate_metadata(message: Message, headers: Mapping[str, str]) -> None:
+    """Raises ``ProtocolError`` if ``_meta`` is incomplete or invalid, or the headers do not match the body."""
     header = headers.get(REVISION_HEADER)
     requested = message.meta.get(REVISION_KEY, header)
     if not isinstance(requested, str) or not isinstance(message.meta.get(CAPABILITIES_KEY, {}), dict):
         raise ProtocolError(
-            Code.INVALID_PARAMS, f"_meta: {REVISION_KEY} should be a string, {CAPABILITIES_KEY} an object"
+            Code.INVALID_PARAMS, f"_meta: {REVISION_KEY} must be a string and {CAPABILITIES_KEY} an object"
         )
     if requested != header:
-        raise ProtocolError(Code.HEADER_MISMATCH, f"the header MCP-Protocol-Version should be {REVISION_KEY} in _meta")
+        raise ProtocolError(Code.HEADER_MISMATCH, f'the header MCP-Protocol-Version must match _meta["{REVISION_KEY}"]')
     if requested != CURRENT_REVISION:
         data = {"supported": [*REVISIONS], "requested": requested}
         raise ProtocolError(Code.UNSUPPORTED_REVISION, "this revision of the protocol is not supported", data)
     if missing := [key for key in (REVISION_KEY, CAPABILITIES_KEY) if key not in message.meta]:
         raise ProtocolError(Code.INVALID_PARAMS, f"params._meta lacks {', '.join(missing)}")
     if headers.get(METHOD_HEADER) != message.method:
-        raise ProtocolError(Code.HEADER_MISMATCH, "the header Mcp-Method should be the method in the body")
-    if message.method == "tools/call" and _decoded(headers.get(NAME_HEADER)) != message.params.get("name"):
-        raise ProtocolError(Code.HEADER_MISMATCH, "the header Mcp-Name should be the name in the body")
+        raise ProtocolError(Code.HEADER_MISMATCH, "the header Mcp-Method must match the method in the body")
+    if message.method == "tools/call" and _decode(headers.get(NAME_HEADER)) != message.params.get("name"):
+        raise ProtocolError(Code.HEADER_MISMATCH, "the header Mcp-Name must match params.name in the body")
 
 
-def _decoded(value: str | None) -> str | None:
-    """The value of a header, which clients encode if it is not plain ASCII."""
+def _decode(value: str | None) -> str | None:
+    """Decode the value of a header. Clients encode values that are not plain ASCII."""
     if value is None or not (value.startswith(ENCODED_PREFIX) and value.endswith(ENCODED_SUFFIX)):
         return value
     try:
@@ -245,12 +248,12 @@ def _decoded(value: str | None) -> str | None:
         return None
 
 
-def refused(message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> Response:
-    """The response to an HTTP request that contains no message of this protocol."""
+def rejection(message: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> Response:
+    """An error response without a message ID: the request contains no valid message, or must not contain a batch."""
     return _error(None, ProtocolError(Code.INVALID_REQUEST, message), status)
 
 
 def _error(message_id: str | int | None, error: ProtocolError, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """An error response. Earlier revisions return it with 200 if the request could be read."""
+    """An error response. Earlier revisions return 200 if the message is valid."""
     details = {"code": int(error.code), "message": error.message, **({"data": error.data} if error.data else {})}
     return Response(status, {"jsonrpc": "2.0", "id": message_id, "error": details})

@@ -9,7 +9,7 @@ import azure.functions as func
 from api.access import AUTH_LEVEL, AppRole, caller_of, check_access
 from api.http_headers import RESPONSE_HEADERS
 from api.json_responses import came_through_gateway
-from api.mcp.protocol import Code, Json, ProtocolError, Response, Server, refused
+from api.mcp.protocol import Code, Json, ProtocolError, Response, Server, rejection
 from api.mcp.tools import DATA, TOOLS, failed, succeeded
 from api.models.parameters import NoQuery
 from api.openapi.document import TITLE, VERSION
@@ -51,11 +51,11 @@ def refusal_of(req: func.HttpRequest, size: int) -> Response | None:
         # A script of another site must not reach an app on this machine.
         raise Problem("forbidden", "the Origin header names another site")
     if _media_types(req.headers.get("content-type", "")) != {"application/json"}:
-        return refused("Content-Type should be application/json", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        return rejection("Content-Type must be application/json", HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     if not _media_types(req.headers.get("accept", "*/*")) & {"application/json", "application/*", "*/*"}:
-        return refused("Accept should include application/json", HTTPStatus.NOT_ACCEPTABLE)
+        return rejection("Accept must include application/json", HTTPStatus.NOT_ACCEPTABLE)
     if size > MAX_BODY_BYTES:
-        return refused(f"the body is larger than {MAX_BODY_BYTES:,} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return rejection(f"the body is larger than {MAX_BODY_BYTES:,} bytes", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return None
 
 

@@ -198,7 +198,7 @@ async def list_people_without_page(call: Call[FilterQuery]) -> Json:
     query = call.query
     wanted = query.statuses or frozenset(WITHOUT_PAGE)
     if not wanted <= set(WITHOUT_PAGE):
-        raise invalid_parameter("status", f"should be one or more of {', '.join(WITHOUT_PAGE)}")
+        raise invalid_parameter("status", f"must be one or more of {', '.join(WITHOUT_PAGE)}")
     changes = {
         "statuses": wanted,
         "enabled": query.enabled is not False,
@@ -248,7 +248,7 @@ async def _people(call: Call[FilterQuery], query: FilterQuery, view: View) -> Js
 
 def _limit(requested: int | None) -> int:
     if requested is not None and requested > MAX_ITEMS:
-        raise invalid_parameter("limit", f"should be a whole number from 1 to {MAX_ITEMS}")
+        raise invalid_parameter("limit", f"must be a whole number from 1 to {MAX_ITEMS}")
     return requested or DEFAULT_ITEMS
 
 

@@ -22,7 +22,7 @@ MAX_VALUE_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Describes the valid values, to complete the error message "should be …"."""
+    """Describes the valid values, to complete the error message "must be …"."""
 
     text: str
 
@@ -91,7 +91,7 @@ class Parameters(BaseModel):
         fields = {field.alias or name: field for name, field in cls.model_fields.items()}
         if detail["type"] == "extra_forbidden":
             return f"is not a parameter of this route; it takes {', '.join(fields) or 'none'}"
-        return f"should be {describe_valid_values(fields[str(detail['loc'][0])])}"
+        return f"must be {describe_valid_values(fields[str(detail['loc'][0])])}"
 
 
 class Query(Parameters):
@@ -102,7 +102,7 @@ class Query(Parameters):
         """The parameters of a request. Raises ``Problem``."""
         given = query_of(req)
         too_long = [
-            (name, f"should be at most {MAX_VALUE_LENGTH} characters")
+            (name, f"must be at most {MAX_VALUE_LENGTH} characters")
             for name, value in given.items()
             if len(value) > MAX_VALUE_LENGTH
         ]

@@ -53,7 +53,7 @@ async def show_app_health(address: str, environment: Mapping[str, str], *, as_js
     """Show what the app reports; 1 unless it is healthy, 2 for an invalid address. No key is sent."""
     parts = _parse_address(address)
     if parts is None:
-        print_error("--app should be the https:// address of a deployed app (http:// only for this machine).")
+        print_error("--app must be the https:// address of a deployed app (http:// only for this machine).")
         return INVALID_ARGUMENT
     url = f"{parts.scheme}://{parts.netloc}/api/health"
     try:

@@ -24,5 +24,5 @@ def _file_settings(file: Path) -> Mapping[str, str]:
         return {name: str(value) for name, value in values.items()}
     except (ValueError, AttributeError, OSError):
         raise InvalidSettings(
-            (f'{file} is not valid; it should be JSON like {{"Values": {{"TENANT_ID": "…"}}}}.',)
+            (f'{file} is not valid; it must be JSON like {{"Values": {{"TENANT_ID": "…"}}}}.',)
         ) from None

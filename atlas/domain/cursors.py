@@ -23,11 +23,11 @@ def to_cursor(key: str) -> str:
 def from_cursor(text: str, pattern: re.Pattern[str]) -> str:
     """The key of this cursor, which has to match the pattern. Raises ``InvalidCursor``."""
     if len(text) > MAX_CURSOR_LENGTH:
-        raise InvalidCursor(f"should be at most {MAX_CURSOR_LENGTH:,} characters")
+        raise InvalidCursor(f"must be at most {MAX_CURSOR_LENGTH:,} characters")
     try:
         key = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except (ValueError, UnicodeError):
-        raise InvalidCursor("should be one that an earlier response returned") from None
+        raise InvalidCursor("must be one that an earlier response returned") from None
     if not pattern.fullmatch(key) or to_cursor(key) != text:
-        raise InvalidCursor("should be one that an earlier response returned")
+        raise InvalidCursor("must be one that an earlier response returned")
     return key

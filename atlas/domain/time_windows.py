@@ -37,9 +37,9 @@ def time_window(start: str | None, end: str | None, zone: ZoneInfo, now: datetim
     first = _moment("from", start, zone) if start else now.astimezone(UTC).replace(microsecond=0)
     last = _moment("to", end, zone) if end else first + DEFAULT_LENGTH
     if last <= first:
-        raise InvalidTimeWindow("to", "should be later than from")
+        raise InvalidTimeWindow("to", "must be later than from")
     if last - first > MAX_LENGTH:
-        raise InvalidTimeWindow("to", f"should be at most {MAX_LENGTH.days} days after from")
+        raise InvalidTimeWindow("to", f"must be at most {MAX_LENGTH.days} days after from")
     return TimeWindow(first, last, zone)
 
 
@@ -48,8 +48,8 @@ def _moment(field: str, text: str, zone: ZoneInfo) -> datetime:
         moment = datetime.fromisoformat(BROKEN_OFFSET.sub(r"+\1", text.strip()))
     except ValueError:
         raise InvalidTimeWindow(
-            field, "should be an ISO 8601 time, such as 2026-11-23T08:00:00 or 2026-11-23T08:00:00Z"
+            field, "must be an ISO 8601 time, such as 2026-11-23T08:00:00 or 2026-11-23T08:00:00Z"
         ) from None
     if moment.year not in YEARS:
-        raise InvalidTimeWindow(field, f"should be in the years {YEARS[0]} to {YEARS[-1]}")
+        raise InvalidTimeWindow(field, f"must be in the years {YEARS[0]} to {YEARS[-1]}")
     return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)

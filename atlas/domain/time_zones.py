@@ -14,7 +14,7 @@ def time_zone(name: str) -> ZoneInfo:
     """The zone with this name, ignoring case. Raises ``UnknownTimeZone``."""
     key = _names().get(name.strip().lower())
     if key is None:
-        raise UnknownTimeZone("should be an IANA name such as Europe/Zurich, or a Windows name such as UTC")
+        raise UnknownTimeZone("must be an IANA name such as Europe/Zurich, or a Windows name such as UTC")
     return ZoneInfo(key)
 
 

@@ -16,9 +16,9 @@ from atlas.pages.availability import bookable_slots, get_availability
 from atlas.resources import Resources
 
 TIMEOUT_SECONDS = 10
-"""The time for the free times after a live lookup of the user."""
-TIMEOUT_SECONDS_ALONE = 27
-"""The same if the user came from the row. Callers get a response within 30 s."""
+"""Limit for reading the free times after a live lookup of the user."""
+TIMEOUT_SECONDS_WITHOUT_LOOKUP = 27
+"""Limit if the user came from the stored row, without a live lookup. Callers get a response within 30 s."""
 PROBLEM_CODES = {
     Reason.THROTTLED: "upstreamThrottled",
     Reason.UNREACHABLE: "upstreamUnavailable",
@@ -57,29 +57,36 @@ NOT_PUBLIC = NoFreeTimes(
 
 
 async def get_free_times(
-    resources: Resources, row: UserRow, window: TimeWindow, wanted: str | None, *, is_private_link: bool, is_live: bool
+    resources: Resources,
+    row: UserRow,
+    window: TimeWindow,
+    id_or_title: str | None,
+    *,
+    is_private_link: bool,
+    is_live: bool,
 ) -> FreeTimes | NoFreeTimes:
     """The free times of the page in this row, for the meeting type with this ID or title, by default the first one.
 
-    A service that fails is reported in the result. Raises ``AmbiguousTitle``.
+    ``is_live``: the row comes from a live lookup, which leaves less time. A failure of Bookings is returned as
+    ``NoFreeTimes``. Raises ``AmbiguousTitle``.
     """
     if is_private_link:
         return NOT_PUBLIC
     if problem := _why_not_available(row):
         return problem
-    deadline = deadline_after(TIMEOUT_SECONDS if is_live else TIMEOUT_SECONDS_ALONE)
+    deadline = deadline_after(TIMEOUT_SECONDS if is_live else TIMEOUT_SECONDS_WITHOUT_LOOKUP)
     try:
-        return await within(deadline, _get_free_times(resources, row, window, wanted))
+        return await within(deadline, _get_free_times(resources, row, window, id_or_title))
     except TenantFailure as failure:
         return NoFreeTimes(PROBLEM_CODES[failure.reason], str(failure))
 
 
 async def _get_free_times(
-    resources: Resources, row: UserRow, window: TimeWindow, wanted: str | None
+    resources: Resources, row: UserRow, window: TimeWindow, id_or_title: str | None
 ) -> FreeTimes | NoFreeTimes:
-    """The free times by the meeting types in the row or, if the page no longer has them, by its current ones."""
-    meeting_type = choose_meeting_type(row.meeting_types or (), wanted)
-    if meeting_type or not wanted:
+    """The free times, using the meeting types of the row, or those of the live page if the stored ones are outdated."""
+    meeting_type = choose_meeting_type(row.meeting_types or (), id_or_title)
+    if meeting_type or not id_or_title:
         try:
             return await _times(resources, row, window, meeting_type)
         except NotUnderstood:
@@ -88,8 +95,8 @@ async def _get_free_times(
     page = await resources.pages.get_page(UUID(row.mailbox_guid))
     if not isinstance(page, PageFound):
         return NoFreeTimes("noPage", "the page no longer exists")
-    meeting_type = choose_meeting_type(meeting_types_of(row.url or "", page.public_types), wanted)
-    return NOT_PUBLIC if wanted and meeting_type is None else await _times(resources, row, window, meeting_type)
+    meeting_type = choose_meeting_type(meeting_types_of(row.url or "", page.public_types), id_or_title)
+    return NOT_PUBLIC if id_or_title and meeting_type is None else await _times(resources, row, window, meeting_type)
 
 
 async def _times(resources: Resources, row: UserRow, window: TimeWindow, meeting_type: MeetingType | None) -> FreeTimes:
@@ -101,12 +108,12 @@ async def _times(resources: Resources, row: UserRow, window: TimeWindow, meeting
     return FreeTimes(window, meeting_type, items, bookable_slots(items, meeting_type.duration_minutes, not_before))
 
 
-def choose_meeting_type(types: Sequence[MeetingType], wanted: str | None) -> MeetingType | None:
+def choose_meeting_type(types: Sequence[MeetingType], id_or_title: str | None) -> MeetingType | None:
     """The first type, or the one with this ID or title, ignoring case; ``None`` if there is none."""
-    if wanted is None:
+    if id_or_title is None:
         return types[0] if types else None
-    by_id = [item for item in types if item.type_id.lower() == wanted.lower()]
-    found = by_id or [item for item in types if item.title.strip().lower() == wanted.strip().lower()]
+    by_id = [item for item in types if item.type_id.lower() == id_or_title.lower()]
+    found = by_id or [item for item in types if item.title.strip().lower() == id_or_title.strip().lower()]
     if len(found) > 1:
         raise AmbiguousTitle(f"{len(found)} public meeting types have this title; give the ID of one of them")
     return found[0] if found else None

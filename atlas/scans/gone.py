@@ -29,7 +29,7 @@ ROWS = "rows"
 ROWS_PER_READ = 200
 CONCURRENT_WRITES = 8
 PART_DURATION = timedelta(seconds=45)
-"""Then the activity returns, and the next one continues: none takes longer than two minutes."""
+"""After this time the activity returns and the next one continues, so that an activity takes at most two minutes."""
 CONFIRMATION_SECONDS = 45
 
 
@@ -53,7 +53,7 @@ class _Position:
 POSITION = TypeAdapter(_Position)
 
 
-async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult:
+async def review_rows(resources: Resources, request: ListingRequest) -> GoneResult:
     """Read one part of the rows: count those of this scan, and mark those whose user is no longer licensed.
 
     The numbers by domain and department go to the census, because a tenant may have many of them; the last part adds
@@ -110,7 +110,7 @@ async def _count(resources: Resources, scan_id: str) -> None:
     try:
         parts = await resources.census.get_adoption(scan_id)
     except MalformedRecord as problem:
-        log.warning("the adoption of %s is not stored: %s", scan_id, problem)
+        log.warning("the adoption was not updated by %s: a part of its counts is malformed: %s", scan_id, problem)
         return
     total = sum(parts, Adoption())
     await resources.scans.save_adoption(replace(total, scan_id=scan_id, counted_at=resources.clock()))

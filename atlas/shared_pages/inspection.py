@@ -1,4 +1,4 @@
-"""Inspects listed shared pages: reads what Graph and Exchange know of each, decides once and records once."""
+"""Inspects listed shared pages: reads each from Graph and Exchange, builds its row and records it."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from itertools import chain
 
 from atlas.concurrency import map_concurrently
 from atlas.domain.shared_pages.businesses import BusinessDetails
-from atlas.domain.shared_pages.findings import Surroundings, findings_of
+from atlas.domain.shared_pages.findings import FindingContext, findings_of
 from atlas.domain.shared_pages.holders import Holder, Trustee, fit_holders, holders_of
 from atlas.domain.shared_pages.join import ListedPage
 from atlas.domain.shared_pages.rows import SharedPageEvidence, SharedPageRow, Source, next_row
@@ -28,26 +28,26 @@ from atlas.tables.shared_census import CensusPage
 
 MAX_HOLDERS = 2_000
 """Beyond this, the largest groups are listed without their members."""
-ADDRESSES_TRIED = 4
-"""If Graph's list does not contain a page, at most this many of its addresses are requested from Graph."""
+MAX_ADDRESSES_TO_TRY = 4
+"""Graph is queried for a page by its addresses, one after another until one is found: at most this many."""
 CONCURRENT_WRITES = 16
-NO_GRAPH = Unknown(Reason.REFUSED, "Microsoft Graph does not list booking businesses")
+GRAPH_NOT_LISTED = Unknown(Reason.REFUSED, "this scan has no complete list of booking businesses from Microsoft Graph")
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The sources that this scan has listed completely, and those that an earlier scan had."""
+    """The sources that this scan has listed completely, and those that an earlier scan listed completely."""
 
     complete: frozenset[Source]
-    before: frozenset[Source]
+    complete_earlier: frozenset[Source]
 
-    def was_listed_before(self, page: ListedPage) -> bool:
-        """Whether an earlier scan would have found the page, had it existed."""
-        return (Source.EXCHANGE if page.mailbox else Source.GRAPH) in self.before
+    def would_have_been_listed_before(self, page: ListedPage) -> bool:
+        """Whether an earlier scan would have listed the page if it had existed then."""
+        return (Source.EXCHANGE if page.mailbox else Source.GRAPH) in self.complete_earlier
 
 
 async def inspect_pages(resources: Resources, pages: Sequence[CensusPage], sources: Sources, scan_id: str) -> int:
-    """Read and record some pages; returns how many there were. Raises ``StorageFailure``.
+    """Read and record these pages, and return their number. Raises ``StorageFailure``.
 
     Raises ``TenantFailure`` before any other request if the members of an excluded group cannot be read.
     """
@@ -65,14 +65,14 @@ async def inspect_pages(resources: Resources, pages: Sequence[CensusPage], sourc
 
     async def record(item: CensusPage) -> None:
         account = accounts.get((item.page.mailbox and item.page.mailbox.account_id) or "")
-        evidence = _Evidence(
-            page=item,
+        inputs = _Inputs(
+            census_page=item,
             business=businesses[item.page.address],
             grants=grants.get(item.page.address, NO_EXCHANGE) if item.page.mailbox else NO_EXCHANGE,
             account_enabled=account.user.account_enabled if account and not isinstance(account, Unknown) else None,
             at=at,
         )
-        await _record(resources, evidence, directory, check, sources, scan_id)
+        await _record(resources, inputs, directory, check, sources, scan_id)
 
     await map_concurrently(record, pages, CONCURRENT_WRITES)
     return len(pages)
@@ -87,11 +87,14 @@ def _staff_addresses(businesses: Iterable[BusinessDetails | Unknown | None]) -> 
 async def get_businesses(
     resources: Resources, pages: Sequence[ListedPage], sources: Sources
 ) -> dict[str, BusinessDetails | Unknown | None]:
-    """What Graph knows of each page, by its primary address: also of the pages beyond the limit of its list."""
+    """The booking business of each page by its primary address: also of pages that Graph's list cut off.
+
+    ``None``: Graph has no such business.
+    """
     found: dict[str, BusinessDetails | Unknown | None] = {page.address: None for page in pages}
     if Source.GRAPH not in sources.complete:
-        return {page.address: NO_GRAPH for page in pages}
-    for attempt in range(ADDRESSES_TRIED):
+        return {page.address: GRAPH_NOT_LISTED for page in pages}
+    for attempt in range(MAX_ADDRESSES_TO_TRY):
         tried = {
             page.address: page.addresses[attempt]
             for page in pages
@@ -105,8 +108,8 @@ async def get_businesses(
 
 
 @dataclass(frozen=True, slots=True)
-class _Evidence:
-    page: CensusPage
+class _Inputs:
+    census_page: CensusPage
     business: BusinessDetails | Unknown | None
     grants: Grants
     account_enabled: bool | None
@@ -115,43 +118,45 @@ class _Evidence:
 
 async def _record(
     resources: Resources,
-    evidence: _Evidence,
+    inputs: _Inputs,
     directory: Mapping[str, Trustee | Unknown | None],
     check: NameCheck,
     sources: Sources,
     scan_id: str,
 ) -> None:
-    listed = evidence.page.page
-    access = access_without_excluded(evidence.grants, directory, check)
-    business = evidence.business
+    listed = inputs.census_page.page
+    access = access_without_excluded(inputs.grants, directory, check)
+    business = inputs.business
     if business and not isinstance(business, Unknown):
         business = staff_without_excluded(business, check)
-    surroundings = Surroundings(
+    context = FindingContext(
         max_full_access=resources.max_full_access,
         exchange_complete=Source.EXCHANGE in sources.complete,
-        same_name=evidence.page.same_name,
-        look_alikes=evidence.page.look_alikes,
-        excluded_holders=access.has_excluded,
-        excluded_staff=business != evidence.business,
+        same_name=inputs.census_page.same_name,
+        look_alikes=inputs.census_page.look_alikes,
+        has_excluded_holders=access.has_excluded,
+        has_excluded_staff=business != inputs.business,
     )
 
-    def decide(previous: SharedPageRow | None) -> SharedPageRow:
+    def build_row(previous: SharedPageRow | None) -> SharedPageRow:
         holders = _holders(access.grants, access.directory, previous)
-        observation = SharedPageEvidence(
+        evidence = SharedPageEvidence(
             listed=listed,
             exchange_complete=Source.EXCHANGE in sources.complete,
             business=business,
-            account_enabled=evidence.account_enabled,
+            account_enabled=inputs.account_enabled,
             holders=holders,
-            at=evidence.at,
+            at=inputs.at,
         )
-        row = next_row(previous, key, observation, scan_id)
-        return row if row is previous else replace(row, findings=findings_of(row, surroundings))
+        row = next_row(previous, key, evidence, scan_id)
+        return row if row is previous else replace(row, findings=findings_of(row, context))
 
     key, stored = await find_page(resources, listed)
     if stored:
         stored = await remove_excluded(resources, stored, check)
-    await record_page(resources, key, stored, decide, inventoried_before=sources.was_listed_before(listed))
+    await record_page(
+        resources, key, stored, build_row, inventoried_before=sources.would_have_been_listed_before(listed)
+    )
 
 
 def _holders(

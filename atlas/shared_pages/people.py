@@ -1,4 +1,4 @@
-"""Finds out which user is meant, by every name that permissions and staff lists use."""
+"""Resolves a user reference to a user, with all names that identify the user in permissions and staff lists."""
 
 from atlas.domain.page_urls import PageAddress
 from atlas.domain.shared_pages.access_of_users import UserIdentity
@@ -9,7 +9,7 @@ from atlas.resources import Resources
 
 
 async def identify(resources: Resources, reference: UserReference) -> UserIdentity:
-    """The user with this object ID, UPN or page address, from the row or else from the directory.
+    """Find the user with this object ID, UPN or page address: in the stored rows first, then in Microsoft Entra.
 
     Raises ``NoSuchUser``, ``UserExcluded``, ``TenantFailure`` or ``StorageFailure``.
     """

@@ -23,7 +23,7 @@ from local.host.durable.tasks import Functions
 from local.host.guard import Keys, refuse_other_sites
 from local.host.http_server import MAX_BODY_BYTES, MAX_HEADER_BYTES, HttpServer
 from local.host.records import TypedData
-from local.host.routes import Routes, read_route
+from local.host.routes import Routes, parse_route
 from local.host.settings import HostSettings, is_disabled, is_on, read_host_json, read_local_settings
 from local.host.timers import BadSchedule, Schedule, Timer
 from local.host.worker import BrokenApp, Function, Worker
@@ -90,7 +90,7 @@ class _Host:
             self._by_kind.setdefault(function.kind, {})[_durable_name(function).lower()] = function
         self._warn_of_unknown_triggers()
         functions_with_routes = self._of("httpTrigger").values()
-        self._routes = Routes([read_route(function, settings.route_prefix) for function in functions_with_routes])
+        self._routes = Routes([parse_route(function, settings.route_prefix) for function in functions_with_routes])
         self._keys = Keys.random(require_function_keys=is_on(os.environ.get("REQUIRE_KEYS", "")))
         self._timers = dict(self._read_timers())
         self._engine = Engine(

@@ -202,7 +202,7 @@ async def test_a_text_that_was_cut_inside_a_character_is_replaced() -> None:
 
     assert result_of(called)["structuredContent"] == {"text": "?"}
     assert json.loads(called.body)
-    assert json.loads(unknown.body)["error"]["message"] == "there is no method ?"
+    assert json.loads(unknown.body)["error"]["message"] == "unknown method: ?"
 
 
 async def test_the_list_has_one_page() -> None:

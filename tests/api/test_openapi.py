@@ -149,7 +149,7 @@ PROBLEM = {
     "type": "about:blank",
     "title": "Bad Request",
     "status": 400,
-    "detail": "limit: should be a whole number",
+    "detail": "limit: must be a whole number",
     "instance": "/api/scans",
     "code": "invalidParameter",
 }

@@ -101,11 +101,11 @@ async def test_an_unexpected_response_is_reported_in_one_line(request_health, re
 
 
 async def test_an_unconfigured_app_is_reported_with_its_settings(request_health):
-    problem = {"code": "notConfigured", "detail": "TENANT_ID is missing; it should be a GUID"}
+    problem = {"code": "notConfigured", "detail": "TENANT_ID is missing; it must be a GUID"}
 
     _, _, errors, _ = await request_health(web.json_response(problem, status=503))
 
-    assert "TENANT_ID is missing; it should be a GUID" in errors
+    assert "TENANT_ID is missing; it must be a GUID" in errors
 
 
 async def test_control_characters_from_an_app_are_replaced(request_health):
@@ -144,7 +144,7 @@ async def test_an_invalid_address_exits_with_2(capsys, address):
 
     captured = capsys.readouterr()
     assert (code, captured.out) == (2, "")
-    assert "--app should be the https:// address" in captured.err
+    assert "--app must be the https:// address" in captured.err
 
 
 async def test_a_long_detail_is_truncated(request_health):

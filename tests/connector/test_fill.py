@@ -178,8 +178,8 @@ def test_an_invalid_variable_is_refused_like_an_argument(
         fill.main(["--out", str(tmp_path / "out")])
 
     errors = capsys.readouterr().err
-    assert "--sign-in basic: should be entra or key" in errors
-    assert "--tenant-id contoso.com: should be a GUID" in errors
+    assert "--sign-in basic: must be entra or key" in errors
+    assert "--tenant-id contoso.com: must be a GUID" in errors
 
 
 def fake_pac(folder: Path, exit_code: int = 0) -> Path:

@@ -10,7 +10,7 @@ from local.azurite import Azurite
 from tests.connector.recipes import Document, Request, once, recipe, twice
 from tests.connector.simulated_platform import Platform
 from tests.connector.test_simulated_platform import connected
-from tests.connector.workflow_expressions import Run, evaluated, rendered
+from tests.connector.workflow_expressions import Run, evaluate, render
 from tests.e2e.deployment import Deployment, deployed, tenant_of
 from tests.e2e.scanned import only_reads
 
@@ -26,14 +26,14 @@ async def link_by_connector(platform: Platform, colleague: str) -> str:
     (documented,) = SIGNATURE.requests
     documented.assert_is(platform.sent[-1], platform.address, userEncodedTwice=twice(colleague))
     documented.response.assert_is_like(response)
-    return str(evaluated(SIGNATURE.expressions[0], Run(outputs={"Get_booking_page": {"body": response.json()}})))
+    return str(evaluate(SIGNATURE.expressions[0], Run(outputs={"Get_booking_page": {"body": response.json()}})))
 
 
 async def link_by_http(product: Deployment, colleague: str) -> str:
     """The recipe with the action ``HTTP``."""
     address, link = HTTP_PAGE.expressions
     body = await sent_as_written(product, address, HTTP_PAGE.requests[0], colleague, userEncodedOnce=once(colleague))
-    return str(evaluated(link, Run(outputs={"Page": {"body": body}})))
+    return str(evaluate(link, Run(outputs={"Page": {"body": body}})))
 
 
 async def link_by_preauthorized(product: Deployment, colleague: str) -> str:
@@ -41,14 +41,14 @@ async def link_by_preauthorized(product: Deployment, colleague: str) -> str:
     request = PREAUTHORIZED.requests[0]
     (address,) = PREAUTHORIZED.expressions
     body = await sent_as_written(product, address, request, colleague, userEncodedTwice=twice(colleague))
-    return str(evaluated(HTTP_PAGE.expressions[1], Run(outputs={"Page": {"body": body}})))
+    return str(evaluate(HTTP_PAGE.expressions[1], Run(outputs={"Page": {"body": body}})))
 
 
 async def sent_as_written(
     product: Deployment, address: str, request: Request, colleague: str, **blanks: str
 ) -> Document:
     """The response to the URL that a maker writes, which is that of the documented request."""
-    written = evaluated(address, Run(variables={"Colleague": colleague})).replace(WRITTEN_HOST, product.host.url)
+    written = evaluate(address, Run(variables={"Colleague": colleague})).replace(WRITTEN_HOST, product.host.url)
     request.assert_is(httpx.Request(request.method, written, headers=request.headers), product.host.url, **blanks)
     response = await product.http.send(request.filled(product.host.url, **blanks))
     SIGNATURE.requests[0].response.assert_is_like(response)
@@ -69,7 +69,7 @@ async def test_signatures_have_links_to_bookable_pages_only(tmp_path: Path, scan
     for upn in bookable:
         address = urlsplit(re.findall(r'href="(.+)"', links[upn])[0])
         assert (address.path, address.query) == (people[upn]["url_path"], "anonymous")
-        assert links[upn] in rendered(SIGNATURE.texts[0], Run(outputs={"Link": links[upn]}))
+        assert links[upn] in render(SIGNATURE.texts[0], Run(outputs={"Link": links[upn]}))
     assert otherwise == {upn: (links[upn], links[upn]) for upn in special}
 
 

@@ -13,7 +13,7 @@ from local.simulator import SimulatedTenant
 from tests.connector.recipes import Document, recipe, twice
 from tests.connector.sharepoint import SharePointList
 from tests.connector.test_simulated_platform import connected
-from tests.connector.workflow_expressions import Run, evaluated, rendered
+from tests.connector.workflow_expressions import Run, evaluate, render
 from tests.e2e.deployment import Deployment, deployed, tenant_of
 from tests.e2e.scanned import only_reads
 
@@ -40,12 +40,12 @@ def mails(users: list[Document], reminded: SharePointList | None = None) -> Iter
     """Filters, address and text of the recipe: whom it emails, and what. Each is added to the list before the email."""
     condition, title, is_new, address = MAIL.expressions
     reminded = reminded or SharePointList()
-    already = [evaluated(title, Run(item=item)) for item in reminded.items.values()]
+    already = [evaluate(title, Run(item=item)) for item in reminded.items.values()]
     for user in users:
         run = Run(item=user, outputs={"Already": {"body": already}})
-        if evaluated(condition, run) and evaluated(is_new, run):
-            reminded.create({"Title": rendered("@{items('Apply_to_each')?['userId']}", run)})
-            yield evaluated(address, run), rendered(MAIL.texts[0], run)
+        if evaluate(condition, run) and evaluate(is_new, run):
+            reminded.create({"Title": render("@{items('Apply_to_each')?['userId']}", run)})
+            yield evaluate(address, run), render(MAIL.texts[0], run)
 
 
 async def test_nobody_is_emailed_twice(tmp_path: Path, azurite: Azurite) -> None:
@@ -120,10 +120,10 @@ async def test_the_http_action_emails_the_same_users(scanned: Deployment) -> Non
     address = str(first.filled(app).url)
     assert PREAUTHORIZED.requests[1].address == first.address
     found: list[Document] = []
-    while not evaluated(is_at_end, Run(variables={"Next": address})):
+    while not evaluate(is_at_end, Run(variables={"Next": address})):
         response = await scanned.http.get(address, headers=first.filled(app).headers)
         found += response.json()["value"]
-        address = evaluated(next_one, Run(outputs={"Users": {"body": response.json()}}))
+        address = evaluate(next_one, Run(outputs={"Users": {"body": response.json()}}))
     narrow = (await scanned.http.get(f"{first.filled(app).url}".replace("limit=1000", "limit=3"))).json()
     wanted = who_should_be_mailed(scanned.tenant)
 
@@ -136,14 +136,10 @@ def offered(body: Document) -> tuple[list[str], str, str]:
     """The times, and what is sent if there are some, or else if there are none."""
     free, start, is_empty, why = FREE_TIMES.expressions
     looked_up = {"Get_availability": {"body": body}}
-    slots = evaluated(free, Run(outputs=looked_up))
-    times = [evaluated(start, Run(item=slot)) for slot in slots]
+    slots = evaluate(free, Run(outputs=looked_up))
+    times = [evaluate(start, Run(item=slot)) for slot in slots]
     run = Run(outputs={**looked_up, "Times": {"body": times}})
-    return (
-        (times, "", evaluated(why, run))
-        if evaluated(is_empty, run)
-        else (times, rendered(FREE_TIMES.texts[0], run), "")
-    )
+    return (times, "", evaluate(why, run)) if evaluate(is_empty, run) else (times, render(FREE_TIMES.texts[0], run), "")
 
 
 @only_reads

@@ -6,7 +6,7 @@ from local.azurite import Azurite
 from tests.connector.recipes import recipe
 from tests.connector.simulated_platform import GATEWAY, runs_until
 from tests.connector.test_simulated_platform import connected
-from tests.connector.workflow_expressions import Run, evaluated, rendered
+from tests.connector.workflow_expressions import Run, evaluate, render
 from tests.e2e.deployment import deployed, tenant_of
 
 TEAMS = recipe("Post to a Teams channel when a page is withdrawn")
@@ -47,10 +47,10 @@ async def test_a_withdrawn_page_is_posted_once(tmp_path: Path, azurite: Azurite)
     following.response.assert_is_like(
         next(response for response in platform.responses if runs[-1] in response.json()["value"])
     )
-    narrow, wide = ([run for run in runs if evaluated(condition, Run(trigger=run))] for condition in TEAMS.expressions)
+    narrow, wide = ([run for run in runs if evaluate(condition, Run(trigger=run))] for condition in TEAMS.expressions)
     assert [run["userId"] for run in narrow] == [withdrawn, at_last]
     assert sorted(run["userId"] for run in wide) == sorted([withdrawn, unlicensed, at_last])
-    message = rendered(TEAMS.texts[0], Run(trigger=narrow[0]))
+    message = render(TEAMS.texts[0], Run(trigger=narrow[0]))
     assert tenant.user(withdrawn).display_name in message
     assert narrow[0]["previousUrl"] in message
     assert "@{" not in message
@@ -59,8 +59,8 @@ async def test_a_withdrawn_page_is_posted_once(tmp_path: Path, azurite: Azurite)
 def test_a_withdrawn_page_without_a_name_can_be_posted() -> None:
     nothing = dict.fromkeys(("displayName", "fromStatus", "previousUrl", "url", "anonymousUrl", "department"))
     change = {**nothing, "kind": "gone", "userPrincipalName": "a@contoso.com", "toStatus": "gone"}
-    narrow, wide = (evaluated(condition, Run(trigger=change)) for condition in TEAMS.expressions)
-    message = rendered(TEAMS.texts[0], Run(trigger=change))
+    narrow, wide = (evaluate(condition, Run(trigger=change)) for condition in TEAMS.expressions)
+    message = render(TEAMS.texts[0], Run(trigger=change))
 
     assert (narrow, wide) == (False, True)
     assert "a@contoso.com" in message
@@ -88,8 +88,8 @@ async def test_each_scan_is_reported_once_however_it_ends(tmp_path: Path, azurit
     assert (before_any_scan, while_running, again) == ([], [completed], [])
     assert [(run["id"], run["state"]) for run in runs] == [(running, "cancelled")]
     (not_well,) = TOTALS.expressions
-    assert [evaluated(not_well, Run(trigger=run)) for run in (completed, *runs)] == [False, True]
-    texts = [rendered(TOTALS.texts[0], Run(trigger=run)) for run in (completed, *runs)]
+    assert [evaluate(not_well, Run(trigger=run)) for run in (completed, *runs)] == [False, True]
+    texts = [render(TOTALS.texts[0], Run(trigger=run)) for run in (completed, *runs)]
     assert f"Published: {completed['byStatus']['published']}," in texts[0]
     assert "60 of 60 users checked" in texts[0]
     assert "Error: none" in texts[0]
@@ -99,7 +99,7 @@ async def test_each_scan_is_reported_once_however_it_ends(tmp_path: Path, azurit
 def test_a_failed_scan_without_totals_can_be_reported() -> None:
     nothing = dict.fromkeys(("finishedAt", "usersListed", "usersProbed", "byStatus", "throttledWaits", "estimatedEnd"))
     run = {**nothing, "state": "failed", "startedAt": "2026-11-21T08:41:59Z", "warnings": [], "error": "no tables"}
-    text = rendered(TOTALS.texts[0], Run(trigger=run))
+    text = render(TOTALS.texts[0], Run(trigger=run))
 
     assert "0 of 0 users checked" in text
     assert "Error: no tables" in text
@@ -122,5 +122,5 @@ async def test_a_scan_is_followed_through_the_gateway(tmp_path: Path, azurite: A
         follow.assert_is(request, platform.address, scan=scan["id"], gateway=GATEWAY)
     assert [response.status_code for response in platform.responses[-2:]] == [202, 200]
     follow.response.assert_is_like(platform.responses[-1])
-    assert evaluated(SCAN.expressions[0], Run(outputs={"Start_scan": {"body": scan}}))
-    assert not evaluated(SCAN.expressions[0], Run(outputs={"Start_scan": {"body": {"state": "failed"}}}))
+    assert evaluate(SCAN.expressions[0], Run(outputs={"Start_scan": {"body": scan}}))
+    assert not evaluate(SCAN.expressions[0], Run(outputs={"Start_scan": {"body": {"state": "failed"}}}))

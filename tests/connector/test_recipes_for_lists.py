@@ -9,7 +9,7 @@ from tests.connector.recipes import Document, recipe
 from tests.connector.sharepoint import Item, SharePointList
 from tests.connector.simulated_platform import runs_until
 from tests.connector.test_simulated_platform import connected
-from tests.connector.workflow_expressions import Run, evaluated
+from tests.connector.workflow_expressions import Run, evaluate
 from tests.e2e.deployment import Deployment, deployed, tenant_of
 from tests.e2e.scanned import only_reads
 
@@ -22,20 +22,20 @@ def item_of(page: Document) -> Item:
     _, _, name, department, link = LIST.expressions
     run = Run(trigger=page)
     columns = {"Name": name, "Department": department, "Link": link}
-    return {"Title": page["userId"], **{column: evaluated(text, run) for column, text in columns.items()}}
+    return {"Title": page["userId"], **{column: evaluate(text, run) for column, text in columns.items()}}
 
 
 def follow(links: SharePointList, change: Document) -> None:
     """One run of the flow."""
     belongs, is_new, *_ = LIST.expressions
     run = Run(trigger=change, outputs=links.get(change["userId"]))
-    if not evaluated(belongs, run):
+    if not evaluate(belongs, run):
         for item in run.outputs["Get_items"]["body"]["value"]:
-            del links.items[evaluated("@items('Apply_to_each')?['Title']", Run(item=item))]
-    elif evaluated(is_new, run):
+            del links.items[evaluate("@items('Apply_to_each')?['Title']", Run(item=item))]
+    elif evaluate(is_new, run):
         links.create(item_of(change))
     else:
-        found = evaluated("@first(outputs('Get_items')?['body/value'])?['ID']", run)
+        found = evaluate("@first(outputs('Get_items')?['body/value'])?['ID']", run)
         assert found == links.items[change["userId"]]["ID"]
         links.items[change["userId"]] |= item_of(change)
 
@@ -102,7 +102,7 @@ async def test_the_file_has_a_line_for_each_published_page(tmp_path: Path, scann
     rows = await scanned.rows()
 
     documented.assert_is(platform.sent[-1], platform.address)
-    text = evaluated(content, Run(outputs={"Export_pages": {"body": response.content.decode("utf-8-sig")}}))
+    text = evaluate(content, Run(outputs={"Export_pages": {"body": response.content.decode("utf-8-sig")}}))
     lines = {line["UserId"]: line["AnonymousUrl"] for line in csv.DictReader(io.StringIO(text))}
     assert lines == {user_id: row["AnonymousUrl"] for user_id, row in rows.items() if row["Status"] == "published"}
     assert lines

@@ -1,6 +1,6 @@
-"""As much of the workflow expression language as the recipes use, such as ``@equals(…)`` on the outputs of steps.
+"""Evaluates workflow expressions such as ``@equals(…)``: the subset that the recipes use.
 
-The language is that of Power Automate (Workflow Definition Language); an unknown function is an error.
+Power Automate calls the language Workflow Definition Language. An unknown function is an error.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-TOKEN = re.compile(r"\s*(?:'(?P<text>(?:[^']|'')*)'|(?P<name>\w+)|(?P<sign>\?\[|[\[\](),]))")
+TOKEN = re.compile(r"\s*(?:'(?P<text>(?:[^']|'')*)'|(?P<name>\w+)|(?P<symbol>\?\[|[\[\](),]))")
 EMBEDDED = re.compile(r"@\{(.+?)\}")
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
@@ -24,7 +24,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "not": lambda condition: not condition,
     "take": lambda values, count: values[:count],
     "first": lambda values: values[0] if values else None,
-    "join": lambda values, between: between.join(map(str, values)),
+    "join": lambda values, separator: separator.join(map(str, values)),
     "replace": lambda text, old, new: text.replace(old, new),
     "substring": lambda text, start, length: text[start : start + length],
 }
@@ -32,7 +32,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of a flow knows when an expression is evaluated."""
+    """The values of one flow run that expressions can refer to."""
 
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """The outputs of each step by its name; a response has its body under ``body``."""
@@ -41,7 +41,7 @@ class Run:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
     def functions(self) -> Mapping[str, Callable[..., Any]]:
-        """Those that look into the run, and those of values alone."""
+        """All functions: those that read values of this run, and those that use only their arguments."""
         return {
             **FUNCTIONS,
             "outputs": lambda name: self.outputs[name],
@@ -53,18 +53,18 @@ class Run:
         }
 
 
-def evaluated(expression: str, run: Run) -> Any:
+def evaluate(expression: str, run: Run) -> Any:
     """The value of ``@…``."""
     assert expression.startswith("@"), expression
     parser = _Parser(expression[1:].strip(), run)
     value = parser.value()
-    assert not parser.rest(), f"{parser.rest()!r} is left of {expression}"
+    assert not parser.rest(), f"unexpected {parser.rest()!r} at the end of {expression}"
     return value
 
 
-def rendered(text: str, run: Run) -> str:
-    """A text with every ``@{…}`` in it replaced."""
-    return EMBEDDED.sub(lambda found: str(evaluated(f"@{found[1]}", run)), text)
+def render(text: str, run: Run) -> str:
+    """Replace every ``@{…}`` in a text with its value."""
+    return EMBEDDED.sub(lambda found: str(evaluate(f"@{found[1]}", run)), text)
 
 
 class _Parser:
@@ -82,11 +82,11 @@ class _Parser:
             return text.replace("''", "'")
         if token["name"] and token["name"].isdecimal():
             return int(token["name"])
-        assert token["name"] in self._functions, f"{token[0]!r} in {self._text}"
+        assert token["name"] in self._functions, f"unknown function {token[0]!r} in {self._text}"
         self._expect("(")
         found = self._functions[token["name"]](*self._arguments())
         while self._peek() in {"[", "?["}:
-            may_be_missing = self._next()["sign"] == "?["
+            may_be_missing = self._next()["symbol"] == "?["
             found = _member(found, self._next()["text"], may_be_missing=may_be_missing)
             self._expect("]")
         return found
@@ -102,21 +102,21 @@ class _Parser:
 
     def _peek(self) -> str | None:
         found = TOKEN.match(self._text, self._place)
-        return found["sign"] if found else None
+        return found["symbol"] if found else None
 
     def _next(self) -> re.Match[str]:
         found = TOKEN.match(self._text, self._place)
-        assert found, f"{self.rest()!r} in {self._text}"
+        assert found, f"unexpected {self.rest()!r} in {self._text}"
         self._place = found.end()
         return found
 
-    def _expect(self, sign: str) -> None:
+    def _expect(self, symbol: str) -> None:
         token = self._next()
-        assert token["sign"] == sign, f"{sign!r} is not before {self.rest()!r} in {self._text}"
+        assert token["symbol"] == symbol, f"expected {symbol!r} before {self.rest()!r} in {self._text}"
 
 
 def _member(value: Any, path: str, *, may_be_missing: bool) -> Any:
-    """``body/url`` leads through two objects, as the names that the designer writes."""
+    """Follow a path through nested objects: ``body/url`` is the member ``url`` of the member ``body``."""
     for name in path.split("/"):
         if may_be_missing and (value is None or name not in value):
             return None

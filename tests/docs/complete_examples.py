@@ -1,4 +1,4 @@
-"""A row, a scan, a change, free times and a policy of which everything is known, so that nothing is left out."""
+"""A row, a scan, a change, free times and a policy, each with a value in every field."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -21,11 +21,11 @@ from atlas.pages.free_times import FreeTimes
 from atlas.pages.organization_policy import OrganizationPolicy
 
 NOW = datetime(2026, 11, 21, 8, 41, 59, tzinfo=UTC)
-TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+ANY_GUID = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 SCAN_ID = "scan-20261121T084159188-a0acee44"
 
 USER = LicensedUser(
-    user_id=TENANT,
+    user_id=ANY_GUID,
     upn="adele@contoso.com",
     display_name="Adele",
     department="Sales",
@@ -40,7 +40,7 @@ ROW = UserRow(
     reason="a reason",
     recipient_type="UserMailbox",
     primary_smtp_address="adele@contoso.com",
-    mailbox_guid=TENANT,
+    mailbox_guid=ANY_GUID,
     url="https://outlook.office.com/bookwithme/user/a@contoso.com",
     meeting_types=(MeetingType("1", "Coffee", 30, is_online=True, url="https://contoso.com"),),
     bookable=False,
@@ -80,7 +80,7 @@ ADOPTION = Adoption(
 CHANGE = Change(
     at=NOW,
     kind=ChangeKind.URL_CHANGED,
-    user_id=TENANT,
+    user_id=ANY_GUID,
     upn="adele@contoso.com",
     display_name="Adele",
     department="Sales",
@@ -106,7 +106,7 @@ POLICY = OrganizationPolicy(
         bookings_auth_enabled=False,
         bookings=dict.fromkeys(BOOKINGS_SETTINGS, False),
     ),
-    ews_allowed_app_ids=(TENANT,),
+    ews_allowed_app_ids=(ANY_GUID,),
     owa_policies=(OwaPolicy("a policy", is_default=True, allows_creation=False, domain="contoso.com"),),
     cis_1_3_9=Benchmark.PASS,
     at=NOW,

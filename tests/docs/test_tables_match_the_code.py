@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from complete_examples import ADOPTION, CHANGE, ROW, SCAN, SCAN_ID, TENANT, USER
+from complete_examples import ADOPTION, ANY_GUID, CHANGE, ROW, SCAN, SCAN_ID, USER
 from documents import ROOT, only_once, section_of, table_of, text_of, titles_of
 
 from atlas.domain.ews_settings import Access, EwsScope
@@ -75,19 +75,19 @@ def _documented(column: str) -> str:
 async def written_columns() -> dict[str, dict[str, str]]:
     """Every column that the tables write when everything is known, with its type."""
     store: Any = RecordingStore()
-    await RowTable(store, TENANT, KIND).save(ROW, CHANGE, None)
-    await UserIndex(store, TENANT).add(ROW, None)
-    await ChangeFeed(store, TENANT, KIND).insert(CHANGE)
-    scans = ScanLog(store, TENANT)
+    await RowTable(store, ANY_GUID, KIND).save(ROW, CHANGE, None)
+    await UserIndex(store, ANY_GUID).add(ROW, None)
+    await ChangeFeed(store, ANY_GUID, KIND).insert(CHANGE)
+    scans = ScanLog(store, ANY_GUID)
     await scans.insert(SCAN)
     await scans.acquire_lock(SCAN, None)
     await scans.save_adoption(ADOPTION)
     await scans._write_end(SCAN, None)
     scope = EwsScope(Access.ALLOW, "EnforceBlockList", ews_enabled=True, entries=("an entry",))
-    mailbox = Mailbox(UUID(TENANT), "adele@contoso.com", "UserMailbox", has_capability=True, ews=scope)
+    mailbox = Mailbox(UUID(ANY_GUID), "adele@contoso.com", "UserMailbox", has_capability=True, ews=scope)
     census = Census(store)
-    await census.add_mailboxes(SCAN_ID, 1, {TENANT: mailbox})
-    await census.add_policies(SCAN_ID, 1, {TENANT: scope})
+    await census.add_mailboxes(SCAN_ID, 1, {ANY_GUID: mailbox})
+    await census.add_policies(SCAN_ID, 1, {ANY_GUID: scope})
     await census.add_listed_users(SCAN_ID, 1, [(USER, None)])
     await census.add_position(SCAN_ID, "users", 2, "a link")
     await census.add_adoption(SCAN_ID, 1, replace(ADOPTION, scan_id=None, counted_at=None))
@@ -109,11 +109,11 @@ async def write_shared_pages(store: Any) -> None:
         "adele",
         scan_id=SCAN_ID,
     )
-    await RowTable(store, TENANT, shared_bookings.KIND).save(row, change, None)
-    await ChangeFeed(store, TENANT, shared_bookings.KIND).insert(change)
-    await SharedPageIndex(store, TENANT).add(row, None)
-    await SharedState(store, TENANT).set_listed_sources(Source, NOW)
-    await SharedState(store, TENANT).set_creation_search(CreationSearch(NOW))
+    await RowTable(store, ANY_GUID, shared_bookings.KIND).save(row, change, None)
+    await ChangeFeed(store, ANY_GUID, shared_bookings.KIND).insert(change)
+    await SharedPageIndex(store, ANY_GUID).add(row, None)
+    await SharedState(store, ANY_GUID).set_listed_sources(Source, NOW)
+    await SharedState(store, ANY_GUID).set_creation_search(CreationSearch(NOW))
     census = SharedCensus(store)
     await census.add_businesses(SCAN_ID, [ListedBusiness("helpdesk@contoso.com")])
     await census.add_pages(SCAN_ID, 1, [ListedPage(MAILBOX, None)])

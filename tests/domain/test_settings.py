@@ -216,7 +216,7 @@ def test_a_certificate_that_cannot_be_signed_with_is_refused(pem):
 
     for text in (certificate, broken(pem), locked.decode() + certificate, elliptic.decode() + certificate):
         (reported,) = problems(AZURE_CLIENT_ID=APP, AZURE_CLIENT_CERTIFICATE=text)
-        assert reported.startswith("AZURE_CLIENT_CERTIFICATE is set; it should be PEM text")
+        assert reported.startswith("AZURE_CLIENT_CERTIFICATE is set; it must be PEM text")
         assert not set(text.splitlines()) & set(reported.splitlines())
 
 

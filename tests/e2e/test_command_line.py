@@ -193,9 +193,9 @@ def test_the_host_starts_azurite_if_no_storage_is_set() -> None:
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({}, "TENANT_ID is missing; it should be a GUID"),
-        ({"TENANT_ID": "contoso.com"}, "TENANT_ID is 'contoso.com'; it should be a GUID"),
-        ({"PROBE_CONCURRENCY": "0"}, "PROBE_CONCURRENCY is '0'; it should be a whole number from 1 to 64"),
+        ({}, "TENANT_ID is missing; it must be a GUID"),
+        ({"TENANT_ID": "contoso.com"}, "TENANT_ID is 'contoso.com'; it must be a GUID"),
+        ({"PROBE_CONCURRENCY": "0"}, "PROBE_CONCURRENCY is '0'; it must be a whole number from 1 to 64"),
         ({"AZURE_CLIENT_ID": "72f988bf-86f1-41af-91ab-2d7cd011db47"}, "AZURE_CLIENT_ID is set; it needs one of"),
     ],
 )

@@ -251,7 +251,7 @@ async def test_a_missing_permission_ends_the_scan_before_it_starts(
         (["--users", "{folder}/none.txt"], "No such file"),
         (["--users", "{folder}/empty.txt"], "it names no users"),
         (["--signatures", "{folder}/empty.txt"], "name a folder"),
-        (["--tenant", "contoso"], "TENANT_ID is 'contoso'; it should be a GUID"),
+        (["--tenant", "contoso"], "TENANT_ID is 'contoso'; it must be a GUID"),
     ],
 )
 async def test_invalid_arguments_are_reported_before_the_scan(

@@ -157,4 +157,4 @@ async def test_the_commands_have_the_exit_codes_of_the_contract(tmp_path: Path, 
         assert "Traceback" not in one.stderr
         assert azurite.connection_string not in one.stdout + one.stderr
     assert {one.returncode for one in unset} == {2}
-    assert all("TENANT_ID is missing; it should be a GUID" in one.stderr for one in unset)
+    assert all("TENANT_ID is missing; it must be a GUID" in one.stderr for one in unset)

@@ -3,7 +3,7 @@
 import pytest
 import yarl
 
-from local.host.routes import Routes, read_route
+from local.host.routes import Routes, parse_route
 from local.host.worker import BrokenApp, Function
 from tests.host.sample import Sample
 
@@ -14,7 +14,7 @@ def http_function(template: str, *methods: str) -> Function:
 
 
 def route_of(path: str, *templates: str, method: str = "GET") -> str | None:
-    routes = Routes([read_route(http_function(template), "api") for template in templates])
+    routes = Routes([parse_route(http_function(template), "api") for template in templates])
     found = routes.find(method, path)
     return found[0].template.removeprefix("/api/") if found else None
 
@@ -128,7 +128,7 @@ def test_of_two_matching_routes_the_more_specific_wins(path: str, template: str 
 
 
 def test_a_catch_all_takes_methods_that_a_route_lacks():
-    routes = Routes([read_route(http_function("users", "GET"), "api"), read_route(http_function("{*path}"), "api")])
+    routes = Routes([parse_route(http_function("users", "GET"), "api"), parse_route(http_function("{*path}"), "api")])
     found = routes.find("POST", "/api/users")
 
     assert found
@@ -137,7 +137,7 @@ def test_a_catch_all_takes_methods_that_a_route_lacks():
 
 
 def test_an_optional_parameter_may_be_missing():
-    routes = Routes([read_route(http_function("scans/{id?}"), "api")])
+    routes = Routes([parse_route(http_function("scans/{id?}"), "api")])
 
     for path, parameters in (("/api/scans", {}), ("/api/scans/7", {"id": "7"})):
         found = routes.find("GET", path)
@@ -147,7 +147,7 @@ def test_an_optional_parameter_may_be_missing():
 
 def test_a_constraint_that_is_not_simulated_is_refused_by_name():
     with pytest.raises(BrokenApp, match="range"):
-        read_route(http_function("users/{id:range}"), "api")
+        parse_route(http_function("users/{id:range}"), "api")
 
 
 async def test_a_chunked_body_is_empty_as_in_azure(sample: Sample):

@@ -1,4 +1,4 @@
-"""The end of a scan counts adoption part by part, and a repeated part counts nobody twice."""
+"""Adoption is counted part by part at the end of a scan, and repeating a part does not count users twice."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +8,7 @@ import pytest
 from atlas.domain.adoption import MAX_GROUPS, Adoption, Uptake, adoption_of, has_only_default_types
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import MeetingType
-from atlas.scans.gone import PART_DURATION, mark_gone
+from atlas.scans.gone import PART_DURATION, review_rows
 from atlas.scans.messages import ListingRequest
 from atlas.tables.adoption import MAX_STORED_GROUPS, from_columns, to_columns
 from atlas.tables.census import BOOKINGS_CENSUS, adoption_key
@@ -21,7 +21,7 @@ URL = "https://outlook.office.com/bookwithme/user/a@contoso.com"
 
 
 def types(*minutes, title="{} minutes meeting"):
-    return tuple(MeetingType(str(one), title.format(one), one, True, URL) for one in minutes)
+    return tuple(MeetingType(str(length), title.format(length), length, True, URL) for length in minutes)
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def types(*minutes, title="{} minutes meeting"):
         ((*types(30), *types(30, title="{} minutes of coffee")), False),
     ],
 )
-def test_default_types_are_recognised_in_any_language(meeting_types, only_defaults):
+def test_default_meeting_types_are_recognised_in_any_language(meeting_types, only_defaults):
     assert has_only_default_types(meeting_types) is only_defaults
 
 
-def test_each_number_counts_a_part_of_the_users():
+def test_adoption_counts_users_pages_and_meeting_types():
     page = replace(ROW, meeting_types=types(30))
     rows = [
         page,
@@ -57,7 +57,7 @@ def test_each_number_counts_a_part_of_the_users():
     assert counted.departments == {"Sales": Uptake(3, 3, 2, 1), "": Uptake(1, 0, 0, 0)}
 
 
-def test_small_groups_are_counted_together_and_nobody_is_lost():
+def test_small_departments_are_added_up_as_others():
     groups = {f"department {number}": Uptake(licensed=number + 1) for number in range(MAX_GROUPS + 7)}
     total = sum(groups.values(), Uptake())
 
@@ -69,7 +69,7 @@ def test_small_groups_are_counted_together_and_nobody_is_lost():
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "😀", "\\", '"'])
-def test_the_longest_departments_fit_a_row(letter):
+def test_adoption_with_the_longest_department_names_fits_one_row(letter):
     groups = {f"{number:08}{letter * 56}": Uptake(10**6, 10**6, 10**6, 10**6) for number in range(MAX_STORED_GROUPS)}
     adoption = Adoption(Uptake(1), departments=groups)
 
@@ -82,8 +82,8 @@ def test_the_longest_departments_fit_a_row(letter):
 
 
 @pytest.fixture
-async def listed(tenant):
-    """Rows of 450 users in four departments, all recorded by the scan; three of them by an earlier one."""
+async def tenant_with_rows(tenant):
+    """Rows of 450 users in four departments: 447 recorded by this scan, three by an earlier one."""
     await tenant.running(SCAN)
     for number in range(450):
         earlier = number in {5, 220, 440}
@@ -96,19 +96,21 @@ async def listed(tenant):
     return tenant
 
 
-async def count(tenant, *parts):
+async def count_parts(tenant, *parts):
     for part in parts:
-        result = await mark_gone(tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=part, is_first=part == 1))
+        result = await review_rows(
+            tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=part, is_first=part == 1)
+        )
     return result
 
 
-async def test_parts_add_up_to_the_users_of_the_scan(listed):
-    """The clock moves by more than a part, so that each one ends after its first 200 rows."""
-    listed.tick = PART_DURATION + timedelta(seconds=1)
+async def test_the_parts_add_up_to_the_users_of_the_scan(tenant_with_rows):
+    """Each reading of the clock advances it beyond the duration of a part, so a part ends after its first 200 rows."""
+    tenant_with_rows.tick = PART_DURATION + timedelta(seconds=1)
 
-    result = await count(listed, 1, 2, 3)
+    result = await count_parts(tenant_with_rows, 1, 2, 3)
 
-    counted = await listed.resources.scans.get_adoption()
+    counted = await tenant_with_rows.resources.scans.get_adoption()
     assert not result.has_next
     assert counted.total == Uptake(447, 224, 0, 0)
     assert {name: uptake.licensed for name, uptake in counted.departments.items()} == {
@@ -117,42 +119,42 @@ async def test_parts_add_up_to_the_users_of_the_scan(listed):
     assert counted.scan_id == SCAN.scan_id
 
 
-async def test_a_repeated_part_counts_nobody_twice(listed):
-    listed.tick = PART_DURATION + timedelta(seconds=1)
+async def test_repeating_a_part_does_not_count_users_twice(tenant_with_rows):
+    tenant_with_rows.tick = PART_DURATION + timedelta(seconds=1)
 
-    await count(listed, 1, 1, 2, 2, 3, 3)
+    await count_parts(tenant_with_rows, 1, 1, 2, 2, 3, 3)
 
-    assert (await listed.resources.scans.get_adoption()).total.licensed == 447
-
-
-async def test_an_unfinished_count_changes_nothing(listed):
-    await count(listed, 1)
-    before = await listed.resources.scans.get_adoption()
-    listed.tick = PART_DURATION + timedelta(seconds=1)
-
-    await count(listed, 1, 2)
-
-    assert await listed.resources.scans.get_adoption() == before
+    assert (await tenant_with_rows.resources.scans.get_adoption()).total.licensed == 447
 
 
-async def test_numbers_of_a_part_that_cannot_be_read_keep_those_of_before(listed, caplog):
-    await count(listed, 1)
-    before = await listed.resources.scans.get_adoption()
-    listed.tick = PART_DURATION + timedelta(seconds=1)
-    await count(listed, 1, 2)
-    listed.store.spoil(BOOKINGS_CENSUS, SCAN.scan_id, adoption_key(2), Total="[1")
+async def test_an_unfinished_count_keeps_the_previous_adoption(tenant_with_rows):
+    await count_parts(tenant_with_rows, 1)
+    before = await tenant_with_rows.resources.scans.get_adoption()
+    tenant_with_rows.tick = PART_DURATION + timedelta(seconds=1)
 
-    result = await count(listed, 3)
+    await count_parts(tenant_with_rows, 1, 2)
+
+    assert await tenant_with_rows.resources.scans.get_adoption() == before
+
+
+async def test_a_corrupt_part_keeps_the_previous_adoption(tenant_with_rows, caplog):
+    await count_parts(tenant_with_rows, 1)
+    before = await tenant_with_rows.resources.scans.get_adoption()
+    tenant_with_rows.tick = PART_DURATION + timedelta(seconds=1)
+    await count_parts(tenant_with_rows, 1, 2)
+    tenant_with_rows.store.corrupt(BOOKINGS_CENSUS, SCAN.scan_id, adoption_key(2), Total="[1")
+
+    result = await count_parts(tenant_with_rows, 3)
 
     assert not result.has_next
-    assert await listed.resources.scans.get_adoption() == before
-    assert "is not stored" in caplog.text
+    assert await tenant_with_rows.resources.scans.get_adoption() == before
+    assert "was not updated" in caplog.text
 
 
-@pytest.mark.parametrize("spoiled", [{"Total": "[1"}, {"Total": "[1, 2, 3, 4, 5]"}, {"Total": None}, {"Domains": "[]"}])
-async def test_numbers_that_cannot_be_read_are_as_if_not_counted(listed, spoiled):
-    await count(listed, 1)
+@pytest.mark.parametrize("corrupt", [{"Total": "[1"}, {"Total": "[1, 2, 3, 4, 5]"}, {"Total": None}, {"Domains": "[]"}])
+async def test_corrupt_adoption_is_read_as_none(tenant_with_rows, corrupt):
+    await count_parts(tenant_with_rows, 1)
 
-    listed.store.spoil(BOOKINGS_SCANS, TENANT_ID, ADOPTION_KEY, **spoiled)
+    tenant_with_rows.store.corrupt(BOOKINGS_SCANS, TENANT_ID, ADOPTION_KEY, **corrupt)
 
-    assert await listed.resources.scans.get_adoption() is None
+    assert await tenant_with_rows.resources.scans.get_adoption() is None

@@ -117,7 +117,7 @@ async def test_a_malformed_record_affects_only_its_user(listing, text):
     await listed(listing)
     key = users_key(1, 0)
     lines = listing.store.rows(BOOKINGS_CENSUS)[SCAN.scan_id, key]["Users"].split("\n")
-    listing.store.spoil(BOOKINGS_CENSUS, SCAN.scan_id, key, Users="\n".join([lines[0], text, *lines[2:]]))
+    listing.store.corrupt(BOOKINGS_CENSUS, SCAN.scan_id, key, Users="\n".join([lines[0], text, *lines[2:]]))
 
     found = await listing.resources.census.get_users(SCAN.scan_id, 1, 0)
 
@@ -129,7 +129,7 @@ async def test_a_malformed_record_of_a_listing_affects_only_itself(listing, key)
     await list_users(listing.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
     stored = listing.store.rows(BOOKINGS_CENSUS)[SCAN.scan_id, key]
     (column,) = (name for name in stored if name.startswith("Bucket"))
-    listing.store.spoil(BOOKINGS_CENSUS, SCAN.scan_id, key, **{column: f"[1]\n{stored[column]}"})
+    listing.store.corrupt(BOOKINGS_CENSUS, SCAN.scan_id, key, **{column: f"[1]\n{stored[column]}"})
 
     await join(listing, has_mailboxes=True)
 

@@ -255,7 +255,7 @@ async def test_a_scan_of_yesterday_is_not_resumed(interrupted):
 
 async def test_a_scan_of_another_version_is_not_resumed(interrupted, tenant):
     ((keys, _),) = tenant.store.rows(SCAN_CHECKPOINTS).items()
-    tenant.store.spoil(SCAN_CHECKPOINTS, *keys, Progress='{"step": "aStepOfTomorrow"}')
+    tenant.store.corrupt(SCAN_CHECKPOINTS, *keys, Progress='{"step": "aStepOfTomorrow"}')
 
     assert await interrupted.scans().find_interrupted() is None
 

@@ -100,9 +100,9 @@ async def test_rows_that_cannot_be_read_stop_no_scan(tenant):
     log = tenant.resources.scans
     for second in range(3):
         await log.insert(scan(second))
-    tenant.store.spoil(BOOKINGS_SCANS, TENANT_ID, scan_key(scan(1).scan_id), State="of a newer version")
+    tenant.store.corrupt(BOOKINGS_SCANS, TENANT_ID, scan_key(scan(1).scan_id), State="of a newer version")
     await log.acquire_lock(scan(), None)
-    tenant.store.spoil(BOOKINGS_SCANS, TENANT_ID, LOCK_KEY, ScanId=None)
+    tenant.store.corrupt(BOOKINGS_SCANS, TENANT_ID, LOCK_KEY, ScanId=None)
 
     assert [one.scan_id async for one in log.iterate()] == [scan(2).scan_id, scan(0).scan_id]
     assert await log.get(scan(1).scan_id) is None
@@ -180,8 +180,8 @@ async def test_an_end_that_cannot_be_read_is_passed_over(tenant):
     cursor = await log.end_cursor()
     await ended(log, 1)
     end = next(key for _, key in tenant.store.rows(BOOKINGS_SCANS) if key.startswith("end-"))
-    tenant.store.spoil(BOOKINGS_SCANS, TENANT_ID, end, State="of a newer version")
-    tenant.store.spoil(BOOKINGS_SCANS, TENANT_ID, LAST_END_KEY, LastEnd="spoiled")
+    tenant.store.corrupt(BOOKINGS_SCANS, TENANT_ID, end, State="of a newer version")
+    tenant.store.corrupt(BOOKINGS_SCANS, TENANT_ID, LAST_END_KEY, LastEnd="corrupt")
     readable = await ended(log, 2, finished_at=START + timedelta(seconds=1))
 
     assert ids(await log.ended_after(cursor, 10)) == [readable]

@@ -20,8 +20,8 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a rule needs beyond the page itself."""
+class FindingContext:
+    """What the rules need besides the row of the page."""
 
     max_full_access: int
     exchange_complete: bool
@@ -30,10 +30,10 @@ class Surroundings:
     """The addresses of other pages with the same display name."""
     look_alikes: tuple[LookAlike, ...] = ()
     """People whose address or name the page resembles."""
-    excluded_holders: bool = False
-    """EXCLUDE_USERS excludes some of the people with access, who are not among the holders."""
-    excluded_staff: bool = False
-    """EXCLUDE_USERS excludes some of the staff."""
+    has_excluded_holders: bool = False
+    """EXCLUDE_USERS excludes some people with access, so ``holders`` lacks them."""
+    has_excluded_staff: bool = False
+    """EXCLUDE_USERS excludes some of the staff, so ``staff`` lacks them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Rule:
 
     name: SharedFinding
     severity: Severity
-    evidence: Callable[[SharedPageRow, Surroundings], str | None]
+    evidence: Callable[[SharedPageRow, FindingContext], str | None]
     fix: str
     """What an administrator does about it; ``{address}`` and ``{account}`` are PowerShell literals of the page."""
 
@@ -57,9 +57,9 @@ class FindingDetail:
     fix: str
 
 
-def findings_of(row: SharedPageRow, surroundings: Surroundings) -> tuple[FoundRisk, ...]:
+def findings_of(row: SharedPageRow, context: FindingContext) -> tuple[FoundRisk, ...]:
     """What the row shows, in the order of the rules. What is not known is never a finding."""
-    evidence = ((rule, rule.evidence(row, surroundings)) for rule in RULES)
+    evidence = ((rule, rule.evidence(row, context)) for rule in RULES)
     return tuple(FoundRisk(rule.name, sentence) for rule, sentence in evidence if sentence)
 
 
@@ -93,18 +93,18 @@ def worst_first(rows: Iterable[SharedPageRow]) -> list[SharedPageRow]:
     return sorted(rows, key=place)
 
 
-def _sign_in_enabled(row: SharedPageRow, _: Surroundings) -> str | None:
+def _sign_in_enabled(row: SharedPageRow, _: FindingContext) -> str | None:
     return "The page's own account can sign in." if row.account_enabled else None
 
 
-def _reserved_address(row: SharedPageRow, _: Surroundings) -> str | None:
+def _reserved_address(row: SharedPageRow, _: FindingContext) -> str | None:
     address = reserved_part((row.address.lower(), *row.addresses))
     return f"{address} is, or looks like, an address that other people trust." if address else None
 
 
-def _look_alike_address(row: SharedPageRow, surroundings: Surroundings) -> str | None:
+def _look_alike_address(row: SharedPageRow, context: FindingContext) -> str | None:
     own = {holder.object_id for holder in row.holders or () if holder.can_open}
-    people = [person for person in surroundings.look_alikes if person.user_id != row.account_id]
+    people = [person for person in context.look_alikes if person.user_id != row.account_id]
     if not people or any(person.user_id in own and not person.has_left for person in people):
         return None  # people may give a page that is theirs their own name
     person = next((person for person in people if person.has_left), people[0])
@@ -113,15 +113,15 @@ def _look_alike_address(row: SharedPageRow, surroundings: Surroundings) -> str |
     return f"The page's address or name looks like that of {person.upn}, who has no access to it."
 
 
-def _duplicate_name(row: SharedPageRow, surroundings: Surroundings) -> str | None:
-    if not surroundings.same_name:
+def _duplicate_name(row: SharedPageRow, context: FindingContext) -> str | None:
+    if not context.same_name:
         return None
-    others = ", ".join(sorted(surroundings.same_name)[:3])
+    others = ", ".join(sorted(context.same_name)[:3])
     return f"{row.display_name!r} is also the name of {others}."
 
 
-def _nobody_left(row: SharedPageRow, surroundings: Surroundings) -> str | None:
-    if row.holders is None or surroundings.excluded_holders:
+def _nobody_left(row: SharedPageRow, context: FindingContext) -> str | None:
+    if row.holders is None or context.has_excluded_holders:
         return None
     holders = [holder for holder in row.holders if holder.can_open]
     for holder in holders:
@@ -135,11 +135,11 @@ def _nobody_left(row: SharedPageRow, surroundings: Surroundings) -> str | None:
     return "Nobody with full access to the page has both an enabled account and a licence for Bookings."
 
 
-def _too_many_holders(row: SharedPageRow, surroundings: Surroundings) -> str | None:
+def _too_many_holders(row: SharedPageRow, context: FindingContext) -> str | None:
     if row.holders is None:
         return None
     people = people_with_full_access(row.holders)
-    limit = surroundings.max_full_access
+    limit = context.max_full_access
     if people <= limit:
         return None
     group = largest_group(row.holders)
@@ -147,27 +147,27 @@ def _too_many_holders(row: SharedPageRow, surroundings: Surroundings) -> str | N
     return f"{people} people have full access{through}; MAX_FULL_ACCESS is {limit}."
 
 
-def _external_staff(row: SharedPageRow, _: Surroundings) -> str | None:
+def _external_staff(row: SharedPageRow, _: FindingContext) -> str | None:
     guests = [member for member in row.staff or () if member.role == EXTERNAL_GUEST]
     names = ", ".join(guest.email_address or guest.display_name or "a guest without a name" for guest in guests[:3])
     return f"External guests are on the staff: {names}." if guests else None
 
 
-def _published_empty(row: SharedPageRow, surroundings: Surroundings) -> str | None:
+def _published_empty(row: SharedPageRow, context: FindingContext) -> str | None:
     if not row.published:
         return None
-    staff = None if surroundings.excluded_staff else row.staff
+    staff = None if context.has_excluded_staff else row.staff
     missing = [what for what, items in (("services", row.services), ("staff", staff)) if items == ()]
     return f"The page is published without {' or '.join(missing)}." if missing else None
 
 
-def _not_in_exchange(row: SharedPageRow, surroundings: Surroundings) -> str | None:
-    if not surroundings.exchange_complete or row.known_to != (Source.GRAPH,):
+def _not_in_exchange(row: SharedPageRow, context: FindingContext) -> str | None:
+    if not context.exchange_complete or row.known_to != (Source.GRAPH,):
         return None
     return "Microsoft Graph lists the page, and Exchange has no scheduling mailbox with its address."
 
 
-def _hidden_but_published(row: SharedPageRow, _: Surroundings) -> str | None:
+def _hidden_but_published(row: SharedPageRow, _: FindingContext) -> str | None:
     if not (row.published and row.hidden_from_address_lists):
         return None
     return "The page is published for everybody with its address, and hidden from the organisation's address lists."

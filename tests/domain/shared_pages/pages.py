@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from atlas.domain.shared_pages.access import AccessRight
 from atlas.domain.shared_pages.businesses import BookingService, Business, BusinessDetails, StaffMember
-from atlas.domain.shared_pages.findings import Surroundings
+from atlas.domain.shared_pages.findings import FindingContext
 from atlas.domain.shared_pages.holders import Holder, HolderKind
 from atlas.domain.shared_pages.mailboxes import SchedulingMailbox
 from atlas.domain.shared_pages.rows import NOT_SEARCHED, PageState, SharedPageRow, Source
@@ -49,7 +49,7 @@ HEALTHY = SharedPageRow(
     scan_id="scan-1",
 )
 """A page without any finding."""
-ORDINARY = Surroundings(max_full_access=5, exchange_complete=True)
+ORDINARY = FindingContext(max_full_access=5, exchange_complete=True)
 
 MAILBOX = SchedulingMailbox(
     primary_address="HelpDesk@contoso.com",
