@@ -38,7 +38,7 @@ async def test_the_package_scans_a_tenant_without_the_checkout(
     package: Path, azure: Azure, host_alone: Path, tmp_path: Path, azurite: Azurite
 ) -> None:
     modules_file = tmp_path / "modules.json"
-    async with tenant_of(tmp_path, users=40, mix="every") as tenant:
+    async with tenant_of(tmp_path, users=64, mix="every") as tenant:
         given = {**tenant.settings(), "AzureWebJobsStorage": azurite.connection_string, "SHARED_PAGES": "false"}
         around = {"PYTHONPATH": str(host_alone), "PYTHONDONTWRITEBYTECODE": "1", "MODULES_FILE": str(modules_file)}
         with host_child(package, settings={**UNSET, **given, **around}, python=azure.python) as host:
