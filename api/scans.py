@@ -31,7 +31,7 @@ async def post_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient
     check_access(req, AppRole.RUN_SCANS)
     resources = await wiring.resources()
     NoQuery.of(req)
-    return _accepted(req, await start_scan(resources, DurableOrchestrations(client), "http", uuid4().hex[:8]))
+    return _accepted_response(req, await start_scan(resources, DurableOrchestrations(client), "http", uuid4().hex[:8]))
 
 
 @blueprint.route("scans", methods=["GET"], auth_level=AUTH_LEVEL)
@@ -70,7 +70,7 @@ async def get_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient)
     is_asynchronous = ScanQuery.of(req).is_asynchronous
     scan = await refresh_scan(resources, DurableOrchestrations(client), await _stored_scan(resources, req))
     if is_asynchronous and not scan.has_ended:
-        return _accepted(req, scan)
+        return _accepted_response(req, scan)
     return json_response(Scan.of(scan))
 
 
@@ -104,7 +104,7 @@ async def _stored_scan(resources: Resources, req: func.HttpRequest) -> StoredSca
     return scan
 
 
-def _accepted(req: func.HttpRequest, scan: StoredScan) -> func.HttpResponse:
+def _accepted_response(req: func.HttpRequest, scan: StoredScan) -> func.HttpResponse:
     location = f"{base_url(req)}/api/scans/{scan.scan_id}?async=true"
     headers = {"Location": location, "Retry-After": RETRY_SECONDS}
     return json_response(Scan.of(scan), HTTPStatus.ACCEPTED, headers)

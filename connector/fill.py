@@ -93,10 +93,10 @@ def main(arguments: list[str] | None = None) -> int:
     _write(out / PROPERTIES, _read(property_files[given.sign_in]), values)
     shutil.copyfile(HERE / ICON, out / ICON)
     sys.stdout.write(f"{out} contains {DEFINITION}, {PROPERTIES} and {ICON} for {given.host}.\n")
-    return _imported(given) if given.solution or given.connector_id else 0
+    return _import(given) if given.solution or given.connector_id else 0
 
 
-def _imported(given: argparse.Namespace) -> int:
+def _import(given: argparse.Namespace) -> int:
     """The exit code of the Power Platform CLI, which creates the connector in its solution, or updates it."""
     program = shutil.which("pac")
     if program is None:

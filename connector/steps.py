@@ -7,7 +7,7 @@ from typing import Any
 from api.models.changes import KIND_LABELS
 from api.models.lists import MAX_PAGE_SIZE
 from api.models.lookups import BookingPage
-from api.models.responses import labelled
+from api.models.responses import enum_labels
 from api.models.shared_pages import KIND_LABELS as SHARED_KIND_LABELS
 from api.models.users import STORED_STATUS_LABELS, STORED_STATUSES
 from api.openapi.schemas import Model
@@ -30,7 +30,7 @@ SHARED_CHANGE_KIND: Overlay = {**SEVERAL, "enum": [*map(str, SharedChangeKind)],
 # A fixed list: it changes about once a year, and a maker can enter every other name as a custom value.
 TIME_ZONE: Overlay = {
     "enum": [*windows_names()],
-    **labelled({key: f"{key} ({name})" for key, name in windows_names().items()}),
+    **enum_labels({key: f"{key} ({name})" for key, name in windows_names().items()}),
 }
 
 

@@ -39,7 +39,7 @@ def main() -> None:
 def build(folder: Path, backend: str = "storage", *, checkout: Path = CHECKOUT) -> list[Path]:
     """Empty the folder, copy the app's files into it and return them."""
     spec = GitIgnoreSpec.from_lines((checkout / ".funcignore").read_text(encoding="utf-8").splitlines())
-    sources = {file: file for file in _admitted(checkout, spec)}
+    sources = {file: file for file in _admitted_files(checkout, spec)}
     sources["host.json"] = HOST_FILES[backend]
     shutil.rmtree(folder, ignore_errors=True)
     return [_copy(checkout / source, folder / name) for name, source in sorted(sources.items())]
@@ -58,7 +58,7 @@ def add_dependencies(folder: Path, *, checkout: Path = CHECKOUT) -> list[Path]:
     return sorted(path for path in target.rglob("*") if path.is_file())
 
 
-def _admitted(checkout: Path, spec: GitIgnoreSpec) -> Iterator[str]:
+def _admitted_files(checkout: Path, spec: GitIgnoreSpec) -> Iterator[str]:
     # Like git, it does not enter an ignored folder: no pattern can admit a file below one.
     for folder, folders, files in checkout.walk():
         relative = folder.relative_to(checkout)

@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from atlas.cli.screen import plain, wrapped
+from atlas.cli.screen import plain, wrap_text
 from atlas.cli.statuses import COLOURS, totals_table
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import UserRow
@@ -58,7 +58,7 @@ def _user_lines(row: UserRow, width: int) -> Iterator[RenderableType]:
     is_cut = max(map(len, _details(row).split()), default=0) > Console().width - width - MARGIN
     if len(row.user.upn) > width or is_cut:
         yield plain(f"  {row.user.upn}")
-        yield plain(wrapped(_details(row), " " * (4 if is_cut else width + 4)))
+        yield plain(wrap_text(_details(row), " " * (4 if is_cut else width + 4)))
         return
     line = Table.grid(padding=(0, 0, 0, 2), pad_edge=True)
     line.add_column(min_width=width, no_wrap=True)

@@ -10,7 +10,7 @@ from api.access import AUTH_LEVEL, AppRole, caller_of, check_access
 from api.http_headers import RESPONSE_HEADERS
 from api.json_responses import came_through_gateway
 from api.mcp.protocol import Code, Json, ProtocolError, Response, Server, rejection
-from api.mcp.tools import DATA, TOOLS, failed, succeeded
+from api.mcp.tools import DATA, TOOLS, failure_result, success_result
 from api.models.parameters import NoQuery
 from api.openapi.document import TITLE, VERSION
 from api.problems import Problem, returns_problems
@@ -77,8 +77,8 @@ def _server(req: func.HttpRequest) -> Server:
             raise ProtocolError(Code.INVALID_PARAMS, f"there is no tool {name[:100]}; tools/list returns all tools")
         try:
             check_access(req, tool.role)
-            return succeeded(await tool.call(await wiring.opened(), caller_of(req), arguments))
+            return success_result(await tool.call(await wiring.opened(), caller_of(req), arguments))
         except Exception as error:  # noqa: BLE001 - agents get every failure as a result; `failed` logs bugs
-            return failed(error, name)
+            return failure_result(error, name)
 
     return Server("bookings-atlas", TITLE, VERSION, INSTRUCTIONS, DEFINITIONS, call_tool)

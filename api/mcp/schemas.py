@@ -38,7 +38,7 @@ class View:
         """The object with these members."""
         complete = self.model.model_json_schema(mode="serialization")
         known = complete.get("$defs", {})
-        members = {name: _plain(_inlined(complete["properties"][name], known)) for name in self.members}
+        members = {name: _plain(_inline(complete["properties"][name], known)) for name in self.members}
         return object_schema(members)
 
     def of(self, response: Response) -> dict[str, Any]:
@@ -62,14 +62,14 @@ def or_null(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _inlined(part: Any, known: Mapping[str, Schema]) -> Any:
+def _inline(part: Any, known: Mapping[str, Schema]) -> Any:
     match part:
         case {"$ref": str(target), **rest}:
-            return {**_inlined(known[target.removeprefix(REFERENCE)], known), **rest}
+            return {**_inline(known[target.removeprefix(REFERENCE)], known), **rest}
         case dict():
-            return {key: _inlined(value, known) for key, value in part.items()}
+            return {key: _inline(value, known) for key, value in part.items()}
         case list():
-            return [_inlined(value, known) for value in part]
+            return [_inline(value, known) for value in part]
         case _:
             return part
 

@@ -129,13 +129,13 @@ def _text(name: str, value: Any) -> str:
             raise invalid_parameter(name, "has a value of another type, or one that is too long")
 
 
-def succeeded(structured: Json) -> Json:
+def success_result(structured: Json) -> Json:
     """The result of a tool: the same JSON for clients that validate it, and as text for all others."""
     text = json.dumps(structured, ensure_ascii=False, separators=(",", ":"))
     return {"content": [{"type": "text", "text": text}], "structuredContent": structured, "isError": False}
 
 
-def failed(error: Exception, tool: str) -> Json:
+def failure_result(error: Exception, tool: str) -> Json:
     """The result of a tool that failed, with a message that helps the agent to correct the call. A bug is logged."""
     problem = problem_of(error)
     if problem is None:

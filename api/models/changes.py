@@ -15,7 +15,7 @@ from api.models.responses import (
     ScanId,
     UserId,
     UserPrincipalName,
-    labelled,
+    enum_labels,
     labels_of,
 )
 from api.models.users import STATUS_LABELS
@@ -25,7 +25,7 @@ from atlas.domain.page_urls import anonymous_url
 from atlas.domain.statuses import Status
 from atlas.tables.change_feed import ServedChange
 
-KIND_LABELS = labelled({**labels_of(ChangeKind), ChangeKind.URL_CHANGED: "URL changed"})
+KIND_LABELS = enum_labels({**labels_of(ChangeKind), ChangeKind.URL_CHANGED: "URL changed"})
 
 
 class FeedQuery(Query):

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field
 
-from api.models.responses import IMPORTANT, Moment, Response, labelled, labels_of
+from api.models.responses import IMPORTANT, Moment, Response, enum_labels, labels_of
 from atlas.domain.scans import Scan as StoredScan
 from atlas.domain.scans import ScanState
 from atlas.domain.unknown import Reason
@@ -70,7 +70,8 @@ class Health(Response):
     """Whether the app is healthy, and why not."""
 
     status: HealthStatus = Field(
-        description="Whether the app is healthy.", json_schema_extra={**IMPORTANT, **labelled(labels_of(HealthStatus))}
+        description="Whether the app is healthy.",
+        json_schema_extra={**IMPORTANT, **enum_labels(labels_of(HealthStatus))},
     )
     checks: Checks = Field(description="What the app depends on.")
     last_scan: LastScan | None = Field(description="The last scan that finished.")

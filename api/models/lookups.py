@@ -14,7 +14,7 @@ from api.models.responses import (
     Response,
     UserId,
     UserPrincipalName,
-    labelled,
+    enum_labels,
     labels_of,
 )
 from api.models.users import NOT_FOUND, AnyStatus, AnyUser, MeetingType, PageUrl
@@ -160,7 +160,7 @@ class BookingPage(AnyUser):
     fix: str | None = Field(description="What would change the status: steps and PowerShell, one per line.")
     source: Source | None = Field(
         description="Whether the response comes from the row or from a live query.",
-        json_schema_extra={**ADVANCED, **labelled(labels_of(Source))},
+        json_schema_extra={**ADVANCED, **enum_labels(labels_of(Source))},
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, Field
 
-from api.models.responses import ADVANCED, IMPORTANT, Moment, Response, labelled, labels_of
+from api.models.responses import ADVANCED, IMPORTANT, Moment, Response, enum_labels, labels_of
 from atlas.domain.owa_policies import Benchmark
 from atlas.domain.policy import Verdict
 from atlas.pages.organization_policy import OrganizationPolicy
@@ -29,7 +29,7 @@ class Policy(Response):
 
     verdict: Verdict = Field(
         description="Whether the organisation's settings allow personal bookings.",
-        json_schema_extra={**IMPORTANT, **labelled({**labels_of(Verdict), Verdict.EWS_DISABLED: "EWS disabled"})},
+        json_schema_extra={**IMPORTANT, **enum_labels({**labels_of(Verdict), Verdict.EWS_DISABLED: "EWS disabled"})},
     )
     reason: str = Field(description="The reason for the verdict, as a sentence, and what is uncertain about it.")
     setting: str | None = Field(

@@ -38,7 +38,7 @@ LocalMoment = Annotated[datetime, PlainSerializer(datetime.isoformat, return_typ
 """A point in time, written with the offset of its own time zone."""
 
 
-def labelled(labels: Mapping[Any, str]) -> dict[str, Any]:
+def enum_labels(labels: Mapping[Any, str]) -> dict[str, Any]:
     """The names that the designer of a flow shows for the values of an enum."""
     return {"x-ms-enum-values": [{"value": str(value), "displayName": label} for value, label in labels.items()]}
 

@@ -6,12 +6,12 @@ from pydantic import ConfigDict, Field
 
 from api.models.lists import DEFAULT_PAGE_SIZE, Page, PageSize
 from api.models.parameters import Expected, Flag, Path, Query, Text
-from api.models.responses import ADVANCED, IMPORTANT, INTERNAL, Moment, Response, labelled, labels_of
+from api.models.responses import ADVANCED, IMPORTANT, INTERNAL, Moment, Response, enum_labels, labels_of
 from atlas.domain.scans import Scan as StoredScan
 from atlas.domain.scans import ScanState
 from atlas.report.documents import scan_document
 
-STATE_LABELS = labelled(labels_of(ScanState))
+STATE_LABELS = enum_labels(labels_of(ScanState))
 
 
 class ScanPath(Path):

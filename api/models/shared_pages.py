@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 from api.models.changes import FeedQuery
 from api.models.lists import CONTINUATION, FORMAT, LIMIT, Continuation, FeedPage, Format, Page, PageSize
 from api.models.parameters import Expected, Flag, Path, Query, Text, names_schema, parse_names
-from api.models.responses import ADVANCED, IMPORTANT, ChangeCursor, Moment, Response, ScanId, labelled, labels_of
+from api.models.responses import ADVANCED, IMPORTANT, ChangeCursor, Moment, Response, ScanId, enum_labels, labels_of
 from atlas.domain.shared_pages.access import AccessRight
 from atlas.domain.shared_pages.access_of_users import UserSharedPage as StoredUserSharedPage
 from atlas.domain.shared_pages.changes import SharedChangeKind
@@ -21,8 +21,8 @@ from atlas.domain.shared_pages.rows import PageState, SharedFinding, SharedPageR
 from atlas.tables.change_feed import ServedChange
 
 MAX_ID_LENGTH = 400
-KIND_LABELS = labelled(labels_of(SharedChangeKind))
-FINDING_LABELS = labelled(labels_of(SharedFinding))
+KIND_LABELS = enum_labels(labels_of(SharedChangeKind))
+FINDING_LABELS = enum_labels(labels_of(SharedFinding))
 
 PageId = Annotated[
     str, Field(title="Page ID", description="The primary address of the page.", json_schema_extra={**IMPORTANT})
@@ -71,7 +71,7 @@ class SharedPageFilterQuery(Query):
     state: Annotated[PageState | None, Expected("present or gone")] = Field(
         None,
         description="Only pages that exist, or only those that were deleted. By default, those that exist.",
-        json_schema_extra={**labelled(labels_of(PageState))},
+        json_schema_extra={**enum_labels(labels_of(PageState))},
     )
     limit: PageSize | None = LIMIT
     continuation: Continuation | None = CONTINUATION
@@ -112,7 +112,7 @@ class Holder(Response):
     """A user or group with access to a shared page."""
 
     kind: HolderKind = Field(
-        description="Whether this is a user or a group.", json_schema_extra={**labelled(labels_of(HolderKind))}
+        description="Whether this is a user or a group.", json_schema_extra={**enum_labels(labels_of(HolderKind))}
     )
     user_id: str | None = Field(description="The object ID of the user or group.")
     user_principal_name: str | None = Field(
@@ -155,7 +155,7 @@ class SharedPage(Response):
         description="What needs attention on this page.", json_schema_extra={**IMPORTANT}
     )
     state: PageState = Field(
-        description="Whether the page exists or was deleted.", json_schema_extra={**labelled(labels_of(PageState))}
+        description="Whether the page exists or was deleted.", json_schema_extra={**enum_labels(labels_of(PageState))}
     )
     checked_at: Moment = Field(description="When the page was last checked.")
     changed_at: Moment | None = Field(
@@ -194,7 +194,7 @@ class SharedPageFinding(Response):
     model_config = ConfigDict(title="Finding")
 
     name: SharedFinding = Field(description="The name of the finding.", json_schema_extra={**FINDING_LABELS})
-    severity: Severity = Field(description="How serious it is.", json_schema_extra={**labelled(labels_of(Severity))})
+    severity: Severity = Field(description="How serious it is.", json_schema_extra={**enum_labels(labels_of(Severity))})
     evidence: str = Field(description="What was found, as a sentence.")
     fix: str = Field(description="What an administrator can do about it.")
 

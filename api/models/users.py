@@ -15,7 +15,7 @@ from api.models.responses import (
     ScanId,
     UserId,
     UserPrincipalName,
-    labelled,
+    enum_labels,
     labels_of,
 )
 from atlas.domain.findings import Finding
@@ -28,7 +28,7 @@ from atlas.tables.personal_bookings import meeting_type_dict
 
 STORED_STATUSES = tuple(status for status in Status if status is not Status.NOT_LICENSED)
 """The statuses of rows: only a lookup reports that a user has no licence."""
-STATUS_LABELS = labelled(labels_of(Status))
+STATUS_LABELS = enum_labels(labels_of(Status))
 NOT_FOUND = "notFound"
 AnyStatus = Annotated[
     str,
@@ -36,7 +36,7 @@ AnyStatus = Annotated[
     Field(
         title="Status",
         description="Whether there is a page, and if not, why not.",
-        json_schema_extra={**IMPORTANT, **labelled({**labels_of(Status), NOT_FOUND: "Not found"})},
+        json_schema_extra={**IMPORTANT, **enum_labels({**labels_of(Status), NOT_FOUND: "Not found"})},
     ),
 ]
 """A status, or ``notFound``."""
@@ -48,7 +48,7 @@ PageUrl = Annotated[
         json_schema_extra={**IMPORTANT},
     ),
 ]
-STORED_STATUS_LABELS = labelled(
+STORED_STATUS_LABELS = enum_labels(
     {status: label for status, label in labels_of(Status).items() if status in STORED_STATUSES}
 )
 

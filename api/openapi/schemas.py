@@ -28,7 +28,7 @@ def definitions(*models: Model) -> dict[str, Schema]:
     while wanted:
         name = wanted.pop(0)
         if name not in found:
-            found[name] = _converted(known[name], known)
+            found[name] = _convert(known[name], known)
             wanted.extend(references(found[name]))
     return dict(sorted(found.items()))
 
@@ -40,7 +40,7 @@ def parameters(model: Model) -> dict[str, tuple[Schema, bool]]:
     required = schema.get("required", ())
     found = {}
     for name, member in schema.get("properties", {}).items():
-        converted = {key: value for key, value in _converted(member, known).items() if key != "x-nullable"}
+        converted = {key: value for key, value in _convert(member, known).items() if key != "x-nullable"}
         found[name] = (_without_no_default(converted), name in required)
     return found
 
@@ -63,21 +63,21 @@ def references(part: Any) -> Iterator[str]:
                 yield from references(inner)
 
 
-def _converted(schema: Schema, known: Mapping[str, Schema]) -> Schema:
+def _convert(schema: Schema, known: Mapping[str, Schema]) -> Schema:
     match schema:
         case {"anyOf": [inner, {"type": "null"}], **rest}:
-            return {**_converted(inner, known), **_converted(rest, known), "x-nullable": True}
+            return {**_convert(inner, known), **_convert(rest, known), "x-nullable": True}
         case {"$ref": str(target), **rest}:
-            return {**_converted(known[target.removeprefix(REFERENCE)], known), **_converted(rest, known)}
+            return {**_convert(known[target.removeprefix(REFERENCE)], known), **_convert(rest, known)}
         case {"const": only, **rest}:
-            return {**_converted(rest, known), "enum": [only]}
+            return {**_convert(rest, known), "enum": [only]}
         case {"properties": dict(members), **rest}:
-            inner = {name: _converted(member, known) for name, member in members.items()}
-            return {**_converted(rest, known), "properties": inner}
+            inner = {name: _convert(member, known) for name, member in members.items()}
+            return {**_convert(rest, known), "properties": inner}
         case {"items": dict(items), **rest}:
-            return {**_converted(rest, known), "items": _item(items, known)}
+            return {**_convert(rest, known), "items": _item(items, known)}
         case _:
-            return {_renamed(key): value for key, value in schema.items() if key != "additionalProperties" or value}
+            return {_rename(key): value for key, value in schema.items() if key != "additionalProperties" or value}
 
 
 def _item(items: Schema, known: Mapping[str, Schema]) -> Schema:
@@ -85,11 +85,11 @@ def _item(items: Schema, known: Mapping[str, Schema]) -> Schema:
     target = items.get("$ref", "").removeprefix(REFERENCE)
     if target and "properties" in known[target]:
         return {"$ref": f"{REFERENCE}{target}"}
-    converted = _converted(items, known)
+    converted = _convert(items, known)
     return {key: value for key, value in converted.items() if key not in {SUMMARY, "description"}}
 
 
-def _renamed(key: str) -> str:
+def _rename(key: str) -> str:
     return SUMMARY if key == "title" else key
 
 

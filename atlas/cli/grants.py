@@ -42,19 +42,19 @@ def how_to_grant(name: Permission, sign_in: SignInKind | None = None) -> str:
         case DeviceCode(client_id=client_id) if text.role:
             return f"{text.role.for_person(client_id)}\n{ROLE}"
         case ManagedIdentity() if text.role:
-            return _joined(text.role.for_managed_identity(), text.grant)
+            return _join_lines(text.role.for_managed_identity(), text.grant)
         case None if text.role:
             registration, identity = text.role.for_app_registration(), text.role.for_managed_identity()
-            return _joined(
+            return _join_lines(
                 f"For an app registration: {registration}", f"For a managed identity: {identity}", text.grant
             )
         case _:
-            return _joined(text.role.for_app_registration() if text.role else "", text.grant)
+            return _join_lines(text.role.for_app_registration() if text.role else "", text.grant)
 
 
 def _not_for(tool: str, role: AppRole) -> str:
     return NO_SCOPE.format(tool=tool, api=role.api, scope=role.scope)
 
 
-def _joined(*texts: str) -> str:
+def _join_lines(*texts: str) -> str:
     return "\n".join(text for text in texts if text)

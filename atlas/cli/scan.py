@@ -155,7 +155,7 @@ class Command:
             with display.shown():
                 scan = await scans.run(progress, display.update)
         except asyncio.CancelledError:  # Ctrl-C
-            console.print(self._interrupted(progress), soft_wrap=True, markup=False)
+            console.print(self._interruption_text(progress), soft_wrap=True, markup=False)
             return 1
         except ScanNotClosed as failure:
             print_error(f"The result could not be stored: {failure}. Run the same command again to continue.")
@@ -166,7 +166,7 @@ class Command:
         await self._write(console, resources, scan)
         return 0 if scan.state is ScanState.COMPLETED else 1
 
-    def _interrupted(self, progress: ScanProgress) -> str:
+    def _interruption_text(self, progress: ScanProgress) -> str:
         return (
             f"\nInterrupted. What {progress.scan_id} has checked is stored in {self.file}.\n"
             "Run the same command again within 24 hours to continue; --new starts another scan."

@@ -90,12 +90,12 @@ def status_lines(rows: Iterable[tuple[str, Text, str]]) -> Screen:
         if len(text) <= width - names - results - 5:
             screen.append(Text.assemble(line, f"{'':<{results - len(result.plain)}}  {text}"))
         else:
-            screen += [line, plain(wrapped(text, "     "))]
+            screen += [line, plain(wrap_text(text, "     "))]
     return screen
 
 
-def wrapped(text: str, indent: str = "") -> str:
-    """A text in lines of the terminal's width, each indented; a word that is longer has a line of its own."""
+def wrap_text(text: str, indent: str = "") -> str:
+    """Wrap a text to the width of the terminal and indent each line. A longer word gets a line of its own."""
     lines = textwrap.wrap(
         text,
         Console().width,

@@ -11,7 +11,7 @@ from rich.text import Text
 from atlas import wiring
 from atlas.cli.connection import connect
 from atlas.cli.local_state import state_file
-from atlas.cli.screen import Screen, facts, new_table, plain, print_error, section, show, show_json, wrapped
+from atlas.cli.screen import Screen, facts, new_table, plain, print_error, section, show, show_json, wrap_text
 from atlas.cli.user_problems import USER_PROBLEMS, report_user_problem
 from atlas.domain.owa_policies import Benchmark
 from atlas.domain.shared_pages.access_of_users import UserSharedPage
@@ -145,14 +145,14 @@ def pages_screen(rows: Iterable[SharedPageRow]) -> Screen:
     """The pages, the worst first. The address has its own line, so that no terminal cuts it."""
     screen: Screen = []
     for row in worst_first(rows):
-        about = (PUBLISHED[row.published], _can_open(row.holders), _created(row))
+        about = (PUBLISHED[row.published], _can_open(row.holders), _creator_text(row))
         screen += [
             Text(printable(row.display_name or row.address), style="bold"),
             plain(f"  {row.address}"),
-            plain(wrapped(printable("; ".join(about)), "  ")),
+            plain(wrap_text(printable("; ".join(about)), "  ")),
         ]
         if row.findings:
-            screen.append(Text(wrapped(" ".join(found.name for found in row.findings), "  "), style="yellow"))
+            screen.append(Text(wrap_text(" ".join(found.name for found in row.findings), "  "), style="yellow"))
     return screen
 
 
@@ -165,7 +165,7 @@ def _can_open(holders: Sequence[Holder] | None) -> str:
     return f"{' and '.join([_count(people, 'person', 'people'), *(f'group {name}' for name in groups)])} can open it"
 
 
-def _created(row: SharedPageRow) -> str:
+def _creator_text(row: SharedPageRow) -> str:
     return f"created by {row.created_by}" if row.created_by else "creator not known"
 
 

@@ -58,13 +58,13 @@ class Adoption:
     def __add__(self, other: "Adoption") -> "Adoption":
         return Adoption(
             self.total + other.total,
-            _added(self.domains, other.domains),
+            _add_groups(self.domains, other.domains),
             _sum(self.other_domains, other.other_domains),
-            _added(self.departments, other.departments),
+            _add_groups(self.departments, other.departments),
             _sum(self.other_departments, other.other_departments),
         )
 
-    def limited(self, groups: int = MAX_GROUPS) -> "Adoption":
+    def with_largest_groups(self, groups: int = MAX_GROUPS) -> "Adoption":
         """The same with at most ``groups`` domains and departments each, those with the most licensed users first."""
         domains, other_domains = _largest(self.domains, groups)
         departments, other_departments = _largest(self.departments, groups)
@@ -119,7 +119,7 @@ def _is_default(one: MeetingType) -> bool:
     return one.duration_minutes in DEFAULT_MINUTES and str(one.duration_minutes) in one.title
 
 
-def _added(left: Groups, right: Groups) -> Groups:
+def _add_groups(left: Groups, right: Groups) -> Groups:
     return {name: left.get(name, Uptake()) + right.get(name, Uptake()) for name in dict.fromkeys((*left, *right))}
 
 

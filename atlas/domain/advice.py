@@ -13,7 +13,7 @@ from atlas.domain.ews_commands import (
     commands_for,
     commands_for_user,
     format_commands,
-    indented,
+    indent,
     mailbox_command,
 )
 from atlas.domain.ews_settings import EwsScope
@@ -46,7 +46,7 @@ MAILBOX = (
 )
 ALLOW_ANONYMOUS_VISITORS = (
     f"{IN_POWERSHELL}, to let visitors open all of the organisation's pages, including shared ones, without signing "
-    "in:\n" + indented("Set-OrganizationConfig -BookingsAuthEnabled $false") + "\nTo undo it, use $true."
+    "in:\n" + indent("Set-OrganizationConfig -BookingsAuthEnabled $false") + "\nTo undo it, use $true."
 )
 MAYBE_EWS = "If Bookings is still not available to the owner, EwsEnabled may be why; Microsoft's articles disagree."
 ORGANIZATION_FIRST = (
@@ -207,4 +207,4 @@ def _command(upn: str, obstacle: Obstacle, policy: str | None = None) -> str:
     if commands:
         return format_commands(commands, target, is_on=obstacle.cause is Cause.NOTHING)
     show = f"{cmdlet.replace('Set-', 'Get-', 1)} | {SHOW_SETTINGS}"
-    return f"Check the setting, and find out what its value means, before you change it:\n{indented(show)}"
+    return f"Check the setting, and find out what its value means, before you change it:\n{indent(show)}"

@@ -43,7 +43,7 @@ def commands_for(cmdlet: str, obstacle: Obstacle, policy: str | None = None) -> 
 
     If nothing blocks personal bookings, ``policy`` determines which list could.
     """
-    agent, entries = quoted(AGENT), ",".join(map(quoted, obstacle.entries)) or quoted(AGENT)
+    agent, entries = quote_literal(AGENT), ",".join(map(quote_literal, obstacle.entries)) or quote_literal(AGENT)
     allow, block = f"{cmdlet} -EwsAllowList", f"{cmdlet} -EwsBlockList"
     warning = _wildcard_warning(obstacle.entries)
     match obstacle.cause, (policy or "").lower():
@@ -74,7 +74,7 @@ def commands_for(cmdlet: str, obstacle: Obstacle, policy: str | None = None) -> 
 
 def mailbox_command(upn: str) -> str:
     """The cmdlet that changes one user's mailbox."""
-    return f"Set-CASMailbox -Identity {quoted(upn)}"
+    return f"Set-CASMailbox -Identity {quote_literal(upn)}"
 
 
 def format_commands(commands: EwsCommands, target: str, *, is_on: bool) -> str:
@@ -87,9 +87,9 @@ def format_commands(commands: EwsCommands, target: str, *, is_on: bool) -> str:
     return "\n".join(
         (
             f"{IN_POWERSHELL}, {first}:",
-            indented(command),
+            indent(command),
             "To undo it:",
-            indented(back),
+            indent(back),
             f"{commands.warning} {commands.takes}" if commands.warning else commands.takes,
         )
     )
@@ -97,30 +97,30 @@ def format_commands(commands: EwsCommands, target: str, *, is_on: bool) -> str:
 
 def commands_for_user(upn: str) -> str:
     """How to turn personal bookings on and off for one user, whatever policy the mailbox has."""
-    show = f"Get-CASMailbox -Identity {quoted(upn)} | {SHOW_SETTINGS}"
-    lines = [f"For one user, here {upn}, first check which policy the mailbox has:", indented(show)]
+    show = f"Get-CASMailbox -Identity {quote_literal(upn)} | {SHOW_SETTINGS}"
+    lines = [f"For one user, here {upn}, first check which policy the mailbox has:", indent(show)]
     for policy, words in (
         ("EnforceAllowList", "With EnforceAllowList, on and off:"),
         ("EnforceBlockList", "With EnforceBlockList, on and off:"),
         (None, "Without a policy, on and off:"),
     ):
         if commands := commands_for(mailbox_command(upn), Obstacle(Scope.MAILBOX, Cause.NOTHING), policy):
-            lines += [words, indented(commands.on), indented(commands.off)]
+            lines += [words, indent(commands.on), indent(commands.off)]
             lines += [commands.warning] if commands.warning else []
     lines += [
         "While EwsEnabled is False, the lists have no effect:",
-        indented(f"{mailbox_command(upn)} -EwsEnabled $true"),
+        indent(f"{mailbox_command(upn)} -EwsEnabled $true"),
     ]
     return "\n".join([*lines, ABOUT_MAILBOXES])
 
 
-def quoted(text: str) -> str:
-    """A single-quoted string, which PowerShell takes literally."""
+def quote_literal(text: str) -> str:
+    """Return the text as a single-quoted PowerShell string, in which nothing is expanded."""
     return "'" + "".join(character * 2 if character in QUOTES else character for character in text) + "'"
 
 
-def indented(command: str) -> str:
-    """A command on a line of its own."""
+def indent(command: str) -> str:
+    """Indent a command that is on a line of its own."""
     return f"    {command}"
 
 

@@ -118,7 +118,7 @@ class PolicyVerdict:
 
 def judge_policy(organization: EwsScope | None, mailbox: EwsScope | None, at: datetime | None = None) -> PolicyVerdict:
     """The verdict of the first rule that applies; ``None``: the scope is not known. ``at`` is the time of the check."""
-    first, *others = *_obstacles(organization, mailbox), _nothing(organization)
+    first, *others = *_obstacles(organization, mailbox), _unrestricted_verdict(organization)
     doubts = tuple(_doubts(organization, mailbox, first, at))
     return replace(
         first,
@@ -169,10 +169,10 @@ def _list_obstacles(scope: Scope, settings: EwsScope) -> Iterator[PolicyVerdict]
     if settings.access is Access.BLOCK:
         yield _blocks(scope, settings)
     elif settings.access is Access.UNKNOWN:
-        yield _unrecognized(scope, settings)
+        yield _unrecognized_verdict(scope, settings)
 
 
-def _nothing(organization: EwsScope | None) -> PolicyVerdict:
+def _unrestricted_verdict(organization: EwsScope | None) -> PolicyVerdict:
     return PolicyVerdict(
         Verdict.ON,
         Cause.NOTHING,
@@ -220,7 +220,7 @@ def _by_wildcard(entries: Iterable[str]) -> str:
     return f" through {', '.join(others)}" if others else ""
 
 
-def _unrecognized(scope: Scope, settings: EwsScope) -> PolicyVerdict:
+def _unrecognized_verdict(scope: Scope, settings: EwsScope) -> PolicyVerdict:
     return PolicyVerdict(
         Verdict.UNKNOWN,
         Cause.UNRECOGNIZED,

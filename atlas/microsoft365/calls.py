@@ -159,7 +159,7 @@ async def _read_body(response: httpx.Response, request: Request) -> bytes:
     """
     body = bytearray()
     try:
-        async for part in _decompressed(response, request):
+        async for part in _decompress(response, request):
             body += part
             if len(body) > request.max_response_bytes:
                 raise ResponseTooLarge(f"{host_of(request.url)} sent more than {request.max_response_bytes:,} bytes")
@@ -170,7 +170,7 @@ async def _read_body(response: httpx.Response, request: Request) -> bytes:
     return bytes(body)
 
 
-async def _decompressed(response: httpx.Response, request: Request) -> AsyncIterator[bytes]:
+async def _decompress(response: httpx.Response, request: Request) -> AsyncIterator[bytes]:
     """The body in parts that never exceed the limit by much. One coding is accepted: a stack of them may be a bomb."""
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding in {"", "identity"}:

@@ -314,7 +314,7 @@ def parse_mailboxes(document: Any) -> ListedRecords[Mailbox | NoMailbox]:
         for mailbox in records.valid
         if mailbox.user_id
     }
-    return _listed(document, mailboxes, records.malformed)
+    return _with_user_ids(document, mailboxes, records.malformed)
 
 
 def parse_policies(document: Any) -> ListedRecords[EwsScope]:
@@ -325,14 +325,14 @@ def parse_policies(document: Any) -> ListedRecords[EwsScope]:
         for settings in records.valid
         if settings.user_id and settings.are_reported()
     }
-    return _listed(document, scopes, records.malformed)
+    return _with_user_ids(document, scopes, records.malformed)
 
 
 def parse_scheduling_mailboxes(document: Any) -> ListedRecords[SchedulingMailbox]:
     """The mailboxes of shared pages, by their primary address in lower case, as ``parse_mailboxes``."""
     records = _parse_listing(document, exchange_shared_pages.parse_scheduling_mailbox)
     mailboxes = {mailbox.primary_address.lower(): mailbox for mailbox in records.valid}
-    return _listed(document, mailboxes, records.malformed)
+    return _with_user_ids(document, mailboxes, records.malformed)
 
 
 def _parse_listing[Record](document: Any, parse: Callable[[Any], Record]) -> Records[Any, Record]:
@@ -344,7 +344,7 @@ def _parse_listing[Record](document: Any, parse: Callable[[Any], Record]) -> Rec
     return records
 
 
-def _listed[Record](
+def _with_user_ids[Record](
     document: Any, records: Mapping[str, Record], malformed: Sequence[Malformed[Any]]
 ) -> ListedRecords[Record]:
     by_user = [(_user_id_of(record.raw), record.problem) for record in malformed]

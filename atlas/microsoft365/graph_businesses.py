@@ -62,8 +62,8 @@ def _details(
         return business
     return BusinessDetails(
         business,
-        or_unknown(staff, lambda response: parse_staff(_existing(response))),
-        or_unknown(services, lambda response: parse_services(_existing(response))),
+        or_unknown(staff, lambda response: parse_staff(_parse_existing(response))),
+        or_unknown(services, lambda response: parse_services(_parse_existing(response))),
     )
 
 
@@ -76,7 +76,7 @@ def _exists(response: Response) -> bool:
     return False
 
 
-def _existing(response: Response) -> Any:
+def _parse_existing(response: Response) -> Any:
     if response.status == 404:
         raise NotUnderstood("Microsoft Graph responded with 404 to the request for a part of a shared page")
     return response.json()

@@ -51,7 +51,7 @@ async def get_users(
         table_filter = rows_filter(wanted)
         found = await resources.index.search(wanted, table_filter.where, table_filter.values or {})
         if found is not None:
-            return await _page_of(resources, wanted, order, _matching(found, wanted, order, after), limit)
+            return await _page_of(resources, wanted, order, _filter_and_sort(found, wanted, order, after), limit)
         if order is UserOrder.USER_ID:  # so many users match that reading the rows finds them soon
             return await list_page(resources.rows, rows_filter(wanted), limit, continuation)
     return await _page_of_ranges(resources, wanted, order, limit, after)
@@ -82,7 +82,7 @@ async def _page_of_ranges(
             # The last read is unfiltered, so that there is an entry to continue after.
             where = table_filter.where if reads < MAX_READS_PER_RESPONSE else ""
             page = await resources.index.get_page(first, part.prefix + RANGE_END, where, table_filter.values, next_key)
-            found += _matching(page.entries, wanted, order, after)
+            found += _filter_and_sort(page.entries, wanted, order, after)
             last = page.entries[-1].position(order) if page.entries else last
             next_key = page.next_key
             if len(found) > limit:
@@ -115,7 +115,9 @@ async def _page_of(
     )
 
 
-def _matching(entries: Iterable[ListedUser], wanted: UserFilter, order: UserOrder, after: str) -> list[ListedUser]:
+def _filter_and_sort(
+    entries: Iterable[ListedUser], wanted: UserFilter, order: UserOrder, after: str
+) -> list[ListedUser]:
     matching = [
         entry for entry in entries if wanted.matches_user(entry.user, entry.status) and entry.position(order) > after
     ]

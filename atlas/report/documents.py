@@ -66,7 +66,7 @@ def scan_document(scan: Scan) -> Document:
 
 def adoption_document(adoption: Adoption) -> Document:
     """The numbers of users by domain and by department, the largest first."""
-    shown = adoption.limited()
+    shown = adoption.with_largest_groups()
     return _json(
         {
             "scanId": shown.scan_id,

@@ -32,7 +32,7 @@ NOT_LISTED = Unknown(Reason.NOT_UNDERSTOOD, "the listing of mailboxes does not c
 
 async def read_organization(resources: Resources, request: StepRequest) -> OrganizationResult:
     """Mark the scan as running, and read the organisation's settings."""
-    await resources.scans.update(request.scan_id, _running)
+    await resources.scans.update(request.scan_id, _as_running)
     if resources.mailboxes is None:
         return OrganizationResult(exchange_enabled=False)
     organization = await resources.mailboxes.get_organization()
@@ -46,7 +46,7 @@ async def list_mailboxes(resources: Resources, request: ListingRequest) -> Listi
     page = await _exchange(resources).get_mailboxes_page(await _link(resources, request, MAILBOXES))
     await resources.census.add_mailboxes(request.scan_id, request.page, page.mailboxes)
     await _add_warnings(resources, request.scan_id, page.warnings)
-    return await _listed(resources, request, MAILBOXES, len(page.mailboxes), page.next_link)
+    return await _save_link(resources, request, MAILBOXES, len(page.mailboxes), page.next_link)
 
 
 async def list_mailbox_policies(resources: Resources, request: ListingRequest) -> ListingResult:
@@ -54,7 +54,7 @@ async def list_mailbox_policies(resources: Resources, request: ListingRequest) -
     page = await _exchange(resources).get_policies_page(await _link(resources, request, POLICIES))
     await resources.census.add_policies(request.scan_id, request.page, page.scopes)
     await _add_warnings(resources, request.scan_id, page.warnings)
-    return await _listed(resources, request, POLICIES, len(page.scopes), page.next_link)
+    return await _save_link(resources, request, POLICIES, len(page.scopes), page.next_link)
 
 
 async def list_users(resources: Resources, request: ListingRequest) -> ListingResult:
@@ -65,7 +65,7 @@ async def list_users(resources: Resources, request: ListingRequest) -> ListingRe
     wanted = [listed for listed in users if not await resources.exclusions.contains(listed[0])]
     await _add_warnings(resources, request.scan_id, _warnings_about(page.malformed))
     await resources.census.add_listed_users(request.scan_id, request.page, wanted)
-    result = await _listed(resources, request, USERS, len(wanted), page.next_link)
+    result = await _save_link(resources, request, USERS, len(wanted), page.next_link)
     return replace(result, total=page.total)
 
 
@@ -96,7 +96,7 @@ async def _link(resources: Resources, request: ListingRequest, listing: str) -> 
     return link
 
 
-async def _listed(
+async def _save_link(
     resources: Resources, request: ListingRequest, listing: str, count: int, next_link: str | None
 ) -> ListingResult:
     """Write the link to the next page beside the page itself: links name people, so they never leave the table."""
@@ -105,7 +105,7 @@ async def _listed(
     return ListingResult(count=count, has_next=next_link is not None)
 
 
-def _running(scan: Scan) -> Scan:
+def _as_running(scan: Scan) -> Scan:
     return replace(scan, state=ScanState.RUNNING)
 
 
@@ -122,14 +122,14 @@ async def _malformed_users(resources: Resources, malformed: Sequence[MalformedUs
     users: list[ListedUser] = []
     for record in malformed:
         stored = await resources.rows.get(record.user_id) if record.user_id else None
-        user = stored.row.user if stored else _identified(record)
+        user = stored.row.user if stored else _user_if_identified(record)
         if user:
             problem = f"Microsoft Graph sent a record of this user of which {record.problem}"
             users.append((user, Unknown(Reason.NOT_UNDERSTOOD, problem, is_final=True)))
     return users
 
 
-def _identified(record: MalformedUser) -> LicensedUser | None:
+def _user_if_identified(record: MalformedUser) -> LicensedUser | None:
     return LicensedUser(record.user_id, record.upn) if record.user_id and record.upn else None
 
 

@@ -127,7 +127,9 @@ class Lane(Message):
     def with_result(self, result: ProbeResult) -> "Lane":
         """The lane after the probe of ``next_request``."""
         if (responder := self._trial_subject()) is not None:
-            return _waiting(replace(self, holds_lock=result.holds_lock), self.breaker.after(*responder, result), result)
+            return _with_wait(
+                replace(self, holds_lock=result.holds_lock), self.breaker.after(*responder, result), result
+            )
         index, attempt = self._next()
         is_first_attempt = self.first < self.last
         others = replace(
@@ -137,7 +139,7 @@ class Lane(Message):
             holds_lock=result.holds_lock,
         )
         breaker = self.breaker.after(self.page, index, result)
-        return _waiting(_counted(others, index, attempt, result), breaker, result)
+        return _with_wait(_count_result(others, index, attempt, result), breaker, result)
 
     def custom_status(self) -> dict[str, Any]:
         """What the orchestration shows while it runs."""
@@ -170,7 +172,7 @@ class Lane(Message):
         )
 
 
-def _counted(lane: Lane, index: int, attempt: int, result: ProbeResult) -> Lane:
+def _count_result(lane: Lane, index: int, attempt: int, result: ProbeResult) -> Lane:
     """The lane with this user counted, or among those to probe again."""
     if result.status is not None:
         not_requested = int(lane.breaker.is_exhausted)
@@ -183,7 +185,7 @@ def _counted(lane: Lane, index: int, attempt: int, result: ProbeResult) -> Lane:
     return replace(lane, again=lane.again + again, counts=lane.counts + counts)
 
 
-def _waiting(lane: Lane, breaker: Breaker, result: ProbeResult) -> Lane:
+def _with_wait(lane: Lane, breaker: Breaker, result: ProbeResult) -> Lane:
     """The lane with this breaker and the wait before its next probe."""
     wait = max(breaker.pause_seconds, result.wait_seconds or 0.0)
     if breaker.is_open and result.status is None:

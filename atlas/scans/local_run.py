@@ -106,7 +106,7 @@ class LocalScans:
         lock = await self.resources.scans.get_lock()
         if lock is None or self.resources.clock() - lock.since > RESUMABLE_FOR:
             return None
-        stored = await self.checkpoints.get(lock.scan_id, self._selected)
+        stored = await self.checkpoints.get(lock.scan_id, self._selection_digest)
         if stored is None:
             return None
         try:
@@ -160,7 +160,7 @@ class LocalScans:
 
     async def save(self, progress: ScanProgress) -> None:
         """Store how far a scan has come."""
-        await self.checkpoints.save(progress.scan_id, progress.to_dict(), self._selected)
+        await self.checkpoints.save(progress.scan_id, progress.to_dict(), self._selection_digest)
 
     def use_case(self, step: Step) -> UseCase:
         """What a step runs."""
@@ -177,7 +177,7 @@ class LocalScans:
         return await list_selected_users(resources, request, self.selection or Selection(()))
 
     @property
-    def _selected(self) -> str:
+    def _selection_digest(self) -> str:
         return self.selection.digest if self.selection else ""
 
 

@@ -18,7 +18,7 @@ async def repair_user_lists(resources: Resources, rows: Sequence[UserRow], after
     if not rows and not is_last:
         return
     behind = None if is_last else first_key_after(rows[-1].user.user_id)
-    differing = await resources.index.differing(rows, first_key_after(after), behind)
+    differing = await resources.index.find_differences(rows, first_key_after(after), behind)
     for user_id, keys in differing.items():
         await _repair(resources, user_id, keys)
 

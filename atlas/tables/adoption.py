@@ -19,7 +19,7 @@ MAX_COLUMN_LENGTH = 16_000
 
 def to_columns(adoption: Adoption) -> Entity:
     """The columns of a row. Numbers are in the order of ``Uptake``; a long list of groups continues in ``Domains2``."""
-    stored = adoption.limited(MAX_STORED_GROUPS)
+    stored = adoption.with_largest_groups(MAX_STORED_GROUPS)
     others = {"OtherDomains": stored.other_domains, "OtherDepartments": stored.other_departments}
     columns: Entity = {
         "Total": _numbers(stored.total),

@@ -1,7 +1,7 @@
 """The table ``BookingsCensus``: what a running scan has listed; one partition per scan, removed when it ends.
 
-Exchange and Microsoft Graph list in orders of their own. So a page of a listing is stored in rows with one column for
-each bucket of users (``atlas.domain.buckets``), and users are joined with their mailboxes bucket by bucket.
+Exchange and Microsoft Graph each list users in their own order. So a page of a listing is stored in rows with a column
+for each bucket of users (``atlas.domain.buckets``), and users are joined with their mailboxes bucket by bucket.
 """
 
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 BOOKINGS_CENSUS = "BookingsCensus"
 MAX_PARTS = 999_999
 USERS_PER_ROW = 25
-"""How many users of a page share a row: those that one read brings, while their lane probes them."""
+"""How many users of a page are stored in one row, which a lane reads at once and then probes."""
 MAX_COLUMN_BYTES = 30_000
 """Of JSON in UTF-8, which has at least as many bytes as UTF-16 has code units; a column holds 32,768 of these."""
 MAX_ROW_BYTES = 250_000
@@ -184,15 +184,15 @@ def _columns_of(lines: Iterable[tuple[str, str]]) -> Iterator[dict[str, str]]:
             log.warning("A record of %d bytes is too long for the census and is left out", size)
             continue
         if sizes.get(name, 0) + size > MAX_COLUMN_BYTES or sum(sizes.values()) + size > MAX_ROW_BYTES:
-            yield _joined(columns)
+            yield _join_lines(columns)
             columns, sizes = {}, {}
         columns.setdefault(name, []).append(line)
         sizes[name] = sizes.get(name, 0) + size
     if columns:
-        yield _joined(columns)
+        yield _join_lines(columns)
 
 
-def _joined(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
+def _join_lines(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {name: "\n".join(lines) for name, lines in columns.items()}
 
 

@@ -61,7 +61,7 @@ class Outbox[Row, Change: DatedChange]:
                 previous = stored.row if stored else None
                 return await self._write(previous, next_row(previous), etag, detect_change)
             except RowChanged:
-                stored, etag = await self._restored(key)
+                stored, etag = await self._restore(key)
         raise StorageUnavailable(f"other writers changed a row {ATTEMPTS} times in a row while it was being written")
 
     async def publish_pending(self, stored: Stored[Row, Change]) -> Stored[Row, Change]:
@@ -88,11 +88,11 @@ class Outbox[Row, Change: DatedChange]:
         try:
             await self.rows.delete(key, stored.etag)
         except RowChanged:
-            await self._restored(key)
+            await self._restore(key)
             return False
         return True
 
-    async def _restored(self, key: str) -> tuple[Stored[Row, Change] | None, str | None]:
+    async def _restore(self, key: str) -> tuple[Stored[Row, Change] | None, str | None]:
         """The row that another writer has written, with the index entries that this writer has removed."""
         stored, etag = await self.rows.get_version(key)
         if stored:

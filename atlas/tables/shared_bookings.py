@@ -65,7 +65,7 @@ class SharedPageColumns(Columns[SharedPageRow]):
 
     def from_columns(self, columns: Mapping[str, Any], **more: Any) -> SharedPageRow:
         """The row that ``to_columns`` stored. Raises ``MalformedRecord``."""
-        texts = {name: _joined(name, columns) for name in LISTS}
+        texts = {name: _join_columns(name, columns) for name in LISTS}
         lists = {name: parse_json(_column(name), text) for name, text in texts.items() if text}
         return super().from_columns(columns, **lists, **more)
 
@@ -74,13 +74,13 @@ class SharedPageColumns(Columns[SharedPageRow]):
         limit = MAX_HOLDERS_LENGTH if name == "holders" else MAX_LIST_COLUMNS * COLUMN_LENGTH
         stored = values
         while len(text := json.dumps(self._codecs[name].dump_python(stored, mode="json", exclude_none=False))) > limit:
-            stored = _shortened(stored, len(stored) * limit // len(text))
+            stored = _shorten(stored, len(stored) * limit // len(text))
         if stored != values:
             log.warning("the %s of a row are too many: %d of %d are stored", name, len(stored), len(values))
         return text
 
 
-def _shortened(values: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+def _shorten(values: tuple[Any, ...], count: int) -> tuple[Any, ...]:
     return fit_holders(values, count) if values and isinstance(values[0], Holder) else values[:count]
 
 
@@ -93,7 +93,7 @@ def _split(name: str, text: str) -> dict[str, str]:
     return {f"{_column(name)}{number if number > 1 else ''}": part for number, part in enumerate(parts, start=1)}
 
 
-def _joined(name: str, columns: Mapping[str, Any]) -> str:
+def _join_columns(name: str, columns: Mapping[str, Any]) -> str:
     text, number = str(columns.get(_column(name)) or ""), 2
     while part := columns.get(f"{_column(name)}{number}"):
         text, number = text + str(part), number + 1
@@ -114,7 +114,7 @@ KIND = Kind(
 def complete_columns(row: SharedPageRow) -> dict[str, Any]:
     """The columns of a row, with each list complete in one column: for files, whose cells have no limit."""
     columns = KIND.columns.to_columns(row)
-    return columns | {_column(name): _joined(name, columns) for name in LISTS if getattr(row, name) is not None}
+    return columns | {_column(name): _join_columns(name, columns) for name in LISTS if getattr(row, name) is not None}
 
 
 type StoredPage = Stored[SharedPageRow, SharedPageChange]

@@ -139,7 +139,7 @@ class AzureTableStore:
     async def get(self, table: str, partition: str, row: str) -> TableEntity | None:
         """A point read; ``None`` if there is no such row."""
         try:
-            return await _sent((await self._table(table)).get_entity(partition, row, retry_on_methods=REPEATABLE))
+            return await _send((await self._table(table)).get_entity(partition, row, retry_on_methods=REPEATABLE))
         except ResourceNotFoundError:
             return None
 
@@ -147,14 +147,14 @@ class AzureTableStore:
         """Write a row that must not exist yet; returns its ETag. Raises ``RowExists``."""
         client = await self._table(table)
         try:
-            return _etag(await _sent(client.create_entity(entity, retry_on_methods=REPEATABLE)))
+            return _etag(await _send(client.create_entity(entity, retry_on_methods=REPEATABLE)))
         except ResourceExistsError:
             raise RowExists from None
 
     async def upsert(self, table: str, entity: Entity) -> None:
         """Write a complete row, whether it exists or not."""
         client = await self._table(table)
-        await _sent(client.upsert_entity(entity, UpdateMode.REPLACE, retry_on_methods=REPEATABLE))
+        await _send(client.upsert_entity(entity, UpdateMode.REPLACE, retry_on_methods=REPEATABLE))
 
     async def replace(self, table: str, entity: Entity, etag: str | None) -> str:
         """Write a complete row over the version with this ETag; without one, insert it. Returns the new ETag.
@@ -185,7 +185,7 @@ class AzureTableStore:
         ]
         client = await self._table(table)
         try:
-            await _sent(client.submit_transaction(operations, retry_on_methods=REPEATABLE))
+            await _send(client.submit_transaction(operations, retry_on_methods=REPEATABLE))
         except ResourceNotFoundError:
             raise RowChanged from None
         except StorageUnavailable as failure:
@@ -205,7 +205,7 @@ class AzureTableStore:
         condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         client = await self._table(table)
         try:
-            await _sent(client.delete_entity(partition, row, retry_on_methods=REPEATABLE, **condition))
+            await _send(client.delete_entity(partition, row, retry_on_methods=REPEATABLE, **condition))
         except ResourceModifiedError:
             raise RowChanged from None
         except ResourceNotFoundError:
@@ -246,7 +246,7 @@ class AzureTableStore:
             retry_on_methods=REPEATABLE,
         )
         pages: Any = query.by_page(continuation_token=next_key)  # type: ignore[arg-type]  # typed as text, is a mapping
-        entities = await _sent(_first_page(pages))
+        entities = await _send(_first_page(pages))
         token = pages.continuation_token
         return Page(tuple(entities), token if token and token.get("PartitionKey") else None)
 
@@ -276,7 +276,7 @@ class AzureTableStore:
     async def _update(self, table: str, entity: Entity, etag: str | None, mode: UpdateMode) -> str:
         condition: dict[str, Any] = {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
         client = await self._table(table)
-        return _etag(await _sent(client.update_entity(entity, mode, retry_on_methods=REPEATABLE, **condition)))
+        return _etag(await _send(client.update_entity(entity, mode, retry_on_methods=REPEATABLE, **condition)))
 
     async def _transact(self, table: str, operations: Sequence[Any]) -> None:
         client = await self._table(table)
@@ -284,21 +284,21 @@ class AzureTableStore:
 
         async def submit(transaction: Sequence[Any]) -> None:
             async with semaphore:
-                await _sent(client.submit_transaction(transaction, retry_on_methods=REPEATABLE))
+                await _send(client.submit_transaction(transaction, retry_on_methods=REPEATABLE))
 
         await asyncio.gather(*(submit(transaction) for transaction in transactions_of(operations)))
 
     async def _table(self, name: str) -> TableClient:
         if name not in self._tables:
-            self._tables[name] = asyncio.ensure_future(self._created(name))
+            self._tables[name] = asyncio.ensure_future(self._create_table(name))
         try:
             return await asyncio.shield(self._tables[name])
         except StorageFailure:
             self._tables.pop(name, None)
             raise
 
-    async def _created(self, name: str) -> TableClient:
-        return await _sent(self._service.create_table_if_not_exists(name, retry_on_methods=REPEATABLE))
+    async def _create_table(self, name: str) -> TableClient:
+        return await _send(self._service.create_table_if_not_exists(name, retry_on_methods=REPEATABLE))
 
 
 def transactions_of(operations: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -350,8 +350,8 @@ async def _first_page(pages: Any) -> list[TableEntity]:
     return []
 
 
-async def _sent[Result](request: Awaitable[Result]) -> Result:
-    """The result; the SDK's many errors become the two that callers distinguish."""
+async def _send[Result](request: Awaitable[Result]) -> Result:
+    """Return the result of a request. Errors of the SDK are raised as the two kinds that callers distinguish."""
     try:
         return await request
     except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):

@@ -89,7 +89,7 @@ class UserIndex:
         """
         search = wanted.search or ""
         prefixes = (upn_key(search), NAME + sort_key(search), WORD + sort_key(search))
-        found = await asyncio.gather(*(self._beginning_with(one, where, values) for one in prefixes))
+        found = await asyncio.gather(*(self._entries_beginning_with(one, where, values) for one in prefixes))
         if any(entries is None for entries in found):
             return None
         return list(dict.fromkeys(entry for entries in found for entry in entries or ()))
@@ -113,12 +113,12 @@ class UserIndex:
             return
         await self.repair(row.user.user_id, _entries(row), successor)
 
-    async def differing(
+    async def find_differences(
         self, rows: Sequence[UserRow], first: str = "", behind: str | None = None
     ) -> dict[str, Iterable[str]]:
-        """Users between two object IDs whose entries are not those of their row in ``rows``, with the keys they have.
+        """Find users between two object IDs whose index entries do not match their row, with the keys of these entries.
 
-        One range read for up to 1,000 users. A user without a row in ``rows`` should have no entries.
+        One range read for up to 1,000 users. A user without a row in ``rows`` must have no entries.
         """
         expected = {row.user.user_id: self._keys_entity(row, _entries(row)) for row in rows}
         last = KEYS + behind if behind else BEHIND_KEYS
@@ -153,7 +153,9 @@ class UserIndex:
         await self._store.delete_all(BOOKINGS_USER_INDEX, self._tenant_id, keys)
         return len(keys)
 
-    async def _beginning_with(self, beginning: str, where: str, values: Mapping[str, Any]) -> list[ListedUser] | None:
+    async def _entries_beginning_with(
+        self, beginning: str, where: str, values: Mapping[str, Any]
+    ) -> list[ListedUser] | None:
         entries: list[ListedUser] = []
         next_key: Mapping[str, str] | None = None
         for _ in range(MAX_SEARCH_READS):

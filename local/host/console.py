@@ -72,13 +72,13 @@ def summary(
         lines.append(
             f"  timer      {timer.function.name}: {timer.schedule.expression}, next {due:%Y-%m-%d %H:%M:%S} UTC"
         )
-    lines += [_listed("orchestrators", orchestrators), _listed("activities", activities)]
+    lines += [_list_names("orchestrators", orchestrators), _list_names("activities", activities)]
     lines += ["", f"  Webhooks and admin routes require the code {keys.host}"]
     if keys.function:
         lines.append(f"  Functions require the key {keys.function}")
     return "\n".join([*lines, "", NOT_SIMULATED, ""])
 
 
-def _listed(what: str, names: Iterable[str]) -> str:
+def _list_names(what: str, names: Iterable[str]) -> str:
     text = ", ".join(sorted(names)) or "none"
     return textwrap.fill(text, 118, initial_indent=f"  {what:<13} ", subsequent_indent=" " * 16, break_on_hyphens=False)

@@ -40,12 +40,12 @@ class HttpServer:
         try:
             returned = await self._worker.invoke(route.function, http)
         except InvocationFailed as failure:
-            report(_described(route), failure)
+            report(_describe(route), failure)
             return web.Response(status=500)
         return _response(returned)
 
 
-def _described(route: Route) -> str:
+def _describe(route: Route) -> str:
     return f"{route.function.name} ({route.template})"
 
 
@@ -58,19 +58,19 @@ def _refused_by_kestrel(request: web.Request, raw_path: str) -> int | None:
 
 async def _http(request: web.Request, raw_path: str, raw_query: str, parameters: Mapping[str, str]) -> Record:
     # In Azure, a parameter without a value and a chunked body never reach the function; the URL stays as it was sent.
-    query = _joined(parse_qsl(raw_query, keep_blank_values=False))
+    query = _join_values(parse_qsl(raw_query, keep_blank_values=False))
     body = b"" if "chunked" in request.headers.get("Transfer-Encoding", "").lower() else await request.read()
     return Record(
         method=request.method,
         url=f"{request.scheme}://{request.host}{raw_path}{'?' + raw_query if raw_query else ''}",
-        headers=_joined((name.lower(), value) for name, value in request.headers.items()),
+        headers=_join_values((name.lower(), value) for name, value in request.headers.items()),
         params=dict(parameters),
         query=query,
         body=TypedData(bytes=body),
     )
 
 
-def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def _join_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Values by name; those of a repeated name are joined by commas."""
     joined: dict[str, str] = {}
     for name, value in pairs:

@@ -90,7 +90,7 @@ def _names(assertion: str, certificate: x509.Certificate) -> bool:
         return False
     newer, older = (str(header.get(name, "")).rstrip("=") for name in ("x5t#S256", "x5t"))
     older_digest = hashlib.sha1(der, usedforsecurity=False).digest()
-    return newer == _encoded(hashlib.sha256(der).digest()) or older == _encoded(older_digest)
+    return newer == _encode(hashlib.sha256(der).digest()) or older == _encode(older_digest)
 
 
 def _signed_claims(assertion: str, key: rsa.RSAPublicKey) -> dict[str, Any] | None:
@@ -106,5 +106,5 @@ def _is_current(claims: dict[str, Any], now: float) -> bool:
     return bool(claims.get("nbf", 0) - leeway_seconds <= now < claims.get("exp", 0))
 
 
-def _encoded(digest: bytes) -> str:
+def _encode(digest: bytes) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

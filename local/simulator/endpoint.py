@@ -64,7 +64,7 @@ class ServiceEndpoint:
 
 def faulty(service: Service, fault: Fault, request: Request) -> Response:
     """The response to a request that a fault affects."""
-    response = _failed(service, fault, request)
+    response = _fault_response(service, fault, request)
     headers = {**response.headers, **fault.headers}
     if fault.retry_after is not None:
         headers["Retry-After"] = fault.retry_after
@@ -74,7 +74,7 @@ def faulty(service: Service, fault: Fault, request: Request) -> Response:
     return Response(response.status, body, headers, delay_seconds, response.is_dropped, fault.effect, drip_seconds)
 
 
-def _failed(service: Service, fault: Fault, request: Request) -> Response:
+def _fault_response(service: Service, fault: Fault, request: Request) -> Response:
     if fault.status == 0:
         return Response(status=0, is_dropped=True)
     if fault.body is not None:

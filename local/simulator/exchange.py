@@ -129,12 +129,12 @@ class Exchange:
             case "get-owamailboxpolicy":
                 return self._collection(request, list(rows.OWA_POLICIES), [], None)
             case "get-mailboxpermission" | "get-recipientpermission" | "get-recipient" | "search-unifiedauditlog":
-                return self._shared(request, cmdlet.lower(), parameters)
+                return self._respond_about_shared_pages(request, cmdlet.lower(), parameters)
             case _:
                 name = "System.Management.Automation.CommandNotFoundException"
                 return self._problem(name, f"The term '{cmdlet}' is not recognized as the name of a cmdlet.")
 
-    def _shared(self, request: Request, cmdlet: str, parameters: dict[str, Any]) -> Response:
+    def _respond_about_shared_pages(self, request: Request, cmdlet: str, parameters: dict[str, Any]) -> Response:
         """Cmdlets that concern shared pages."""
         identity = str(parameters.get("Identity", ""))
         if cmdlet == "search-unifiedauditlog":
@@ -222,7 +222,7 @@ class Exchange:
         size = min(int(preference[1]) if preference else exchange.max_page_size, exchange.max_page_size, limit - given)
         if parameters.get("RecipientTypeDetails") == ["SchedulingMailbox"]:
             return self._shared_mailboxes(request, size, place, fingerprint)
-        users, after = _take(self._matching(parameters, to_row, matches, place), size, place)
+        users, after = _take(self._matching_rows(parameters, to_row, matches, place), size, place)
         is_last = after is None
         is_cut = not is_last and given + len(users) >= limit
         warnings = [*(exchange.warnings if given == 0 else ()), *([_TRUNCATED] if is_cut else [])]
@@ -235,7 +235,7 @@ class Exchange:
         token = [after, after, self._state.clock(), fingerprint] if len(listed) > after else None
         return self._collection(request, listed[place:after], [], token)
 
-    def _matching(
+    def _matching_rows(
         self, parameters: dict[str, Any], to_row: Any, matches: Callable[[SimulatedUser], bool], place: int
     ) -> Iterator[tuple[int, SimulatedUser]]:
         kinds = parameters.get("RecipientTypeDetails")

@@ -71,8 +71,8 @@ def cas_row(user: SimulatedUser, *, in_listing: bool) -> dict[str, Any]:
         "DisplayName": user.display_name,
         "EwsEnabled": settings.enabled,
         "EwsApplicationAccessPolicy": settings.policy,
-        "EwsAllowList": _listed(settings.allow_list),
-        "EwsBlockList": "not a list" if user.record is Record.INVALID_POLICY else _listed(settings.block_list),
+        "EwsAllowList": _list_or_none(settings.allow_list),
+        "EwsBlockList": "not a list" if user.record is Record.INVALID_POLICY else _list_or_none(settings.block_list),
         "EwsAllowOutlook": None,
         "OWAEnabled": True,
         "OwaMailboxPolicy": "OwaMailboxPolicy-Default",
@@ -86,8 +86,8 @@ def organization_row(organization: Organization, *, with_app_ids: bool = False) 
         "DisplayName": "Contoso",
         "EwsEnabled": organization.ews_enabled,
         "EwsApplicationAccessPolicy": organization.ews_policy,
-        "EwsAllowList": _listed(organization.ews_allow_list),
-        "EwsBlockList": _listed(organization.ews_block_list),
+        "EwsAllowList": _list_or_none(organization.ews_allow_list),
+        "EwsBlockList": _list_or_none(organization.ews_block_list),
         "EwsAllowOutlook": None,
         "EwsAllowMacOutlook": None,
         "EwsAllowEntourage": None,
@@ -153,5 +153,5 @@ def _noise(name: str, value: Any) -> dict[str, str]:
     return {f"{name}@odata.type": "#DateTimeOffset"} if name.startswith("When") else {}
 
 
-def _listed(entries: tuple[str, ...] | None) -> list[str] | None:
+def _list_or_none(entries: tuple[str, ...] | None) -> list[str] | None:
     return None if entries is None else list(entries)

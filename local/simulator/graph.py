@@ -78,7 +78,7 @@ class Graph:
 
     def respond(self, request: Request) -> Response:
         """Respond to one request."""
-        return (self._rejection(request) or self._answered(request)).with_headers(self._headers(request))
+        return (self._rejection(request) or self._respond(request)).with_headers(self._headers(request))
 
     def _headers(self, request: Request) -> dict[str, str]:
         request_id = self._state.request_id()
@@ -104,7 +104,7 @@ class Graph:
         message = "Insufficient privileges to complete the operation."
         return problem(self._state, 403, "Authorization_RequestDenied", message)
 
-    def _answered(self, request: Request) -> Response:
+    def _respond(self, request: Request) -> Response:
         match _parts(request.path):
             case ["users"]:
                 return self._users.list(request)
@@ -140,7 +140,7 @@ class Graph:
         operation = self.operation_of(request)
         self._state.metrics.of(self.name).by_operation[f"part.{operation}"] += 1
         fault = self._state.faults.next_for(f"{self.name}.part.{operation}")
-        response = faulty(self, fault, request) if fault else self._rejection(request) or self._answered(request)
+        response = faulty(self, fault, request) if fault else self._rejection(request) or self._respond(request)
         headers_out = {"Content-Type": "application/json", **response.headers}
         if self._is_malformed(request):
             return {"id": part["id"], "status": "soon"}

@@ -168,7 +168,7 @@ class GraphSharedPages:
         if query_id not in self._queries:
             return unknown_resource(self._state, query_id)
         start, end = self._queries[query_id]
-        found = [page for page in self._audited() if start <= page.created_at <= end]
+        found = [page for page in self._audited_pages() if start <= page.created_at <= end]
         skip, top = int(request.query.get("$skiptoken", "0")), int(request.query.get("$top", _DEFAULT_TOP))
         body: dict[str, Any] = {"value": [_record(page) for page in found[skip : skip + top]]}
         if len(found) > skip + top:
@@ -176,7 +176,7 @@ class GraphSharedPages:
             body["@odata.nextLink"] = f"{base}?$top={top}&$skiptoken={skip + top}"
         return Response(200, body)
 
-    def _audited(self) -> list[SharedPage]:
+    def _audited_pages(self) -> list[SharedPage]:
         now = datetime.fromtimestamp(self._state.clock(), UTC)
         return [page for page in self._state.shared_pages.in_exchange() if was_audited(page, now)]
 

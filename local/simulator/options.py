@@ -22,10 +22,10 @@ class Changeable:
             raise UnknownOption(
                 f"{type(self).__name__} has no {', '.join(unknown)}; it has {', '.join(sorted(fields))}"
             )
-        plain = {name: self._merged(name, value) for name, value in changes.items()}
+        plain = {name: self._merge(name, value) for name, value in changes.items()}
         return dataclasses.replace(self, **plain)  # type: ignore[type-var]  # as above
 
-    def _merged(self, name: str, value: Any) -> Any:
+    def _merge(self, name: str, value: Any) -> Any:
         current = getattr(self, name)
         if isinstance(current, Changeable) and isinstance(value, Mapping):
             return current.with_changes(value)

@@ -171,21 +171,21 @@ async def running(
 ) -> AsyncIterator[SimulatedTenant]:
     """A tenant on free ports of the loopback address until the block ends; its files are in the folder."""
     tenant = SimulatedTenant(SimulatorState(plan or TenantPlan(), clock), folder)
-    secure = _certified(tenant.authority_file)
+    secure = _create_tls_context(tenant.authority_file)
     async with AsyncExitStack() as stack:
         for service in tenant.services:
             server = web.Server(ServiceEndpoint(service, tenant.state), access_log=None)
             is_entra = service.name == tenant.entra.name
-            url = await _opened(
+            url = await _open(
                 stack, web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS), secure if is_entra else None
             )
             tenant.state.urls[service.name] = url
         runner = web.AppRunner(tenant.control.routes(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
-        tenant.state.urls["control"] = await _opened(stack, runner, None)
+        tenant.state.urls["control"] = await _open(stack, runner, None)
         yield tenant
 
 
-def _certified(authority_file: Path) -> ssl.SSLContext:
+def _create_tls_context(authority_file: Path) -> ssl.SSLContext:
     """The context of an https socket; its certificate authority is written to the file."""
     authority = trustme.CA()
     authority_file.parent.mkdir(parents=True, exist_ok=True)
@@ -195,18 +195,16 @@ def _certified(authority_file: Path) -> ssl.SSLContext:
     return secure
 
 
-async def _opened(
-    stack: AsyncExitStack, runner: web.ServerRunner | web.AppRunner, secure: ssl.SSLContext | None
-) -> str:
+async def _open(stack: AsyncExitStack, runner: web.ServerRunner | web.AppRunner, secure: ssl.SSLContext | None) -> str:
     """Base URL of a runner that now listens on a free port."""
     await runner.setup()
-    stack.push_async_callback(_closed, runner)
+    stack.push_async_callback(_close, runner)
     await web.TCPSite(runner, _HOST, 0, ssl_context=secure).start()
     port = runner.addresses[0][1]
     return f"{'https' if secure else 'http'}://{_HOST}:{port}"
 
 
-async def _closed(runner: web.ServerRunner | web.AppRunner) -> None:
+async def _close(runner: web.ServerRunner | web.AppRunner) -> None:
     """Close a runner immediately: an orderly end of TLS would wait for clients that have gone."""
     connections = runner.server.connections if runner.server else []
     transports = [connection.transport for connection in connections if connection.transport]

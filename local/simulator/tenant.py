@@ -48,9 +48,9 @@ class Tenant:
         change = self.changes.get(index)
         if change is None:
             return user
-        return None if change.is_deleted else self._changed(user, change, now)
+        return None if change.is_deleted else self._apply_change(user, change, now)
 
-    def _changed(self, user: SimulatedUser, change: Change, now: float) -> SimulatedUser:
+    def _apply_change(self, user: SimulatedUser, change: Change, now: float) -> SimulatedUser:
         return dataclasses.replace(
             user,
             plan=change.plan or user.plan,
@@ -94,11 +94,11 @@ class Tenant:
 
     def filter_places(self) -> int:
         """How many positions the listing by licence filter has; some may be empty."""
-        return self.population.in_filter + len(self._gained())
+        return self.population.in_filter + len(self._licensed_since())
 
     def in_filter(self, start: int) -> Iterator[tuple[int, SimulatedUser]]:
         """Users whom the licence filter lists, from a position on, each with the position after it."""
-        gained = self._gained()
+        gained = self._licensed_since()
         within = self.population.in_filter
         for place in range(start, within + len(gained)):
             user = self.user(self._filter_order[place] if place < within else gained[place - within])
@@ -134,7 +134,7 @@ class Tenant:
             if user is not None:
                 yield place + 1, user
 
-    def _gained(self) -> list[int]:
+    def _licensed_since(self) -> list[int]:
         """Users outside the plan's filter who were given the Bookings plan since, in a stable order."""
         within = range(self.population.in_filter, self.population.in_graph)
         changed = (index for index, change in self.changes.items() if change.plan and not change.is_deleted)

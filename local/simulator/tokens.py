@@ -35,7 +35,7 @@ class Tokens:
     def claims_of(self, token: str) -> dict[str, Any] | None:
         """Claims of a token that was issued here, valid or not; None for any other."""
         if token not in self._known:
-            claims = self._decoded(token)
+            claims = self._decode(token)
             if claims is None:
                 return None
             if len(self._known) >= _MAX_REMEMBERED:
@@ -43,7 +43,7 @@ class Tokens:
             self._known[token] = claims
         return self._known[token]
 
-    def _decoded(self, token: str) -> dict[str, Any] | None:
+    def _decode(self, token: str) -> dict[str, Any] | None:
         lenient: Any = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
         try:
             return jwt.decode(token, self._key, algorithms=["HS256"], options=lenient)
@@ -56,10 +56,12 @@ class Tokens:
         claims = self.claims_of(token) if scheme.lower() == "bearer" and token else None
         if claims is None or claims["aud"] not in audiences or claims["exp"] <= now or claims["tid"] != tenant_id:
             return None
-        return Caller(claims["tid"], claims["appid"], frozenset(claims.get("roles", ())) | _delegated(claims))
+        return Caller(
+            claims["tid"], claims["appid"], frozenset(claims.get("roles", ())) | _delegated_permissions(claims)
+        )
 
 
-def _delegated(claims: Mapping[str, Any]) -> set[str]:
+def _delegated_permissions(claims: Mapping[str, Any]) -> set[str]:
     """The permissions of a person's token, by the names of the application permissions with the same effect."""
     scopes = claims.get("scp", "").split()
     return {"Exchange.ManageAsApp" if scope == "Exchange.Manage" else scope for scope in scopes}

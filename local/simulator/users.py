@@ -88,7 +88,7 @@ class Population:
         """The user as created, before anything changed."""
         random_bytes = hashlib.blake2b(index.to_bytes(8), digest_size=32, key=self._random_key).digest()
         plan, kind = self._plan_of(index, random_bytes), self._kind_of(index, random_bytes)
-        recipient_type, display_name, local = _named(index, random_bytes)
+        recipient_type, display_name, local = _names_of(index, random_bytes)
         upn, mail, primary_smtp, is_guest = _addresses(local, recipient_type, random_bytes)
         return SimulatedUser(
             index=index,
@@ -146,7 +146,7 @@ class Population:
         return UserKind(page, Mailbox.WITHOUT_CAPABILITY if has_mailbox else Mailbox.NONE)
 
 
-def _named(index: int, random_bytes: bytes) -> tuple[str, str, str]:
+def _names_of(index: int, random_bytes: bytes) -> tuple[str, str, str]:
     """Recipient type, display name, and the local part of the address; its number leads back to the index."""
     if random_bytes[3] % 25 == 0:
         team = names.TEAMS[random_bytes[1] % len(names.TEAMS)]

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from api.access import AppRole
-from api.mcp.tools import DATA, MAX_ITEMS, TOOLS, Tool, failed, succeeded
+from api.mcp.tools import DATA, MAX_ITEMS, TOOLS, Tool, failure_result, success_result
 from api.problems import Problem
 from atlas.live_queries import TooManyQueries
 
@@ -96,32 +96,32 @@ async def test_an_invalid_argument_is_named(name: str, arguments: dict[str, Any]
     tool = next(tool for tool in TOOLS if tool.name == name)
     with pytest.raises(Exception, match=field) as raised:
         await tool.call(None, "caller", arguments)  # type: ignore[arg-type]  # nothing is opened before they are valid
-    result = failed(raised.value, name)
+    result = failure_result(raised.value, name)
 
     assert result["isError"]
     assert result["content"][0]["text"].startswith(f"invalidParameter: {field} ")
 
 
 def test_a_failure_says_when_to_try_again() -> None:
-    text = failed(TooManyQueries(17), "get_free_times")["content"][0]["text"]
+    text = failure_result(TooManyQueries(17), "get_free_times")["content"][0]["text"]
 
     assert text.startswith("tooManyRequests: ")
     assert text.endswith("Try again in 17 seconds")
 
 
 def test_a_bug_is_logged_and_not_described(caplog: pytest.LogCaptureFixture) -> None:
-    text = failed(ZeroDivisionError("a secret"), "find_people")["content"][0]["text"]
+    text = failure_result(ZeroDivisionError("a secret"), "find_people")["content"][0]["text"]
 
     assert text == "internal: this is an error in the app; see its log"
     assert "a secret" in caplog.text
 
 
 def test_a_problem_keeps_its_code() -> None:
-    assert failed(Problem("excluded", "why"), "find_people")["content"][0]["text"] == "excluded: why"
+    assert failure_result(Problem("excluded", "why"), "find_people")["content"][0]["text"] == "excluded: why"
 
 
 def test_a_result_is_the_same_as_text_and_as_json() -> None:
-    result = succeeded({"people": [{"displayName": "Łucja"}], "continuation": None})
+    result = success_result({"people": [{"displayName": "Łucja"}], "continuation": None})
 
     assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
     assert "Łucja" in result["content"][0]["text"]

@@ -211,7 +211,7 @@ async def test_a_writer_who_was_too_late_leaves_no_entry(listed, store, tenant_i
 
     keys = [row["RowKey"] async for row in store.iterate(BOOKINGS_USER_INDEX, tenant_id)]
     assert [key for key in keys if "late" in key] == []
-    assert await listed.index.differing([winner], before.user.user_id, f"{before.user.user_id}!") == {}
+    assert await listed.index.find_differences([winner], before.user.user_id, f"{before.user.user_id}!") == {}
     assert winner in await all_pages(listed, UserFilter(), UserOrder.NAME, 100)
 
 
@@ -243,7 +243,7 @@ async def test_a_scan_repairs_lost_and_leftover_entries(listed, store, tenant_id
     assert [key for key in repaired if "old$name" in key or deleted.user.user_id in key] == []
     assert [key for key in entries if "old$name" in key]
     assert await all_pages(listed, UserFilter(), UserOrder.NAME, 7) == expected(UserFilter(), UserOrder.NAME)
-    assert await listed.index.differing(PEOPLE) == {}
+    assert await listed.index.find_differences(PEOPLE) == {}
 
 
 async def test_a_scan_repairs_entries_with_outdated_columns(listed):
@@ -264,7 +264,7 @@ async def test_a_scan_compares_entries_that_storage_returns_in_parts(listed, sto
     await listed.index.add(deleted, None)
     monkeypatch.setattr(store, "get_page", partial(store.get_page, size=7))
 
-    differing = await listed.index.differing(PEOPLE)
+    differing = await listed.index.find_differences(PEOPLE)
 
     assert set(differing) == {deleted.user.user_id}
 
@@ -285,7 +285,7 @@ async def test_a_repair_during_a_lookup_leaves_the_entries_of_the_new_row(listed
 
     await repair_user_lists(listed, PEOPLE[3:4], PEOPLE[2].user.user_id, is_last=False)
 
-    assert await listed.index.differing([after], before.user.user_id, f"{before.user.user_id}!") == {}
+    assert await listed.index.find_differences([after], before.user.user_id, f"{before.user.user_id}!") == {}
     assert await all_pages(listed, UserFilter(search="zack"), UserOrder.NAME, 10) == [after]
 
 
@@ -294,7 +294,7 @@ async def test_a_lookup_during_a_repair_writes_all_its_entries(listed, monkeypat
     before = PEOPLE[3]
     after = replace(before, status=Status.NO_MAILBOX)
     await listed.index.add(after, before)
-    differing = await listed.index.differing(PEOPLE)
+    differing = await listed.index.find_differences(PEOPLE)
     add = listed.index.add
 
     async def add_before_a_repair(*arguments):
@@ -305,7 +305,7 @@ async def test_a_lookup_during_a_repair_writes_all_its_entries(listed, monkeypat
 
     await record(listed, after)
 
-    assert await listed.index.differing([*PEOPLE[:3], after, *PEOPLE[4:]]) == {}
+    assert await listed.index.find_differences([*PEOPLE[:3], after, *PEOPLE[4:]]) == {}
     wanted = UserFilter(frozenset({Status.NO_MAILBOX}))
     assert await all_pages(listed, wanted, UserOrder.STATUS, 10) == [after]
 
@@ -317,7 +317,7 @@ async def test_a_malformed_list_of_keys_does_not_end_a_scan(listed, store, tenan
 
     await repair_user_lists(listed, PEOPLE, "", is_last=True)
 
-    assert await listed.index.differing(PEOPLE) == {}
+    assert await listed.index.find_differences(PEOPLE) == {}
 
 
 @in_the_module_loop

@@ -139,10 +139,10 @@ def test_the_outputs_that_makers_want_come_first() -> None:
 
 def test_enum_values_have_labels() -> None:
     """[X]: ``x-ms-enum-values`` gives each value a display name."""
-    labelled = [(place, one) for place, one in (*parameters(), *members()) if "x-ms-enum-values" in one]
+    enum_labels = [(place, one) for place, one in (*parameters(), *members()) if "x-ms-enum-values" in one]
 
-    assert len(labelled) > 5
-    for place, one in labelled:
+    assert len(enum_labels) > 5
+    for place, one in enum_labels:
         assert [entry["value"] for entry in one["x-ms-enum-values"]] == one["enum"], place
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas.domain.advice import advice_for_organization, commands_for_mailbox
-from atlas.domain.ews_commands import commands_for, commands_for_user, mailbox_command, quoted
+from atlas.domain.ews_commands import commands_for, commands_for_user, mailbox_command, quote_literal
 from atlas.domain.ews_settings import AGENT, ews_scope
 from atlas.domain.policy import Scope, Verdict, judge_mailbox, judge_organization
 from tests.domain.powershell import EwsSettings, Literal, tokens
@@ -127,7 +127,7 @@ def test_unknown_settings_lead_to_the_permission():
 
 @given(AWKWARD)
 def test_any_text_is_one_powershell_literal(text):
-    assert tokens(quoted(text)) == [Literal(text)]
+    assert tokens(quote_literal(text)) == [Literal(text)]
     assert tokens(f"{mailbox_command(text)} -EwsEnabled $true") == [
         "Set-CASMailbox",
         "-Identity",
@@ -139,4 +139,4 @@ def test_any_text_is_one_powershell_literal(text):
 
 @pytest.mark.parametrize("quote", "'\u2018\u2019\u201a\u201b")
 def test_every_powershell_quote_is_doubled(quote):
-    assert quoted(f"o{quote}hara@contoso.com") == f"'o{quote}{quote}hara@contoso.com'"
+    assert quote_literal(f"o{quote}hara@contoso.com") == f"'o{quote}{quote}hara@contoso.com'"

@@ -61,7 +61,7 @@ def test_small_departments_are_added_up_as_others():
     groups = {f"department {number}": Uptake(licensed=number + 1) for number in range(MAX_GROUPS + 7)}
     total = sum(groups.values(), Uptake())
 
-    shown = Adoption(total, departments=groups).limited()
+    shown = Adoption(total, departments=groups).with_largest_groups()
 
     assert len(shown.departments) == MAX_GROUPS
     assert next(iter(shown.departments)) == f"department {MAX_GROUPS + 6}"

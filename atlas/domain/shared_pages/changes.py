@@ -51,21 +51,21 @@ def next_change(
     """
     if previous is None:
         is_new = inventoried_before and target.state is PageState.PRESENT
-        return _changed(target, SharedChangeKind.CREATED, at) if is_new else (target, None)
+        return _new_change(target, SharedChangeKind.CREATED, at) if is_new else (target, None)
     if previous.changed_at:
         at = max(at, previous.changed_at + timedelta(milliseconds=1))
     if previous.state is not target.state:
         deleted = target.state is PageState.GONE
-        return _changed(target, SharedChangeKind.DELETED if deleted else SharedChangeKind.CREATED, at)
+        return _new_change(target, SharedChangeKind.DELETED if deleted else SharedChangeKind.CREATED, at)
     unchanged = replace(target, changed_at=previous.changed_at)
     if None not in (previous.published, target.published) and previous.published is not target.published:
         kind = SharedChangeKind.PUBLISHED if target.published else SharedChangeKind.UNPUBLISHED
-        return _changed(replace(unchanged, holders=_carried_over(previous, target)), kind, at)
+        return _new_change(replace(unchanged, holders=_carried_over(previous, target)), kind, at)
     if previous.holders is None or target.holders is None:
         return unchanged, None
     for difference in _differences(_direct(previous.holders), _direct(target.holders)):
         row = replace(unchanged, holders=(*difference.holders, *_members(target.holders)))
-        return _changed(row, difference.kind, at, difference.holder, difference.access)
+        return _new_change(row, difference.kind, at, difference.holder, difference.access)
     return unchanged, None
 
 
@@ -112,7 +112,7 @@ def _carried_over(previous: SharedPageRow, target: SharedPageRow) -> tuple[Holde
     return target.holders if previous.holders is None or target.holders is None else previous.holders
 
 
-def _changed(
+def _new_change(
     row: SharedPageRow,
     kind: SharedChangeKind,
     at: datetime,

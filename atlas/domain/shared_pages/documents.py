@@ -44,7 +44,7 @@ def page_details_document(row: SharedPageRow) -> Document:
         **page_document(row),
         "staff": [_staff(member) for member in row.staff or ()],
         "services": [_service(service) for service in row.services or ()],
-        "findingDetails": [_finding(detail) for detail in finding_details(row)],
+        "findingDetails": [_finding_document(detail) for detail in finding_details(row)],
     }
 
 
@@ -88,5 +88,5 @@ def _service(service: BookingService) -> Document:
     }
 
 
-def _finding(detail: FindingDetail) -> Document:
+def _finding_document(detail: FindingDetail) -> Document:
     return {"name": detail.name, "severity": detail.severity, "evidence": detail.evidence, "fix": detail.fix}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from atlas.domain.ews_commands import quoted
+from atlas.domain.ews_commands import quote_literal
 from atlas.domain.shared_pages.businesses import EXTERNAL_GUEST
 from atlas.domain.shared_pages.holders import HolderKind, largest_group, people_with_full_access
 from atlas.domain.shared_pages.names import LookAlike, reserved_part
@@ -70,7 +70,9 @@ def finding_details(row: SharedPageRow) -> tuple[FindingDetail, ...]:
             name=rule.name,
             severity=rule.severity,
             evidence=found.evidence,
-            fix=rule.fix.format(address=quoted(row.address), account=quoted(row.account_id or row.address)),
+            fix=rule.fix.format(
+                address=quote_literal(row.address), account=quote_literal(row.account_id or row.address)
+            ),
         )
         for found in row.findings
         for rule in RULES

@@ -79,11 +79,11 @@ def holders_of(
         if grant.trustee in directory and trustee is None and holder.upn:
             holder = replace(holder, enabled=False, licensed=False)  # an address that no account has any more
         known = direct.get(key := _identity(holder))
-        direct[key] = _merged(known, holder) if known else holder
+        direct[key] = _merge_holders(known, holder) if known else holder
         for member in _members(holder, grant, trustee, previous):
             member_key = (key, _identity(member))
             known = members.get(member_key)
-            members[member_key] = _merged(known, member) if known else member
+            members[member_key] = _merge_holders(known, member) if known else member
     followed = {key for key, _ in members}
     direct_holders = (
         replace(holder, lists_members=True) if key in followed else holder for key, holder in direct.items()
@@ -224,7 +224,7 @@ def _previous_holder(grant: AccessGrant, previous: Iterable[Holder]) -> Holder |
     return None
 
 
-def _merged(known: Holder, more: Holder) -> Holder:
+def _merge_holders(known: Holder, more: Holder) -> Holder:
     access = tuple(right for right in AccessRight if right in (*known.access, *more.access))
     return replace(known, access=access, trustees=tuple(dict.fromkeys((*known.trustees, *more.trustees))))
 

@@ -110,7 +110,7 @@ def next_row(
     row = replace(
         row,
         address=evidence.listed.address if in_exchange else row.address,  # Graph's ID need not be the primary one
-        addresses=evidence.listed.addresses if in_exchange else _merged(row.addresses, evidence.listed.addresses),
+        addresses=evidence.listed.addresses if in_exchange else _merge(row.addresses, evidence.listed.addresses),
         display_name=evidence.listed.display_name or row.display_name,
         state=PageState.PRESENT,
         checked_at=evidence.at,
@@ -142,7 +142,7 @@ def gone_row(previous: SharedPageRow, at: datetime, scan_id: str | None) -> Shar
     )
 
 
-def _merged(known: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+def _merge(known: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*known, *more)))
 
 

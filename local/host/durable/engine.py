@@ -53,7 +53,7 @@ class Engine:
         self._slots = asyncio.Semaphore(concurrent_orchestrators)
         self._gather_seconds = gather_seconds
         self._payloads = Payloads()
-        measured = _measured(run_activity, self.measurements)
+        measured = _with_measurements(run_activity, self.measurements)
         self._tasks = Tasks(self, functions, measured, concurrent_activities, self._hazards, self._payloads)
         self._turns: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -271,7 +271,7 @@ class Engine:
             self._tasks.finish(parent, EventType.SUB_ORCHESTRATION_FAILED, Reason=reason, Details="")
 
 
-def _measured(run: Invoke, measurements: Measurements) -> Invoke:
+def _with_measurements(run: Invoke, measurements: Measurements) -> Invoke:
     """Run activities as ``run`` does, and measure each invocation."""
 
     async def run_measured(name: str, argument: str) -> str:

@@ -64,11 +64,11 @@ class History:
         self._played = f"{self._played},{encoded}" if self._played else encoded
         self._played_count = len(self.events)
 
-    def shown(self, *, with_output: bool) -> list[Event]:
+    def status_events(self, *, with_output: bool) -> list[Event]:
         """The events as a status query with showHistory returns them."""
         names = {EventType.ORCHESTRATOR_STARTED, EventType.ORCHESTRATOR_COMPLETED}
         events = json.loads(zlib.decompress(self._compressed)) if self._compressed else self.events
-        return [_shown(event, with_output=with_output) for event in events if event["EventType"] not in names]
+        return [_status_event(event, with_output=with_output) for event in events if event["EventType"] not in names]
 
     def compress(self) -> None:
         """Keep the events of an orchestration that has ended in a hundredth of the space; there is no further turn."""
@@ -77,7 +77,7 @@ class History:
             self.events, self._played, self._played_count = [], "", 0
 
 
-def _shown(event: Event, *, with_output: bool) -> Event:
+def _status_event(event: Event, *, with_output: bool) -> Event:
     event_type = EventType(event["EventType"])
     when = datetime.fromisoformat(event["Timestamp"]).isoformat().replace("+00:00", "Z")
     shown = {"EventType": "".join(part.title() for part in event_type.name.split("_")), "Timestamp": when}

@@ -118,4 +118,8 @@ class Instance:
             "output": json.loads(self.output_json) if self.output_json else None,
             "createdTime": self.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "lastUpdatedTime": self.updated_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        } | ({"historyEvents": self.execution.history.shown(with_output=show_history_output)} if show_history else {})
+        } | (
+            {"historyEvents": self.execution.history.status_events(with_output=show_history_output)}
+            if show_history
+            else {}
+        )

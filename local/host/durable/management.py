@@ -71,9 +71,9 @@ class Management:
             json.loads(body or "null")
             instance = self._engine.start(request.match_info["name"], request.match_info.get("id"), body or None)
         except (UnknownFunction, BadInstanceId, PayloadRefused, ValueError) as refusal:
-            return _refused(400, str(refusal))
+            return _refusal(400, str(refusal))
         except AlreadyRunning as refusal:
-            return _refused(409, str(refusal))
+            return _refusal(409, str(refusal))
         url = f"{self._base_url()}{PREFIX}/instances/{instance.instance_id}"
         links = _links(url, self._code)
         headers = {"Location": links["statusQueryGetUri"], "Retry-After": "10"}
@@ -98,7 +98,7 @@ class Management:
     async def query(self, request: web.Request) -> web.Response:
         """List orchestrations, a page at a time; the next page's token is in a header, empty at the end."""
         show_input = _flag(request, "showInput")
-        found = self._matching(request)
+        found = self._matching_instances(request)
         begin = int(request.headers.get("x-ms-continuation-token") or 0)
         end = begin + _page_size(request)
         page = [instance.to_dict(show_input=show_input) for instance in found[begin:end]]
@@ -119,7 +119,7 @@ class Management:
         """Delete the orchestrations that have ended and match."""
         if "createdTimeFrom" not in request.query:
             return web.json_response("Please provide value for 'createdTimeFrom' parameter.", status=400)
-        ended = [instance for instance in self._matching(request) if instance.has_ended]
+        ended = [instance for instance in self._matching_instances(request) if instance.has_ended]
         for instance in ended:
             self._engine.purge(instance)
         return web.json_response({"instancesDeleted": len(ended)}) if ended else web.Response(status=404)
@@ -130,7 +130,7 @@ class Management:
         try:
             json.loads(body or "null")
         except ValueError:
-            return _refused(400, "Only application/json request content is supported")
+            return _refusal(400, "Only application/json request content is supported")
         event = request.match_info["event"]
         return self._on_running(request, lambda instance: self._engine.raise_event(instance, event, body or "null"))
 
@@ -144,7 +144,7 @@ class Management:
         }
         operation = operations.get(request.match_info["operation"].lower())
         if operation is None:
-            return _refused(501, f"the local host does not simulate {request.match_info['operation']}")
+            return _refusal(501, f"the local host does not simulate {request.match_info['operation']}")
         return self._on_running(request, operation)
 
     def _on_running(self, request: web.Request, act: Callable[[Instance], None]) -> web.Response:
@@ -156,10 +156,10 @@ class Management:
         try:
             act(instance)
         except PayloadRefused as refusal:
-            return _refused(400, str(refusal))
+            return _refusal(400, str(refusal))
         return web.Response(status=202)
 
-    def _matching(self, request: web.Request) -> list[Instance]:
+    def _matching_instances(self, request: web.Request) -> list[Instance]:
         begin, end = _time(request, "createdTimeFrom"), _time(request, "createdTimeTo")
         statuses = {part.lower() for part in request.query.get("runtimeStatus", "").split(",") if part}
         prefix = request.query.get("instanceIdPrefix", "")
@@ -202,6 +202,6 @@ def _time(request: web.Request, name: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _refused(status: int, message: str) -> web.Response:
+def _refusal(status: int, message: str) -> web.Response:
     problem: dict[str, Any] = {"Message": message, "ExceptionMessage": message}
     return web.json_response(problem, status=status)

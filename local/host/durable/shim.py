@@ -225,15 +225,15 @@ class Shim:
             input_text=action.get("input"),
             instance_id=action.get("instanceId"),
         )
-        return self._numbered(call)
+        return self._assign_number(call)
 
     def _timer(self, fire_at: datetime, parent: Node | None, path: Path, *, cancelled: bool = False) -> Scheduled:
         timer = Scheduled(parent, kind=CREATE_TIMER, path=path, fire_at=fire_at, cancelled=cancelled)
         # A cancelled timer counts as done for .NET, whose task for it is; the SDK gets no event for it.
         timer.done = cancelled and not self._fails_fast
-        return self._numbered(timer)
+        return self._assign_number(timer)
 
-    def _numbered(self, task: Scheduled) -> Scheduled:
+    def _assign_number(self, task: Scheduled) -> Scheduled:
         task.task_id = len(self.tasks)
         self.tasks.append(task)
         return task

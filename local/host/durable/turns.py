@@ -128,13 +128,13 @@ def _check_numbering(execution: Execution, extension: Shim) -> None:
     ):
         if ours.identity != theirs.identity:
             raise IdHazard(
-                f"IdHazard: task {ours.task_id} is {_named(ours)} for the SDK and {_named(theirs)} for the durable "
+                f"IdHazard: task {ours.task_id} is {_name_of(ours)} for the SDK and {_name_of(theirs)} for the durable "
                 "extension, so its result would go to the wrong task. Rule: no *_with_retry inside task_all or "
                 "task_any, and do not await a loser of task_any later (Azure/azure-functions-durable-python#603)."
             )
 
 
-def _named(task: Scheduled) -> str:
+def _name_of(task: Scheduled) -> str:
     place = ".".join(str(part + 1) for part in task.path if isinstance(part, int))
     attempt = "".join(f", {part}" for part in task.path if isinstance(part, str))
     return f"{task.name or 'a timer'} (yield {place}{attempt})"
