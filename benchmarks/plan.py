@@ -35,7 +35,7 @@ STORAGE_REQUESTS = 13
 """Billed requests of one user, estimated: 1.2 for rows (`make bench`), the rest for queues and tables of Durable."""
 GRAPH_UNITS_PER_SECOND = 800
 """8,000 resource units in 10 seconds, for an app in a tenant with more than 500 users; a page of a list costs 2."""
-USERS_PER_PAGE = 999
+LISTED_USERS_PER_PAGE = 999
 MAILBOXES_PER_PAGE = 1_000
 PRICE_EXECUTING = 0.000016
 """USD a GB-second on a ready instance, as docs/operate.md assumes; the next ones are a million executions and 10,000
@@ -214,8 +214,8 @@ def _rate_of_both(scenario: Scenario) -> float:
 
 
 def _listing_seconds(scenario: Scenario) -> float:
-    """Mailboxes, their policies and users, one page after the other. They are joined while users are probed."""
-    users = math.ceil(scenario.users / USERS_PER_PAGE)
+    """Mailboxes, their policies and users, one page after the other. Joining them takes seconds."""
+    users = math.ceil(scenario.users / LISTED_USERS_PER_PAGE)
     pages = 2 * math.ceil(scenario.users / MAILBOXES_PER_PAGE) + users
     turn = scenario.latency + scenario.storage_latency + LIMITS[scenario.backend].turn_seconds
     return pages * turn + 2 * users / GRAPH_UNITS_PER_SECOND

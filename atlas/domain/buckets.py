@@ -1,5 +1,8 @@
 """Divides the users of a tenant by object ID, so that listings in different orders can be joined in bounded memory."""
 
+import re
+
+HEX_START = re.compile("[0-9a-f]{4}")
 BUCKETS = 250
 """A row of a listing has one column per bucket; Table Storage allows 252 besides the keys."""
 USERS_PER_PAGE = 4000
@@ -11,10 +14,8 @@ def bucket_of(user_id: str) -> int:
 
     What is not an object ID belongs to the first bucket.
     """
-    try:
-        return int(user_id[:4], 16) * BUCKETS >> 16
-    except ValueError:
-        return 0
+    start = HEX_START.match(user_id)
+    return int(start[0], 16) * BUCKETS >> 16 if start else 0
 
 
 def page_count(users: int) -> int:

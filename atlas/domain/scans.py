@@ -79,11 +79,11 @@ def started_at_of(scan_id: str) -> datetime | None:
         return None
 
 
-def estimated_end(started_at: datetime, now: datetime, probed: int, total: int | None) -> datetime | None:
+def estimated_end(probing_since: datetime, now: datetime, probed: int, total: int | None) -> datetime | None:
     """When a scan that continues at its present rate will end; ``None`` while the rate or the total is not known."""
     if not total or not 0 < probed <= total:
         return None
     try:
-        return now + (now - started_at) * ((total - probed) / probed)
+        return now + (now - probing_since) * ((total - probed) / probed)
     except OverflowError:
         return None

@@ -13,6 +13,7 @@ from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.page_urls import domain_of, meeting_type_url, page_url
 from atlas.domain.pages import NoPage, PageFound, PublicType, SignInRequired
 from atlas.domain.policy import PolicyVerdict, Verdict
+from atlas.domain.scans import started_at_of
 from atlas.domain.statuses import Decision, Evidence, Status, decide
 from atlas.domain.users import LicensedUser
 
@@ -69,10 +70,15 @@ def next_row(previous: UserRow | None, observation: Observation, scan_id: str | 
     """The row after an observation. ``unknown`` keeps the last known status, its time, the URL and the meeting types.
 
     ``scan_id`` is ``None`` for a lookup. An observation that is older than the row changes nothing but its ``scan_id``.
+    A scan lists users long before it probes them, so what a lookup has stored about the user meanwhile is newer.
     ``changed_at`` is carried over: ``changes.change_between`` detects changes.
     """
     if previous and observation.at < previous.checked_at:
         return replace(previous, scan_id=_newest_scan(previous, scan_id))
+    if previous and _is_newer_than_listing(previous, scan_id):
+        if previous.status is Status.GONE:
+            return replace(previous, scan_id=_newest_scan(previous, scan_id))
+        observation = replace(observation, user=previous.user)
     row = _with_decision(_with_mailbox(previous, observation), previous, observation)
     return replace(
         row,
@@ -84,6 +90,7 @@ def next_row(previous: UserRow | None, observation: Observation, scan_id: str | 
 
 def kept_row(previous: UserRow, user: LicensedUser, scan_id: str) -> UserRow:
     """The row of a user whose page a scan did not request, because what is known is recent enough."""
+    user = previous.user if _is_newer_than_listing(previous, scan_id) else user
     return replace(previous, user=user, scan_id=_newest_scan(previous, scan_id))
 
 
@@ -112,6 +119,12 @@ def _status_since(row: UserRow, previous: UserRow | None) -> datetime | None:
     if previous and previous.last_known_status is row.last_known_status:
         return previous.status_since or previous.last_known_at or row.last_known_at
     return row.last_known_at
+
+
+def _is_newer_than_listing(previous: UserRow, scan_id: str | None) -> bool:
+    """Whether the row was written since the scan started, and so after Microsoft Graph listed the user."""
+    started_at = started_at_of(scan_id) if scan_id else None
+    return started_at is not None and previous.checked_at > started_at
 
 
 def _newest_scan(previous: UserRow | None, scan_id: str | None) -> str | None:

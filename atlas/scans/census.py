@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import batched
 
 from atlas.domain.buckets import buckets_of_page
-from atlas.domain.mailboxes import MailboxEvidence, NoMailbox
+from atlas.domain.ews_settings import EwsScope
+from atlas.domain.mailboxes import Mailbox, MailboxEvidence, NoMailbox
 from atlas.domain.organization import OrganizationSettings
 from atlas.domain.scans import Scan, ScanState
 from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.users import LicensedUser
+from atlas.microsoft365.deadlines import deadline_after, within
 from atlas.microsoft365.exchange import Exchange
-from atlas.microsoft365.failures import ListingExpired, Refused
+from atlas.microsoft365.failures import ListingExpired, Refused, TimedOut
 from atlas.microsoft365.graph import MalformedUser
 from atlas.resources import Resources
 from atlas.scans.messages import (
@@ -22,12 +25,18 @@ from atlas.scans.messages import (
     StepRequest,
 )
 from atlas.scans.warnings import limit_warnings
-from atlas.tables.census import ListedUser
+from atlas.tables.census_columns import ListedUser
 
 MAILBOXES = "mailboxes"
 POLICIES = "policies"
 USERS = "users"
+JOINED = "joined"
+"""The position of a page of joined users is how many there are."""
+JOIN_SECONDS = 60.0
+"""For all requests of one join: no activity takes longer than two minutes."""
+MAILBOXES_PER_REQUEST = 200
 NOT_LISTED = Unknown(Reason.NOT_UNDERSTOOD, "the listing of mailboxes does not contain the user's")
+NO_TIME = Unknown(Reason.UNREACHABLE, "Microsoft Graph did not return the mailboxes of all users in time")
 
 
 async def read_organization(resources: Resources, request: StepRequest) -> OrganizationResult:
@@ -70,14 +79,21 @@ async def list_users(resources: Resources, request: ListingRequest) -> ListingRe
 
 
 async def join_mailboxes(resources: Resources, request: JoinRequest) -> JoinResult:
-    """Write one page of licensed users to the census, each with its mailbox, in the order of their rows."""
+    """Write one page of licensed users to the census, each with its mailbox, in the order of their rows.
+
+    A page is written once: its lanes refer to places on it, so a late repetition must not move anybody.
+    """
+    census = resources.census
+    if count := await census.get_position(request.scan_id, JOINED, request.page):
+        return JoinResult(count=int(count), ended_at=resources.clock())
     buckets = buckets_of_page(request.page, request.pages)
-    listed = await resources.census.get_listed_users(request.scan_id, request.first_listing, buckets)
+    listed = await census.get_listed_users(request.scan_id, request.users_from, buckets)
     unknown = [user_id for user_id, (_, mailbox) in listed.items() if mailbox is None]
     mailboxes = await _mailboxes_of(resources, request, buckets, unknown)
     users = [(user, mailbox or mailboxes[user_id]) for user_id, (user, mailbox) in sorted(listed.items())]
-    await resources.census.add_users(request.scan_id, request.page, users)
-    return JoinResult(count=len(users))
+    await census.add_users(request.scan_id, request.page, users)
+    await census.add_position(request.scan_id, JOINED, request.page, str(len(users)))
+    return JoinResult(count=len(users), ended_at=resources.clock())
 
 
 def _exchange(resources: Resources) -> Exchange:
@@ -143,19 +159,34 @@ def _warnings_about(malformed: Sequence[MalformedUser]) -> list[str]:
 async def _mailboxes_of(
     resources: Resources, request: JoinRequest, buckets: range, user_ids: Sequence[str]
 ) -> Mapping[str, MailboxEvidence]:
-    if not request.has_mailboxes:
-        return await resources.directory.get_mailboxes(user_ids)
-    census = resources.census
-    # Without all of their EWS settings none are used: the census may hold part of the listing.
-    found = await census.get_mailboxes(request.scan_id, buckets, with_policies=request.has_policies)
-    return {**found, **await _confirm_absence(resources, [one for one in user_ids if one not in found])}
+    if request.mailboxes_from is None:
+        return await _get_mailboxes(resources, user_ids)
+    census, wanted = resources.census, set(user_ids)
+    found = await census.get_mailboxes(request.scan_id, request.mailboxes_from, buckets, wanted)
+    if request.policies_from is not None:
+        scopes = await census.get_policies(request.scan_id, request.policies_from, buckets, wanted)
+        found = {user_id: _with_policy(mailbox, scopes.get(user_id)) for user_id, mailbox in found.items()}
+    return found | await _confirm_absence(resources, [user_id for user_id in user_ids if user_id not in found])
 
 
-async def _confirm_absence(resources: Resources, user_ids: Sequence[str]) -> Mapping[str, MailboxEvidence]:
+def _with_policy(mailbox: MailboxEvidence, scope: EwsScope | None) -> MailboxEvidence:
+    return replace(mailbox, ews=scope) if isinstance(mailbox, Mailbox) else mailbox
+
+
+async def _confirm_absence(resources: Resources, user_ids: Sequence[str]) -> dict[str, MailboxEvidence]:
     """Whether users whom Exchange's listing does not contain have no mailbox; otherwise the probe requests it."""
-    if not user_ids:
-        return {}
-    mailboxes = await resources.directory.get_mailboxes(user_ids)
+    mailboxes = await _get_mailboxes(resources, user_ids)
     return {
         user_id: mailbox if isinstance(mailbox, NoMailbox) else NOT_LISTED for user_id, mailbox in mailboxes.items()
     }
+
+
+async def _get_mailboxes(resources: Resources, user_ids: Sequence[str]) -> dict[str, MailboxEvidence]:
+    """The mailboxes from Microsoft Graph; those for which there is no time left are requested by the probe."""
+    deadline, found = deadline_after(JOIN_SECONDS), dict[str, MailboxEvidence]()
+    for some in batched(user_ids, MAILBOXES_PER_REQUEST, strict=False):
+        try:
+            found |= await within(deadline, resources.directory.get_mailboxes(some))
+        except TimedOut:
+            break
+    return dict.fromkeys(user_ids, NO_TIME) | found

@@ -200,16 +200,21 @@ async def _with_progress(
         if lane and lane.custom_status:
             counts += Counts.from_dict(lane.custom_status.get("counts", {}))
             warnings += [BOOKINGS_DOWN] if lane.is_active and lane.custom_status.get("is_waiting") else []
-    listed, total = progress.get("listed"), progress.get("total")
     return replace(
         scan,
-        users_listed=listed,
+        users_listed=progress.get("listed"),
         users_probed=counts.probed,
         by_status=counts.by_status,
         throttled_waits=counts.throttled_waits,
         warnings=tuple(dict.fromkeys(warnings)),
-        estimated_end=estimated_end(scan.started_at, resources.clock(), counts.probed, total or listed),
+        estimated_end=_estimated_end(progress, resources.clock(), counts.probed),
     )
+
+
+def _estimated_end(progress: Mapping[str, Any], now: datetime, probed: int) -> datetime | None:
+    """``None`` until users are probed: how long listing them takes says nothing about the rest."""
+    since = progress.get("probingSince")
+    return estimated_end(datetime.fromisoformat(since), now, probed, progress.get("total")) if since else None
 
 
 def _lane_ids(scan_id: str, status: OrchestrationStatus | None) -> list[str]:

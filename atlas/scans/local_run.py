@@ -260,8 +260,7 @@ class LocalRun:
     def _show(self, waiting: Waiting | None) -> None:
         personal = self.progress.personal
         counts = sum((lane.counts for lane in self._lanes.values()), personal.counts)
-        total = personal.listed if personal.page else personal.total
-        self.watch(RunStatus(self.progress.step, personal.listed, total, counts, waiting))
+        self.watch(RunStatus(self.progress.step, personal.listed, personal.total, counts, waiting))
 
 
 def _why_waiting(lane: Lane) -> str:

@@ -5,6 +5,7 @@ Newer versions replay the payloads of running scans: fields are added with a def
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Self
@@ -109,12 +110,12 @@ class JoinRequest(StepRequest):
     page: int
     pages: int
     """How many there are."""
-    first_listing: int
-    """The page with which the listing of users that was completed begins."""
-    has_mailboxes: bool = False
-    """Whether the census holds all mailboxes; if not, their GUIDs come from Microsoft Graph."""
-    has_policies: bool = False
-    """Whether the mailboxes in the census have their EWS settings."""
+    users_from: int
+    """The page with which the listing of users begins."""
+    mailboxes_from: int | None = None
+    """The page with which the complete listing of mailboxes begins; ``None``: their GUIDs come from Microsoft Graph."""
+    policies_from: int | None = None
+    """The same of the mailboxes' EWS settings; ``None``: they are not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +133,7 @@ class JoinResult(StepResult):
     """A page of licensed users has been written to the census, with their mailboxes."""
 
     count: int = 0
+    ended_at: datetime | None = None
 
 
 class ProbeMode(StrEnum):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from atlas.domain.buckets import page_count
 from atlas.scans.lanes import Breaker, LaneResult, merge_breakers
@@ -13,8 +14,10 @@ from atlas.scans.warnings import exchange_warning
 class Exchange(Message):
     """What the census obtained from Exchange, and what went wrong."""
 
-    has_mailboxes: bool = False
-    has_policies: bool = False
+    mailboxes_from: int | None = None
+    """The page with which the complete listing of mailboxes begins; ``None``: there is none."""
+    policies_from: int | None = None
+    """The same of their EWS settings."""
     organization_problem: str | None = None
     mailboxes_problem: str | None = None
     policies_problem: str | None = None
@@ -31,11 +34,12 @@ class PersonalPages(Message):
     listed: int = 0
     total: int | None = None
     """How many users the listing will have, if Microsoft Graph says so."""
-    first_listing: int = 1
+    users_from: int = 1
     """The page with which the listing begins."""
     page: int = 0
     """The page of users being probed; 0: none yet."""
     page_size: int = 0
+    probing_since: datetime | None = None
     counts: Counts = field(default_factory=Counts)
     breaker: Breaker = field(default_factory=Breaker)
     gone: GoneResult = field(default_factory=GoneResult)
@@ -53,14 +57,19 @@ class PersonalPages(Message):
         """Whether there is a page after the one being probed."""
         return self.page < self.pages
 
-    def with_listed(self, listing: ListingResult, first_listing: int) -> "PersonalPages":
-        """The stage with a page of the listing of users."""
-        total = self.total if listing.total is None else listing.total
-        return replace(self, listed=self.listed + listing.count, total=total, first_listing=first_listing)
+    def with_listed(self, listing: ListingResult, users_from: int, *, is_first: bool) -> "PersonalPages":
+        """The stage with a page of the listing of users. Those of an earlier listing count until a new one begins."""
+        return replace(
+            self,
+            listed=listing.count if is_first else self.listed + listing.count,
+            total=self.total if listing.total is None else listing.total,
+            users_from=users_from,
+        )
 
     def with_page(self, page: int, joined: JoinResult) -> "PersonalPages":
         """The stage with a page of users to probe."""
-        return replace(self, page=page, page_size=joined.count)
+        since = self.probing_since or joined.ended_at
+        return replace(self, page=page, page_size=joined.count, probing_since=since, total=self.listed)
 
     def with_lanes(self, lanes: Sequence[LaneResult]) -> "PersonalPages":
         """The stage with the results of the page's lanes."""
@@ -70,9 +79,9 @@ class PersonalPages(Message):
             breaker=merge_breakers([self.breaker] if not lanes else [lane.breaker for lane in lanes]),
         )
 
-    def restarted(self) -> "PersonalPages":
-        """The stage before its listing."""
-        return PersonalPages(total=self.total)
+    def with_error(self, error: str) -> "PersonalPages":
+        """The stage that has failed; the first error is the cause."""
+        return replace(self, error=self.error or error)
 
     def closing(self, scan_id: str) -> Closing:
         """The result. After a complete listing, the totals are those of the rows, where no user counts twice."""

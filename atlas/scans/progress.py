@@ -173,9 +173,9 @@ class ScanProgress(Message):
             scan_id=self.scan_id,
             page=self.position.page,
             pages=self.personal.pages,
-            first_listing=self.personal.first_listing,
-            has_mailboxes=self.exchange.has_mailboxes,
-            has_policies=self.exchange.has_policies,
+            users_from=self.personal.users_from,
+            mailboxes_from=self.exchange.mailboxes_from,
+            policies_from=self.exchange.policies_from,
         )
 
     def shared_request(self) -> SharedRequest:
@@ -209,7 +209,7 @@ class ScanProgress(Message):
         """Go on to the next page of the listing, or to join the users with their mailboxes."""
         if stopped := self._unless_successful(result):
             return stopped
-        personal = self.personal.with_listed(result, self.position.first)
+        personal = self.personal.with_listed(result, self.position.first, is_first=self.position.is_first)
         if result.has_next:
             return self._next_part(personal=personal)
         return self._at(Step.JOIN_MAILBOXES, personal=personal)
@@ -340,6 +340,7 @@ class ScanProgress(Message):
             "lanes": len(self.lanes()) if self.step is Step.PROBE_USERS else self.personal.open_lanes,
             "listed": self.personal.listed,
             "total": self.personal.total,
+            "probingSince": self.personal.probing_since.isoformat() if self.personal.probing_since else None,
             "counts": self.personal.counts.to_dict(),
             "warnings": self.warnings(),
         }
@@ -356,8 +357,8 @@ class ScanProgress(Message):
         if result.has_next:
             return self._next_part()
         if self.step is Step.LIST_MAILBOXES:
-            return self._at(next_step, exchange=replace(self.exchange, has_mailboxes=True))
-        return self._at(next_step, exchange=replace(self.exchange, has_policies=True))
+            return self._at(next_step, exchange=replace(self.exchange, mailboxes_from=self.position.first))
+        return self._at(next_step, exchange=replace(self.exchange, policies_from=self.position.first))
 
     def _given_up(self, problem: str) -> "ScanProgress":
         match self.step:
@@ -374,9 +375,10 @@ class ScanProgress(Message):
             case Step.BEGIN_CREATOR_SEARCH | Step.DELETE_EXPIRED:
                 return self._ended_stage()
             case Step.PROBE_USERS:
-                return self._ended_stage(personal=replace(self.personal, error=problem, open_lanes=len(self.lanes())))
+                personal = replace(self.personal, open_lanes=len(self.lanes()))
+                return self._ended_stage(personal=personal.with_error(problem))
             case _:
-                return self._ended_stage(personal=replace(self.personal, error=problem))
+                return self._ended_stage(personal=self.personal.with_error(problem))
 
     def _shared_step_given_up(self, problem: str, *, permitted: bool) -> "ScanProgress":
         """Go on with what can still be done; ``permitted``: another scan may be able to do the step."""
@@ -407,7 +409,7 @@ class ScanProgress(Message):
 
     def _without_all_users(self, error: str) -> "ScanProgress":
         """Probe the users who were listed, although the scan has failed."""
-        personal = replace(self.personal, error=error)
+        personal = self.personal.with_error(error)
         if personal.listed:
             return self._at(Step.JOIN_MAILBOXES, personal=personal)
         return self._ended_stage(personal=personal)
@@ -421,8 +423,7 @@ class ScanProgress(Message):
         return self.step in LISTINGS
 
     def _restarted(self) -> "ScanProgress":
-        personal = self.personal.restarted() if self.step is Step.LIST_USERS else self.personal
-        return replace(self, position=self.position.restarted(), personal=personal)
+        return replace(self, position=self.position.restarted())
 
     def _next_part(self, **changes: Any) -> "ScanProgress":
         """The next failure waits from the start, but a listing restarts only so often."""

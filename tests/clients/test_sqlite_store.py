@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -105,6 +106,20 @@ async def test_a_bulk_write_is_complete_or_undone():
         await store.upsert_all("Rows", [row("c")])
 
         assert [entity["RowKey"] async for entity in store.iterate("Rows", TENANT)] == ["c"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 60, 61])
+async def test_only_selected_columns_are_returned(count):
+    """SQLite picks out up to 60 of them; of more, the complete row is read."""
+    columns = {f"Column{number}": f"'{number}" for number in range(70)} | {"At": datetime(2026, 11, 23, tzinfo=UTC)}
+    selected = ["RowKey", "Missing", "At", *list(columns)[:count]]
+    with open_sqlite(IN_MEMORY) as store:
+        await store.upsert("Rows", row("a", **columns))
+        page = await store.get_page("Rows", TENANT, select=selected)
+
+        assert [dict(entity) for entity in page.entities] == [
+            {"RowKey": "a", "At": columns["At"]} | {name: columns[name] for name in list(columns)[:count]}
+        ]
 
 
 async def test_a_disk_that_was_full_does_not_keep_later_rows_out(monkeypatch):

@@ -16,7 +16,7 @@ from atlas.domain.statuses import Status
 from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.user_rows import MeetingType, UserRow
 from atlas.domain.users import LicensedUser
-from atlas.tables import census
+from atlas.tables import census, census_columns
 from atlas.tables.change_feed import ChangeFeed
 from atlas.tables.personal_bookings import KIND, meeting_types_text
 from atlas.tables.rows import RowTable
@@ -112,6 +112,7 @@ def test_a_change_survives_its_columns(change):
     assert feed.key(KIND.change_columns.from_columns(columns)) == feed.key(change)
 
 
+USER_ID = "6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0"
 MAILBOXES = st.one_of(
     st.builds(Mailbox, st.uuids(), st.none() | TEXTS, st.none() | TEXTS, st.none() | st.booleans()),
     st.builds(NoMailbox, st.none() | TEXTS),
@@ -121,10 +122,11 @@ MAILBOXES = st.one_of(
 
 @given(MAILBOXES)
 def test_a_mailbox_of_the_census_survives_its_column(mailbox):
-    line = census._line(census.MAILBOX, ("an ID", mailbox))
+    line = census_columns.to_line(census_columns.MAILBOX, (USER_ID, mailbox))
 
     assert "\n" not in line
-    assert census.MAILBOX.validate_json(line) == ("an ID", mailbox)
+    assert census_columns.user_id_of(line) == USER_ID
+    assert census_columns.from_line(census_columns.MAILBOX, line) == (USER_ID, mailbox)
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 1999)), min_size=2, max_size=2, unique=True))

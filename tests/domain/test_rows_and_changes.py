@@ -13,9 +13,10 @@ from atlas.domain.findings import Finding
 from atlas.domain.mailboxes import Mailbox, NoMailbox
 from atlas.domain.pages import NoPage, PageFound, PublicType, SignInRequired
 from atlas.domain.policy import Cause, PolicyVerdict, Scope, Verdict
+from atlas.domain.scans import new_scan_id
 from atlas.domain.statuses import Evidence, Status
 from atlas.domain.unknown import Reason, Unknown
-from atlas.domain.user_rows import Observation, UserRow, gone_row, next_row
+from atlas.domain.user_rows import Observation, UserRow, gone_row, kept_row, next_row
 from atlas.domain.users import LicensedUser
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -311,3 +312,39 @@ def test_changes_describe_every_transition_once(looks):
         if found or followed is None:
             followed = None if row.last_known_status is None else (row.last_known_status, row.url)
         assert followed == (None if row.last_known_status is None else (row.last_known_status, row.url))
+
+
+SCAN_ID = new_scan_id(NOW, "0a1b2c3d")
+RENAMED = replace(ADELE, upn="adele.vance@login.example", department="Legal")
+
+
+def during_the_scan(hours):
+    return NOW + timedelta(hours=hours)
+
+
+def test_a_scan_keeps_what_a_lookup_stored_about_the_user_meanwhile():
+    """The scan listed the user before the lookup, and probes her after it."""
+    looked_up = row_of(scan_id=None, user=RENAMED, at=during_the_scan(1))
+
+    row = row_of(looked_up, scan_id=SCAN_ID, page=NoPage(404), at=during_the_scan(3))
+
+    assert (row.user, row.status, row.scan_id) == (RENAMED, Status.NOT_SET_UP, SCAN_ID)
+    assert kept_row(looked_up, ADELE, SCAN_ID) == replace(looked_up, scan_id=SCAN_ID)
+
+
+def test_a_scan_does_not_bring_back_a_user_who_is_gone_since_it_listed_users():
+    gone = gone_row(row_of(scan_id=None), "the user was deleted", during_the_scan(1), None)
+
+    assert row_of(gone, scan_id=SCAN_ID, at=during_the_scan(3)) == replace(gone, scan_id=SCAN_ID)
+
+
+def test_a_user_who_was_gone_before_the_scan_returns():
+    gone = gone_row(row_of(scan_id=None, at=during_the_scan(-9)), "the user was deleted", during_the_scan(-8), None)
+
+    assert row_of(gone, scan_id=SCAN_ID, at=during_the_scan(3)).status is Status.PUBLISHED
+
+
+def test_a_lookup_updates_the_user_that_a_scan_has_stored():
+    row = row_of(row_of(scan_id=SCAN_ID, at=during_the_scan(1)), scan_id=None, user=RENAMED, at=during_the_scan(2))
+
+    assert row.user == RENAMED

@@ -98,7 +98,7 @@ async def test_a_large_tenant_continues_as_new_at_every_stage(scan):
     assert len(done.engine.calls(names.LIST_USERS)) == many
     joins = done.engine.calls(names.JOIN_MAILBOXES)
     assert [request["page"] for request in joins] == [*range(1, many + 1)]
-    assert {(request["has_mailboxes"], request["has_policies"]) for request in joins} == {(True, False)}
+    assert {(request["mailboxes_from"], request["policies_from"]) for request in joins} == {(1, None)}
     assert len(done.engine.calls(names.MARK_GONE)) == many + 1
     assert len(done.engine.calls(names.DELETE_EXPIRED)) == many + 1
     assert done.closing["counts"]["by_status"] == {"published": many + 3 * many}
@@ -232,7 +232,7 @@ async def test_exchange_that_stays_away_is_given_up_after_hours(scan):
 
     assert 0 < sum(done.engine.timers) <= MAX_WAITED_SECONDS[Step.LIST_MAILBOXES]
     assert len(done.closing["warnings"]) == 1
-    assert done.engine.calls(names.JOIN_MAILBOXES)[0]["has_mailboxes"] is False
+    assert done.engine.calls(names.JOIN_MAILBOXES)[0]["mailboxes_from"] is None
     assert done.instance.result == {"state": "completed"}
 
 
@@ -245,7 +245,7 @@ async def test_exchange_that_refuses_is_one_warning_that_names_the_grant(scan):
 
     (warning,) = done.closing["warnings"]
     assert "Exchange.ManageAsApp" in warning
-    assert {request["has_mailboxes"] for request in done.engine.calls(names.JOIN_MAILBOXES)} == {False}
+    assert {request["mailboxes_from"] for request in done.engine.calls(names.JOIN_MAILBOXES)} == {None}
     assert done.instance.result == {"state": "completed"}
 
 
@@ -256,7 +256,7 @@ async def test_without_exchange_no_mailbox_is_listed(scan):
     done = await scan(tenant)
 
     assert done.engine.calls(names.LIST_MAILBOXES) == []
-    assert done.engine.calls(names.JOIN_MAILBOXES)[0]["has_mailboxes"] is False
+    assert done.engine.calls(names.JOIN_MAILBOXES)[0]["mailboxes_from"] is None
     assert done.closing["warnings"] == []
 
 
@@ -273,7 +273,7 @@ async def test_a_mailbox_listing_that_expires_restarts(scan):
         (3, True),
         (4, False),
     ]
-    assert done.engine.calls(names.JOIN_MAILBOXES)[0]["has_mailboxes"] is True
+    assert done.engine.calls(names.JOIN_MAILBOXES)[0]["mailboxes_from"] == 3
 
 
 async def test_policies_that_cannot_be_listed_leave_the_mailboxes(scan):
@@ -283,7 +283,7 @@ async def test_policies_that_cannot_be_listed_leave_the_mailboxes(scan):
     done = await scan(tenant)
 
     join = done.engine.calls(names.JOIN_MAILBOXES)[0]
-    assert (join["has_mailboxes"], join["has_policies"]) == (True, False)
+    assert (join["mailboxes_from"], join["policies_from"]) == (1, None)
     assert done.closing["warnings"] == [exchange_warning(None, None, "too old")]
 
 
@@ -314,7 +314,7 @@ async def test_a_listing_of_users_that_expires_restarts_under_new_pages(scan):
         (3, True),
         (4, False),
     ]
-    assert {request["first_listing"] for request in done.engine.calls(names.JOIN_MAILBOXES)} == {3}
+    assert {request["users_from"] for request in done.engine.calls(names.JOIN_MAILBOXES)} == {3}
     assert len(done.probed()) == 4
     assert done.closing["error"] is None
 

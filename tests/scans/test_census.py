@@ -1,5 +1,6 @@
 """Users are joined with the mailboxes of Exchange; a mailbox that is not listed may exist all the same."""
 
+import asyncio
 from dataclasses import replace
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from atlas.domain.unknown import Reason, Unknown
 from atlas.domain.users import LicensedUser
 from atlas.microsoft365.failures import Unreachable
 from atlas.microsoft365.graph import LicensedUsersPage
-from atlas.scans.census import NOT_LISTED, join_mailboxes, list_users
+from atlas.scans import census as scans_census
+from atlas.scans.census import NO_TIME, NOT_LISTED, join_mailboxes, list_users
 from atlas.scans.messages import JoinRequest, ListingRequest
 from atlas.tables.census import BOOKINGS_CENSUS, users_key
 from tests.scans.conftest import FakeDirectory, scan, user, user_id
@@ -60,7 +62,7 @@ async def listed(tenant, **more):
 
 
 async def join(tenant, **more):
-    request = JoinRequest(**({"scan_id": SCAN.scan_id, "page": 1, "pages": 1, "first_listing": 1} | more))
+    request = JoinRequest(**({"scan_id": SCAN.scan_id, "page": 1, "pages": 1, "users_from": 1} | more))
     return await join_mailboxes(tenant.resources, request)
 
 
@@ -75,7 +77,7 @@ async def test_only_a_confirmed_absence_counts_as_no_mailbox(listing):
         user_id(4): Unknown(Reason.REFUSED, "grant MailboxSettings.Read"),
     }
 
-    assert await listed(listing, has_mailboxes=True) == {
+    assert await listed(listing, mailboxes_from=1) == {
         user_id(1): mailbox(1),
         user_id(2): NoMailbox(),
         user_id(3): NOT_LISTED,
@@ -83,14 +85,13 @@ async def test_only_a_confirmed_absence_counts_as_no_mailbox(listing):
     }
 
 
-async def test_settings_of_an_incomplete_listing_are_not_used(listing):
+@pytest.mark.parametrize(("policies_from", "scope"), [(None, None), (1, SCOPE), (2, None)])
+async def test_settings_are_used_only_of_the_complete_listing(listing, policies_from, scope):
     await listing.resources.census.add_policies(SCAN.scan_id, 1, {user_id(1): SCOPE})
 
-    without = await listed(listing, has_mailboxes=True)
-    complete = await listed(listing, has_mailboxes=True, has_policies=True)
+    found = await listed(listing, mailboxes_from=1, policies_from=policies_from)
 
-    assert without[user_id(1)] == mailbox(1)
-    assert complete[user_id(1)] == replace(mailbox(1), ews=SCOPE)
+    assert found[user_id(1)] == replace(mailbox(1), ews=scope)
 
 
 async def test_users_are_joined_in_the_order_of_their_rows(listing):
@@ -116,8 +117,8 @@ async def test_each_page_has_its_own_users(listing):
 async def test_a_malformed_record_affects_only_its_user(listing, text):
     await listed(listing)
     key = users_key(1, 0)
-    lines = listing.store.rows(BOOKINGS_CENSUS)[SCAN.scan_id, key]["Users"].split("\n")
-    listing.store.corrupt(BOOKINGS_CENSUS, SCAN.scan_id, key, Users="\n".join([lines[0], text, *lines[2:]]))
+    lines = listing.store.rows(BOOKINGS_CENSUS)[SCAN.scan_id, key]["Users00"].split("\n")
+    listing.store.corrupt(BOOKINGS_CENSUS, SCAN.scan_id, key, Users00="\n".join([lines[0], text, *lines[2:]]))
 
     found = await listing.resources.census.get_users(SCAN.scan_id, 1, 0)
 
@@ -131,14 +132,14 @@ async def test_a_malformed_record_of_a_listing_affects_only_itself(listing, key)
     (column,) = (name for name in stored if name.startswith("Bucket"))
     listing.store.corrupt(BOOKINGS_CENSUS, SCAN.scan_id, key, **{column: f"[1]\n{stored[column]}"})
 
-    await join(listing, has_mailboxes=True)
+    await join(listing, mailboxes_from=1)
 
     assert len(await census(listing)) == 4
     assert (await census(listing))[user_id(1)] == mailbox(1)
 
 
 async def test_absences_of_a_page_are_confirmed_in_one_request(listing):
-    await listed(listing, has_mailboxes=True)
+    await listed(listing, mailboxes_from=1)
 
     assert listing.directory.batches == [[user_id(2), user_id(3), user_id(4)]]
 
@@ -146,7 +147,7 @@ async def test_absences_of_a_page_are_confirmed_in_one_request(listing):
 async def test_nothing_is_confirmed_if_exchange_lists_every_mailbox(listing):
     await listing.resources.census.add_mailboxes(SCAN.scan_id, 2, {user_id(n): mailbox(n) for n in (2, 3, 4)})
 
-    await listed(listing, has_mailboxes=True)
+    await listed(listing, mailboxes_from=1)
 
     assert listing.directory.batches == []
 
@@ -156,9 +157,28 @@ async def test_a_confirmation_that_fails_writes_nothing(listing):
     listing.directory.failure = Unreachable("503")
 
     with pytest.raises(Unreachable):
-        await listed(listing, has_mailboxes=True)
+        await listed(listing, mailboxes_from=1)
 
     assert await census(listing) == {}
+
+
+async def test_a_page_that_was_joined_is_not_joined_again(listing):
+    """Its lanes refer to places on it, so a late repetition must not move anybody."""
+    first = await listed(listing)
+    listing.directory.page = LicensedUsersPage((user(7),), None, 1)
+
+    repeated = await listed(listing)
+
+    assert repeated == first
+    assert (await join(listing)).count == 4
+
+
+async def test_mailboxes_for_which_there_is_no_time_are_requested_by_the_probe(listing, monkeypatch):
+    monkeypatch.setattr(scans_census, "JOIN_SECONDS", 0.0)
+    listing.directory.get_mailboxes = lambda _: asyncio.sleep(3600)
+
+    assert set((await listed(listing)).values()) == {NO_TIME}
+    assert not NO_TIME.is_final
 
 
 async def test_without_exchange_graph_decides_about_every_mailbox(listing):

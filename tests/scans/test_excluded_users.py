@@ -56,7 +56,7 @@ async def test_a_scan_lists_no_excluded_user(tenant, directory):
     resources = tenant.resources
 
     result = await list_users(resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
-    await join_mailboxes(resources, JoinRequest(scan_id=SCAN.scan_id, page=1, pages=1, first_listing=1))
+    await join_mailboxes(resources, JoinRequest(scan_id=SCAN.scan_id, page=1, pages=1, users_from=1))
 
     listed = await resources.census.get_users(SCAN.scan_id, 1, 0)
     assert result.count == 2

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -177,15 +178,44 @@ def test_a_success_resets_the_waits():
 
 
 def test_a_restarted_listing_counts_its_users_again():
-    progress = at(Step.LIST_USERS).with_users(PAGE).with_users(ListingResult(failure=failure(Retry.RESTART)))
+    restarted = at(Step.LIST_USERS).with_users(PAGE).with_users(ListingResult(failure=failure(Retry.RESTART)))
+    listed = restarted.with_users(PAGE).with_users(replace(PAGE, has_next=False))
 
-    assert (progress.step, progress.personal.listed, progress.personal.total) == (Step.LIST_USERS, 0, 25)
-    assert progress.page_request().is_first
+    assert restarted.page_request().is_first
+    assert (listed.step, listed.personal.listed, listed.personal.total) == (Step.JOIN_MAILBOXES, 20, 25)
+    assert listed.join_request().users_from == 3
 
-    listed = progress.with_users(PAGE).with_users(replace(PAGE, has_next=False))
 
-    assert (listed.step, listed.personal.listed) == (Step.JOIN_MAILBOXES, 20)
-    assert listed.join_request().first_listing == 3
+def test_a_restart_that_fails_at_once_leaves_the_users_who_were_listed():
+    restarted = at(Step.LIST_USERS).with_users(PAGE).with_users(ListingResult(failure=failure(Retry.RESTART)))
+    failed = restarted.with_users(ListingResult(failure=failure(Retry.NEVER)))
+
+    assert (failed.step, failed.personal.listed) == (Step.JOIN_MAILBOXES, 10)
+    assert failed.join_request().users_from == 1
+
+
+def test_mailboxes_of_an_abandoned_listing_are_not_used():
+    progress = at(Step.LIST_MAILBOXES).with_mailboxes(ListingResult(has_next=True))
+    restarted = progress.with_mailboxes(ListingResult(failure=failure(Retry.RESTART)))
+
+    assert restarted.with_mailboxes(ListingResult()).exchange.mailboxes_from == 3
+
+
+def test_the_first_error_is_the_cause():
+    failed = at(Step.LIST_USERS).with_users(PAGE).with_failure(failure(Retry.NEVER))
+    probed = failed.with_joined(JoinResult(count=10)).with_exception("a lane failed")
+
+    assert "list of licensed users" in probed.closing().error
+    assert probed.closing().has_open_lanes
+
+
+def test_a_scan_shows_since_when_it_probes_and_how_many_users():
+    began = datetime(2026, 11, 23, 3, tzinfo=UTC)
+    listed = at(Step.LIST_USERS).with_users(replace(PAGE, has_next=False))
+    probing = listed.with_joined(JoinResult(count=10, ended_at=began))
+
+    assert (listed.custom_status()["probingSince"], listed.custom_status()["total"]) == (None, 25)
+    assert (probing.custom_status()["probingSince"], probing.custom_status()["total"]) == (began.isoformat(), 10)
 
 
 @given(st.integers(0, 2_000_000))
@@ -224,14 +254,14 @@ def test_exchange_turned_off_gives_no_warning():
     after = BEGUN.with_organization(OrganizationResult(exchange_enabled=False))
 
     assert (after.step, after.warnings(), after.organization.exchange_incomplete) == (Step.LIST_USERS, [], False)
-    assert not after.join_request().has_mailboxes
+    assert after.join_request().mailboxes_from is None
 
 
 def test_mailboxes_are_used_only_after_a_complete_listing():
     partly = at(Step.LIST_MAILBOXES).with_mailboxes(ListingResult(has_next=True))
 
-    assert not partly.with_failure(failure(Retry.NEVER)).join_request().has_mailboxes
-    assert partly.with_mailboxes(ListingResult()).exchange.has_mailboxes
+    assert partly.with_failure(failure(Retry.NEVER)).join_request().mailboxes_from is None
+    assert partly.with_mailboxes(ListingResult()).exchange.mailboxes_from
 
 
 @pytest.mark.parametrize("step", [Step.JOIN_MAILBOXES, Step.PROBE_USERS, Step.MARK_GONE])
