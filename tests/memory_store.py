@@ -45,7 +45,7 @@ class MemoryStore(SqliteStore):
         self._upsert(table, {**stored, **columns})
 
 
-def _noting(name: str) -> Callable[..., Any]:
+def _with_record_of_reads(name: str) -> Callable[..., Any]:
     original = getattr(SqliteStore, name)
 
     async def call(self: MemoryStore, table: str, *arguments: Any, **more: Any) -> Any:
@@ -60,4 +60,4 @@ def _noting(name: str) -> Callable[..., Any]:
 
 
 for _name in CALLS:
-    setattr(MemoryStore, _name, _noting(_name))
+    setattr(MemoryStore, _name, _with_record_of_reads(_name))

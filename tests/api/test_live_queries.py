@@ -32,7 +32,7 @@ def responding_service() -> Service:
     return service
 
 
-async def started(*calls: Awaitable[int]) -> list[asyncio.Future[int]]:
+async def start(*calls: Awaitable[int]) -> list[asyncio.Future[int]]:
     """Start these calls, and let each run until it has to wait."""
     tasks = [asyncio.ensure_future(call) for call in calls]
     for _ in range(5):
@@ -42,7 +42,7 @@ async def started(*calls: Awaitable[int]) -> list[asyncio.Future[int]]:
 
 async def test_callers_at_the_same_time_share_one_query() -> None:
     service, live = Service(), LiveQueries(reuse_seconds=0)
-    calls = await started(*(live.share("adele", service.query) for _ in range(300)))
+    calls = await start(*(live.share("adele", service.query) for _ in range(300)))
     service.released.set()
 
     assert set(await asyncio.gather(*calls)) == {1}
@@ -82,7 +82,7 @@ async def test_a_result_that_is_not_current_is_not_reused() -> None:
 async def test_a_failure_is_shared_and_never_reused() -> None:
     service, live = Service(), LiveQueries(reuse_seconds=60)
     service.failure = ValueError("refused")
-    calls = await started(*(live.share("adele", service.query) for _ in range(2)))
+    calls = await start(*(live.share("adele", service.query) for _ in range(2)))
     service.released.set()
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     service.failure = None
@@ -93,7 +93,7 @@ async def test_a_failure_is_shared_and_never_reused() -> None:
 
 async def test_a_caller_who_gives_up_does_not_cancel_it_for_others() -> None:
     service, live = Service(), LiveQueries(reuse_seconds=0)
-    impatient, patient = await started(live.share("adele", service.query), live.share("adele", service.query))
+    impatient, patient = await start(live.share("adele", service.query), live.share("adele", service.query))
     impatient.cancel()
     await asyncio.sleep(0)
     service.released.set()
@@ -104,7 +104,7 @@ async def test_a_caller_who_gives_up_does_not_cancel_it_for_others() -> None:
 async def test_one_limit_applies_to_all_live_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_queries, "MAX_WAIT_SECONDS", 0.01)
     service, live = Service(), LiveQueries(reuse_seconds=0, max_concurrent=2)
-    running = await started(live.share("adele", service.query), live.share("megan", service.query))
+    running = await start(live.share("adele", service.query), live.share("megan", service.query))
 
     with pytest.raises(TooManyQueries):
         await live.share("alex", service.query)

@@ -57,20 +57,20 @@ class Commands:
 
     async def user(self, who: str, *, as_json: bool = False, **settings: str) -> Shown:
         """``atlas user``."""
-        return await self._shown(user_command.run(who, {**self._settings, **settings}, as_json=as_json))
+        return await self._capture_output(user_command.run(who, {**self._settings, **settings}, as_json=as_json))
 
     async def policy(self, *, as_json: bool = False, **settings: str) -> Shown:
         """``atlas policy``."""
-        return await self._shown(policy_command.run({**self._settings, **settings}, as_json=as_json))
+        return await self._capture_output(policy_command.run({**self._settings, **settings}, as_json=as_json))
 
     async def shared(self, environment: dict[str, str], **options: Any) -> Shown:
         """``atlas shared``, with these settings on top."""
         chosen = shared_command.SharedOptions(**options)
-        return await self._shown(shared_command.run({**self._settings, **environment}, chosen))
+        return await self._capture_output(shared_command.run({**self._settings, **environment}, chosen))
 
     async def forget(self, who: str, **settings: str) -> Shown:
         """``atlas forget``."""
-        return await self._shown(forget_command.run(who, {**self._settings, **settings}))
+        return await self._capture_output(forget_command.run(who, {**self._settings, **settings}))
 
     async def doctor(
         self,
@@ -82,9 +82,9 @@ class Commands:
     ) -> Shown:
         """``atlas doctor``."""
         command = doctor_command.run({**self._settings, **settings}, calibrate, app, as_json=as_json)
-        return await self._shown(command)
+        return await self._capture_output(command)
 
-    async def _shown(self, command: Awaitable[int]) -> Shown:
+    async def _capture_output(self, command: Awaitable[int]) -> Shown:
         self._capture.readouterr()
         code = await command
         captured = self._capture.readouterr()
@@ -104,7 +104,7 @@ async def start(
     monkeypatch.setenv("COLUMNS", str(WIDTH))
     async with AsyncExitStack() as stack:
 
-        async def started(
+        async def start_tenant(
             behaviour: dict[str, Any] | None = None,
             *,
             settings_of: Callable[[SimulatedTenant], dict[str, str]] = SimulatedTenant.settings,
@@ -117,4 +117,4 @@ async def start(
                 monkeypatch.setenv(name, settings[name])
             return Commands(tenant, capsys, settings)
 
-        yield started
+        yield start_tenant

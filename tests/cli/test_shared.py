@@ -20,10 +20,10 @@ RESTRICTED = {"organization": {"bookings_enabled": False}}
 
 
 @pytest.fixture
-async def scanned(start, azurite):
+async def start_scanned(start, azurite):
     """Starts a tenant whose shared pages were scanned."""
 
-    async def started(behaviour: dict[str, Any] | None = None, **plan: Any):
+    async def start_and_scan(behaviour: dict[str, Any] | None = None, **plan: Any):
         commands = await start(behaviour, **{"users": 12, **plan})
         commands.storage = {"AzureWebJobsStorage": azurite.connection_string}
         settings = Settings.load({**commands.tenant.settings(), **commands.storage})
@@ -31,15 +31,15 @@ async def scanned(start, azurite):
             await run_stage(opened.resources, SCAN_ID)
         return commands
 
-    return started
+    return start_and_scan
 
 
 def page_of(commands, kind: SharedPageKind):
     return next(page for page in commands.tenant.shared_pages() if page.kind is kind)
 
 
-async def test_every_page_is_shown_with_who_can_open_it(scanned):
-    commands = await scanned()
+async def test_every_page_is_shown_with_who_can_open_it(start_scanned):
+    commands = await start_scanned()
 
     shown = await commands.shared(commands.storage)
 
@@ -67,8 +67,8 @@ def test_an_account_is_named_without_its_key(connection_string, account):
     assert StorageByConnectionString(SecretStr(connection_string)).account == account
 
 
-async def test_the_benchmark_is_shown_once_above_the_pages(scanned):
-    commands = await scanned()
+async def test_the_benchmark_is_shown_once_above_the_pages(start_scanned):
+    commands = await start_scanned()
 
     shown = await commands.shared(commands.storage)
 
@@ -78,16 +78,16 @@ async def test_the_benchmark_is_shown_once_above_the_pages(scanned):
 
 
 @pytest.mark.parametrize(("behaviour", "code"), [(None, 1), (RESTRICTED, 0)], ids=["fail", "pass"])
-async def test_the_benchmark_alone_is_a_finding(scanned, behaviour, code):
-    commands = await scanned(behaviour, shared_pages=1)  # an ordinary page
+async def test_the_benchmark_alone_is_a_finding(start_scanned, behaviour, code):
+    commands = await start_scanned(behaviour, shared_pages=1)  # an ordinary page
 
     shown = await commands.shared(commands.storage)
 
     assert shown.code == code
 
 
-async def test_findings_are_shown_with_evidence_and_fix(scanned):
-    commands = await scanned()
+async def test_findings_are_shown_with_evidence_and_fix(start_scanned):
+    commands = await start_scanned()
     page, near_miss = page_of(commands, SharedPageKind.EXTERNAL_STAFF), page_of(commands, SharedPageKind.ORDINARY)
 
     shown = await commands.shared(commands.storage, findings=True)
@@ -99,8 +99,8 @@ async def test_findings_are_shown_with_evidence_and_fix(scanned):
     assert near_miss.address not in shown.text
 
 
-async def test_json_has_the_shape_of_the_api(scanned):
-    commands = await scanned()
+async def test_json_has_the_shape_of_the_api(start_scanned):
+    commands = await start_scanned()
     page = page_of(commands, SharedPageKind.EXTERNAL_STAFF)
 
     shown = await commands.shared(commands.storage, json=True)
@@ -115,8 +115,8 @@ async def test_json_has_the_shape_of_the_api(scanned):
     assert [one["role"] for one in found["staff"]] == [role for _, _, role in page.staff]
 
 
-async def test_a_csv_file_has_every_page(scanned, tmp_path):
-    commands = await scanned()
+async def test_a_csv_file_has_every_page(start_scanned, tmp_path):
+    commands = await start_scanned()
     file = tmp_path / "pages.csv"
 
     await commands.shared(commands.storage, csv=file)
@@ -125,8 +125,8 @@ async def test_a_csv_file_has_every_page(scanned, tmp_path):
     assert {row["PrimarySmtpAddress"] for row in rows} == {page.address for page in commands.tenant.shared_pages()}
 
 
-async def test_the_pages_of_a_user_are_shown_with_the_way(scanned):
-    commands = await scanned()
+async def test_the_pages_of_a_user_are_shown_with_the_way(start_scanned):
+    commands = await start_scanned()
     page = page_of(commands, SharedPageKind.GROUP_ACCESS)
     member = commands.tenant.state.tenant.user(0).upn
 
@@ -141,8 +141,8 @@ async def test_the_pages_of_a_user_are_shown_with_the_way(scanned):
 
 
 @pytest.mark.parametrize(("who", "code"), [("nobody@contoso.com", 1), ("not a user", 2)])
-async def test_a_user_who_does_not_exist_is_an_error(scanned, who, code):
-    commands = await scanned(shared_pages=1)
+async def test_a_user_who_does_not_exist_is_an_error(start_scanned, who, code):
+    commands = await start_scanned(shared_pages=1)
 
     shown = await commands.shared(commands.storage, user=who)
 
@@ -179,8 +179,8 @@ async def test_without_a_storage_the_result_of_atlas_scan_is_read(start, tmp_pat
     assert f"shared pages {len(commands.tenant.shared_pages())}" in shown.words
 
 
-async def test_a_tenant_without_shared_pages_is_not_an_error(scanned):
-    commands = await scanned(RESTRICTED, shared_pages=0)
+async def test_a_tenant_without_shared_pages_is_not_an_error(start_scanned):
+    commands = await start_scanned(RESTRICTED, shared_pages=0)
 
     shown = await commands.shared(commands.storage)
 

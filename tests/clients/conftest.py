@@ -52,7 +52,7 @@ class Clients:
         services = self.tenant.metrics()["services"]
         return int(services.get(service, {}).get("by_operation", {}).get(operation, 0))
 
-    def licensed(self) -> list[dict[str, Any]]:
+    def licensed_users(self) -> list[dict[str, Any]]:
         """Every user who has to be listed."""
         return [user for user in self.tenant.users(top=5000) if user["expected"]["status"] != "notLicensed"]
 
@@ -62,7 +62,7 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     """Starts a tenant of a plan with its clients, and ends both with the test."""
     async with AsyncExitStack() as stack:
 
-        async def started(
+        async def start_tenant(
             behaviour: dict[str, Any] | None = None,
             *,
             settings_of: Callable[[SimulatedTenant], dict[str, str]] = SimulatedTenant.settings,
@@ -79,7 +79,7 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             sign_in = sign_in_with(settings.sign_in, settings.tenant_id, settings.authority_host, trust)
             return Clients(tenant, settings, client, sign_in)
 
-        yield started
+        yield start_tenant
 
 
 @pytest.fixture

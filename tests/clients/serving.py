@@ -26,13 +26,13 @@ async def serving(
     """Serve until the block ends."""
     served = Served()
 
-    async def handled(request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         served.requests.append((request.method, request.raw_path, headers, await request.read()))
         response = respond(request)
         return response if isinstance(response, web.StreamResponse) else await response
 
-    runner = web.ServerRunner(web.Server(handled, access_log=None), shutdown_timeout=0.1)
+    runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     served.url = f"http://127.0.0.1:{runner.addresses[0][1]}"

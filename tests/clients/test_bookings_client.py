@@ -44,7 +44,7 @@ async def outcome_of(request):
 
 async def test_every_kind_of_page_has_its_outcome(start):
     clients = await start(users=len(PAGES), mix={UserKind(page): 1.0 for page in PAGES})
-    users = clients.licensed()
+    users = clients.licensed_users()
 
     found = await asyncio.gather(
         *(outcome_of(clients.pages.get_page(UUID(clients.tenant.user(user["id"]).mailbox_guid))) for user in users)
@@ -65,7 +65,7 @@ async def test_an_unknown_mailbox_has_no_page(start):
 
 async def test_only_public_meeting_types_are_returned(start):
     clients = await start(users=1, mix={UserKind(Page.PUBLIC_AND_PRIVATE): 1.0})
-    user = clients.licensed()[0]
+    user = clients.licensed_users()[0]
 
     page = await clients.pages.get_page(UUID(user["expected"]["mailbox_guid"]))
 
@@ -87,7 +87,7 @@ async def test_only_public_meeting_types_are_returned(start):
 async def test_an_unintelligible_response_is_requested_twice(start, page, attempts):
     clients = await start(users=1, mix={UserKind(page): 1.0})
 
-    await outcome_of(clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])))
+    await outcome_of(clients.pages.get_page(UUID(clients.licensed_users()[0]["expected"]["mailbox_guid"])))
 
     assert clients.request_count("bookings", "services") == attempts
 
@@ -96,7 +96,7 @@ async def test_the_second_response_counts(start):
     clients = await start(users=1, mix={UserKind(Page.EMPTY): 1.0})
     clients.tenant.add_fault(Fault("bookings.services", status=200, body="<html>a moment, please</html>"))
 
-    assert await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])) == PageFound(())
+    assert await clients.pages.get_page(UUID(clients.licensed_users()[0]["expected"]["mailbox_guid"])) == PageFound(())
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,14 @@ async def test_transient_failures_are_retried(start, fault):
     clients = await start(users=1, mix={UserKind(Page.EMPTY): 1.0})
     clients.tenant.add_fault(fault)
 
-    assert await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"])) == PageFound(())
+    assert await clients.pages.get_page(UUID(clients.licensed_users()[0]["expected"]["mailbox_guid"])) == PageFound(())
 
 
 async def test_long_throttling_is_raised_with_its_seconds(start):
     clients = await start({"bookings": {"page_retry_after": "45"}}, users=1, mix={UserKind(Page.THROTTLED_429): 1.0})
 
     with pytest.raises(Throttled) as caught:
-        await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"]))
+        await clients.pages.get_page(UUID(clients.licensed_users()[0]["expected"]["mailbox_guid"]))
 
     assert caught.value.wait_seconds == 45
     assert clients.request_count("bookings", "services") == 1
@@ -131,14 +131,14 @@ async def test_a_timeout_is_not_retried_inline(start, monkeypatch):
     clients = await start(users=1, mix={UserKind(Page.SLOW): 1.0})
 
     with pytest.raises(Unreachable, match="did not respond"):
-        await clients.pages.get_page(UUID(clients.licensed()[0]["expected"]["mailbox_guid"]))
+        await clients.pages.get_page(UUID(clients.licensed_users()[0]["expected"]["mailbox_guid"]))
 
     assert clients.request_count("bookings", "services") == 1
 
 
 async def test_availability_is_read_in_utc(start):
     clients = await start(users=1, mix={UserKind(Page.PUBLIC_SEVERAL, Mailbox.NORMAL): 1.0})
-    guid = UUID(clients.licensed()[0]["expected"]["mailbox_guid"])
+    guid = UUID(clients.licensed_users()[0]["expected"]["mailbox_guid"])
     page = await clients.pages.get_page(guid)
     assert isinstance(page, PageFound)
     berlin = MONDAY.astimezone(tz=None)
@@ -164,7 +164,7 @@ async def test_availability_is_read_in_utc(start):
 )
 async def test_failures_of_availability_are_classified(start, status, failure):
     clients = await start(users=1, mix={UserKind(Page.PUBLIC_ONE): 1.0})
-    guid = UUID(clients.licensed()[0]["expected"]["mailbox_guid"])
+    guid = UUID(clients.licensed_users()[0]["expected"]["mailbox_guid"])
     clients.tenant.add_fault(Fault("bookings.getStaffAvailability", status=status, times=None))
 
     with pytest.raises(failure):
@@ -265,10 +265,10 @@ async def test_a_page_that_is_too_large_is_not_understood(redirects):
     def large():
         return web.Response(body=b"[" + b" " * (MAX_PAGE_BYTES + 1), content_type="application/json")
 
-    def moved():
+    def redirect():
         return web.Response(status=302, headers={"Location": "/large"})
 
-    result, _ = await page_and_server(lambda request: moved() if redirects and request.path != "/large" else large())
+    result, _ = await page_and_server(lambda request: redirect() if redirects and request.path != "/large" else large())
 
     assert isinstance(result, NotUnderstood)
     assert "more than" in str(result)

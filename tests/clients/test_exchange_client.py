@@ -37,7 +37,7 @@ def exchange_of(http, url):
     return Exchange(SignedApiClient(ApiClient(http), TokenSource(), "scope", url), TENANT)
 
 
-async def listed(clients):
+async def list_mailboxes(clients):
     mailboxes, link, pages = {}, None, 0
     while True:
         page = await clients.exchange.get_mailboxes_page(link)
@@ -51,10 +51,10 @@ async def listed(clients):
 async def test_every_mailbox_is_listed_over_anchored_pages(start):
     clients = await start({"exchange": {"max_page_size": 20}}, users=70, mix=EVERY, exchange_only=6)
 
-    mailboxes, pages = await listed(clients)
+    mailboxes, pages = await list_mailboxes(clients)
 
     assert pages >= 4
-    for user in clients.licensed():
+    for user in clients.licensed_users():
         person = clients.tenant.user(user["id"])
         mailbox = mailboxes.get(user["id"], NoMailbox())
         if not person.has_mailbox:
@@ -241,9 +241,9 @@ async def test_an_expired_listing_starts_again_and_then_in_parts(start, times):
     clients = await start({"exchange": {"max_page_size": 7}}, users=60)
     clients.tenant.add_fault(Fault("exchange.Get-Mailbox.next", status=400, error="expiredPage", times=times))
 
-    mailboxes, _ = await listed(clients)
+    mailboxes, _ = await list_mailboxes(clients)
 
-    expected = {user["id"] for user in clients.licensed() if clients.tenant.user(user["id"]).in_exchange}
+    expected = {user["id"] for user in clients.licensed_users() if clients.tenant.user(user["id"]).in_exchange}
     assert expected <= set(mailboxes)
 
 
@@ -274,7 +274,7 @@ async def test_only_short_waits_are_waited_inline(start, retry_after, attempts):
 
 async def test_single_mailboxes_are_read(start):
     clients = await start(users=60, mix=EVERY)
-    users = clients.licensed()
+    users = clients.licensed_users()
 
     found = await asyncio.gather(*(clients.exchange.get_mailbox(user["id"]) for user in users))
 

@@ -38,7 +38,7 @@ async def test_all_mailbox_policies_are_listed(start):
         page = await clients.exchange.get_policies_page(link)
         scopes, link, pages = scopes | page.scopes, page.next_link, pages + 1
 
-    user_ids = [user["id"] for user in clients.licensed() if clients.tenant.user(user["id"]).has_mailbox]
+    user_ids = [user["id"] for user in clients.licensed_users() if clients.tenant.user(user["id"]).has_mailbox]
     assert pages >= 3
     assert {user_id: scopes[user_id] for user_id in user_ids} == {
         user_id: ACCESS[clients.tenant.user(user_id).policy] for user_id in user_ids

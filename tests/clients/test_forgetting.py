@@ -80,7 +80,7 @@ async def resources(store, tenant_id):
     return found
 
 
-async def everything(azurite, tenant_id):
+async def read_all_columns(azurite, tenant_id):
     """All columns of all rows of this test, as one text."""
     found = []
     async with TableServiceClient.from_connection_string(azurite.connection_string) as service:
@@ -102,9 +102,9 @@ async def everything(azurite, tenant_id):
     ids=["object ID", "UPN", "address"],
 )
 async def test_every_trace_of_one_person_is_removed(resources, azurite, tenant_id, subject):
-    before = await everything(azurite, tenant_id)
+    before = await read_all_columns(azurite, tenant_id)
     forgotten = await forget(resources, subject)
-    after = await everything(azurite, tenant_id)
+    after = await read_all_columns(azurite, tenant_id)
 
     assert forgotten == Forgotten(rows=1, index_entries=7, changes=2, census_rows=4)
     for trace in (ADELE.user_id, ADELE.upn, "Adele", str(GUIDS[ADELE.user_id]), GUIDS[ADELE.user_id].hex):
@@ -124,7 +124,7 @@ async def test_a_user_without_index_and_with_a_malformed_row_is_forgotten(resour
     forgotten = await forget(resources, ADELE.upn)
 
     assert (forgotten.rows, forgotten.changes) == (1, 2)
-    assert ADELE.upn.lower() not in await everything(azurite, tenant_id)
+    assert ADELE.upn.lower() not in await read_all_columns(azurite, tenant_id)
 
 
 async def test_forgetting_again_finds_nothing(resources):
@@ -206,7 +206,7 @@ async def test_every_trace_on_shared_pages_is_removed(resources, azurite, tenant
         assert await resources.shared.index.get_by_name(name) == ()
     assert await resources.shared.index.get_by_name(BOB.user_id) == (row.key,)
     assert await resources.shared.census.get_pages(unfinished, 1, None, 10) == ()
-    text = (await everything(azurite, tenant_id)).replace(f"x{ADELE.upn}".lower(), "")
+    text = (await read_all_columns(azurite, tenant_id)).replace(f"x{ADELE.upn}".lower(), "")
     assert not [trace for trace in (ADELE.user_id, ADELE.upn.lower(), "adele") if trace in text]
 
 

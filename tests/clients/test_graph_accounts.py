@@ -119,9 +119,9 @@ async def test_a_404_web_page_does_not_deny_a_user():
 
 async def test_accounts_are_found_by_id_and_upn(start):
     clients = await start(users=40)
-    special = [user for user in clients.licensed() if set(user["upn"]) & set("#'+")]
+    special = [user for user in clients.licensed_users() if set(user["upn"]) & set("#'+")]
 
-    for user in [*clients.licensed()[:2], *special]:
+    for user in [*clients.licensed_users()[:2], *special]:
         by_id, by_upn = await asyncio.gather(*(clients.graph.get_account(user[key]) for key in ("id", "upn")))
         assert by_id == by_upn
         assert by_id is not None

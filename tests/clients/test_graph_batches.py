@@ -27,7 +27,7 @@ def batches_without_waiting(monkeypatch):
 
 async def test_mailbox_guids_are_requested_in_batches(start):
     clients = await start(users=65, mix=EVERY)
-    users = clients.licensed()
+    users = clients.licensed_users()
 
     mailboxes = await clients.graph.get_mailboxes([user["id"] for user in users])
 
@@ -45,7 +45,7 @@ async def test_mailbox_guids_are_requested_in_batches(start):
 
 async def test_only_failed_parts_are_retried(start):
     clients = await start(users=20)
-    ids = [user["id"] for user in clients.licensed()]
+    ids = [user["id"] for user in clients.licensed_users()]
     clients.tenant.add_fault(Fault("graph.part.settings", status=429, retry_after="0", times=5))
     clients.tenant.add_fault(Fault("graph.part.settings", status=504, times=4))
 
@@ -58,7 +58,7 @@ async def test_only_failed_parts_are_retried(start):
 
 async def test_each_failed_part_is_unknown_on_its_own(start):
     clients = await start(users=20)
-    ids = [user["id"] for user in clients.licensed()]
+    ids = [user["id"] for user in clients.licensed_users()]
     clients.tenant.add_fault(Fault("graph.part.settings", status=429, retry_after="0", times=None, probability=0.5))
 
     mailboxes = await clients.graph.get_mailboxes(ids)
@@ -73,7 +73,7 @@ async def test_a_part_with_a_long_wait_is_unknown(start):
     clients = await start(users=3)
     clients.tenant.add_fault(Fault("graph.part.settings", status=429, retry_after="300", times=None))
 
-    mailboxes = await clients.graph.get_mailboxes([user["id"] for user in clients.licensed()])
+    mailboxes = await clients.graph.get_mailboxes([user["id"] for user in clients.licensed_users()])
 
     assert {mailbox.reason for mailbox in mailboxes.values()} == {Reason.THROTTLED}
     assert clients.request_count("graph", "batch") == 1
@@ -82,7 +82,7 @@ async def test_a_part_with_a_long_wait_is_unknown(start):
 async def test_refused_parts_name_the_permission(start):
     clients = await start({"sign_in": {"graph_roles": ()}}, users=3)
 
-    mailboxes = await clients.graph.get_mailboxes([user["id"] for user in clients.licensed()])
+    mailboxes = await clients.graph.get_mailboxes([user["id"] for user in clients.licensed_users()])
 
     assert {mailbox.reason for mailbox in mailboxes.values()} == {Reason.REFUSED}
     assert all("User.Read.All" in mailbox.detail for mailbox in mailboxes.values())

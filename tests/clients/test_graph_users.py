@@ -14,7 +14,7 @@ from tests.clients.graph_users import BASE, USER, graph_of
 from tests.clients.serving import serving
 
 
-async def listed(clients, size=999):
+async def list_users(clients, size=999):
     pages, link = [], None
     while True:
         page = await clients.graph.get_licensed_page(link, size)
@@ -27,10 +27,10 @@ async def listed(clients, size=999):
 async def test_all_pages_of_the_listing_are_read(start):
     clients = await start({"graph": {"max_page_size": 20, "duplicate_across_pages": True}}, users=70)
 
-    pages = await listed(clients)
+    pages = await list_users(clients)
 
     users = {user.user_id: user for page in pages for user in page.users}
-    expected = {user["id"]: user for user in clients.licensed()}
+    expected = {user["id"]: user for user in clients.licensed_users()}
     assert set(users) == set(expected)
     assert len(expected) == 70
     assert {user_id: user.upn for user_id, user in users.items()} == {key: one["upn"] for key, one in expected.items()}
@@ -42,11 +42,11 @@ async def test_all_pages_of_the_listing_are_read(start):
 async def test_only_users_with_a_usable_plan_are_listed(start):
     clients = await start(users=40, stale=20)
 
-    (page,) = await listed(clients)
+    (page,) = await list_users(clients)
 
-    assert {user.user_id for user in page.users} == {user["id"] for user in clients.licensed()}
+    assert {user.user_id for user in page.users} == {user["id"] for user in clients.licensed_users()}
     assert page.total == 60
-    assert {user["plan"] for user in clients.licensed()} == {"Enabled", "Warning"}
+    assert {user["plan"] for user in clients.licensed_users()} == {"Enabled", "Warning"}
 
 
 async def test_a_link_to_another_host_is_not_understood(start):

@@ -27,7 +27,7 @@ JSON = st.recursive(
 async def start_with(start, record, page=Page.PUBLIC_ONE, **behaviour):
     """A tenant of 30 ordinary users and one whose record is malformed."""
     clients = await start(behaviour, users=31, mix={UserKind(page): 1.0})
-    one = clients.licensed()[0]
+    one = clients.licensed_users()[0]
     clients.tenant.change_user(one["index"], "set_record", record=record)
     return clients, one["id"]
 
@@ -58,7 +58,7 @@ async def test_a_user_who_is_readable_alone_is_listed(start, record):
 
 async def test_a_malformed_batch_part_does_not_lose_the_others(start):
     clients, _ = await start_with(start, Record.INVALID_BATCH_PART)
-    user_ids = [user["id"] for user in clients.licensed()]
+    user_ids = [user["id"] for user in clients.licensed_users()]
 
     mailboxes = await clients.graph.get_mailboxes(user_ids)
     accounts = await clients.graph.get_accounts(user_ids)
@@ -104,7 +104,7 @@ async def test_a_malformed_policy_is_left_out_and_reported(start):
 
 async def test_malformed_availability_counts_as_busy(start):
     clients = await start(users=1, mix={UserKind(Page.MALFORMED_AVAILABILITY): 1.0})
-    user = clients.licensed()[0]
+    user = clients.licensed_users()[0]
     guid = UUID(user["expected"]["mailbox_guid"])
     page = await clients.pages.get_page(guid)
     now = datetime(2026, 11, 23, tzinfo=UTC)
@@ -125,7 +125,7 @@ async def test_a_page_of_users_that_is_too_large_is_requested_in_parts(start, mo
         users |= {user.user_id for user in page.users}
         link, pages = page.next_link, pages + 1
 
-    assert users == {user["id"] for user in clients.licensed()}
+    assert users == {user["id"] for user in clients.licensed_users()}
     assert pages > 3
 
 
@@ -154,7 +154,9 @@ async def test_a_listing_in_parts_is_complete(start):
         if link is None:
             break
 
-    assert {user["id"] for user in clients.licensed() if clients.tenant.user(user["id"]).has_mailbox} <= set(scopes)
+    assert {user["id"] for user in clients.licensed_users() if clients.tenant.user(user["id"]).has_mailbox} <= set(
+        scopes
+    )
 
 
 PARSERS = {

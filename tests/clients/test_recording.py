@@ -55,7 +55,7 @@ class Crashing:
         if name not in {"insert", "replace", "merge", "upsert", "upsert_all", "delete", "delete_all"}:
             return method
 
-        async def counted(*args, **more):
+        async def count_write(*args, **more):
             self.writes.append((name, args[0]))
             if self.left == 0 and not self.after:
                 self.left = None
@@ -68,7 +68,7 @@ class Crashing:
                 self.left -= 1
             return result
 
-        return counted
+        return count_write
 
 
 class Recorder:
@@ -96,7 +96,7 @@ class Recorder:
         observation = Observation(ADELE, evidence, at or self.now, BASE)
         return await record_observation(self.resources, stored, observation, scan_id, scanned_before=True)
 
-    async def published(self):
+    async def published_changes(self):
         return [change async for _, change in ChangeFeed(self.store, self.tenant_id, KIND).iterate()]
 
 
@@ -110,7 +110,7 @@ async def test_a_change_is_published_with_its_row(recorder):
     recorder.now += timedelta(days=1)
     row = await recorder.record(WITH_PAGE)
 
-    (published,) = await recorder.published()
+    (published,) = await recorder.published_changes()
     assert (published.kind, published.from_status) == ("setUp", Status.NOT_SET_UP)
     assert row.changed_at == published.at
     stored = await recorder.rows.get(ADELE.user_id)
@@ -122,7 +122,7 @@ async def test_repeating_an_observation_publishes_nothing(recorder):
     for _ in range(3):
         await recorder.record(WITH_PAGE)
 
-    assert len(await recorder.published()) == 1
+    assert len(await recorder.published_changes()) == 1
 
 
 @pytest.mark.parametrize("pause", [timedelta(seconds=1), timedelta(hours=1)])
@@ -142,7 +142,7 @@ async def test_a_crash_at_any_step_publishes_once(recorder, step, after, pause):
     recorder.now += pause
     await recorder.record(WITH_PAGE)
 
-    published = await recorder.published()
+    published = await recorder.published_changes()
     assert [one.kind for one in published] == ["setUp"]
     stored = await recorder.rows.get(ADELE.user_id)
     assert (stored.row.status, stored.pending_change) == (Status.PUBLISHED, None)
@@ -164,7 +164,7 @@ async def test_two_crashes_in_a_row_publish_once(recorder, step, after, second):
     was_written = (await recorder.rows.get(ADELE.user_id)).row.status is Status.PUBLISHED
     await recorder.record(WITHOUT)
 
-    assert [one.kind for one in await recorder.published()] == (["setUp", "withdrawn"] if was_written else [])
+    assert [one.kind for one in await recorder.published_changes()] == (["setUp", "withdrawn"] if was_written else [])
 
 
 async def test_a_late_change_gets_a_later_time(recorder):
@@ -176,7 +176,7 @@ async def test_a_late_change_gets_a_later_time(recorder):
 
     await recorder.record(WITH_PAGE)
 
-    (published,) = await recorder.published()
+    (published,) = await recorder.published_changes()
     assert recorder.now - published.at < timedelta(seconds=1)
 
 
@@ -188,7 +188,7 @@ async def test_a_faster_writer_causes_another_read(recorder):
     row = await recorder.record(WITH_PAGE, stored)
 
     assert row.status is Status.PUBLISHED
-    assert len(await recorder.published()) == 1
+    assert len(await recorder.published_changes()) == 1
 
 
 async def test_concurrent_writers_publish_one_change(recorder):
@@ -198,7 +198,7 @@ async def test_concurrent_writers_publish_one_change(recorder):
     done = await asyncio.gather(*(recorder.record(WITH_PAGE) for _ in range(4)), return_exceptions=True)
 
     assert not [one for one in done if isinstance(one, Exception) and not isinstance(one, StorageUnavailable)]
-    assert [one.kind for one in await recorder.published()] == ["setUp"]
+    assert [one.kind for one in await recorder.published_changes()] == ["setUp"]
 
 
 async def test_a_row_without_a_pending_change_is_not_written(recorder):
@@ -254,7 +254,7 @@ async def test_a_slow_probe_does_not_overwrite_a_later_lookup(recorder, order):
 
     row = (await recorder.rows.get(ADELE.user_id)).row
     assert (row.status, row.checked_at, row.scan_id) == (Status.PUBLISHED, began["lookup"], "scan-2")
-    kinds = [change.kind for change in await recorder.published()]
+    kinds = [change.kind for change in await recorder.published_changes()]
     assert kinds == (["setUp", "withdrawn", "setUp"] if order[0] == "probe" else ["setUp"])
 
 
@@ -275,7 +275,7 @@ async def test_gone_does_not_overwrite_a_user_who_is_licensed_again(recorder):
     row = await record_gone(recorder.resources, listed, None, "s", asked_at)
 
     assert row.status is Status.PUBLISHED
-    assert [change.kind for change in await recorder.published()] == ["setUp"]
+    assert [change.kind for change in await recorder.published_changes()] == ["setUp"]
 
 
 async def test_a_late_duplicate_changes_nothing(recorder):
@@ -286,7 +286,7 @@ async def test_a_late_duplicate_changes_nothing(recorder):
     await recorder.record(WITH_PAGE, at=NOW, scan_id="scan-1")
 
     assert (await recorder.rows.get(ADELE.user_id)).row == first.row
-    assert len(await recorder.published()) == 1
+    assert len(await recorder.published_changes()) == 1
 
 
 MALFORMED = [
@@ -347,7 +347,7 @@ async def test_an_abandoned_change_is_published_by_the_next_reader(recorder, slo
     await recorder.record(WITHOUT)
     row = await recorder.record(WITH_PAGE)
     left = await recorder.rows.get(ADELE.user_id)
-    published = await recorder.published()
+    published = await recorder.published_changes()
     slow.is_slow = False
     recorder.now += pause
     read_at = recorder.now
@@ -356,7 +356,7 @@ async def test_an_abandoned_change_is_published_by_the_next_reader(recorder, slo
 
     assert row.status is Status.PUBLISHED
     assert (published, left.pending_change.kind) == ([], "setUp")
-    (change,) = await recorder.published()
+    (change,) = await recorder.published_changes()
     assert read_at - change.at < 400 * TICK
     assert (await recorder.rows.get(ADELE.user_id)).pending_change is None
 
@@ -374,7 +374,7 @@ async def test_a_pending_change_is_never_overwritten(recorder, slow, pause):
     await recorder.record(WITHOUT)
 
     assert (left.row.status, left.pending_change.kind) == (Status.PUBLISHED, "setUp")
-    assert [one.kind for one in await recorder.published()] == ["setUp", "withdrawn"]
+    assert [one.kind for one in await recorder.published_changes()] == ["setUp", "withdrawn"]
 
 
 async def test_a_change_is_never_published_behind_a_cursor(recorder, slow):
@@ -395,4 +395,4 @@ async def test_a_change_is_never_published_behind_a_cursor(recorder, slow):
 
     assert stored.pending_change is not None
     assert stored == await recorder.rows.get(ADELE.user_id)
-    assert await recorder.published() == []
+    assert await recorder.published_changes() == []

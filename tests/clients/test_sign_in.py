@@ -82,14 +82,14 @@ class TokenSource:
 
 
 @pytest.fixture
-def renewing():
+def sign_in_with_clock():
     now = SimpleNamespace(seconds=1000.0)
     tokens = TokenSource()
     return now, tokens, SignIn(tokens, lambda: now.seconds)
 
 
-async def test_a_token_is_reused_until_shortly_before_it_expires(renewing):
-    now, tokens, sign_in = renewing
+async def test_a_token_is_reused_until_shortly_before_it_expires(sign_in_with_clock):
+    now, tokens, sign_in = sign_in_with_clock
     first = await sign_in.token("s")
 
     now.seconds += 3299
@@ -102,8 +102,8 @@ async def test_a_token_is_reused_until_shortly_before_it_expires(renewing):
     assert tokens.given == 2
 
 
-async def test_a_short_lived_token_is_reused_for_half_its_lifetime(renewing):
-    now, tokens, sign_in = renewing
+async def test_a_short_lived_token_is_reused_for_half_its_lifetime(sign_in_with_clock):
+    now, tokens, sign_in = sign_in_with_clock
     tokens.lifetime = 100
     await sign_in.token("s")
 
@@ -115,8 +115,8 @@ async def test_a_short_lived_token_is_reused_for_half_its_lifetime(renewing):
 
 
 @pytest.mark.parametrize("failure", [Throttled("429", 30), Unreachable("503"), SignInRefused("AADSTS7000215")])
-async def test_a_failed_renewal_returns_the_old_token(renewing, failure):
-    now, tokens, sign_in = renewing
+async def test_a_failed_renewal_returns_the_old_token(sign_in_with_clock, failure):
+    now, tokens, sign_in = sign_in_with_clock
     await sign_in.token("s")
     tokens.failure = failure
 
@@ -127,8 +127,8 @@ async def test_a_failed_renewal_returns_the_old_token(renewing, failure):
         await sign_in.token("s")
 
 
-async def test_a_failed_renewal_is_retried_after_a_pause(renewing):
-    now, tokens, sign_in = renewing
+async def test_a_failed_renewal_is_retried_after_a_pause(sign_in_with_clock):
+    now, tokens, sign_in = sign_in_with_clock
     await sign_in.token("s")
     tokens.failure = Unreachable("503")
     now.seconds += 3400
@@ -145,8 +145,8 @@ async def test_a_failed_renewal_is_retried_after_a_pause(renewing):
     assert await sign_in.token("s") == "s-2"
 
 
-async def test_the_pause_ends_with_the_old_token(renewing):
-    now, tokens, sign_in = renewing
+async def test_the_pause_ends_with_the_old_token(sign_in_with_clock):
+    now, tokens, sign_in = sign_in_with_clock
     await sign_in.token("s")
     tokens.failure = Unreachable("503")
     now.seconds += 3595
@@ -158,8 +158,8 @@ async def test_the_pause_ends_with_the_old_token(renewing):
     assert await sign_in.token("s") == "s-2"
 
 
-async def test_only_the_rejected_token_is_discarded(renewing):
-    _, tokens, sign_in = renewing
+async def test_only_the_rejected_token_is_discarded(sign_in_with_clock):
+    _, tokens, sign_in = sign_in_with_clock
     first = await sign_in.token("s")
 
     sign_in.discard("s", "an older one")

@@ -91,7 +91,7 @@ def change(**more):
 
 
 @pytest.fixture
-def read_plainly(azurite):
+def read_raw_row(azurite):
     """A row as any other program reads it: without the product, with the types that storage names."""
 
     async def read(table, partition, key):
@@ -102,10 +102,10 @@ def read_plainly(azurite):
     return read
 
 
-async def test_a_row_has_the_documented_columns_and_types(store, tenant_id, read_plainly):
+async def test_a_row_has_the_documented_columns_and_types(store, tenant_id, read_raw_row):
     await RowTable(store, tenant_id, KIND).save(WHOLE, None, None)
 
-    row = await read_plainly("PersonalBookings", tenant_id, USER_ID)
+    row = await read_raw_row("PersonalBookings", tenant_id, USER_ID)
 
     known = STRINGS | TIMES | BOOLEANS
     assert known <= set(row)
@@ -122,10 +122,10 @@ async def test_a_row_has_the_documented_columns_and_types(store, tenant_id, read
     ]
 
 
-async def test_unknown_values_have_no_column(store, tenant_id, read_plainly):
+async def test_unknown_values_have_no_column(store, tenant_id, read_raw_row):
     await RowTable(store, tenant_id, KIND).save(LEAST, None, None)
 
-    row = await read_plainly("PersonalBookings", tenant_id, USER_ID)
+    row = await read_raw_row("PersonalBookings", tenant_id, USER_ID)
 
     assert set(row) == {"PartitionKey", "RowKey", "UserPrincipalName", "Status", "CheckedAt"}
 
@@ -277,7 +277,7 @@ async def test_only_its_holder_releases_a_lock(store, tenant_id):
     assert await log.get_lock() is None
 
 
-async def test_a_change_is_written_once(store, tenant_id, read_plainly):
+async def test_a_change_is_written_once(store, tenant_id, read_raw_row):
     changes = ChangeFeed(store, tenant_id, KIND)
     assert not await changes.exists(change())
 

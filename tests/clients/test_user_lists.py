@@ -85,7 +85,7 @@ def tables_of(store, tenant_id):
 
 
 @pytest.fixture
-async def listed(tables):
+async def tables_with_people(tables):
     """Everyone in the lists of this test, which may change them."""
     await record_everyone(tables)
     return tables
@@ -113,11 +113,11 @@ async def record_everyone(tables):
 
 
 async def record(tables, row):
-    def unchanged(previous, row, at):
+    def detect_nothing(previous, row, at):
         return row, None
 
     stored = await tables.rows.get(row.user.user_id)
-    await tables.outbox.record(row.user.user_id, stored, lambda _: row, unchanged)
+    await tables.outbox.record(row.user.user_id, stored, lambda _: row, detect_nothing)
 
 
 async def all_pages(tables, wanted, order, limit):
@@ -131,7 +131,7 @@ async def all_pages(tables, wanted, order, limit):
             return found
 
 
-def expected(wanted, order):
+def expected_rows(wanted, order):
     return sorted(filter(wanted.matches, PEOPLE), key=lambda row: position_of(order, row.user, row.status))
 
 
@@ -157,7 +157,7 @@ FILTERS = {
 @pytest.mark.parametrize("order", UserOrder)
 async def test_pages_list_every_match_once_and_in_order(read_only, wanted, order):
     for limit in (4, 100):
-        assert await all_pages(read_only, wanted, order, limit) == expected(wanted, order)
+        assert await all_pages(read_only, wanted, order, limit) == expected_rows(wanted, order)
 
 
 @in_the_module_loop
@@ -169,38 +169,38 @@ async def test_names_are_in_the_order_that_readers_expect(read_only):
     ]  # fmt: skip
 
 
-async def test_a_user_moves_in_every_list_when_the_row_changes(listed):
+async def test_a_user_moves_in_every_list_when_the_row_changes(tables_with_people):
     changed = replace(
         PEOPLE[3], status=Status.NO_MAILBOX, user=replace(PEOPLE[3].user, display_name="Zack", department="Legal")
     )
-    await record(listed, changed)
+    await record(tables_with_people, changed)
 
     for order in UserOrder:
-        rows = await all_pages(listed, UserFilter(), order, 100)
+        rows = await all_pages(tables_with_people, UserFilter(), order, 100)
         assert [row for row in rows if row.user.user_id == changed.user.user_id] == [changed]
-    assert await all_pages(listed, UserFilter(search="zack"), UserOrder.NAME, 10) == [changed]
-    assert changed not in await all_pages(listed, UserFilter(search="ann smith"), UserOrder.NAME, 10)
+    assert await all_pages(tables_with_people, UserFilter(search="zack"), UserOrder.NAME, 10) == [changed]
+    assert changed not in await all_pages(tables_with_people, UserFilter(search="ann smith"), UserOrder.NAME, 10)
 
 
-async def test_an_entry_older_than_its_row_lists_nobody_twice(listed, tenant_id):
+async def test_an_entry_older_than_its_row_lists_nobody_twice(tables_with_people, tenant_id):
     stale = PEOPLE[4]
-    await listed.index.add(
+    await tables_with_people.index.add(
         replace(stale, status=Status.PUBLISHED, user=replace(stale.user, display_name="Aaron")), None
     )
 
-    rows = await all_pages(listed, UserFilter(), UserOrder.NAME, 100)
+    rows = await all_pages(tables_with_people, UserFilter(), UserOrder.NAME, 100)
 
-    assert rows == expected(UserFilter(), UserOrder.NAME)
+    assert rows == expected_rows(UserFilter(), UserOrder.NAME)
 
 
-async def test_a_writer_who_was_too_late_leaves_no_entry(listed, store, tenant_id):
+async def test_a_writer_who_was_too_late_leaves_no_entry(tables_with_people, store, tenant_id):
     """The row that it could not write had a name by which nobody else would find and delete the entries."""
     before = PEOPLE[4]
-    stored = await listed.rows.get(before.user.user_id)
+    stored = await tables_with_people.rows.get(before.user.user_id)
     winner = replace(before, status=Status.NO_MAILBOX)
-    await record(listed, winner)
+    await record(tables_with_people, winner)
 
-    await listed.outbox.record(
+    await tables_with_people.outbox.record(
         before.user.user_id,
         stored,
         lambda previous: (
@@ -211,12 +211,14 @@ async def test_a_writer_who_was_too_late_leaves_no_entry(listed, store, tenant_i
 
     keys = [row["RowKey"] async for row in store.iterate(BOOKINGS_USER_INDEX, tenant_id)]
     assert [key for key in keys if "late" in key] == []
-    assert await listed.index.find_differences([winner], before.user.user_id, f"{before.user.user_id}!") == {}
-    assert winner in await all_pages(listed, UserFilter(), UserOrder.NAME, 100)
+    assert (
+        await tables_with_people.index.find_differences([winner], before.user.user_id, f"{before.user.user_id}!") == {}
+    )
+    assert winner in await all_pages(tables_with_people, UserFilter(), UserOrder.NAME, 100)
 
 
 @pytest.mark.parametrize("column", ["Status", "UserPrincipalName"])
-async def test_a_malformed_entry_leaves_out_only_its_user(listed, store, tenant_id, column):
+async def test_a_malformed_entry_leaves_out_only_its_user(tables_with_people, store, tenant_id, column):
     spoilt = PEOPLE[4]
     entities = [row async for row in store.iterate(BOOKINGS_USER_INDEX, tenant_id) if row.get("Status")]
     for entity in entities:
@@ -224,100 +226,106 @@ async def test_a_malformed_entry_leaves_out_only_its_user(listed, store, tenant_
             await store.upsert(BOOKINGS_USER_INDEX, {name: entity[name] for name in entity if name != column})
 
     for wanted in (UserFilter(), UserFilter(search="ann")):
-        others = [row for row in expected(wanted, UserOrder.NAME) if row != spoilt]
-        assert await all_pages(listed, wanted, UserOrder.NAME, 4) == others
+        others = [row for row in expected_rows(wanted, UserOrder.NAME) if row != spoilt]
+        assert await all_pages(tables_with_people, wanted, UserOrder.NAME, 4) == others
 
 
-async def test_a_scan_repairs_lost_and_leftover_entries(listed, store, tenant_id):
+async def test_a_scan_repairs_lost_and_leftover_entries(tables_with_people, store, tenant_id):
     """What a killed step leaves: entries of another state of the row, none at all, or entries without a row."""
     lost, stale, deleted = PEOPLE[0], PEOPLE[1], person(99)
-    await listed.index.remove(lost, None)
-    await listed.index.add(replace(stale, user=replace(stale.user, display_name="Old Name")), stale)
-    await listed.index.add(deleted, None)
+    await tables_with_people.index.remove(lost, None)
+    await tables_with_people.index.add(replace(stale, user=replace(stale.user, display_name="Old Name")), stale)
+    await tables_with_people.index.add(deleted, None)
     entries = {row["RowKey"] async for row in store.iterate(BOOKINGS_USER_INDEX, tenant_id)}
 
-    await repair_user_lists(listed, PEOPLE[:20], "", is_last=False)
-    await repair_user_lists(listed, PEOPLE[20:], PEOPLE[19].user.user_id, is_last=True)
+    await repair_user_lists(tables_with_people, PEOPLE[:20], "", is_last=False)
+    await repair_user_lists(tables_with_people, PEOPLE[20:], PEOPLE[19].user.user_id, is_last=True)
 
     repaired = {row["RowKey"] async for row in store.iterate(BOOKINGS_USER_INDEX, tenant_id)}
     assert [key for key in repaired if "old$name" in key or deleted.user.user_id in key] == []
     assert [key for key in entries if "old$name" in key]
-    assert await all_pages(listed, UserFilter(), UserOrder.NAME, 7) == expected(UserFilter(), UserOrder.NAME)
-    assert await listed.index.find_differences(PEOPLE) == {}
+    assert await all_pages(tables_with_people, UserFilter(), UserOrder.NAME, 7) == expected_rows(
+        UserFilter(), UserOrder.NAME
+    )
+    assert await tables_with_people.index.find_differences(PEOPLE) == {}
 
 
-async def test_a_scan_repairs_entries_with_outdated_columns(listed):
+async def test_a_scan_repairs_entries_with_outdated_columns(tables_with_people):
     """A killed step leaves them: the keys are right, but a list filters by the columns."""
     outdated = PEOPLE[6]
     user = replace(outdated.user, account_enabled=not outdated.user.account_enabled)
-    await listed.index.add(replace(outdated, user=user), outdated)
+    await tables_with_people.index.add(replace(outdated, user=user), outdated)
     wanted = UserFilter(enabled=outdated.user.account_enabled)
-    assert outdated not in await all_pages(listed, wanted, UserOrder.NAME, 100)
+    assert outdated not in await all_pages(tables_with_people, wanted, UserOrder.NAME, 100)
 
-    await repair_user_lists(listed, PEOPLE, "", is_last=True)
+    await repair_user_lists(tables_with_people, PEOPLE, "", is_last=True)
 
-    assert await all_pages(listed, wanted, UserOrder.NAME, 100) == expected(wanted, UserOrder.NAME)
+    assert await all_pages(tables_with_people, wanted, UserOrder.NAME, 100) == expected_rows(wanted, UserOrder.NAME)
 
 
-async def test_a_scan_compares_entries_that_storage_returns_in_parts(listed, store, monkeypatch):
+async def test_a_scan_compares_entries_that_storage_returns_in_parts(tables_with_people, store, monkeypatch):
     deleted = person(99)
-    await listed.index.add(deleted, None)
+    await tables_with_people.index.add(deleted, None)
     monkeypatch.setattr(store, "get_page", partial(store.get_page, size=7))
 
-    differing = await listed.index.find_differences(PEOPLE)
+    differing = await tables_with_people.index.find_differences(PEOPLE)
 
     assert set(differing) == {deleted.user.user_id}
 
 
-async def test_a_repair_during_a_lookup_leaves_the_entries_of_the_new_row(listed, monkeypatch):
+async def test_a_repair_during_a_lookup_leaves_the_entries_of_the_new_row(tables_with_people, monkeypatch):
     """The lookup writes the row after the repair has read it, so the repair has to read it again."""
     before = PEOPLE[3]
     after = replace(before, status=Status.NO_MAILBOX, user=replace(before.user, display_name="Zack"))
-    await listed.index.remove(before, None)
-    repair = listed.index.repair
+    await tables_with_people.index.remove(before, None)
+    repair = tables_with_people.index.repair
 
     async def repair_after_a_lookup(*arguments):
-        monkeypatch.setattr(listed.index, "repair", repair)
-        await record(listed, after)
+        monkeypatch.setattr(tables_with_people.index, "repair", repair)
+        await record(tables_with_people, after)
         await repair(*arguments)
 
-    monkeypatch.setattr(listed.index, "repair", repair_after_a_lookup)
+    monkeypatch.setattr(tables_with_people.index, "repair", repair_after_a_lookup)
 
-    await repair_user_lists(listed, PEOPLE[3:4], PEOPLE[2].user.user_id, is_last=False)
+    await repair_user_lists(tables_with_people, PEOPLE[3:4], PEOPLE[2].user.user_id, is_last=False)
 
-    assert await listed.index.find_differences([after], before.user.user_id, f"{before.user.user_id}!") == {}
-    assert await all_pages(listed, UserFilter(search="zack"), UserOrder.NAME, 10) == [after]
+    assert (
+        await tables_with_people.index.find_differences([after], before.user.user_id, f"{before.user.user_id}!") == {}
+    )
+    assert await all_pages(tables_with_people, UserFilter(search="zack"), UserOrder.NAME, 10) == [after]
 
 
-async def test_a_lookup_during_a_repair_writes_all_its_entries(listed, monkeypatch):
+async def test_a_lookup_during_a_repair_writes_all_its_entries(tables_with_people, monkeypatch):
     """The repair removes entries that a killed step left, just when a lookup adds the same ones."""
     before = PEOPLE[3]
     after = replace(before, status=Status.NO_MAILBOX)
-    await listed.index.add(after, before)
-    differing = await listed.index.find_differences(PEOPLE)
-    add = listed.index.add
+    await tables_with_people.index.add(after, before)
+    differing = await tables_with_people.index.find_differences(PEOPLE)
+    add = tables_with_people.index.add
 
     async def add_before_a_repair(*arguments):
         await add(*arguments)
-        await listed.index.repair(before.user.user_id, differing[before.user.user_id], before)
+        await tables_with_people.index.repair(before.user.user_id, differing[before.user.user_id], before)
 
-    monkeypatch.setattr(listed, "outbox", replace(listed.outbox, add_to_index=add_before_a_repair))
+    monkeypatch.setattr(
+        tables_with_people, "outbox", replace(tables_with_people.outbox, add_to_index=add_before_a_repair)
+    )
 
-    await record(listed, after)
+    await record(tables_with_people, after)
 
-    assert await listed.index.find_differences([*PEOPLE[:3], after, *PEOPLE[4:]]) == {}
+    assert await tables_with_people.index.find_differences([*PEOPLE[:3], after, *PEOPLE[4:]]) == {}
     wanted = UserFilter(frozenset({Status.NO_MAILBOX}))
-    assert await all_pages(listed, wanted, UserOrder.STATUS, 10) == [after]
+    assert await all_pages(tables_with_people, wanted, UserOrder.STATUS, 10) == [after]
 
 
 @pytest.mark.parametrize("keys", [None, "[1", "7"])
-async def test_a_malformed_list_of_keys_does_not_end_a_scan(listed, store, tenant_id, keys):
+async def test_a_malformed_list_of_keys_does_not_end_a_scan(tables_with_people, store, tenant_id, keys):
     user_id = PEOPLE[3].user.user_id
     await store.upsert(BOOKINGS_USER_INDEX, {"PartitionKey": tenant_id, "RowKey": f"user-{user_id}", "Keys": keys})
 
-    await repair_user_lists(listed, PEOPLE, "", is_last=True)
+    await repair_user_lists(tables_with_people, PEOPLE, "", is_last=True)
 
-    assert await listed.index.find_differences(PEOPLE) == {}
+    assert await tables_with_people.index.find_differences(PEOPLE) == {}
 
 
 @in_the_module_loop
@@ -327,13 +335,13 @@ async def test_entries_that_are_right_cost_one_range_read(read_only):
     assert (read_only.store.ranges, read_only.store.points) == (1, 0)
 
 
-async def test_an_unchanged_row_writes_no_entries(listed, monkeypatch):
+async def test_an_unchanged_row_writes_no_entries(tables_with_people, monkeypatch):
     async def write(*_):
         raise AssertionError("the index was written")
 
     monkeypatch.setattr(UserIndex, "_write", write)
 
-    await record(listed, replace(PEOPLE[5], checked_at=NOW.replace(year=2027), reason="another"))
+    await record(tables_with_people, replace(PEOPLE[5], checked_at=NOW.replace(year=2027), reason="another"))
 
 
 @in_the_module_loop

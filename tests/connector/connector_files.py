@@ -47,10 +47,10 @@ def _members(place: str, schema: Document) -> Iterator[tuple[str, Document]]:
 
 def response_member(operation: Document, path: str) -> Document | None:
     """The member of an operation's response at a path like ``value/id``, through lists; ``None`` if there is none."""
-    schema = _resolved(operation["responses"]["200"]["schema"])
+    schema = _resolve(operation["responses"]["200"]["schema"])
     for name in path.split("/"):
         while schema.get("type") == "array":
-            schema = _resolved(schema["items"])
+            schema = _resolve(schema["items"])
         if name not in schema.get("properties", {}):
             return None
         schema = schema["properties"][name]
@@ -69,7 +69,7 @@ def policies(properties: Document, template: str) -> dict[str, Document]:
     }
 
 
-def _resolved(schema: Document) -> Document:
+def _resolve(schema: Document) -> Document:
     target = schema.get("$ref", "").rpartition("/")[2]
     resolved: Document = DEFINED["definitions"][target] if target else schema
     return resolved

@@ -53,8 +53,8 @@ class Request:
 
     def filled(self, app: str, **blanks: str) -> httpx.Request:
         """The request with its blanks filled in."""
-        address = _filled(self.address.replace(APP, app), blanks)
-        headers = {name: _filled(value, {"token": "t", "key": "k", **blanks}) for name, value in self.headers.items()}
+        address = _fill(self.address.replace(APP, app), blanks)
+        headers = {name: _fill(value, {"token": "t", "key": "k", **blanks}) for name, value in self.headers.items()}
         return httpx.Request(self.method, address, headers=headers)
 
     def changed(self, texts: Mapping[str, str]) -> "Request":
@@ -137,7 +137,7 @@ def _response(code: str) -> Response:
     return Response(int(line.split()[1]), dict(header.split(": ", 1) for header in headers), json.loads(body))
 
 
-def _filled(text: str, blanks: dict[str, str]) -> str:
+def _fill(text: str, blanks: dict[str, str]) -> str:
     return BLANK.sub(lambda found: blanks[found[1]], text)
 
 

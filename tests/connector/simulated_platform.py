@@ -84,7 +84,7 @@ class Platform:
         """One call of an action with a maker's inputs."""
         operation = self.operations[name]
         self.called.add(name)
-        path, query = self._addressed(operation, inputs)
+        path, query = self._address_of(operation, inputs)
         if "x-ms-trigger" in operation.definition:
             query.append(("triggerstate", "of the platform"))
         response = await self._send(operation, path, query)
@@ -142,7 +142,7 @@ class Platform:
             if name in policy["parameters"]["x-ms-apimTemplate-operationName"]
         }
 
-    def _addressed(self, operation: Operation, inputs: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:
+    def _address_of(self, operation: Operation, inputs: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:
         """The path and the query of a call; the policy of a trigger changes the path."""
         described = {one["name"]: one for one in operation.definition["parameters"]}
         assert set(inputs) <= set(described), f"the designer does not show {set(inputs) - set(described)}"

@@ -20,7 +20,7 @@ ENTRA = ["--sign-in", "entra", "--tenant-id", TENANT_ID, "--client-id", CLIENT_I
 KEY = ["--sign-in", "key", *EMAIL]
 
 
-def filled(folder: Path, *arguments: str) -> dict[str, Any]:
+def fill_folder(folder: Path, *arguments: str) -> dict[str, Any]:
     """The files of a filled folder, as text and parsed."""
     assert fill.main(["--host", HOST, *arguments, "--out", str(folder)]) == 0
     return {path.name: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
@@ -28,7 +28,7 @@ def filled(folder: Path, *arguments: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("arguments", [ENTRA, KEY], ids=["entra", "key"])
 def test_a_filled_folder_is_complete_and_has_no_placeholder(tmp_path: Path, arguments: list[str]) -> None:
-    files = filled(tmp_path / "new" / "folder", *arguments)
+    files = fill_folder(tmp_path / "new" / "folder", *arguments)
     folder = tmp_path / "new" / "folder"
 
     assert sorted(path.name for path in folder.iterdir()) == [fill.DEFINITION, fill.PROPERTIES, fill.ICON]
@@ -38,7 +38,7 @@ def test_a_filled_folder_is_complete_and_has_no_placeholder(tmp_path: Path, argu
 
 
 def test_entra_sign_in_names_tenant_and_registration(tmp_path: Path) -> None:
-    files = filled(tmp_path, *ENTRA)
+    files = fill_folder(tmp_path, *ENTRA)
     token = files[fill.PROPERTIES]["properties"]["connectionParameters"]["token"]["oAuthSettings"]
     (scheme,) = files[fill.DEFINITION]["securityDefinitions"].values()
 
@@ -50,7 +50,7 @@ def test_entra_sign_in_names_tenant_and_registration(tmp_path: Path) -> None:
 
 
 def test_key_sign_in_sends_a_secret_in_a_header(tmp_path: Path) -> None:
-    files = filled(tmp_path, *KEY)
+    files = fill_folder(tmp_path, *KEY)
     (parameter,) = files[fill.PROPERTIES]["properties"]["connectionParameters"].items()
     ((name, scheme),) = files[fill.DEFINITION]["securityDefinitions"].items()
 
@@ -59,9 +59,9 @@ def test_key_sign_in_sends_a_secret_in_a_header(tmp_path: Path) -> None:
 
 
 def test_filling_again_replaces_the_folder(tmp_path: Path) -> None:
-    filled(tmp_path, *ENTRA)
+    fill_folder(tmp_path, *ENTRA)
 
-    assert "api_key" in filled(tmp_path, *KEY)[fill.DEFINITION]["securityDefinitions"]
+    assert "api_key" in fill_folder(tmp_path, *KEY)[fill.DEFINITION]["securityDefinitions"]
 
 
 INVALID = [
@@ -151,7 +151,7 @@ def test_every_value_may_come_from_the_environment(tmp_path: Path, no_variables:
 
     assert fill.main(["--out", str(by_variables)]) == 0
     assert fill.main(["--sign-in", "key", "--out", str(with_key)]) == 0
-    filled(by_arguments, *ENTRA)
+    fill_folder(by_arguments, *ENTRA)
     for name in (fill.DEFINITION, fill.PROPERTIES):
         assert (by_variables / name).read_text() == (by_arguments / name).read_text()
     assert "api_key" in (with_key / fill.PROPERTIES).read_text()
@@ -208,7 +208,7 @@ def test_the_command_line_of_power_platform_imports_the_folder(
 ) -> None:
     no_variables.setenv("PATH", str(fake_pac(tmp_path).parent), prepend=":")
     out = tmp_path / "out"
-    filled(out, *ENTRA, *more)
+    fill_folder(out, *ENTRA, *more)
     verb, *options = command
     first, second, *said = (tmp_path / "said").read_text().splitlines()
 
@@ -242,7 +242,7 @@ def test_without_the_command_line_of_power_platform_the_folder_is_still_written(
 
 @pytest.mark.parametrize("sign_in", [ENTRA, KEY], ids=["entra", "key"])
 def test_the_connector_for_agents_is_one_operation(tmp_path: Path, sign_in: list[str]) -> None:
-    files = filled(tmp_path, *sign_in, "--connector", "agents")
+    files = fill_folder(tmp_path, *sign_in, "--connector", "agents")
     definition = files[fill.DEFINITION]
 
     assert list(definition["paths"]) == ["/api/mcp"]

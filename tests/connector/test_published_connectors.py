@@ -14,7 +14,7 @@ from tests.docs.documents import table_of, text_of
 DOCUMENT = "docs/connector.md"
 
 
-def used(part: Any) -> Iterator[str]:
+def features_in(part: Any) -> Iterator[str]:
     """Every extension, policy and redirect mode in a part of a connector's file."""
     match part:
         case dict():
@@ -23,15 +23,15 @@ def used(part: Any) -> Iterator[str]:
                     yield key
                 if key in {"templateId", "redirectMode"}:
                     yield value
-                yield from used(value)
+                yield from features_in(value)
         case list():
             for inner in part:
-                yield from used(inner)
+                yield from features_in(inner)
 
 
 def test_every_extension_and_policy_has_a_source() -> None:
     rows = table_of(text_of(DOCUMENT), "extension or policy")
-    in_files = {name for text in documents().values() for name in used(json.loads(text))}
+    in_files = {name for text in documents().values() for name in features_in(json.loads(text))}
 
     assert [row[0] for row in rows if rows.count(row) > 1] == []
     assert {row[0] for row in rows} == in_files

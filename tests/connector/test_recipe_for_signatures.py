@@ -9,7 +9,7 @@ import httpx
 from local.azurite import Azurite
 from tests.connector.recipes import Document, Request, once, recipe, twice
 from tests.connector.simulated_platform import Platform
-from tests.connector.test_simulated_platform import connected
+from tests.connector.test_simulated_platform import connect
 from tests.connector.workflow_expressions import Run, evaluate, render
 from tests.e2e.deployment import Deployment, deployed, tenant_of
 from tests.e2e.scanned import only_reads
@@ -57,7 +57,7 @@ async def sent_as_written(
 
 @only_reads
 async def test_signatures_have_links_to_bookable_pages_only(tmp_path: Path, scanned: Deployment) -> None:
-    platform = connected(scanned, tmp_path)
+    platform = connect(scanned, tmp_path)
     people = {user["upn"]: user["expected"] for user in scanned.tenant.control.users(0, 60, licensed=True)}
     links = {upn: await link_by_connector(platform, upn) for upn in people}
     special = [upn for upn in people if re.search(r"['+#]", upn)] + [next(iter(people))]
@@ -75,7 +75,7 @@ async def test_signatures_have_links_to_bookable_pages_only(tmp_path: Path, scan
 
 async def test_a_signature_keeps_its_link_during_an_outage(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=10) as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
+        platform = connect(product, tmp_path)
         await product.scan()
         upn = next(user["upn"] for user in tenant.users() if user["expected"]["status"] == "published")
         before = await link_by_connector(platform, upn)

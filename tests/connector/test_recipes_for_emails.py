@@ -12,7 +12,7 @@ from local.azurite import Azurite
 from local.simulator import SimulatedTenant
 from tests.connector.recipes import Document, recipe, twice
 from tests.connector.sharepoint import SharePointList
-from tests.connector.test_simulated_platform import connected
+from tests.connector.test_simulated_platform import connect
 from tests.connector.workflow_expressions import Run, evaluate, render
 from tests.e2e.deployment import Deployment, deployed, tenant_of
 from tests.e2e.scanned import only_reads
@@ -50,7 +50,7 @@ def mails(users: list[Document], reminded: SharePointList | None = None) -> Iter
 
 async def test_nobody_is_emailed_twice(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=60, mix="default") as tenant, deployed(tenant, azurite) as product:
-        platform, reminded = connected(product, tmp_path), SharePointList()
+        platform, reminded = connect(product, tmp_path), SharePointList()
 
         async def users() -> list[Document]:
             pages = await platform.pages("ListPages", status="notSetUp", enabled=True, userType="Member")
@@ -95,7 +95,7 @@ async def test_only_users_whom_one_step_helps_are_emailed(
     tmp_path: Path, scanned: Deployment, page_size: int | None
 ) -> None:
     first, following = MAIL.requests
-    platform = connected(scanned, tmp_path)
+    platform = connect(scanned, tmp_path)
     size = {"limit": page_size} if page_size else {}
     pages = await platform.pages("ListPages", status="notSetUp", enabled=True, userType="Member", **size)
     wanted = who_should_be_mailed(scanned.tenant)
@@ -132,7 +132,7 @@ async def test_the_http_action_emails_the_same_users(scanned: Deployment) -> Non
     following.assert_is(link, app, continuation=narrow["continuation"])
 
 
-def offered(body: Document) -> tuple[list[str], str, str]:
+def evaluate_offer(body: Document) -> tuple[list[str], str, str]:
     """The times, and what is sent if there are some, or else if there are none."""
     free, start, is_empty, why = FREE_TIMES.expressions
     looked_up = {"Get_availability": {"body": body}}
@@ -145,7 +145,7 @@ def offered(body: Document) -> tuple[list[str], str, str]:
 @only_reads
 async def test_free_times_are_offered_or_their_absence_is_explained(tmp_path: Path, scanned: Deployment) -> None:
     (documented,) = FREE_TIMES.requests
-    platform = connected(scanned, tmp_path)
+    platform = connect(scanned, tmp_path)
     people = {truth["status"]: user_id for user_id, truth in scanned.expected().items()}
     people["published"] = scanned.user_with("published")["id"]
     responses = {}
@@ -155,7 +155,7 @@ async def test_free_times_are_offered_or_their_absence_is_explained(tmp_path: Pa
         documented.assert_is(platform.sent[-1], platform.address, userEncodedTwice=twice(user))
 
     documented.response.assert_is_like(responses["published"])
-    outcomes = {status: offered(response.json()) for status, response in responses.items()}
+    outcomes = {status: evaluate_offer(response.json()) for status, response in responses.items()}
     times, email, _ = outcomes["published"]
     body = responses["published"].json()
     assert times == [slot["start"][:16].replace("T", " ") for slot in body["availability"]["free"][:5]]

@@ -5,7 +5,7 @@ from pathlib import Path
 from local.azurite import Azurite
 from tests.connector.recipes import recipe
 from tests.connector.simulated_platform import GATEWAY, runs_until
-from tests.connector.test_simulated_platform import connected
+from tests.connector.test_simulated_platform import connect
 from tests.connector.workflow_expressions import Run, evaluate, render
 from tests.e2e.deployment import deployed, tenant_of
 
@@ -17,7 +17,7 @@ SCAN = recipe("Start a scan and wait until it ends")
 async def test_a_withdrawn_page_is_posted_once(tmp_path: Path, azurite: Azurite) -> None:
     first, following = TEAMS.requests
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
+        platform = connect(product, tmp_path)
         await product.scan()
         flow = platform.trigger("WhenPageChanges")
         at_first = await flow.poll()
@@ -70,7 +70,7 @@ def test_a_withdrawn_page_without_a_name_can_be_posted() -> None:
 async def test_each_scan_is_reported_once_however_it_ends(tmp_path: Path, azurite: Azurite) -> None:
     first, following = TOTALS.requests
     async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
+        platform = connect(product, tmp_path)
         flow = platform.trigger("WhenScanEnds")
         before_any_scan = await flow.poll()
         first.assert_is(platform.sent[-1], platform.address, {"triggerstate"})
@@ -109,7 +109,7 @@ def test_a_failed_scan_without_totals_can_be_reported() -> None:
 async def test_a_scan_is_followed_through_the_gateway(tmp_path: Path, azurite: Azurite) -> None:
     start, follow = SCAN.requests
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
+        platform = connect(product, tmp_path)
         scan = await platform.run("StartScan")
 
     assert platform.bypassed == []

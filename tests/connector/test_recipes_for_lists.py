@@ -8,7 +8,7 @@ from local.azurite import Azurite
 from tests.connector.recipes import Document, recipe
 from tests.connector.sharepoint import Item, SharePointList
 from tests.connector.simulated_platform import runs_until
-from tests.connector.test_simulated_platform import connected
+from tests.connector.test_simulated_platform import connect
 from tests.connector.workflow_expressions import Run, evaluate
 from tests.e2e.deployment import Deployment, deployed, tenant_of
 from tests.e2e.scanned import only_reads
@@ -43,7 +43,7 @@ def follow(links: SharePointList, change: Document) -> None:
 async def test_a_list_of_links_follows_the_pages(tmp_path: Path, azurite: Azurite) -> None:
     fill, poll = LIST.requests
     async with tenant_of(tmp_path, users=45, mix="default") as tenant, deployed(tenant, azurite) as product:
-        platform, links = connected(product, tmp_path), SharePointList()
+        platform, links = connect(product, tmp_path), SharePointList()
         await product.scan()
         flow = platform.trigger("WhenPageChanges")
         await flow.poll()
@@ -97,7 +97,7 @@ def test_changes_without_a_name_or_a_department_fit_into_the_list() -> None:
 @only_reads
 async def test_the_file_has_a_line_for_each_published_page(tmp_path: Path, scanned: Deployment) -> None:
     (documented,), (content,) = FILE.requests, FILE.expressions
-    platform = connected(scanned, tmp_path)
+    platform = connect(scanned, tmp_path)
     response = await platform.call("ExportPages", status="published")
     rows = await scanned.rows()
 

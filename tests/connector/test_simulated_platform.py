@@ -23,7 +23,7 @@ GUIDS = (
 SIGN_IN = {"entra": ("oauthSetting", GUIDS), "key": ("securestring", ())}
 
 
-def connected(product: Deployment, folder: Path, sign_in: str = "entra") -> Platform:
+def connect(product: Deployment, folder: Path, sign_in: str = "entra") -> Platform:
     """A connection of the connector, filled in, to this product."""
     out = folder / f"connector-{sign_in}"
     assert fill.main(["--host", HOST, "--sign-in", sign_in, *EMAIL, "--out", str(out), *SIGN_IN[sign_in][1]]) == 0
@@ -35,7 +35,7 @@ async def rows_with(product: Deployment, status: str) -> list[dict[str, Any]]:
     return [row for row in (await product.rows()).values() if row["Status"] == status]
 
 
-async def fired(polling: Polling, least: int) -> list[dict[str, Any]]:
+async def collect_fired(polling: Polling, least: int) -> list[dict[str, Any]]:
     """Everything that a trigger fires for, until there are this many items, and one poll more."""
     found: list[dict[str, Any]] = []
     while len(found) < least:
@@ -50,7 +50,7 @@ async def test_every_action_and_trigger_works_signed_in(tmp_path: Path, azurite:
         tenant_of(tmp_path, users=30) as tenant,
         deployed(tenant, azurite, SHARED_PAGES="true") as product,
     ):
-        platform = connected(product, tmp_path, sign_in)
+        platform = connect(product, tmp_path, sign_in)
         scan = await platform.run("StartScan")
         again = await platform.run("GetScan", id=scan["id"])
         scans = (await platform.call("ListScans", limit=5)).json()["value"]
@@ -97,7 +97,7 @@ async def test_every_action_and_trigger_works_signed_in(tmp_path: Path, azurite:
 
 async def test_a_flow_runs_once_for_each_change(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=20) as tenant, deployed(tenant, azurite) as product:
-        platform = connected(product, tmp_path)
+        platform = connect(product, tmp_path)
         await platform.run("StartScan")
         flow = platform.trigger("WhenPageChanges")
         before = await flow.poll()
@@ -107,7 +107,7 @@ async def test_a_flow_runs_once_for_each_change(tmp_path: Path, azurite: Azurite
             tenant.change_user(user_id, "delete_page")
         tenant.change_user(new, "open_bookings")
         await platform.run("StartScan")
-        items = await fired(flow, 3)
+        items = await collect_fired(flow, 3)
 
     assert before == []
     assert sorted((item["userId"], item["kind"]) for item in items) == sorted(
@@ -120,7 +120,7 @@ async def test_a_flow_runs_once_for_each_change_of_a_shared_page(tmp_path: Path,
         tenant_of(tmp_path, users=4, shared_pages=3) as tenant,
         deployed(tenant, azurite, SHARED_PAGES="true") as product,
     ):
-        platform = connected(product, tmp_path)
+        platform = connect(product, tmp_path)
         await platform.run("StartScan")
         flow = platform.trigger("WhenSharedPageChanges", kind="deleted,unpublished")
         before = await flow.poll()
@@ -129,7 +129,7 @@ async def test_a_flow_runs_once_for_each_change_of_a_shared_page(tmp_path: Path,
         tenant.change_shared_page(unpublished.index, "unpublish")
         tenant.change_shared_page(granted.index, "grant", trustee="new@contoso.com")
         await platform.run("StartScan")
-        items = await fired(flow, 2)
+        items = await collect_fired(flow, 2)
 
     assert before == []
     assert {(item["pageId"], item["kind"]) for item in items} == {
@@ -141,7 +141,7 @@ async def test_a_flow_runs_once_for_each_change_of_a_shared_page(tmp_path: Path,
 
 @only_reads
 async def test_every_form_of_a_user_passes_the_gateway(tmp_path: Path, scanned: Deployment) -> None:
-    platform = connected(scanned, tmp_path)
+    platform = connect(scanned, tmp_path)
     rows = (await scanned.rows()).values()
     unusual = [next(row for row in rows if sign in row["UserPrincipalName"]) for sign in ("'", "+", "#EXT#")]
     page = next(row for row in rows if row["Status"] == "published")
@@ -157,7 +157,7 @@ async def test_every_form_of_a_user_passes_the_gateway(tmp_path: Path, scanned: 
 
 @only_reads
 async def test_invalid_inputs_are_reported(tmp_path: Path, scanned: Deployment) -> None:
-    platform = connected(scanned, tmp_path)
+    platform = connect(scanned, tmp_path)
     unknown_user = await platform.call("GetBookingPage", user="nobody@contoso.com")
     not_a_user = await platform.call("GetAvailability", user="not a user")
     unknown_scan = await platform.call("GetScan", id="scan-of-nobody")

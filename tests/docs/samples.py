@@ -32,8 +32,8 @@ def missing_part(sample: str, output: str) -> str | None:
 
     A line with an ellipsis stands for any number of lines. Ports, times and scan IDs may differ.
     """
-    lines, position = list(_normalized(output)), 0
-    parts = [(is_gap, list(part)) for is_gap, part in groupby(_normalized(sample), ELLIPSIS.__eq__)]
+    lines, position = list(_normalize(output)), 0
+    parts = [(is_gap, list(part)) for is_gap, part in groupby(_normalize(sample), ELLIPSIS.__eq__)]
     for number, (is_gap, part) in enumerate(parts):
         if is_gap:
             continue
@@ -46,7 +46,7 @@ def missing_part(sample: str, output: str) -> str | None:
     return None if ends_with_gap or position == len(lines) else "\n".join(lines[position:])
 
 
-def _normalized(text: str) -> Iterator[str]:
+def _normalize(text: str) -> Iterator[str]:
     for pattern, word in VOLATILE.items():
         text = re.sub(pattern, word, text)
     lines = [line.rstrip() for line in text.strip("\n").splitlines()]

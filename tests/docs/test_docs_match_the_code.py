@@ -239,13 +239,13 @@ def scopes(*lists: list[str], changed_at: datetime | None = None) -> Iterator[Ew
                 yield ews_scope(policy, entries, entries, ews_enabled=enabled, changed_at=changed_at)
 
 
-def judged_plainly() -> set[PolicyVerdict]:
+def verdicts_without_doubt() -> set[PolicyVerdict]:
     """Every verdict there is, of settings that leave nothing in doubt."""
     plain = [scope for scope in scopes([], [AGENT]) if not scope.has_list_without_policy]
     return {judge_policy(organization, mailbox) for organization in (None, *plain) for mailbox in (None, *plain)}
 
 
-def judged_in_doubt() -> set[PolicyVerdict]:
+def verdicts_with_doubt() -> set[PolicyVerdict]:
     """Every verdict of settings that changed lately, with lists that name personal bookings in every way."""
     lists: tuple[list[str], ...] = ([], [AGENT], [WILDCARD])
     return {
@@ -255,7 +255,7 @@ def judged_in_doubt() -> set[PolicyVerdict]:
     }
 
 
-def told_reason(judged: PolicyVerdict) -> str:
+def documented_reason(judged: PolicyVerdict) -> str:
     """A reason as the documents write it, with `…` for what differs from tenant to tenant."""
     return judged.reason.replace(UNRECOGNIZED, "…").replace(WILDCARD, "…").replace(f"{NOW:%Y-%m-%d %H:%M}", "…")
 
@@ -269,7 +269,7 @@ def verdict_table(first_header: str) -> list[list[str]]:
 def test_the_policy_reasons_are_documented_with_their_verdicts():
     documented = {(row[0], row[1].strip("`")) for row in verdict_table("policyReason")}
 
-    assert documented == {(told_reason(judged), str(judged.verdict)) for judged in judged_plainly()}
+    assert documented == {(documented_reason(judged), str(judged.verdict)) for judged in verdicts_without_doubt()}
 
 
 def test_the_additions_to_a_reason_are_documented():
@@ -277,7 +277,7 @@ def test_the_additions_to_a_reason_are_documented():
     plain = sorted((row[0] for row in verdict_table("policyReason")), key=len, reverse=True)
 
     found: set[str] = set()
-    for reason in map(told_reason, judged_in_doubt()):
+    for reason in map(documented_reason, verdicts_with_doubt()):
         rest = reason.removeprefix(next(begin for begin in plain if reason.startswith(begin)))
         for more in sorted(more for more in documented if more in rest):
             found.add(more)

@@ -41,7 +41,7 @@ class RecordingStore:
         self.columns: dict[str, dict[str, str]] = {}
 
     async def insert(self, table: str, entity: Mapping[str, Any]) -> str:
-        columns = {_documented(name): EDM_TYPES[type(value)] for name, value in entity.items()}
+        columns = {_documented_name(name): EDM_TYPES[type(value)] for name, value in entity.items()}
         assert {columns.pop("PartitionKey"), columns.pop("RowKey")} == {"String"}
         self.columns.setdefault(table, {}).update(columns)
         return "etag"
@@ -67,7 +67,7 @@ class RecordingStore:
         await self.upsert_all(table, entities)
 
 
-def _documented(column: str) -> str:
+def _documented_name(column: str) -> str:
     """The name of a column in the documentation, which has one entry for all buckets."""
     return re.sub(r"^Bucket\d{3}$", "Bucket000", column)
 

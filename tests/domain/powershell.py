@@ -79,14 +79,14 @@ class EwsSettings:
                 case "-EwsApplicationAccessPolicy", [str(value), *rest]:
                     self.policy = value
                 case "-EwsAllowList", _:
-                    rest = _changed(self.allowed, rest)
+                    rest = _apply_change(self.allowed, rest)
                 case "-EwsBlockList", _:
-                    rest = _changed(self.blocked, rest)
+                    rest = _apply_change(self.blocked, rest)
                 case _:
                     raise NotACommand(command)
 
 
-def _changed(entries: list[str], rest: list[str | Literal]) -> list[str | Literal]:
+def _apply_change(entries: list[str], rest: list[str | Literal]) -> list[str | Literal]:
     """Change a list by the ``@{Add=...}`` or ``@{Remove=...}`` that the tokens begin with; what follows it."""
     end = rest.index("}")
     match rest[:end]:

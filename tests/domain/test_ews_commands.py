@@ -31,7 +31,7 @@ def scope_of(settings: EwsSettings):
     return ews_scope(settings.policy, settings.allowed, settings.blocked, ews_enabled=settings.enabled)
 
 
-def judged(settings: EwsSettings, scope: Scope):
+def judge_settings(settings: EwsSettings, scope: Scope):
     judge = judge_organization if scope is Scope.ORGANIZATION else judge_mailbox
     return judge(scope_of(settings))
 
@@ -43,7 +43,7 @@ def commands(text: str) -> list[str]:
 @pytest.mark.parametrize("scope", Scope)
 @given(SETTINGS)
 def test_the_commands_switch_the_verdict_and_back(scope, settings):
-    before = judged(settings, scope)
+    before = judge_settings(settings, scope)
     advice = (
         advice_for_organization(before)
         if scope is Scope.ORGANIZATION
@@ -53,12 +53,12 @@ def test_the_commands_switch_the_verdict_and_back(scope, settings):
     run = commands(advice.partition("For one user")[0])
     for change in run[::2]:
         settings.run(change)
-    between = judged(settings, scope)
+    between = judge_settings(settings, scope)
     for back in reversed(run[1::2]):
         settings.run(back)
 
     assert between.verdict is (Verdict.OFF if before.verdict is Verdict.ON else Verdict.ON)
-    assert judged(settings, scope).verdict is before.verdict
+    assert judge_settings(settings, scope).verdict is before.verdict
     assert "about 4 hours" in advice or "about an hour" in advice
 
 
@@ -75,7 +75,7 @@ def test_the_commands_under_each_policy_switch_a_user(settings):
         settings.allowed = [entry for entry in settings.allowed if "*" not in entry or "Other" in entry]
         settings.blocked = [entry for entry in settings.blocked if "*" not in entry or "Other" in entry]
         settings.run(line.strip())
-        verdicts.append(str(judged(settings, Scope.MAILBOX).verdict))
+        verdicts.append(str(judge_settings(settings, Scope.MAILBOX).verdict))
 
     assert verdicts == ["on", "off"]
 

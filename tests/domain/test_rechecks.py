@@ -114,25 +114,25 @@ def test_no_row_becomes_older_than_the_bound(days, start):
         assert row.status is Status.NOT_SET_UP
 
 
-def observed(previous, page, at):
+def observe(previous, page, at):
     evidence = replace(KNOWN.evidence, page=page)
     return next_row(previous, Observation(USER, evidence, at, "https://outlook.office.com"), "scan")
 
 
 def test_the_start_of_a_status_survives_unknown_and_ends_with_another_status():
-    first = observed(None, NoPage(404), NOW)
-    again = observed(first, Unknown(Reason.UNREACHABLE), NOW + timedelta(days=1))
-    back = observed(again, NoPage(404), NOW + timedelta(days=2))
-    page = observed(back, PageFound(()), NOW + timedelta(days=3))
+    first = observe(None, NoPage(404), NOW)
+    again = observe(first, Unknown(Reason.UNREACHABLE), NOW + timedelta(days=1))
+    back = observe(again, NoPage(404), NOW + timedelta(days=2))
+    page = observe(back, PageFound(()), NOW + timedelta(days=3))
 
     assert [one.status_since for one in (first, again, back)] == [NOW, NOW, NOW]
     assert page.status_since == NOW + timedelta(days=3)
 
 
 def test_a_row_of_an_older_version_starts_with_its_last_observation():
-    older = replace(observed(None, NoPage(404), NOW), status_since=None)
+    older = replace(observe(None, NoPage(404), NOW), status_since=None)
 
-    assert observed(older, NoPage(404), NOW + timedelta(days=1)).status_since == NOW
+    assert observe(older, NoPage(404), NOW + timedelta(days=1)).status_since == NOW
 
 
 def test_a_kept_row_changes_only_the_user_and_the_scan():

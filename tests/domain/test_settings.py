@@ -191,7 +191,7 @@ def test_a_file_that_holds_something_else_is_told(tmp_path, name, content):
     assert any(name in reported and "PEM file" in reported for reported in problems(**{name: str(path)}))
 
 
-def broken(pem: str) -> str:
+def break_pem(pem: str) -> str:
     """The same blocks with nothing readable in them."""
     return re.sub(r"(?<=-----\n)[^-]+", "YWJj\n", pem)
 
@@ -214,7 +214,7 @@ def test_a_certificate_that_cannot_be_signed_with_is_refused(pem):
     locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hunter2"))
     elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
-    for text in (certificate, broken(pem), locked.decode() + certificate, elliptic.decode() + certificate):
+    for text in (certificate, break_pem(pem), locked.decode() + certificate, elliptic.decode() + certificate):
         (reported,) = problems(AZURE_CLIENT_ID=APP, AZURE_CLIENT_CERTIFICATE=text)
         assert reported.startswith("AZURE_CLIENT_CERTIFICATE is set; it must be PEM text")
         assert not set(text.splitlines()) & set(reported.splitlines())
@@ -223,7 +223,7 @@ def test_a_certificate_that_cannot_be_signed_with_is_refused(pem):
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"])
 def test_an_unreadable_certificate_file_is_reported(tmp_path, pem, name):
     path = tmp_path / "broken.pem"
-    path.write_text(broken(pem))
+    path.write_text(break_pem(pem))
 
     assert any(name in reported and "PEM file" in reported for reported in problems(**{name: str(path)}))
 

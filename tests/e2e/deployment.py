@@ -43,9 +43,9 @@ class Deployment:
 
     async def scan(self) -> Document:
         """Start a scan and wait for its end."""
-        return await self.ended((await self.http.post("/api/scans")).json()["id"])
+        return await self.wait_for_end((await self.http.post("/api/scans")).json()["id"])
 
-    async def ended(self, scan_id: str) -> Document:
+    async def wait_for_end(self, scan_id: str) -> Document:
         """The scan of this id once it has ended."""
         while (scan := await self.get_scan(scan_id))["state"] in {"pending", "running"}:
             await asyncio.sleep(0.15)
@@ -61,7 +61,7 @@ class Deployment:
         """The scan as its route reports it now."""
         return (await self.http.get(f"/api/scans/{scan_id}")).json()
 
-    async def probed(self, scan_id: str, least: int) -> Document:
+    async def wait_until_probed(self, scan_id: str, least: int) -> Document:
         """The scan once it has probed at least this many users."""
         while ((scan := await self.get_scan(scan_id))["usersProbed"] or 0) < least:
             assert scan["state"] in {"pending", "running"}, scan

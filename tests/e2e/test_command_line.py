@@ -38,7 +38,7 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def started(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+def running_command(*arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
     """The command while it runs; stopped as Ctrl-C stops it."""
     with subprocess.Popen(
         [ATLAS, *arguments],
@@ -69,7 +69,7 @@ def output_until(child: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"the command ended without printing {text!r}:\n{output}")
 
 
-def exported(output: str) -> Mapping[str, str]:
+def exported_settings(output: str) -> Mapping[str, str]:
     """The settings that `atlas simulate` printed."""
     return dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", output, re.MULTILINE))
 
@@ -81,7 +81,7 @@ def demo_settings() -> Path:
 
 
 def test_the_demo_fits_80_columns_and_suggests_commands_that_work(demo_settings: Path) -> None:
-    with started("demo", "--users", "60", "--port", "0", COLUMNS="80") as demo:
+    with running_command("demo", "--users", "60", "--port", "0", COLUMNS="80") as demo:
         output = output_until(demo, "Press Ctrl-C")
         commands = re.findall(r"^    (\.venv/bin/atlas .+)$", output, re.MULTILINE)
         shown = [run_in_shell(f"source .local/demo.env && {command}") for command in commands]
@@ -162,10 +162,10 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 def test_the_host_scans_the_tenant_of_its_settings(azurite: Azurite) -> None:
-    with started("simulate", "--users", "12", "--sign-in", "certificate") as simulation:
-        settings = exported(output_until(simulation, "stop with Ctrl-C"))
+    with running_command("simulate", "--users", "12", "--sign-in", "certificate") as simulation:
+        settings = exported_settings(output_until(simulation, "stop with Ctrl-C"))
         storage = {"AzureWebJobsStorage": azurite.connection_string}
-        with started("host", "--port", "0", **settings, **storage) as host:
+        with running_command("host", "--port", "0", **settings, **storage) as host:
             url = re.search(r"http://127\.0\.0\.1:\d+", output_until(host, "/api/health"))
             assert url
             with httpx.Client(base_url=url[0], timeout=60) as http:
@@ -180,9 +180,9 @@ def test_the_host_scans_the_tenant_of_its_settings(azurite: Azurite) -> None:
 
 
 def test_the_host_starts_azurite_if_no_storage_is_set() -> None:
-    with started("simulate", "--users", "3") as simulation:
-        settings = exported(output_until(simulation, "stop with Ctrl-C"))
-        with started("host", "--port", "0", **settings) as host:
+    with running_command("simulate", "--users", "3") as simulation:
+        settings = exported_settings(output_until(simulation, "stop with Ctrl-C"))
+        with running_command("host", "--port", "0", **settings) as host:
             url = re.search(r"http://127\.0\.0\.1:\d+", output_until(host, "/api/health"))
             assert url
             health = httpx.get(f"{url[0]}/api/health", timeout=60)
@@ -226,7 +226,7 @@ def test_invalid_arguments_exit_with_2() -> None:
 
 @pytest.mark.usefixtures("demo_settings")
 def test_the_demo_stays_up_with_a_single_user() -> None:
-    with started("demo", "--users", "1", "--port", "0") as demo:
+    with running_command("demo", "--users", "1", "--port", "0") as demo:
         output = output_until(demo, "Press Ctrl-C")
 
     assert "/bookings" in output or "atlas user" in output

@@ -16,7 +16,7 @@ from tests.e2e.deployment import Deployment, deployed, tenant_of
 from tests.e2e.scanned import only_reads
 
 
-async def paged(http: httpx.AsyncClient, first: str) -> list[dict[str, Any]]:
+async def read_all_pages(http: httpx.AsyncClient, first: str) -> list[dict[str, Any]]:
     """All items, following `nextLink` to the end."""
     found: list[dict[str, Any]] = []
     address: str | None = first
@@ -35,14 +35,14 @@ def ids(users: list[dict[str, Any]]) -> list[str]:
 @only_reads
 @pytest.mark.parametrize("size", [7, 200, 1000])
 async def test_every_page_size_lists_all_users(scanned: Deployment, size: int) -> None:
-    users = await paged(scanned.http, f"/api/users?limit={size}")
+    users = await read_all_pages(scanned.http, f"/api/users?limit={size}")
 
     assert ids(users) == sorted(await scanned.rows())
 
 
 @only_reads
 async def test_pages_of_one_user_list_every_match(scanned: Deployment) -> None:
-    users = await paged(scanned.http, "/api/users?status=noMailbox,signInRequired&limit=1")
+    users = await read_all_pages(scanned.http, "/api/users?status=noMailbox,signInRequired&limit=1")
 
     rows = await scanned.rows()
     assert ids(users) == sorted(key for key in rows if rows[key]["Status"] in {"noMailbox", "signInRequired"})
@@ -58,7 +58,7 @@ async def test_paging_during_a_scan_lists_each_user_once(tmp_path: Path, azurite
         scan_id = (await product.http.post("/api/scans")).json()["id"]
         listings = []
         while (await product.get_scan(scan_id))["state"] in {"pending", "running"}:
-            listings.append(ids(await paged(product.http, "/api/users?limit=9")))
+            listings.append(ids(await read_all_pages(product.http, "/api/users?limit=9")))
         rows = await product.rows()
 
     assert len(listings) > 1
@@ -68,22 +68,22 @@ async def test_paging_during_a_scan_lists_each_user_once(tmp_path: Path, azurite
 
 @only_reads
 async def test_filters_select_the_matching_users(scanned: Deployment) -> None:
-    everyone = await paged(scanned.http, "/api/users?limit=1000")
+    everyone = await read_all_pages(scanned.http, "/api/users?limit=1000")
 
     async def found(query: str) -> list[str]:
-        return ids(await paged(scanned.http, f"/api/users?{query}&limit=10"))
+        return ids(await read_all_pages(scanned.http, f"/api/users?{query}&limit=10"))
 
-    def matching(condition: Any) -> list[str]:
+    def ids_where(condition: Any) -> list[str]:
         return [user["userId"] for user in everyone if condition(user)]
 
     some = everyone[5]
     last_name = some["displayName"].split()[-1]
     expected = {
-        "status=published,notSetUp": matching(lambda user: user["status"] in {"published", "notSetUp"}),
-        "domain=Contoso.com": matching(lambda user: user["userPrincipalName"].lower().endswith("@contoso.com")),
-        "enabled=false": matching(lambda user: user["accountEnabled"] is False),
-        "userType=guest": matching(lambda user: user["userType"] == "Guest"),
-        "enabled=true&status=published": matching(
+        "status=published,notSetUp": ids_where(lambda user: user["status"] in {"published", "notSetUp"}),
+        "domain=Contoso.com": ids_where(lambda user: user["userPrincipalName"].lower().endswith("@contoso.com")),
+        "enabled=false": ids_where(lambda user: user["accountEnabled"] is False),
+        "userType=guest": ids_where(lambda user: user["userType"] == "Guest"),
+        "enabled=true&status=published": ids_where(
             lambda user: user["accountEnabled"] is True and user["status"] == "published"
         ),
     }
@@ -113,7 +113,7 @@ async def test_a_csv_file_holds_the_complete_result(scanned: Deployment) -> None
     assert 'rel="next"' in part.headers["Link"]
 
 
-async def polled(product: Deployment, cursor: str | None) -> tuple[list[dict[str, Any]], str]:
+async def poll(product: Deployment, cursor: str | None) -> tuple[list[dict[str, Any]], str]:
     """What a polling trigger receives, and its new state."""
     response = await product.http.get("/api/changes", params={"since": cursor, "limit": "3"} if cursor else {})
     assert response.status_code == 200, response.text
@@ -123,22 +123,22 @@ async def polled(product: Deployment, cursor: str | None) -> tuple[list[dict[str
 async def test_a_feed_polled_during_a_scan_is_complete(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=30) as tenant, deployed(tenant, azurite) as product:
         await product.scan()
-        received, cursor = await polled(product, None)
+        received, cursor = await poll(product, None)
         before = list(received)
         changed = [user for user in tenant.users(top=30) if user["expected"]["status"] == "published"]
         for user in changed:
             tenant.change_user(user["index"], "delete_page")
         tenant.behave(bookings={"latency_ms": 30})
         scan_id = (await product.http.post("/api/scans")).json()["id"]
-        await product.ended(scan_id)
+        await product.wait_for_end(scan_id)
         # A change is served 10 s after it was written: polls go on until all have come, and a few more.
         received, quiet = [], 0
         while quiet < 3:
-            news, cursor = await polled(product, cursor)
+            news, cursor = await poll(product, cursor)
             received += news
             quiet = quiet + 1 if len(received) >= len(changed) and not news else 0
             await asyncio.sleep(0.2)
-        newest, _ = await polled(product, None)
+        newest, _ = await poll(product, None)
 
     assert before == []
     assert sorted(change["userId"] for change in received) == sorted(user["id"] for user in changed)

@@ -112,7 +112,7 @@ async def test_the_timer_starts_a_scan(tmp_path: Path, azurite: Azurite) -> None
         started = await product.http.post(f"/admin/functions/start_scheduled_scan?code={product.host.code}", json={})
         while not (scans := (await product.http.get("/api/scans")).json()["value"]):
             await asyncio.sleep(0.02)
-        scan = await product.ended(scans[0]["id"])
+        scan = await product.wait_for_end(scans[0]["id"])
 
     assert started.status_code == 202
     assert scan["trigger"] == "timer"

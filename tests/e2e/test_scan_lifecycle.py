@@ -19,7 +19,7 @@ async def test_only_one_scan_runs_at_a_time(tmp_path: Path, azurite: Azurite) ->
         tenant.behave(bookings=SLOW)
         responses = await asyncio.gather(*(product.http.post("/api/scans") for _ in range(6)))
         scan_id = responses[0].json()["id"]
-        scan = await product.ended(scan_id)
+        scan = await product.wait_for_end(scan_id)
         scans = (await product.http.get("/api/scans")).json()
 
     assert {response.status_code for response in responses} == {202}
@@ -36,7 +36,7 @@ async def test_a_started_scan_is_polled_as_flows_do(tmp_path: Path, azurite: Azu
         location = started.headers["Location"]
         while_running = await product.http.get(location)
         plainly = await product.http.get(location.partition("?")[0])
-        await product.ended(started.json()["id"])
+        await product.wait_for_end(started.json()["id"])
         at_the_end = await product.http.get(location)
 
     assert started.status_code == 202
@@ -53,9 +53,9 @@ async def test_progress_moves_while_a_scan_runs(tmp_path: Path, azurite: Azurite
     async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(bookings=SLOW)
         scan_id = (await product.http.post("/api/scans")).json()["id"]
-        early = await product.probed(scan_id, 4)
-        later = await product.probed(scan_id, early["usersProbed"] + 8)
-        end = await product.ended(scan_id)
+        early = await product.wait_until_probed(scan_id, 4)
+        later = await product.wait_until_probed(scan_id, early["usersProbed"] + 8)
+        end = await product.wait_for_end(scan_id)
 
     assert 4 <= early["usersProbed"] < later["usersProbed"] < 40
     assert later["usersListed"] == 40
@@ -69,7 +69,7 @@ async def test_a_stopped_scan_admits_the_next_one(tmp_path: Path, azurite: Azuri
     async with tenant_of(tmp_path, users=80) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(bookings=SLOW)
         scan_id = (await product.http.post("/api/scans")).json()["id"]
-        await product.probed(scan_id, 5)
+        await product.wait_until_probed(scan_id, 5)
         stopped = await product.http.delete(f"/api/scans/{scan_id}")
         request_count = tenant.metrics()["services"]["bookings"]["requests"]
         again = await product.http.delete(f"/api/scans/{scan_id}")
@@ -92,7 +92,7 @@ async def test_a_host_killed_during_a_scan_loses_nothing(tmp_path: Path, azurite
         async with deployed(tenant, azurite) as product:
             tenant.behave(bookings=SLOW)
             lost = (await product.http.post("/api/scans")).json()["id"]
-            await product.probed(lost, 10)
+            await product.wait_until_probed(lost, 10)
             os.kill(product.host.pid, signal.SIGKILL)
             before = await product.rows()
         tenant.behave(bookings={"latency_ms": 0})
@@ -156,7 +156,7 @@ async def test_a_stopped_scan_stops_all_its_orchestrations(tmp_path: Path, azuri
     async with tenant_of(tmp_path, users=60) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(graph={"max_page_size": 4})
         scan_id = (await product.http.post("/api/scans")).json()["id"]
-        await product.probed(scan_id, 41)
+        await product.wait_until_probed(scan_id, 41)
         tenant.behave(bookings={"latency_ms": 2000})
         stopped = await product.http.delete(f"/api/scans/{scan_id}")
         orchestrations = (
@@ -173,10 +173,10 @@ async def test_a_lane_that_fails_delays_only_the_next_scan(tmp_path: Path, azuri
     async with tenant_of(tmp_path, users=40) as tenant, deployed(tenant, azurite) as product:
         tenant.behave(bookings={"latency_ms": 100})
         scan_id = (await product.http.post("/api/scans")).json()["id"]
-        await product.probed(scan_id, 5)
+        await product.wait_until_probed(scan_id, 5)
         lane = f"/runtime/webhooks/durabletask/instances/{scan_id}:1:0"
         await product.http.post(f"{lane}/terminate", params={"reason": "test", "code": product.host.code})
-        failed = await product.ended(scan_id)
+        failed = await product.wait_for_end(scan_id)
         next_scan = await product.scan()
         rows = await product.rows()
 

@@ -221,7 +221,7 @@ async def try_read_only_storage(folder: Path, azurite: Azurite) -> Outcome:
             before = await product.rows()
             tenant.behave(bookings={"latency_ms": 30})
             scan_id = (await product.http.post("/api/scans")).json()["id"]
-            await product.probed(scan_id, 5)
+            await product.wait_until_probed(scan_id, 5)
             proxy.refuses_writes = FULL
             await product.orchestration_ended(scan_id)
             refused = (await product.http.post("/api/scans")).status_code

@@ -100,7 +100,7 @@ async def test_a_killed_host_changes_nothing(
             await changed_tenant(product)
             tenant.behave(bookings={"latency_ms": 40})
             scan_id = (await product.http.post("/api/scans")).json()["id"]
-            await product.probed(scan_id, probed)
+            await product.wait_until_probed(scan_id, probed)
             os.kill(product.host.pid, signal.SIGKILL)
         tenant.behave(bookings={"latency_ms": 0})
         async with deployed(tenant, azurite) as product:

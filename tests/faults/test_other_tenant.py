@@ -20,9 +20,9 @@ async def test_every_user_of_another_tenant_is_correct(azurite: Azurite) -> None
             async with httpx.AsyncClient(base_url=host.url, timeout=60) as http:
                 product = Deployment(None, host, http, settings)  # type: ignore[arg-type] # has no simulated tenant
                 scan_id = (await http.post("/api/scans")).json()["id"]
-                await product.probed(scan_id, 10)
+                await product.wait_until_probed(scan_id, 10)
                 tenant.begin_outage(OUTAGE_SECONDS / TIMER_SPEED)
-                scan = await product.ended(scan_id)
+                scan = await product.wait_for_end(scan_id)
                 rows = await product.rows()
 
     found = statuses(rows)

@@ -58,10 +58,10 @@ with azurite_tables() as tables:
     parent.kill()
     await parent.wait()
 
-    async def ended():
+    async def has_ended():
         return None if responds(port) else True
 
-    await until(ended, "the end of Azurite")
+    await until(has_ended, "the end of Azurite")
 
 
 def test_without_its_modules_the_message_says_what_to_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -97,14 +97,14 @@ async def test_it_stops_cleanly_while_orchestrations_run(http):
         await sample.start("wide", {"children": 20, "each": 50})
         os.kill(host.pid, signal.SIGTERM)
 
-        async def ended():
+        async def has_ended():
             try:
                 async with http.get(f"{host.url}/admin/host/status?code={host.code}"):
                     return None
             except OSError:
                 return True
 
-        await until(ended, "the end of the host")
+        await until(has_ended, "the end of the host")
         assert "Traceback" not in host.log()
 
 
@@ -125,14 +125,14 @@ with host_child(Path({str(SAMPLE_APP)!r})) as host:
     parent.kill()
     await parent.wait()
 
-    async def ended():
+    async def has_ended():
         try:
             async with http.get(url):
                 return None
         except OSError:
             return True
 
-    await until(ended, "the end of the host")
+    await until(has_ended, "the end of the host")
 
 
 def test_a_folder_without_an_app_is_reported(tmp_path: Path):

@@ -44,10 +44,10 @@ async def test_a_timer_runs_through_the_admin_route(sample: Sample):
     async with sample.http.post(tick_url, json={"input": ""}) as response:
         assert response.status == 202
 
-    async def ticked():
+    async def get_tick():
         return await sample.get("ticks") or None
 
-    (tick,) = await until(ticked, "a tick")
+    (tick,) = await until(get_tick, "a tick")
     assert tick["pastDue"] is False
     assert (await sample.wait_for_end(tick["instance"]))["output"] == "hello the timer"
 
@@ -61,11 +61,11 @@ async def test_a_timer_runs_when_it_is_due(http):
     with host_child(SAMPLE_APP, settings={"SAMPLE_SCHEDULE": "* * * * * *"}) as host:
         sample = Sample(http, host)
 
-        async def ticked_twice():
+        async def get_two_ticks():
             ticks = await sample.get("ticks")
             return ticks if len(ticks) > 1 else None
 
-        await until(ticked_twice, "two ticks")
+        await until(get_two_ticks, "two ticks")
 
 
 async def test_an_invalid_schedule_does_not_stop_the_rest(http):

@@ -16,7 +16,7 @@ GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @cache
-def _parsed(text: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     return BicepParser().parse(text=SPREAD.sub(r"\1spread: ", text))
 
 
@@ -32,7 +32,7 @@ class Infra:
         return (self.folder / name).read_text()
 
     def file(self, name: str) -> dict[str, Any]:
-        return _parsed(self.text(name))
+        return _parse(self.text(name))
 
     def declarations(self, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Every declaration of a kind (resources, parameters, outputs): its file, name and content."""

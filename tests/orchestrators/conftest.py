@@ -75,7 +75,7 @@ class Tenant:
             names.DELETE_EXPIRED: lambda _: self.expired.pop(0) if self.expired else {},
             names.CLOSE_SCAN: self._close_scan,
         }
-        return {name: self._breaking(name, activity) for name, activity in scripted.items()}
+        return {name: self._break_if_requested(name, activity) for name, activity in scripted.items()}
 
     def probe_user(self, request: dict[str, Any]) -> dict[str, Any]:
         """Probe one user; a test may replace this."""
@@ -83,7 +83,7 @@ class Tenant:
             return self.probes.pop(0)
         return {"status": None if request["mode"] == "trial" else "published", "has_response": True}
 
-    def _breaking(self, name: str, activity: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def _break_if_requested(self, name: str, activity: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def call(value: Any) -> Any:
             assert value["scan_id"] == SCAN_ID
             if name in self.broken:

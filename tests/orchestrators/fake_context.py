@@ -80,18 +80,18 @@ class FakeContext:
         return json.loads(self._payload)
 
     def call_activity(self, name: str, input_: Any) -> Action:
-        return self._scheduled(Action("activity", name, sendable(input_)))
+        return self._schedule(Action("activity", name, sendable(input_)))
 
     def call_sub_orchestrator(self, name: str, input_: Any, instance_id: str) -> Action:
         assert instance_id.startswith(self._instance_id), "a child's id is derived from its parent's"
         assert len(instance_id) <= MAX_INSTANCE_ID
         assert instance_id.isascii()
-        return self._scheduled(Action("orchestration", name, sendable(input_), instance_id))
+        return self._schedule(Action("orchestration", name, sendable(input_), instance_id))
 
     def create_timer(self, fires_at: datetime) -> Action:
         assert fires_at.tzinfo is not None, "a timer needs an aware time"
         assert fires_at >= self._now, "a timer in the past"
-        return self._scheduled(Action("timer", fires_at=fires_at))
+        return self._schedule(Action("timer", fires_at=fires_at))
 
     def task_all(self, tasks: Sequence[Action]) -> Together:
         assert tasks, "task_all([]) never completes in version 2 of the library"
@@ -103,7 +103,7 @@ class FakeContext:
     def continue_as_new(self, input_: Any) -> None:
         self._next = sendable(input_)
 
-    def _scheduled(self, action: Action) -> Action:
+    def _schedule(self, action: Action) -> Action:
         self._open.append(action)
         return action
 
@@ -155,7 +155,7 @@ class Engine:
 
     async def run(self, name: str, instance_id: str, value: Any) -> Instance:
         """Run one orchestration with all its children, to its end."""
-        instance = self._started(name, instance_id, sendable(value))
+        instance = self._start(name, instance_id, sendable(value))
         while not instance.has_ended:
             await self._step_all([instance])
         return instance
@@ -164,7 +164,7 @@ class Engine:
         """The inputs of an activity, in order."""
         return [value for called, value in self.called if called == name]
 
-    def _started(self, name: str, instance_id: str, payload: str) -> Instance:
+    def _start(self, name: str, instance_id: str, payload: str) -> Instance:
         assert instance_id not in self.instances, f"{instance_id} exists already"
         instance = Instance(name, instance_id, payload, self.now, inputs=[payload])
         self.instances[instance_id] = instance
@@ -173,7 +173,7 @@ class Engine:
 
     async def _step_all(self, instances: list[Instance]) -> None:
         """Complete one task of each; what they schedule concurrently is counted."""
-        pending = [(instance, task) for instance in instances if (task := self._replayed(instance)) is not None]
+        pending = [(instance, task) for instance in instances if (task := self._replay(instance)) is not None]
         concurrent: dict[str, int] = {}
         for _, task in pending:
             for action in _actions(task):
@@ -181,22 +181,22 @@ class Engine:
         for name, count in concurrent.items():
             self.max_concurrent[name] = max(self.max_concurrent.get(name, 0), count)
         for instance, task in pending:
-            instance.history.append(await self._completed(task))
+            instance.history.append(await self._complete(task))
 
-    def _replayed(self, instance: Instance) -> Task | None:
+    def _replay(self, instance: Instance) -> Task | None:
         """Run the orchestrator from its start over its history; the task it now awaits, or None at its end."""
         context = FakeContext(instance.instance_id, instance.payload, instance.began)
         generator = self.orchestrations[instance.name](context)
         try:
-            task = self._taken(context, next(generator))
+            task = self._check_awaited(context, next(generator))
             for done in instance.history:
                 if task != done.task:
                     raise NonDeterministic(f"{task} instead of {done.task}")
                 context._now = done.at
                 step = generator.throw(done.failure) if done.failure else generator.send(done.result)
-                task = self._taken(context, step)
+                task = self._check_awaited(context, step)
         except StopIteration as stop:
-            self._ended(instance, context, stop.value)
+            self._end(instance, context, stop.value)
             return None
         except ActivityFailed as failure:
             instance.failure, instance.has_ended = failure, True
@@ -205,7 +205,7 @@ class Engine:
         self._show(instance, context)
         return task
 
-    def _taken(self, context: FakeContext, task: Any) -> Task:
+    def _check_awaited(self, context: FakeContext, task: Any) -> Task:
         assert isinstance(task, Action | Together), f"an orchestrator may not await {task!r}"
         assert context._open == list(_actions(task)), "an orchestrator awaits everything it has scheduled"
         context._open = []
@@ -217,7 +217,7 @@ class Engine:
             self.payloads.append(context._status)
         instance.shown.append(instance.status)
 
-    def _ended(self, instance: Instance, context: FakeContext, result: Any) -> None:
+    def _end(self, instance: Instance, context: FakeContext, result: Any) -> None:
         assert not context._open, "an orchestrator awaits everything it has scheduled"
         self._show(instance, context)
         instance.generations.append(instance.history)
@@ -231,7 +231,7 @@ class Engine:
         instance.inputs.append(instance.payload)
         self.payloads.append(instance.payload)
 
-    async def _completed(self, task: Task) -> Done:
+    async def _complete(self, task: Task) -> Done:
         children = {action: self._child(action) for action in _actions(task) if action.kind == "orchestration"}
         results: list[Any] = []
         failure: Exception | None = None
@@ -250,7 +250,7 @@ class Engine:
         return Done(task, self.now, results if isinstance(task, Together) else results[0], failure)
 
     def _child(self, action: Action) -> Instance:
-        return self._started(action.name, action.instance_id, action.payload)
+        return self._start(action.name, action.instance_id, action.payload)
 
     async def _result(self, action: Action) -> Any:
         if action.kind == "timer":

@@ -100,9 +100,9 @@ class Recorder:
             generation.turns.append(turn | {"actions": [shape(one) for one in actions_of(response)]})
             leaves = list(leaves_of(actions_of(response)))
             new = leaves[scheduled:]
-            generation.events += [self._scheduled(scheduled + place, leaf) for place, leaf in enumerate(new)]
+            generation.events += [self._scheduled_event(scheduled + place, leaf) for place, leaf in enumerate(new)]
             generation.events.append(self._event(ORCHESTRATOR_COMPLETED))
-            completions += reversed([self._completed(scheduled + place, leaf) for place, leaf in enumerate(new)])
+            completions += reversed([self._completed_event(scheduled + place, leaf) for place, leaf in enumerate(new)])
             scheduled = len(leaves)
             if response["isDone"]:
                 return response
@@ -111,7 +111,7 @@ class Recorder:
         self.now += timedelta(milliseconds=10)
         return {"EventType": event_type, "EventId": event_id, "Timestamp": self.now.isoformat(), **fields}
 
-    def _scheduled(self, task_id: int, leaf: Action) -> Event:
+    def _scheduled_event(self, task_id: int, leaf: Action) -> Event:
         match leaf["actionType"]:
             case 0:
                 return self._event(TASK_SCHEDULED, task_id, Name=leaf["functionName"])
@@ -120,7 +120,7 @@ class Recorder:
             case _:
                 return self._event(TIMER_CREATED, task_id, FireAt=leaf["fireAt"])
 
-    def _completed(self, task_id: int, leaf: Action) -> Event:
+    def _completed_event(self, task_id: int, leaf: Action) -> Event:
         match leaf["actionType"]:
             case 0:
                 return self._activity(task_id, leaf)

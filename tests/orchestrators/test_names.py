@@ -4,7 +4,7 @@ import function_app
 from orchestrators import names
 
 
-def registered(*triggers):
+def registered_functions(*triggers):
     return {
         one.get_function_name()
         for one in function_app.app.get_functions()
@@ -17,7 +17,7 @@ def constants():
 
 
 def test_every_name_is_registered_and_every_function_named():
-    assert registered("orchestrationTrigger", "activityTrigger") == constants()
+    assert registered_functions("orchestrationTrigger", "activityTrigger") == constants()
 
 
 def test_a_constant_has_its_name_as_value():

@@ -26,7 +26,7 @@ class Azure:
 
 def azure_python() -> Azure:
     """The one for these requirements: kept, for it takes a while."""
-    requirements, worker = ROOT / "requirements.txt", locked(WORKER)
+    requirements, worker = ROOT / "requirements.txt", locked_lines(WORKER)
     home = KEPT / hashlib.sha256(requirements.read_bytes() + worker.encode()).hexdigest()[:16]
     if not home.exists():
         KEPT.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def uv(*arguments: str | Path) -> None:
     subprocess.run([UV, "--quiet", *arguments], check=True)
 
 
-def locked(names: tuple[str, ...]) -> str:
+def locked_lines(names: tuple[str, ...]) -> str:
     """The lines of these packages in the lock file of development."""
     blocks = re.findall(r"^\S.*(?:\n .*)*", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
     found = [block for block in blocks if block.split("==")[0] in names]

@@ -63,8 +63,8 @@ class Visit:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as opened:
-        yield opened
+    async with chromium() as open_visit:
+        yield open_visit
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module", params=[None], ids=["shared report"])
@@ -84,7 +84,7 @@ async def visit(browser: Browser, product: Deployment) -> AsyncIterator[Any]:
     visits: list[Visit] = []
     async with AsyncExitStack() as stack:
 
-        async def opened(size: Any = WIDE, scheme: Any = "light", **more: Any) -> Visit:
+        async def open_visit(size: Any = WIDE, scheme: Any = "light", **more: Any) -> Visit:
             context = await browser.new_context(viewport=size, color_scheme=scheme, accept_downloads=True, **more)
             stack.push_async_callback(context.close)
             one = Visit(await context.new_page(), product.host.url)
@@ -95,7 +95,7 @@ async def visit(browser: Browser, product: Deployment) -> AsyncIterator[Any]:
             visits.append(one)
             return one
 
-        yield opened
+        yield open_visit
         for one in visits:
             expected = [text for text in one.errors if "Failed to load resource" not in text]
             assert expected == []
@@ -108,7 +108,7 @@ async def names(page: Page) -> list[str]:
     return await page.locator("#users-table tbody th .sub").all_inner_texts()
 
 
-async def changed(page: Page, act: Any) -> None:
+async def wait_for_users(page: Page, act: Any) -> None:
     """Do something that requests users, and wait until they are shown."""
     async with page.expect_response(re.compile(r"/api/users\?")):
         await act
@@ -136,33 +136,33 @@ async def test_users_are_searched_sorted_filtered_and_paged_by_the_api(visit, pr
     page = await one.loaded()
     assert len(await names(page)) == 50
 
-    await changed(page, page.get_by_role("button", name="Next").first.click())
+    await wait_for_users(page, page.get_by_role("button", name="Next").first.click())
     second = await names(page)
-    await changed(page, page.get_by_role("button", name="Previous").first.click())
+    await wait_for_users(page, page.get_by_role("button", name="Previous").first.click())
     first = await names(page)
     everyone = [user["userPrincipalName"] for user in (await product.http.get("/api/users?limit=1000")).json()["value"]]
     assert sorted(first + second) == sorted(everyone)
 
-    await changed(page, page.get_by_role("button", name="Status", exact=True).click())
+    await wait_for_users(page, page.get_by_role("button", name="Status", exact=True).click())
     await expect(page.locator("#users-table th[aria-sort=ascending]")).to_have_text("Status")
     assert any("order=status" in url for url in one.requests)
 
     word = (await page.locator("#users-table tbody th button").first.inner_text()).split()[-1]
-    await changed(page, page.get_by_label("Name or address begins with").first.fill(word))
+    await wait_for_users(page, page.get_by_label("Name or address begins with").first.fill(word))
     found = (await product.http.get("/api/users", params={"search": word, "limit": 50})).json()["value"]
     assert sorted(await names(page)) == sorted(user["userPrincipalName"] for user in found)
 
-    await changed(page, page.locator(".totals button", has_text="Not set up").click())
+    await wait_for_users(page, page.locator(".totals button", has_text="Not set up").click())
     statuses = set(await page.locator("#users-table tbody .status").all_inner_texts())
     assert statuses == {"Not set up"}
-    await changed(page, page.get_by_role("button", name="Clear").click())
+    await wait_for_users(page, page.get_by_role("button", name="Clear").click())
     assert len(await names(page)) == 50
 
 
 async def test_a_user_opens_with_reason_and_fix_and_closes_by_escape(visit, product: Deployment) -> None:
     user = product.user_with("switchedOff")
     page = await (await visit()).loaded()
-    await changed(page, page.get_by_label("Name or address begins with").first.fill(user["upn"]))
+    await wait_for_users(page, page.get_by_label("Name or address begins with").first.fill(user["upn"]))
 
     opener = page.locator("#users-table tbody th button").first
     await opener.click()
@@ -177,7 +177,7 @@ async def test_a_user_opens_with_reason_and_fix_and_closes_by_escape(visit, prod
 
 async def test_the_download_contains_what_is_filtered(visit, product: Deployment) -> None:
     page = await (await visit()).loaded()
-    await changed(page, page.locator("#filters [name=status]").select_option("published"))
+    await wait_for_users(page, page.locator("#filters [name=status]").select_option("published"))
 
     async with page.expect_download() as started:
         await page.get_by_role("button", name="Download CSV").click()
@@ -199,7 +199,7 @@ async def test_the_keyboard_reaches_everything(visit) -> None:
         await page.keyboard.press("Tab")
         if await page.evaluate("document.activeElement.name === 'search'"):
             break
-    await changed(page, page.keyboard.type("a"))
+    await wait_for_users(page, page.keyboard.type("a"))
     for _ in range(40):
         await page.keyboard.press("Tab")
         if await page.evaluate("Boolean(document.activeElement.closest('#users-table tbody'))"):
@@ -330,12 +330,12 @@ async def test_with_easy_auth_the_page_links_to_its_sign_in(visit) -> None:
     one = await visit()
     body = render_report("abc", access=Access.ENTRA)
 
-    async def served(route: Route) -> None:
+    async def serve(route: Route) -> None:
         headers = {"Content-Security-Policy": content_security_policy("abc")}
         await route.fulfill(content_type="text/html", headers=headers, body=body)
 
     await one.page.route(re.compile("/api/(?!report)"), lambda route: route.fulfill(status=401, body=""))
-    await one.page.route(re.compile("/api/report"), served)
+    await one.page.route(re.compile("/api/report"), serve)
     page = await one.open()
 
     target = "/.auth/login/aad?post_login_redirect_uri=%2Fapi%2Freport"
@@ -399,7 +399,7 @@ async def test_a_running_scan_shows_its_progress(visit, product: Deployment) -> 
     await expect(page.locator("#running")).to_be_hidden()
 
 
-def parsed(content: bytes) -> list[dict[str, Any]]:
+def parse_cells(content: bytes) -> list[dict[str, Any]]:
     """The cells of a file: those of meeting types as they are written, and what they mean."""
     rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     return [
@@ -437,7 +437,7 @@ async def test_a_report_file_needs_no_app(visit, tmp_path) -> None:
         await page.get_by_role("button", name="Download CSV").click()
     downloaded = (await (await started.value).path()).read_bytes()
     assert f",'{FORMULA},".encode() in downloaded
-    assert parsed(downloaded) == parsed(await csv_file(each(rows[7:9]), TENANT_ID, 2, USERS))
+    assert parse_cells(downloaded) == parse_cells(await csv_file(each(rows[7:9]), TENANT_ID, 2, USERS))
     await page.locator("#users-table tbody th button").first.click()
     await expect(page.get_by_role("dialog")).to_contain_text("Policy")
     assert [url for url in one.requests if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -9,15 +9,15 @@ from api.report import get_report
 
 
 @pytest.fixture
-async def served():
+async def responses():
     """Two responses of the route, without any settings."""
     route = get_report.build().get_user_function() if hasattr(get_report, "build") else get_report
     request = func.HttpRequest(method="GET", url="https://atlas.example/api/report", body=b"")
     return [await route(request) for _ in range(2)]
 
 
-async def test_the_policy_admits_only_what_has_the_nonce(served):
-    response, _ = served
+async def test_the_policy_admits_only_what_has_the_nonce(responses):
+    response, _ = responses
     policy = response.headers["Content-Security-Policy"]
     (nonce,) = set(re.findall(r"'nonce-([^']+)'", policy))
     page = response.get_body().decode()
@@ -38,7 +38,7 @@ async def test_the_policy_admits_only_what_has_the_nonce(served):
     assert response.headers["Cache-Control"] == "no-store"
 
 
-async def test_every_response_has_a_nonce_of_its_own(served):
-    first, second = (response.headers["Content-Security-Policy"] for response in served)
+async def test_every_response_has_a_nonce_of_its_own(responses):
+    first, second = (response.headers["Content-Security-Policy"] for response in responses)
 
     assert first != second

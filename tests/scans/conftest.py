@@ -125,7 +125,7 @@ class MemoryTenant:
             max_full_access=5,
         )
 
-    async def running(self, one: Scan) -> Scan:
+    async def start_scan(self, one: Scan) -> Scan:
         """The scan with its row and the lock."""
         await self.resources.scans.insert(one)
         assert await self.resources.scans.acquire_lock(one, None)

@@ -84,7 +84,7 @@ def test_adoption_with_the_longest_department_names_fits_one_row(letter):
 @pytest.fixture
 async def tenant_with_rows(tenant):
     """Rows of 450 users in four departments: 447 recorded by this scan, three by an earlier one."""
-    await tenant.running(SCAN)
+    await tenant.start_scan(SCAN)
     for number in range(450):
         earlier = number in {5, 220, 440}
         await tenant.add_row(

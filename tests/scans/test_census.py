@@ -46,15 +46,15 @@ def mailbox(number):
 
 
 @pytest.fixture
-async def listing(tenant):
+async def tenant_with_mailbox(tenant):
     """Four users, of whom Exchange has listed the first."""
     tenant.directory = ListingDirectory(1, 2, 3, 4)
-    await tenant.running(SCAN)
+    await tenant.start_scan(SCAN)
     await tenant.resources.census.add_mailboxes(SCAN.scan_id, 1, {user_id(1): mailbox(1)})
     return tenant
 
 
-async def listed(tenant, **more):
+async def list_and_join(tenant, **more):
     """The users of a scan that has listed users, and joined them with their mailboxes, each with the mailbox."""
     await list_users(tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
     await join(tenant, **more)
@@ -71,13 +71,13 @@ async def census(tenant):
     return {user.user_id: evidence for user, evidence in filter(None, users)}
 
 
-async def test_only_a_confirmed_absence_counts_as_no_mailbox(listing):
-    listing.directory.mailboxes = {
+async def test_only_a_confirmed_absence_counts_as_no_mailbox(tenant_with_mailbox):
+    tenant_with_mailbox.directory.mailboxes = {
         user_id(3): mailbox(3),
         user_id(4): Unknown(Reason.REFUSED, "grant MailboxSettings.Read"),
     }
 
-    assert await listed(listing, mailboxes_from=1) == {
+    assert await list_and_join(tenant_with_mailbox, mailboxes_from=1) == {
         user_id(1): mailbox(1),
         user_id(2): NoMailbox(),
         user_id(3): NOT_LISTED,
@@ -86,105 +86,109 @@ async def test_only_a_confirmed_absence_counts_as_no_mailbox(listing):
 
 
 @pytest.mark.parametrize(("policies_from", "scope"), [(None, None), (1, SCOPE), (2, None)])
-async def test_settings_are_used_only_of_the_complete_listing(listing, policies_from, scope):
-    await listing.resources.census.add_policies(SCAN.scan_id, 1, {user_id(1): SCOPE})
+async def test_settings_are_used_only_of_the_complete_listing(tenant_with_mailbox, policies_from, scope):
+    await tenant_with_mailbox.resources.census.add_policies(SCAN.scan_id, 1, {user_id(1): SCOPE})
 
-    found = await listed(listing, mailboxes_from=1, policies_from=policies_from)
+    found = await list_and_join(tenant_with_mailbox, mailboxes_from=1, policies_from=policies_from)
 
     assert found[user_id(1)] == replace(mailbox(1), ews=scope)
 
 
-async def test_users_are_joined_in_the_order_of_their_rows(listing):
-    listing.directory = ListingDirectory(3, 1, 4, 2)
+async def test_users_are_joined_in_the_order_of_their_rows(tenant_with_mailbox):
+    tenant_with_mailbox.directory = ListingDirectory(3, 1, 4, 2)
 
-    assert list(await listed(listing)) == [user_id(number) for number in (1, 2, 3, 4)]
+    assert list(await list_and_join(tenant_with_mailbox)) == [user_id(number) for number in (1, 2, 3, 4)]
 
 
-async def test_each_page_has_its_own_users(listing):
+async def test_each_page_has_its_own_users(tenant_with_mailbox):
     """IDs that begin with 00000001 belong to the first bucket, and 8 to the middle."""
     far = LicensedUser("80000000-0000-4000-8000-000000000000", "far@contoso.com")
-    listing.directory.page = LicensedUsersPage((user(1), far), None, 2)
-    await listed(listing, pages=2)
+    tenant_with_mailbox.directory.page = LicensedUsersPage((user(1), far), None, 2)
+    await list_and_join(tenant_with_mailbox, pages=2)
 
-    result = await join(listing, page=2, pages=2)
+    result = await join(tenant_with_mailbox, page=2, pages=2)
 
-    (found,) = await listing.resources.census.get_users(SCAN.scan_id, 2, 0)
+    (found,) = await tenant_with_mailbox.resources.census.get_users(SCAN.scan_id, 2, 0)
     assert (result.count, found[0]) == (1, far)
-    assert set(await census(listing)) == {user_id(1)}
+    assert set(await census(tenant_with_mailbox)) == {user_id(1)}
 
 
 @pytest.mark.parametrize("text", ["{", '["an ID"]', "null"])
-async def test_a_malformed_record_affects_only_its_user(listing, text):
-    await listed(listing)
+async def test_a_malformed_record_affects_only_its_user(tenant_with_mailbox, text):
+    await list_and_join(tenant_with_mailbox)
     key = users_key(1, 0)
-    lines = listing.store.rows(BOOKINGS_CENSUS)[SCAN.scan_id, key]["Users00"].split("\n")
-    listing.store.corrupt(BOOKINGS_CENSUS, SCAN.scan_id, key, Users00="\n".join([lines[0], text, *lines[2:]]))
+    lines = tenant_with_mailbox.store.rows(BOOKINGS_CENSUS)[SCAN.scan_id, key]["Users00"].split("\n")
+    tenant_with_mailbox.store.corrupt(
+        BOOKINGS_CENSUS, SCAN.scan_id, key, Users00="\n".join([lines[0], text, *lines[2:]])
+    )
 
-    found = await listing.resources.census.get_users(SCAN.scan_id, 1, 0)
+    found = await tenant_with_mailbox.resources.census.get_users(SCAN.scan_id, 1, 0)
 
     assert [user and user[0].user_id for user in found] == [user_id(1), None, user_id(3), user_id(4)]
 
 
 @pytest.mark.parametrize("key", ["listed-000001-000", "mailboxes-000001-000"])
-async def test_a_malformed_record_of_a_listing_affects_only_itself(listing, key):
-    await list_users(listing.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
-    stored = listing.store.rows(BOOKINGS_CENSUS)[SCAN.scan_id, key]
+async def test_a_malformed_record_of_a_listing_affects_only_itself(tenant_with_mailbox, key):
+    await list_users(tenant_with_mailbox.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
+    stored = tenant_with_mailbox.store.rows(BOOKINGS_CENSUS)[SCAN.scan_id, key]
     (column,) = (name for name in stored if name.startswith("Bucket"))
-    listing.store.corrupt(BOOKINGS_CENSUS, SCAN.scan_id, key, **{column: f"[1]\n{stored[column]}"})
+    tenant_with_mailbox.store.corrupt(BOOKINGS_CENSUS, SCAN.scan_id, key, **{column: f"[1]\n{stored[column]}"})
 
-    await join(listing, mailboxes_from=1)
+    await join(tenant_with_mailbox, mailboxes_from=1)
 
-    assert len(await census(listing)) == 4
-    assert (await census(listing))[user_id(1)] == mailbox(1)
-
-
-async def test_absences_of_a_page_are_confirmed_in_one_request(listing):
-    await listed(listing, mailboxes_from=1)
-
-    assert listing.directory.batches == [[user_id(2), user_id(3), user_id(4)]]
+    assert len(await census(tenant_with_mailbox)) == 4
+    assert (await census(tenant_with_mailbox))[user_id(1)] == mailbox(1)
 
 
-async def test_nothing_is_confirmed_if_exchange_lists_every_mailbox(listing):
-    await listing.resources.census.add_mailboxes(SCAN.scan_id, 2, {user_id(n): mailbox(n) for n in (2, 3, 4)})
+async def test_absences_of_a_page_are_confirmed_in_one_request(tenant_with_mailbox):
+    await list_and_join(tenant_with_mailbox, mailboxes_from=1)
 
-    await listed(listing, mailboxes_from=1)
-
-    assert listing.directory.batches == []
+    assert tenant_with_mailbox.directory.batches == [[user_id(2), user_id(3), user_id(4)]]
 
 
-async def test_a_confirmation_that_fails_writes_nothing(listing):
+async def test_nothing_is_confirmed_if_exchange_lists_every_mailbox(tenant_with_mailbox):
+    await tenant_with_mailbox.resources.census.add_mailboxes(
+        SCAN.scan_id, 2, {user_id(n): mailbox(n) for n in (2, 3, 4)}
+    )
+
+    await list_and_join(tenant_with_mailbox, mailboxes_from=1)
+
+    assert tenant_with_mailbox.directory.batches == []
+
+
+async def test_a_confirmation_that_fails_writes_nothing(tenant_with_mailbox):
     """The step is repeated: an absence that was not confirmed must not reach a row."""
-    listing.directory.failure = Unreachable("503")
+    tenant_with_mailbox.directory.failure = Unreachable("503")
 
     with pytest.raises(Unreachable):
-        await listed(listing, mailboxes_from=1)
+        await list_and_join(tenant_with_mailbox, mailboxes_from=1)
 
-    assert await census(listing) == {}
+    assert await census(tenant_with_mailbox) == {}
 
 
-async def test_a_page_that_was_joined_is_not_joined_again(listing):
+async def test_a_page_that_was_joined_is_not_joined_again(tenant_with_mailbox):
     """Its lanes refer to places on it, so a late repetition must not move anybody."""
-    first = await listed(listing)
-    listing.directory.page = LicensedUsersPage((user(7),), None, 1)
+    first = await list_and_join(tenant_with_mailbox)
+    tenant_with_mailbox.directory.page = LicensedUsersPage((user(7),), None, 1)
 
-    repeated = await listed(listing)
+    repeated = await list_and_join(tenant_with_mailbox)
 
     assert repeated == first
-    assert (await join(listing)).count == 4
+    assert (await join(tenant_with_mailbox)).count == 4
 
 
-async def test_mailboxes_for_which_there_is_no_time_are_requested_by_the_probe(listing, monkeypatch):
+async def test_mailboxes_for_which_there_is_no_time_are_requested_by_the_probe(tenant_with_mailbox, monkeypatch):
     monkeypatch.setattr(scans_census, "JOIN_SECONDS", 0.0)
-    listing.directory.get_mailboxes = lambda _: asyncio.sleep(3600)
+    tenant_with_mailbox.directory.get_mailboxes = lambda _: asyncio.sleep(3600)
 
-    assert set((await listed(listing)).values()) == {NO_TIME}
+    assert set((await list_and_join(tenant_with_mailbox)).values()) == {NO_TIME}
     assert not NO_TIME.is_final
 
 
-async def test_without_exchange_graph_decides_about_every_mailbox(listing):
-    listing.directory.mailboxes = {user_id(2): mailbox(2)}
+async def test_without_exchange_graph_decides_about_every_mailbox(tenant_with_mailbox):
+    tenant_with_mailbox.directory.mailboxes = {user_id(2): mailbox(2)}
 
-    assert await listed(listing) == {
+    assert await list_and_join(tenant_with_mailbox) == {
         user_id(1): NoMailbox(),
         user_id(2): mailbox(2),
         user_id(3): NoMailbox(),

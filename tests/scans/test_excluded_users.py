@@ -52,7 +52,7 @@ def directory(tenant):
 
 
 async def test_a_scan_lists_no_excluded_user(tenant, directory):
-    await tenant.running(SCAN)
+    await tenant.start_scan(SCAN)
     resources = tenant.resources
 
     result = await list_users(resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
@@ -65,7 +65,7 @@ async def test_a_scan_lists_no_excluded_user(tenant, directory):
 
 
 async def test_the_end_of_a_scan_deletes_rows_of_excluded_users(tenant, directory):
-    await tenant.running(SCAN)
+    await tenant.start_scan(SCAN)
     for number in range(5):
         await tenant.add_row(number, SCAN.scan_id, Status.GONE if number == 2 else Status.PUBLISHED)
         await tenant.resources.index.restore((await tenant.resources.rows.get(user_id(number))).row)

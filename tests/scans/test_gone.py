@@ -28,110 +28,110 @@ async def mark_all(tenant):
 
 
 @pytest.fixture
-async def scanned(tenant):
-    await tenant.running(SCAN)
+async def tenant_with_scan(tenant):
+    await tenant.start_scan(SCAN)
     return tenant
 
 
-async def test_rows_of_the_scan_are_counted_by_status(scanned):
+async def test_rows_of_the_scan_are_counted_by_status(tenant_with_scan):
     for number in range(5):
-        await scanned.add_row(number, SCAN.scan_id, Status.PUBLISHED if number else Status.UNKNOWN)
+        await tenant_with_scan.add_row(number, SCAN.scan_id, Status.PUBLISHED if number else Status.UNKNOWN)
 
-    total, _ = await mark_all(scanned)
+    total, _ = await mark_all(tenant_with_scan)
 
     assert total.by_status == {"published": 4, "unknown": 1}
-    assert scanned.directory.requested == []
+    assert tenant_with_scan.directory.requested == []
 
 
-async def test_only_users_without_a_licence_become_gone(scanned):
+async def test_only_users_without_a_licence_become_gone(tenant_with_scan):
     for number in range(4):
-        await scanned.add_row(number, "an earlier scan")
-    scanned.directory.licensed = {user_id(0), user_id(1)}
+        await tenant_with_scan.add_row(number, "an earlier scan")
+    tenant_with_scan.directory.licensed = {user_id(0), user_id(1)}
 
-    total, _ = await mark_all(scanned)
+    total, _ = await mark_all(tenant_with_scan)
 
-    statuses = await scanned.statuses()
+    statuses = await tenant_with_scan.statuses()
     assert [statuses[user_id(number)] for number in range(4)] == ["published", "published", "gone", "gone"]
     assert total.still_licensed == 2
 
 
-async def test_a_user_recorded_by_a_lookup_meanwhile_is_not_missed(scanned):
-    await scanned.add_row(1, None, checked_at=START + timedelta(minutes=5))
-    scanned.directory.licensed = {user_id(1)}
+async def test_a_user_recorded_by_a_lookup_meanwhile_is_not_missed(tenant_with_scan):
+    await tenant_with_scan.add_row(1, None, checked_at=START + timedelta(minutes=5))
+    tenant_with_scan.directory.licensed = {user_id(1)}
 
-    total, _ = await mark_all(scanned)
+    total, _ = await mark_all(tenant_with_scan)
 
     assert total.still_licensed == 0
 
 
-async def test_parts_end_on_time_and_cover_every_row_once(scanned, monkeypatch):
+async def test_parts_end_on_time_and_cover_every_row_once(tenant_with_scan, monkeypatch):
     monkeypatch.setattr(gone, "ROWS_PER_READ", 10)
     for number in range(95):
-        await scanned.add_row(number, SCAN.scan_id if number % 2 else "an earlier scan")
-    scanned.tick = PART_DURATION / 10
+        await tenant_with_scan.add_row(number, SCAN.scan_id if number % 2 else "an earlier scan")
+    tenant_with_scan.tick = PART_DURATION / 10
 
-    total, parts = await mark_all(scanned)
+    total, parts = await mark_all(tenant_with_scan)
 
     assert parts > 2
     assert total.by_status == {"published": 47}
-    assert sorted(scanned.directory.requested) == [user_id(number) for number in range(0, 95, 2)]
-    assert list((await scanned.statuses()).values()).count(Status.GONE) == 48
+    assert sorted(tenant_with_scan.directory.requested) == [user_id(number) for number in range(0, 95, 2)]
+    assert list((await tenant_with_scan.statuses()).values()).count(Status.GONE) == 48
 
 
-async def test_a_repeated_part_counts_and_marks_the_same(scanned):
+async def test_a_repeated_part_counts_and_marks_the_same(tenant_with_scan):
     for number in range(6):
-        await scanned.add_row(number, SCAN.scan_id if number % 2 else "an earlier scan")
+        await tenant_with_scan.add_row(number, SCAN.scan_id if number % 2 else "an earlier scan")
     request = ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True)
 
-    first = await review_rows(scanned.resources, request)
-    changes = [change async for _, change in scanned.resources.changes.iterate()]
-    second = await review_rows(scanned.resources, request)
+    first = await review_rows(tenant_with_scan.resources, request)
+    changes = [change async for _, change in tenant_with_scan.resources.changes.iterate()]
+    second = await review_rows(tenant_with_scan.resources, request)
 
     assert first == second
-    assert [change async for _, change in scanned.resources.changes.iterate()] == changes
+    assert [change async for _, change in tenant_with_scan.resources.changes.iterate()] == changes
     assert len(changes) == 3
 
 
-async def test_a_directory_that_fails_marks_nobody(scanned):
-    await scanned.add_row(1, "an earlier scan")
-    scanned.directory.failure = Unreachable("no connection")
+async def test_a_directory_that_fails_marks_nobody(tenant_with_scan):
+    await tenant_with_scan.add_row(1, "an earlier scan")
+    tenant_with_scan.directory.failure = Unreachable("no connection")
 
     with pytest.raises(Unreachable):
-        await mark_all(scanned)
+        await mark_all(tenant_with_scan)
 
-    assert await scanned.statuses() == {user_id(1): Status.PUBLISHED}
+    assert await tenant_with_scan.statuses() == {user_id(1): Status.PUBLISHED}
 
 
-async def test_positions_stay_in_the_census(scanned, monkeypatch):
+async def test_positions_stay_in_the_census(tenant_with_scan, monkeypatch):
     """The key of the next row is a person's ID."""
     monkeypatch.setattr(gone, "ROWS_PER_READ", 1)
-    scanned.tick = PART_DURATION
+    tenant_with_scan.tick = PART_DURATION
     for number in range(3):
-        await scanned.add_row(number, SCAN.scan_id)
+        await tenant_with_scan.add_row(number, SCAN.scan_id)
 
-    result = await review_rows(scanned.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
+    result = await review_rows(tenant_with_scan.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
 
     assert result.has_next
     assert user_id(1) not in str(result.to_dict())
-    assert user_id(1) in await scanned.resources.census.get_position(SCAN.scan_id, gone.ROWS, 2)
+    assert user_id(1) in await tenant_with_scan.resources.census.get_position(SCAN.scan_id, gone.ROWS, 2)
 
 
-async def test_rows_gone_for_long_are_deleted(scanned):
-    await scanned.add_row(1, None, Status.GONE, last_known_at=START - timedelta(days=31))
-    await scanned.add_row(2, None, Status.GONE, last_known_at=START - timedelta(days=29))
+async def test_rows_gone_for_long_are_deleted(tenant_with_scan):
+    await tenant_with_scan.add_row(1, None, Status.GONE, last_known_at=START - timedelta(days=31))
+    await tenant_with_scan.add_row(2, None, Status.GONE, last_known_at=START - timedelta(days=29))
 
-    await mark_all(scanned)
+    await mark_all(tenant_with_scan)
 
-    assert set(await scanned.statuses()) == {user_id(2)}
+    assert set(await tenant_with_scan.statuses()) == {user_id(2)}
 
 
-async def test_malformed_rows_are_counted_and_skipped(scanned):
+async def test_malformed_rows_are_counted_and_skipped(tenant_with_scan):
     for number in range(3):
-        await scanned.add_row(number, SCAN.scan_id)
-    entity = await scanned.store.get("PersonalBookings", TENANT_ID, user_id(1))
-    await scanned.store.upsert("PersonalBookings", {**entity, "Status": "aStatusOfTomorrow"})
+        await tenant_with_scan.add_row(number, SCAN.scan_id)
+    entity = await tenant_with_scan.store.get("PersonalBookings", TENANT_ID, user_id(1))
+    await tenant_with_scan.store.upsert("PersonalBookings", {**entity, "Status": "aStatusOfTomorrow"})
 
-    total, _ = await mark_all(scanned)
+    total, _ = await mark_all(tenant_with_scan)
 
     assert (total.by_status, total.malformed) == ({"published": 2}, 1)
     (warning,) = closing_warnings(Closing(scan_id=SCAN.scan_id, malformed=total.malformed))

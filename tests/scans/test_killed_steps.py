@@ -46,7 +46,7 @@ class KillingStore(MemoryStore):
         self.is_carried_out = False
 
 
-def _killing(name: str) -> Callable[..., Any]:
+def _with_kill(name: str) -> Callable[..., Any]:
     original = getattr(MemoryStore, name)
 
     async def call(self: KillingStore, *arguments: Any, **more: Any) -> Any:
@@ -63,7 +63,7 @@ def _killing(name: str) -> Callable[..., Any]:
 
 
 for _name in CALLS:
-    setattr(KillingStore, _name, _killing(_name))
+    setattr(KillingStore, _name, _with_kill(_name))
 
 
 async def record(tenant: MemoryTenant, number: int, *, has_page: bool) -> None:
@@ -173,11 +173,11 @@ class Pages:
         return self.response
 
 
-async def prepared(prepare: Callable[[MemoryTenant], Awaitable[Step]]) -> tuple[MemoryTenant, Step]:
+async def prepare_tenant(prepare: Callable[[MemoryTenant], Awaitable[Step]]) -> tuple[MemoryTenant, Step]:
     pages: Any = Pages()
     tenant = MemoryTenant(store=KillingStore(), pages=pages)
     for one in (EARLIER, SCAN):
-        await tenant.running(one)
+        await tenant.start_scan(one)
         if one is EARLIER:
             await close_scan(tenant.resources, Closing(scan_id=EARLIER.scan_id))
     step = await prepare(tenant)
@@ -210,13 +210,13 @@ def _key(table: str, row: Any) -> str:
 @pytest.mark.parametrize("is_carried_out", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("prepare", STEPS, ids=lambda prepare: prepare.__name__)
 async def test_a_killed_step_that_is_repeated_leaves_no_trace(prepare, is_carried_out):
-    undisturbed, step = await prepared(prepare)
+    undisturbed, step = await prepare_tenant(prepare)
     await step(undisturbed.resources)
     expected, calls = content(undisturbed), undisturbed.store.calls
 
     assert calls > 1
     for kill_at in range(1, calls + 1):
-        tenant, step = await prepared(prepare)
+        tenant, step = await prepare_tenant(prepare)
         tenant.store.kill_at, tenant.store.is_carried_out = kill_at, is_carried_out
         with pytest.raises(Killed):
             await step(tenant.resources)

@@ -25,7 +25,7 @@ NOT_WRITTEN = ProbeResult()
 UNREACHABLE = ProbeResult(reason="unreachable")
 
 
-def throttled(seconds=1.0):
+def throttled_result(seconds=1.0):
     return ProbeResult(reason="throttled", wait_seconds=seconds)
 
 
@@ -83,7 +83,7 @@ def test_a_healthy_lane_probes_everybody_once_without_waiting(users):
 
 @given(st.integers(0, 40), st.randoms())
 def test_every_user_has_one_result_whatever_happens(users, random):
-    choices = [DONE, SKIPPED, NOT_WRITTEN, UNREACHABLE, throttled(), ProbeResult(reason="storage")]
+    choices = [DONE, SKIPPED, NOT_WRITTEN, UNREACHABLE, throttled_result(), ProbeResult(reason="storage")]
     one, turns = lane(users), 0
     while one.is_open:
         request, result = one.next_request(), random.choice(choices)
@@ -104,7 +104,7 @@ def test_every_user_has_one_result_whatever_happens(users, random):
     st.integers(1, 30),
     st.floats(0, 60),
     st.floats(0.1, 3),
-    st.sampled_from([UNREACHABLE, throttled(1.0), throttled(7.0), ProbeResult(reason="storage")]),
+    st.sampled_from([UNREACHABLE, throttled_result(1.0), throttled_result(7.0), ProbeResult(reason="storage")]),
 )
 def test_a_short_outage_makes_nobody_unknown(users, start, probe_seconds, down):
     """The issue's case: 20 seconds, before and after which the service responds."""
@@ -149,7 +149,7 @@ def test_attempts_of_one_user_are_not_spent_back_to_back():
 
 
 def test_a_throttled_user_goes_to_the_end_of_the_lane():
-    one = with_results(lane(10), throttled(), DONE, throttled())
+    one = with_results(lane(10), throttled_result(), DONE, throttled_result())
 
     assert one.next_request().index == 3
     assert one.again == ((0, 2), (2, 2))
@@ -252,16 +252,16 @@ def test_one_lane_with_responses_outweighs_the_others():
 
 
 def test_a_lane_waits_as_long_as_it_was_instructed():
-    assert with_results(lane(), DONE, throttled(30)).wait_seconds == 30
+    assert with_results(lane(), DONE, throttled_result(30)).wait_seconds == 30
 
 
 def test_no_wait_is_longer_than_an_hour():
-    assert with_results(lane(), throttled(86_400)).wait_seconds == MAX_WAIT_SECONDS
+    assert with_results(lane(), throttled_result(86_400)).wait_seconds == MAX_WAIT_SECONDS
 
 
 def test_a_throttled_lane_slows_down_and_speeds_up_again():
     pauses, one = [], lane(100)
-    for result in [*[throttled(0.1)] * 6, *[DONE] * 6]:
+    for result in [*[throttled_result(0.1)] * 6, *[DONE] * 6]:
         one = replace(with_results(one, result), again=())
         pauses.append(one.breaker.pause_seconds)
 
@@ -270,7 +270,7 @@ def test_a_throttled_lane_slows_down_and_speeds_up_again():
 
 
 def test_throttled_probes_are_counted():
-    assert with_results(lane(), throttled(), throttled(), DONE).counts.throttled_waits == 2
+    assert with_results(lane(), throttled_result(), throttled_result(), DONE).counts.throttled_waits == 2
 
 
 def test_a_row_that_is_never_written_is_counted():
@@ -301,5 +301,5 @@ def test_a_lane_stays_small_however_much_it_repeats():
     for turn in range(3000):
         if not one.is_open:
             break
-        one = one.with_result(throttled() if turn % 2 else DONE)
+        one = one.with_result(throttled_result() if turn % 2 else DONE)
         assert len(str(one.to_dict())) < 20_000

@@ -119,7 +119,7 @@ async def test_a_start_that_fails_releases_the_lock(tenant, engine):
 
 
 async def test_a_scan_that_was_never_started_is_replaced(tenant, engine):
-    lost = await tenant.running(scan())
+    lost = await tenant.start_scan(scan())
     early = await start(tenant, engine)
     tenant.now += START_TIMEOUT + timedelta(seconds=1)
 
@@ -332,7 +332,7 @@ async def test_a_reader_of_ends_sees_the_end_of_a_lost_scan(tenant, engine):
     log = tenant.resources.scans
     cursor = await log.end_cursor()
     await end_scan_if_lost(tenant.resources, engine)
-    running = await tenant.running(scan())
+    running = await tenant.start_scan(scan())
     engine.run(running.scan_id)
     await end_scan_if_lost(tenant.resources, engine)
     while_running = await log.ended_after(cursor, 10)

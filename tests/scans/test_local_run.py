@@ -226,7 +226,7 @@ async def test_an_interrupted_scan_continues_with_the_rest(tenant):
 
 
 @pytest.fixture
-async def interrupted(tenant):
+async def interrupted_run(tenant):
     """A scan that was interrupted while it waited for Graph."""
     run = Run(tenant, 3)
     run.directory.failures = [Unreachable("Microsoft Graph did not respond")]
@@ -237,37 +237,37 @@ async def interrupted(tenant):
     return run
 
 
-async def test_a_resumed_scan_does_not_wait_again(interrupted):
-    progress = await interrupted.scans().find_interrupted()
+async def test_a_resumed_scan_does_not_wait_again(interrupted_run):
+    progress = await interrupted_run.scans().find_interrupted()
 
     assert (progress.step, progress.wait_seconds) == (Step.LIST_USERS, 0)
 
 
-async def test_a_resumed_scan_uses_the_present_settings(interrupted):
-    assert (await interrupted.scans(probe_concurrency=9).find_interrupted()).concurrency == 9
+async def test_a_resumed_scan_uses_the_present_settings(interrupted_run):
+    assert (await interrupted_run.scans(probe_concurrency=9).find_interrupted()).concurrency == 9
 
 
-async def test_a_scan_of_yesterday_is_not_resumed(interrupted):
-    interrupted.tenant.now += RESUMABLE_FOR + timedelta(minutes=1)
+async def test_a_scan_of_yesterday_is_not_resumed(interrupted_run):
+    interrupted_run.tenant.now += RESUMABLE_FOR + timedelta(minutes=1)
 
-    assert await interrupted.scans().find_interrupted() is None
+    assert await interrupted_run.scans().find_interrupted() is None
 
 
-async def test_a_scan_of_another_version_is_not_resumed(interrupted, tenant):
+async def test_a_scan_of_another_version_is_not_resumed(interrupted_run, tenant):
     ((keys, _),) = tenant.store.rows(SCAN_CHECKPOINTS).items()
     tenant.store.corrupt(SCAN_CHECKPOINTS, *keys, Progress='{"step": "aStepOfTomorrow"}')
 
-    assert await interrupted.scans().find_interrupted() is None
+    assert await interrupted_run.scans().find_interrupted() is None
 
 
-async def test_a_scan_of_other_users_is_not_resumed(interrupted):
-    tenant = interrupted.tenant
+async def test_a_scan_of_other_users_is_not_resumed(interrupted_run):
+    tenant = interrupted_run.tenant
     old = await tenant.resources.scans.get_lock()
-    scans = interrupted.scans(Selection((user(1).upn,)))
+    scans = interrupted_run.scans(Selection((user(1).upn,)))
     found = await scans.find_interrupted()
     tenant.now += timedelta(minutes=1)
 
-    scan = await interrupted.run(scans)
+    scan = await interrupted_run.run(scans)
 
     assert found is None
     assert scan.scan_id != old.scan_id

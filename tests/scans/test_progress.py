@@ -51,7 +51,7 @@ def at(step, **changes):
     return replace(BEGUN, step=step, **changes)
 
 
-def repeated(progress, cause, most=10_000):
+def repeat_failure(progress, cause, most=10_000):
     """The progress each time after the same failure, until the step is left."""
     step, seen = progress.step, []
     while progress.step is step:
@@ -117,7 +117,7 @@ def test_a_scan_runs_its_steps_in_order():
 @pytest.mark.parametrize("step", [step for step in MAX_WAITED_SECONDS if step is not Step.CLOSE_SCAN])
 def test_a_service_that_does_not_respond_is_waited_for(step):
     """Waits double up to a quarter of an hour; in total they fill the budget of the step."""
-    waits = [one.wait_seconds for one in repeated(at(step), failure(Retry.LATER))[:-1]]
+    waits = [one.wait_seconds for one in repeat_failure(at(step), failure(Retry.LATER))[:-1]]
 
     assert waits[:3] == [10, 20, 40][: len(waits)]
     assert max(waits) <= 900
@@ -140,7 +140,7 @@ def test_no_step_is_repeated_earlier_than_instructed(seconds):
 def test_an_unreadable_page_is_requested_again_then_the_listing_restarts(step):
     progress = replace(at(step), position=replace(BEGUN.position, page=7))
 
-    seen = repeated(progress, failure(Retry.AGAIN))
+    seen = repeat_failure(progress, failure(Retry.AGAIN))
 
     pages = [(one.position.page, one.position.is_first) for one in seen[:-1]]
     restarted = [(page, True) for page in range(8, 8 + RESTARTS) for _ in range(REPEATS + 1)]
@@ -155,7 +155,7 @@ def test_a_listing_whose_link_expired_restarts_under_new_numbers(step):
     after = progress.with_failure(failure(Retry.RESTART))
 
     assert (after.position.page, after.position.is_first, after.wait_seconds) == (8, True, 0)
-    assert len(repeated(progress, failure(Retry.RESTART))) == RESTARTS + 1
+    assert len(repeat_failure(progress, failure(Retry.RESTART))) == RESTARTS + 1
 
 
 def test_a_page_in_between_does_not_allow_endless_restarts():
@@ -326,7 +326,7 @@ def test_a_scan_that_cannot_be_closed_fails_after_hours():
         waited += progress.wait_seconds
 
     with pytest.raises(ScanNotClosed):
-        repeated(progress, failure(Retry.LATER))
+        repeat_failure(progress, failure(Retry.LATER))
 
 
 @pytest.mark.parametrize(

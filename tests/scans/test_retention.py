@@ -29,7 +29,7 @@ async def delete_all(tenant, scan_id):
 
 async def test_the_census_of_a_scan_is_deleted_in_parts(tenant, monkeypatch):
     monkeypatch.setattr("atlas.scans.retention.ROWS_PER_DELETION", 10)
-    running = await tenant.running(scan())
+    running = await tenant.start_scan(scan())
     for page in range(95):
         await tenant.resources.census.add_position(running.scan_id, "users", page, "a link")
     tenant.tick = PART_DURATION / 4
@@ -65,7 +65,7 @@ async def test_old_ends_of_scans_are_deleted(tenant):
 
 
 async def test_the_census_of_a_running_scan_is_not_deleted(tenant):
-    running = await tenant.running(scan())
+    running = await tenant.start_scan(scan())
     ended = replace(scan(-DAY), state=ScanState.CANCELLED)
     await tenant.resources.scans.insert(ended)
     for one in (running, ended):
@@ -116,7 +116,7 @@ async def test_shared_pages_long_gone_are_deleted_with_their_index(tenant, from_
     if from_timer:
         assert await delete_expired_without_scan(tenant.resources)
     else:
-        await delete_all(tenant, (await tenant.running(scan())).scan_id)
+        await delete_all(tenant, (await tenant.start_scan(scan())).scan_id)
 
     assert {row for _, row in tenant.store.rows(SHARED_BOOKINGS)} == {recent, present}
     assert {one["PageKey"] for one in tenant.store.rows(SHARED_BOOKINGS_INDEX).values()} == {recent, present}
@@ -146,7 +146,7 @@ async def test_shared_pages_long_gone_are_deleted_in_parts(tenant, monkeypatch):
     monkeypatch.setattr("atlas.scans.retention.GONE_PAGES_PER_READ", 2)
     for number in range(7):
         await add_shared_page(tenant, number, days_ago=40)
-    running = await tenant.running(scan())
+    running = await tenant.start_scan(scan())
     tenant.tick = PART_DURATION
 
     parts = await delete_all(tenant, running.scan_id)

@@ -31,10 +31,10 @@ async def test_concurrent_updates_all_count(tenant):
     log = tenant.resources.scans
     await log.insert(scan())
 
-    def warned(number):
+    def with_warning(number):
         return lambda one: replace(one, warnings=(*one.warnings, str(number)))
 
-    await asyncio.gather(*(log.update(scan().scan_id, warned(n)) for n in range(8)))
+    await asyncio.gather(*(log.update(scan().scan_id, with_warning(n)) for n in range(8)))
 
     assert sorted((await log.get(scan().scan_id)).warnings) == [str(n) for n in range(8)]
 
@@ -110,7 +110,7 @@ async def test_rows_that_cannot_be_read_stop_no_scan(tenant):
     assert await log.acquire_lock(scan(3), None)
 
 
-async def ended(log, second, value=ScanState.COMPLETED, finished_at=START):
+async def add_ended_scan(log, second, value=ScanState.COMPLETED, finished_at=START):
     await log.insert(scan(second))
     await log.update(scan(second).scan_id, lambda one: replace(one, state=value, finished_at=finished_at))
     return scan(second).scan_id
@@ -125,8 +125,8 @@ async def test_scans_are_returned_in_the_order_of_their_ends(tenant):
     log = tenant.resources.scans
     before = await log.end_cursor()
     late = START - timedelta(hours=1)
-    in_order = [await ended(log, -second, value) for second, value in enumerate(sorted(ENDED))]
-    in_order.append(await ended(log, 9, finished_at=late))
+    in_order = [await add_ended_scan(log, -second, value) for second, value in enumerate(sorted(ENDED))]
+    in_order.append(await add_ended_scan(log, 9, finished_at=late))
 
     pages = [await log.ended_after(before, 2)]
     while pages[-1].has_more:
@@ -141,9 +141,9 @@ async def test_scans_are_returned_in_the_order_of_their_ends(tenant):
 async def test_no_end_is_missed_between_two_reads(tenant):
     """One scan ends after the cursor was read and before the next read, at an earlier time than the one seen."""
     log = tenant.resources.scans
-    await ended(log, 1)
+    await add_ended_scan(log, 1)
     cursor = await log.end_cursor()
-    missed = await ended(log, 2, finished_at=START - timedelta(seconds=5))
+    missed = await add_ended_scan(log, 2, finished_at=START - timedelta(seconds=5))
 
     assert ids(await log.ended_after(cursor, 10)) == [missed]
 
@@ -151,7 +151,7 @@ async def test_no_end_is_missed_between_two_reads(tenant):
 async def test_concurrent_ends_all_count(tenant):
     log = tenant.resources.scans
     cursor = await log.end_cursor()
-    await asyncio.gather(*(ended(log, second) for second in range(8)))
+    await asyncio.gather(*(add_ended_scan(log, second) for second in range(8)))
 
     assert sorted(ids(await log.ended_after(cursor, 10))) == sorted(scan(second).scan_id for second in range(8))
 
@@ -159,7 +159,7 @@ async def test_concurrent_ends_all_count(tenant):
 async def test_a_scan_ends_once(tenant):
     log = tenant.resources.scans
     cursor = await log.end_cursor()
-    scan_id = await ended(log, 1)
+    scan_id = await add_ended_scan(log, 1)
     await log.update(scan_id, state(ScanState.CANCELLED))
 
     assert [(one.scan_id, one.state) for one in (await log.ended_after(cursor, 10)).scans] == [(scan_id, "completed")]
@@ -168,7 +168,7 @@ async def test_a_scan_ends_once(tenant):
 async def test_ends_are_read_from_a_range_alone(tenant):
     log = tenant.resources.scans
     cursor = await log.end_cursor()
-    await ended(log, 1)
+    await add_ended_scan(log, 1)
     tenant.store.reads.clear()
     await log.ended_after(cursor, 10)
 
@@ -178,11 +178,11 @@ async def test_ends_are_read_from_a_range_alone(tenant):
 async def test_an_end_that_cannot_be_read_is_passed_over(tenant):
     log = tenant.resources.scans
     cursor = await log.end_cursor()
-    await ended(log, 1)
+    await add_ended_scan(log, 1)
     end = next(key for _, key in tenant.store.rows(BOOKINGS_SCANS) if key.startswith("end-"))
     tenant.store.corrupt(BOOKINGS_SCANS, TENANT_ID, end, State="of a newer version")
     tenant.store.corrupt(BOOKINGS_SCANS, TENANT_ID, LAST_END_KEY, LastEnd="corrupt")
-    readable = await ended(log, 2, finished_at=START + timedelta(seconds=1))
+    readable = await add_ended_scan(log, 2, finished_at=START + timedelta(seconds=1))
 
     assert ids(await log.ended_after(cursor, 10)) == [readable]
 

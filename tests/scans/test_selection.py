@@ -64,7 +64,7 @@ class Directory:
 
 
 @pytest.fixture
-async def listed(tenant: MemoryTenant):
+async def list_selected(tenant: MemoryTenant):
     """Lists the users of a file; returns the result, the census and the warnings."""
     running = replace(scan(), trigger=USERS_ON_REQUEST)
     await tenant.resources.scans.insert(running)
@@ -85,13 +85,13 @@ def account(number, licensed=True):
     return Account(LicensedUser(user_id(number), f"user{number}@contoso.com"), licensed)
 
 
-async def test_users_who_cannot_be_scanned_are_reported(listed):
+async def test_users_who_cannot_be_scanned_are_reported(list_selected):
     accounts = {
         "user1@contoso.com": account(1),
         "user2@contoso.com": account(2, licensed=False),
         "user4@contoso.com": Unknown(Reason.NOT_UNDERSTOOD, "malformed"),
     }
-    result, users, warnings = await listed(accounts, [f"user{number}@contoso.com" for number in (1, 2, 3, 4)])
+    result, users, warnings = await list_selected(accounts, [f"user{number}@contoso.com" for number in (1, 2, 3, 4)])
 
     assert (result.count, result.has_next, result.total) == (1, False, 4)
     assert users == ["user1@contoso.com"]
@@ -118,19 +118,19 @@ async def test_an_excluded_user_is_reported_and_not_requested(tenant: MemoryTena
     assert warnings == (f"Excluded by EXCLUDE_USERS: user1@contoso.com, {user_id(2)}, user2@contoso.com.",)
 
 
-async def test_a_user_named_twice_is_listed_once(listed):
-    _, users, _ = await listed(
+async def test_a_user_named_twice_is_listed_once(list_selected):
+    _, users, _ = await list_selected(
         {"user1@contoso.com": account(1), user_id(1): account(1)}, ["user1@contoso.com", user_id(1)]
     )
 
     assert users == ["user1@contoso.com"]
 
 
-async def test_a_long_file_has_several_pages(listed):
+async def test_a_long_file_has_several_pages(list_selected):
     accounts = {f"user{number}@contoso.com": account(number) for number in range(PAGE_SIZE + 5)}
 
-    first, _, _ = await listed(accounts, accounts)
-    second, users, _ = await listed(accounts, accounts, page=2, first=False)
+    first, _, _ = await list_selected(accounts, accounts)
+    second, users, _ = await list_selected(accounts, accounts, page=2, first=False)
 
     assert (first.count, first.has_next) == (PAGE_SIZE, True)
     assert (second.count, second.has_next) == (5, False)
@@ -141,9 +141,9 @@ async def test_a_long_file_has_several_pages(listed):
     ("reason", "failure"),
     [(Reason.THROTTLED, Unreachable), (Reason.UNREACHABLE, Unreachable), (Reason.REFUSED, Refused)],
 )
-async def test_a_directory_that_fails_fails_the_step(listed, reason, failure):
+async def test_a_directory_that_fails_fails_the_step(list_selected, reason, failure):
     with pytest.raises(failure):
-        await listed({"a@b.c": Unknown(reason, "why")}, ["a@b.c"])
+        await list_selected({"a@b.c": Unknown(reason, "why")}, ["a@b.c"])
 
 
 async def test_a_scan_of_named_users_makes_nobody_gone(tenant: MemoryTenant):

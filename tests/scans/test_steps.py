@@ -47,7 +47,7 @@ async def run(tenant, failure=None, **more):
     ],
 )
 async def test_each_failure_says_what_to_do_next(tenant, failure, retry, wait_seconds):
-    await tenant.running(scan())
+    await tenant.start_scan(scan())
 
     result, _ = await run(tenant, failure)
 
@@ -55,7 +55,7 @@ async def test_each_failure_says_what_to_do_next(tenant, failure, retry, wait_se
 
 
 async def test_a_bug_is_logged_and_its_text_stays_out_of_history(tenant, caplog):
-    await tenant.running(scan())
+    await tenant.start_scan(scan())
 
     result, _ = await run(tenant, KeyError("adele@contoso.com"))
 
@@ -78,7 +78,7 @@ async def test_closing_works_without_the_lock(tenant):
 
 
 async def test_storage_that_fails_while_the_lock_is_checked_is_waited_for(tenant):
-    await tenant.running(scan())
+    await tenant.start_scan(scan())
     tenant.store.unavailable = 1
 
     result, calls = await run(tenant)

@@ -45,17 +45,17 @@ class Client:
         bearer = {"Authorization": f"Bearer {await self.token('https://graph.microsoft.com')}"}
         return await self.http.get(url, params=params, headers={**bearer, **headers})
 
-    async def licensed(self, url: str | None = None, **params: str) -> httpx.Response:
+    async def get_licensed_users(self, url: str | None = None, **params: str) -> httpx.Response:
         if url:
             return await self.graph(url, ConsistencyLevel="eventual")
         query = {"$filter": LICENSED, "$count": "true", **{f"${name}": value for name, value in params.items()}}
         return await self.graph("/users", query, ConsistencyLevel="eventual")
 
     async def all_licensed(self, **params: str) -> list[dict[str, Any]]:
-        page = (await self.licensed(**params)).json()
+        page = (await self.get_licensed_users(**params)).json()
         users = page["value"]
         while link := page.get("@odata.nextLink"):
-            page = (await self.licensed(link)).json()
+            page = (await self.get_licensed_users(link)).json()
             users += page["value"]
         return users
 
@@ -106,10 +106,10 @@ async def start(tmp_path: Path, clock: Clock) -> AsyncIterator[Callable[..., Any
     """Starts a tenant of a plan, and ends it with the test."""
     async with AsyncExitStack() as stack:
 
-        async def started(behaviour: dict[str, Any] | None = None, **plan: Any) -> Client:
+        async def start_client(behaviour: dict[str, Any] | None = None, **plan: Any) -> Client:
             whole = TenantPlan(behaviour=Behaviour().with_changes(behaviour or {}), **plan)
             tenant = await stack.enter_async_context(running(whole, folder=tmp_path, clock=clock))
             trusted = ssl.create_default_context(cafile=tenant.settings()["SSL_CERT_FILE"])
             return Client(tenant, await stack.enter_async_context(httpx.AsyncClient(verify=trusted)))
 
-        yield started
+        yield start_client

@@ -10,7 +10,7 @@ EMPTY = "00000000-0000-0000-0000-000000000000"
 UNLIMITED = {"ResultSize": "Unlimited"}
 
 
-async def listed(client, cmdlet="Get-Mailbox", parameters=None, select=""):
+async def invoke(client, cmdlet="Get-Mailbox", parameters=None, select=""):
     tenant_id = client.tenant.tenant_id
     url = f"{client.settings['EXCHANGE_URL']}/adminapi/beta/{tenant_id}/InvokeCommand"
     url = f"{url}?$select={select}" if select else url
@@ -25,7 +25,7 @@ async def listed(client, cmdlet="Get-Mailbox", parameters=None, select=""):
 async def test_every_mailbox_is_listed_once_over_many_pages(start):
     client = await start({"exchange": {"max_page_size": 7}}, users=60)
 
-    rows = await listed(client)
+    rows = await invoke(client)
 
     guids = [row["ExchangeGuid"] for row in rows if row["ExchangeGuid"] != EMPTY]
     known = {user["expected"]["mailbox_guid"] for user in client.tenant.users(0, 60)} - {None}
@@ -36,7 +36,7 @@ async def test_every_mailbox_is_listed_once_over_many_pages(start):
 async def test_some_mailboxes_have_no_user_or_no_guid(start):
     client = await start(users=len(EVERY), mix=EVERY)
 
-    rows = await listed(client)
+    rows = await invoke(client)
 
     assert sum(row["ExternalDirectoryObjectId"] == "" for row in rows) == 3
     assert sum(row["ExchangeGuid"] == EMPTY for row in rows) == 1
@@ -45,7 +45,7 @@ async def test_some_mailboxes_have_no_user_or_no_guid(start):
 async def test_rows_contain_type_annotations(start):
     client = await start(users=200)
 
-    rows = await listed(client, select="ExchangeGuid,PersistedCapabilities")
+    rows = await invoke(client, select="ExchangeGuid,PersistedCapabilities")
 
     forms = {repr(row.get("PersistedCapabilities", "absent"))[:6] for row in rows}
     assert {"[]", "None", "'absen"} <= forms
@@ -189,7 +189,7 @@ async def test_get_casmailbox_returns_mailbox_policies(start):
     client = await start(users=len(EVERY), mix=EVERY)
     blocked = next(p for p in client.tenant.users(0, len(EVERY)) if p["policy"] == MailboxPolicy.BLOCKED)
 
-    rows = {row["ExternalDirectoryObjectId"]: row for row in await listed(client, "Get-CASMailbox")}
+    rows = {row["ExternalDirectoryObjectId"]: row for row in await invoke(client, "Get-CASMailbox")}
 
     assert rows[blocked["id"]]["EwsApplicationAccessPolicy"] == "EnforceBlockList"
     assert rows[blocked["id"]]["EwsBlockList"] == [AGENT]

@@ -27,7 +27,7 @@ STATUSES = {
 LARGE = Tenant(TenantPlan(users=50_000))
 
 
-def licensed(tenant):
+def licensed_users(tenant):
     return (user for _, user in tenant.in_filter(0) if user.is_licensed)
 
 
@@ -94,7 +94,7 @@ def test_listing_many_users_stores_nothing():
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
 
-    count = sum(1 for _ in licensed(tenant))
+    count = sum(1 for _ in licensed_users(tenant))
 
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
@@ -103,14 +103,14 @@ def test_listing_many_users_stores_nothing():
 
 
 def test_names_and_ids_are_unique_in_a_large_tenant():
-    users = list(licensed(Tenant(TenantPlan(users=3000))))
+    users = list(licensed_users(Tenant(TenantPlan(users=3000))))
 
     for facts in ([p.upn for p in users], [p.object_id for p in users], [p.mailbox_guid for p in users]):
         assert len(set(facts)) == 3000
 
 
 def test_the_demo_tenant_has_every_status_and_reason():
-    found = [expected_results.expected(user, Organization()) for user in licensed(Tenant(TenantPlan()))]
+    found = [expected_results.expected(user, Organization()) for user in licensed_users(Tenant(TenantPlan()))]
 
     statuses = Counter(one.status for one in found)
     assert sum(statuses.values()) == 200
@@ -124,7 +124,8 @@ def test_without_exchange_no_status_depends_on_it():
     tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
 
     found = {
-        expected_results.expected(user, Organization(), Evidence(exchange=False)).status for user in licensed(tenant)
+        expected_results.expected(user, Organization(), Evidence(exchange=False)).status
+        for user in licensed_users(tenant)
     }
 
     assert found == STATUSES - {"noCapability", "switchedOff"}
@@ -135,8 +136,8 @@ def test_without_mailbox_policies_the_organisation_decides():
     evidence = Evidence(mailbox_policy=False)
     blocking = Organization(ews_policy="EnforceBlockList", ews_block_list=(AGENT,))
 
-    open_org = {expected_results.expected(user, Organization(), evidence).status for user in licensed(tenant)}
-    closed_org = {expected_results.expected(user, blocking, evidence).status for user in licensed(tenant)}
+    open_org = {expected_results.expected(user, Organization(), evidence).status for user in licensed_users(tenant)}
+    closed_org = {expected_results.expected(user, blocking, evidence).status for user in licensed_users(tenant)}
 
     assert "switchedOff" not in open_org
     assert "switchedOff" in closed_org
@@ -150,7 +151,7 @@ def test_every_finding_can_be_expected():
     found = {
         finding
         for organization in (Organization(), blocking)
-        for user in licensed(tenant)
+        for user in licensed_users(tenant)
         for finding in expected_results.expected(user, organization).findings
     }
 
@@ -199,7 +200,7 @@ def test_a_tenant_may_be_empty():
 
 def test_the_domain_of_a_url_depends_on_the_evidence():
     tenant = Tenant(TenantPlan(users=2000))
-    users = [user for user in licensed(tenant) if user.has_mailbox and user.mail is None]
+    users = [user for user in licensed_users(tenant) if user.has_mailbox and user.mail is None]
 
     found = [expected_results.expected(user, Organization(), Evidence(exchange=False)).domain for user in users]
 
@@ -211,8 +212,8 @@ def test_forced_sign_in_gives_missing_pages_no_url():
     tenant = Tenant(TenantPlan(users=len(EVERY), mix=EVERY))
     forced = Organization(bookings_auth_enabled=True)
 
-    found = [expected_results.expected(user, forced) for user in licensed(tenant)]
-    hidden = [expected_results.expected(user, forced, hides_pages=True) for user in licensed(tenant)]
+    found = [expected_results.expected(user, forced) for user in licensed_users(tenant)]
+    hidden = [expected_results.expected(user, forced, hides_pages=True) for user in licensed_users(tenant)]
 
     assert {one.status for one in found} == STATUSES - {"published", "noPublicTypes", "notSetUp"}
     assert {one.url_path is None for one in found if one.status == "signInRequired"} == {True, False}
@@ -220,7 +221,7 @@ def test_forced_sign_in_gives_missing_pages_no_url():
 
 
 def test_a_url_is_in_lower_case():
-    for user in licensed(Tenant(TenantPlan(users=100))):
+    for user in licensed_users(Tenant(TenantPlan(users=100))):
         found = expected_results.expected(user, Organization())
         if found.url_path:
             assert found.url_path == found.url_path.lower()
