@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 RESUMABLE_FOR = timedelta(hours=24)
 """A scan that started longer ago is not resumed: its first rows would be too old for its result."""
-BOOKINGS_SILENT = "Bookings does not respond"
+BOOKINGS_UNRESPONSIVE = "Bookings does not respond"
 BOOKINGS_THROTTLES = "Bookings asks for a pause"
 FEW_LEFT = "Bookings failed for the last users"
 
@@ -265,5 +265,5 @@ class LocalRun:
 
 def _why_waiting(lane: Lane) -> str:
     if lane.breaker.is_open:
-        return BOOKINGS_SILENT
+        return BOOKINGS_UNRESPONSIVE
     return BOOKINGS_THROTTLES if lane.breaker.pause_seconds else FEW_LEFT

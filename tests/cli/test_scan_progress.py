@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from atlas.cli.scan_progress import STEPS, ScanDisplay, duration_text, step_text, waiting_text
-from atlas.scans.local_run import BOOKINGS_SILENT, RunStatus, Waiting
+from atlas.scans.local_run import BOOKINGS_UNRESPONSIVE, RunStatus, Waiting
 from atlas.scans.messages import Counts
 from atlas.scans.plan import PLAN
 from atlas.scans.progress import Step
@@ -81,7 +81,7 @@ def test_no_rate_is_shown_before_it_is_known():
 
 def test_a_wait_counts_down_below_the_bar():
     screen = Screen(80)
-    waiting = Waiting(BOOKINGS_SILENT, START + timedelta(minutes=5))
+    waiting = Waiting(BOOKINGS_UNRESPONSIVE, START + timedelta(minutes=5))
     first = screen.show(Step.PROBE_USERS, 10, waiting=waiting)
     screen.now += timedelta(minutes=1)
 
@@ -109,8 +109,8 @@ def test_without_a_terminal_it_prints_a_line_for_every_10_percent():
 
 def test_without_a_terminal_a_long_wait_is_printed_once_and_a_short_one_never():
     screen = Screen(80, terminal=False)
-    short = Waiting(BOOKINGS_SILENT, START + timedelta(seconds=5))
-    long = Waiting(BOOKINGS_SILENT, START + timedelta(seconds=40))
+    short = Waiting(BOOKINGS_UNRESPONSIVE, START + timedelta(seconds=5))
+    long = Waiting(BOOKINGS_UNRESPONSIVE, START + timedelta(seconds=40))
 
     printed = [screen.show(Step.PROBE_USERS, 1, waiting=waiting) for waiting in (short, long, long, None, short)]
 

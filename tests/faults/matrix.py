@@ -41,6 +41,8 @@ class Trial:
     """Settings besides those of the tenant."""
     users: int = 2 * len(TRANSIENT) + 16
     mix: Mix | str = "published"
+    in_a_row: int = 1
+    """How many faults come one after the other before a request succeeds."""
     rejecting: str = ""
     """An operation that rejects every second request's token, so that new ones are requested all the time."""
 
@@ -58,7 +60,8 @@ TRIALS = (
         "batches of Graph",
         ("graph.batch",),
         settings=lambda _: {"EXCHANGE_EVIDENCE": "false"},
-        users=BATCH_SIZE * 2 * len(TRANSIENT),
+        users=BATCH_SIZE * len(TRANSIENT),
+        in_a_row=2,
         mix={UserKind(mailbox=Mailbox.NONE): 0.9, UserKind(Page.PUBLIC_ONE): 0.1},  # one or two mailboxes in a batch
     ),
     Trial("sign-in", ("entra.token",), settings=SimulatedTenant.settings_for_secret, rejecting="graph.users.next"),
@@ -173,7 +176,7 @@ async def try_transient(folder: Path, azurite: Azurite, trial: Trial) -> Outcome
             await product.scan()
             if any(operation.endswith(".next") for operation in trial.plan()):
                 tenant.behave(**PAGES)
-            faults = tenant.state.faults = AlternatingFaults(trial.plan())
+            faults = tenant.state.faults = AlternatingFaults(trial.plan(), trial.in_a_row)
             with recorded(tenant) as traffic:
                 scan = await product.scan()
             early = traffic.early_retries(trial.timer_speed)

@@ -26,10 +26,11 @@ MAX_WAIT_SECONDS = 3600.0
 
 
 class AlternatingFaults(Faults):
-    """Every other request of an operation meets the next fault of its list; then the operation works again."""
+    """Requests of an operation meet the next faults of its list, ``in_a_row`` of them; then one succeeds."""
 
-    def __init__(self, plan: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, plan: Mapping[str, Sequence[str]], in_a_row: int = 1) -> None:
         super().__init__(1)
+        self._in_a_row = in_a_row
         self._waiting_for = {operation: list(names) for operation, names in plan.items()}
         self._turns: Counter[str] = Counter()
         self.applied: Counter[tuple[str, str]] = Counter()
@@ -38,7 +39,7 @@ class AlternatingFaults(Faults):
         """The fault that affects this request, if any."""
         names = self._waiting_for.get(operation)
         self._turns[operation] += 1
-        if not names or self._turns[operation] % 2 == 0:
+        if not names or self._turns[operation] % (self._in_a_row + 1) == 0:
             return None
         name = names.pop(0)
         self.applied[operation, name] += 1

@@ -16,8 +16,8 @@ from atlas.microsoft365.failures import Refused, Throttled, Unreachable
 from atlas.microsoft365.graph import Account, LicensedUsersPage
 from atlas.scans.lanes import MAX_OUTAGE_SECONDS
 from atlas.scans.local_run import (
-    BOOKINGS_SILENT,
     BOOKINGS_THROTTLES,
+    BOOKINGS_UNRESPONSIVE,
     RESUMABLE_FOR,
     USE_CASES,
     LocalScans,
@@ -159,7 +159,7 @@ async def test_an_outage_opens_the_breaker_and_ends_with_it(tenant):
     scan = await run.run(run.scans(probe_concurrency=1))
 
     assert scan.by_status == {"notSetUp": 20}
-    assert BOOKINGS_SILENT in run.reasons()
+    assert BOOKINGS_UNRESPONSIVE in run.reasons()
     assert run.slept[:4] == [5, 10, 20, 40]
     assert len(run.pages.requested) == 32, "trial probes only, while Bookings does not respond"
 
