@@ -1,4 +1,4 @@
-"""The route of health, which is open to everyone: it queries the tenant at most once a minute."""
+"""The route of health, which is open to everyone: the tenant is queried at most once per minute."""
 
 import asyncio
 import logging

@@ -98,7 +98,7 @@ async def csv_response[Row](req: func.HttpRequest, export: CsvExport[Row], *, is
 
 
 def accepted_form(req: func.HttpRequest) -> str:
-    """CSV if the ``Accept`` header names it and does not name JSON."""
+    """CSV if the ``Accept`` header contains it and does not contain JSON."""
     accepted = req.headers.get("accept", "").lower()
     return "csv" if "text/csv" in accepted and "application/json" not in accepted else "json"
 

@@ -50,7 +50,7 @@ class DurableOrchestrations:
         )
 
     async def terminate(self, instance_id: str, reason: str) -> None:
-        """Request the end of an orchestration; the extension responds to an unknown one with 404 and an exception."""
+        """Terminate an orchestration. If it is unknown, the extension responds with 404 and an exception."""
         status = await self.get(instance_id)
         if status and status.is_active:
             await _call(self._client.terminate(instance_id, reason))

@@ -38,7 +38,7 @@ async def post_scan(req: func.HttpRequest, client: df.DurableOrchestrationClient
 @blueprint.durable_client_input(client_name="client")
 @returns_problems
 async def get_scans(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-    """Recent scans, newest first, or those that ended after a cursor, the first to end first."""
+    """Recent scans, newest first. With a cursor: scans that ended after it, in the order in which they ended."""
     check_access(req, AppRole.READ)
     resources, orchestrations = await wiring.resources(), DurableOrchestrations(client)
     query = ScansQuery.of(req)

@@ -13,7 +13,7 @@ MAX_CONCURRENT = 10
 MAX_WAIT_SECONDS = 1
 """How long a query waits while that many are running."""
 MAX_CALLERS = 1000
-"""Callers remembered before those without recent queries are removed."""
+"""Number of stored callers above which callers without recent queries are removed."""
 MINUTE = 60.0
 
 
@@ -40,7 +40,7 @@ class LiveQueries:
         query: Callable[[], Awaitable[Result]],
         is_current: Callable[[Result], bool] = lambda _: True,
     ) -> Result:
-        """The result of a recent query with this key, of the one that is running, or of a new one.
+        """Return the result of a recent query with this key, or of the running query, or of a new query.
 
         A failure is shared with those who wait for it, and never reused. Raises ``TooManyQueries``, and what the query
         raises.

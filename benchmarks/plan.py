@@ -30,7 +30,7 @@ TABLE_PARTITION_PER_SECOND = 2_000
 ROW_ENTITIES = 2
 """A row is read and written."""
 ROW_REQUESTS = 1.1
-"""The write of a row, and a share of the two reads that bring users and rows for 25 probes."""
+"""The write of a row, and a share of the two reads that return users and rows for 25 probes."""
 STORAGE_REQUESTS = 13
 """Billed requests of one user, estimated: 1.2 for rows (`make bench`), the rest for queues and tables of Durable."""
 GRAPH_UNITS_PER_SECOND = 800

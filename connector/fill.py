@@ -48,7 +48,7 @@ VARIABLES = {
     "connector_id": "ATLAS_CONNECTOR_ID",
     "environment": "ATLAS_POWER_PLATFORM_ENVIRONMENT",
 }
-"""The environment variable of each argument; those that ``azd`` writes have its names."""
+"""The environment variable of each argument. If ``azd`` writes the value, the variable has the name that azd uses."""
 ONLY_WITH_ENTRA = ("tenant_id", "client_id", "connector_client_id")
 
 SECURITY: dict[str, dict[str, Any]] = {

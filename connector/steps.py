@@ -1,4 +1,4 @@
-"""What a maker finds in the designer: each action and trigger, the route it calls, and what it changes about it."""
+"""The actions and triggers that makers see in the designer: the route of each, and how its parameters differ."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

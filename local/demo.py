@@ -120,7 +120,7 @@ async def _show(
             result.add(stored.row)
             expected = tenant.expected(stored.row.user.user_id).status
             if expected != stored.row.status:
-                mismatches.append(f"{stored.row.user.upn} is {stored.row.status}, but should be {expected}")
+                mismatches.append(f"{stored.row.user.upn} is {stored.row.status}, but must be {expected}")
         pages += [row async for row in iterate_shared_pages(opened.resources, SharedPageFilter())]
     for part in result.parts(scan["byStatus"] or {}):
         console.print(part, soft_wrap=isinstance(part, Text))

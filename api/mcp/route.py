@@ -45,7 +45,7 @@ async def post_mcp(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def refusal_of(req: func.HttpRequest, size: int) -> Response | None:
-    """The response to a request that is not one of this protocol; ``None`` if it may be. Raises ``Problem``."""
+    """Return the error response to a request that cannot be an MCP request, otherwise ``None``. Raises ``Problem``."""
     origin = req.headers.get("origin")
     if origin is not None and not came_through_gateway(req) and _host_of(origin) != _host_of(req.url):
         # A script of another site must not reach an app on this machine.

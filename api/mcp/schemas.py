@@ -15,7 +15,7 @@ NOT_JSON_SCHEMA = frozenset({"collectionFormat"})
 
 
 def input_schema(models: tuple[Model, ...], inputs: Mapping[str, Mapping[str, Any]]) -> Schema:
-    """An object with these parameters of the models, each with its changes; ``required`` is one of them."""
+    """The schema of an object with these parameters, each with its changes. ``required`` names one parameter."""
     known = {name: described for model in models for name, described in parameters(model).items()}
     properties, required = {}, []
     for name, changes in inputs.items():
@@ -48,7 +48,7 @@ class View:
 
 
 def object_schema(members: Mapping[str, Schema]) -> Schema:
-    """An object in which every one of these members is present."""
+    """The schema of an object in which all of these members are required."""
     return {
         "type": "object",
         "properties": dict(members),

@@ -69,7 +69,7 @@ class Call[Parameters: Query]:
 
 @dataclass(frozen=True, slots=True)
 class Tool[Parameters: Query]:
-    """One tool, the parameters of its route, and what it changes about them."""
+    """One tool: its name and description, and how its parameters differ from those of its route."""
 
     name: str
     title: str
@@ -99,7 +99,7 @@ class Tool[Parameters: Query]:
         }
 
     async def call(self, opened: Opened, caller: str, arguments: Mapping[str, Any]) -> Json:
-        """The result for these arguments. Raises ``Problem``, which says for each invalid one what would be valid."""
+        """Call the tool. Raises ``Problem``, which states the valid values of each invalid argument."""
         given = {name: value for name, value in arguments.items() if value is not None}
         if unknown := [name for name in given if name not in self.inputs]:
             known = ", ".join(self.inputs)

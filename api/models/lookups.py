@@ -219,7 +219,7 @@ class AvailabilityLookup(Response):
 
 
 def availability_members(times: FreeTimes | NoFreeTimes, zone_name: str) -> dict[str, Any]:
-    """The two members that report availability, of which one is ``None``."""
+    """Return ``availability`` and ``availabilityProblem``. One of them is ``None``."""
     if isinstance(times, NoFreeTimes):
         return {"availability": None, "availability_problem": AvailabilityProblem(code=times.code, detail=times.detail)}
     return {"availability": Availability.of(times, zone_name), "availability_problem": None}

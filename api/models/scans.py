@@ -56,7 +56,7 @@ class Scan(Response):
     users_probed: int | None = Field(description="The number of users checked so far.")
     by_status: dict[str, int] | None = Field(description="The number of users with each status.")
     throttled_waits: int | None = Field(
-        description="How often a service made the scan wait.", json_schema_extra={**ADVANCED}
+        description="How many times a service made the scan wait.", json_schema_extra={**ADVANCED}
     )
     estimated_end: Moment | None = Field(
         description="When the scan will end at its current pace.", json_schema_extra={**ADVANCED}
@@ -71,7 +71,7 @@ class Scan(Response):
 
 
 class ScanList(Page[Scan]):
-    """Recent scans, newest first, or those that ended after a cursor, the first to end first."""
+    """Recent scans, newest first. With a cursor: scans that ended after it, in the order in which they ended."""
 
     model_config = ConfigDict(title="Scans")
 

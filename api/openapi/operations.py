@@ -59,7 +59,7 @@ class Operation:
     path_parameters: type[Path] = NoPath
     query: type[Query] = NoQuery
     problems: tuple[str, ...] = ()
-    """The codes of ``PROBLEMS`` that it may return, besides those of every route."""
+    """The codes of ``PROBLEMS`` that this route may return, in addition to those that every route may return."""
     media_types: tuple[str, ...] = (JSON,)
     has_body: bool = False
     """Whether request and response have bodies of a protocol of their own, in JSON."""

@@ -34,7 +34,7 @@ def grant_instructions(title: str, missing: Iterable[Permission], sign_in: SignI
 
 
 def how_to_grant(name: Permission, sign_in: SignInKind | None = None) -> str:
-    """How this identity gets a permission; of a deployed app (``None``), it is not known which kind it has."""
+    """How to grant a permission to this identity. ``None``: a deployed app, whose kind of identity is unknown."""
     text = PERMISSIONS[name]
     match sign_in:
         case OwnLogin(tool=tool) if text.role:

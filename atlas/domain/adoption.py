@@ -65,7 +65,7 @@ class Adoption:
         )
 
     def with_largest_groups(self, groups: int = MAX_GROUPS) -> "Adoption":
-        """The same with at most ``groups`` domains and departments each, those with the most licensed users first."""
+        """Keep at most ``groups`` domains and departments, by number of licensed users, and add up the others."""
         domains, other_domains = _largest(self.domains, groups)
         departments, other_departments = _largest(self.departments, groups)
         return replace(
@@ -78,7 +78,7 @@ class Adoption:
 
 
 def adoption_of(rows: Iterable[UserRow]) -> Adoption:
-    """The numbers of these rows; users who are no longer licensed do not count."""
+    """The adoption of these rows. Users who are no longer licensed are not counted."""
     domains: dict[str, Uptake] = {}
     departments: dict[str, Uptake] = {}
     total = Uptake()

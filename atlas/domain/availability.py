@@ -25,7 +25,7 @@ class Slot:
 
 
 def clip(items: Iterable[AvailabilityItem], start: datetime, end: datetime) -> tuple[AvailabilityItem, ...]:
-    """The items between two times; those that extend beyond are cut."""
+    """The items between two times. Items that start earlier or end later are cut."""
     return tuple(
         AvailabilityItem(item.status, max(item.start, start), min(item.end, end))
         for item in items

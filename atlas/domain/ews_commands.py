@@ -78,7 +78,7 @@ def mailbox_command(upn: str) -> str:
 
 
 def format_commands(commands: EwsCommands, target: str, *, is_on: bool) -> str:
-    """How to turn personal bookings on and off, starting with the one that changes something."""
+    """How to turn personal bookings on and off. The command that changes the current state comes first."""
     ways = [
         (f"to turn {commands.what} on for {target}", commands.on),
         (f"to turn {commands.what} off for {target}", commands.off),

@@ -62,5 +62,5 @@ def _without_page(evidence: Evidence) -> Evidence:
 
 
 def _rests_on(policy: PolicyVerdict | None) -> object:
-    """What a verdict says, without the sentences, which depend on the time."""
+    """The parts of a verdict that do not depend on the time: everything except the sentences."""
     return policy and (policy.verdict, policy.cause, policy.scope, policy.setting, policy.value, policy.entries)

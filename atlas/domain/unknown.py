@@ -27,6 +27,6 @@ class Unknown:
 
     @classmethod
     def parse(cls, text: str) -> "Unknown":
-        """The value whose ``str`` is ``text``. Raises ``ValueError`` if it does not start with a known reason."""
+        """Parse what ``str`` returned. Raises ``ValueError`` if the text does not start with a known reason."""
         reason, _, detail = text.partition(": ")
         return cls(Reason(reason), detail)

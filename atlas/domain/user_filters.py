@@ -1,4 +1,4 @@
-"""Which rows a caller requests, and in which order."""
+"""Filters and sort orders for rows of users."""
 
 from dataclasses import dataclass
 from enum import StrEnum

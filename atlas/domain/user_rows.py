@@ -180,7 +180,7 @@ def _with_decision(row: UserRow, previous: UserRow | None, observation: Observat
 
 
 def _carried_over_decision(row: UserRow, previous: UserRow | None, evidence: Evidence) -> Decision | None:
-    """The previous status of a mailbox without a page, if Exchange did not return this time what it depended on.
+    """The previous status of a mailbox without a page, if it depended on settings that Exchange did not return.
 
     Without it, a failed request would turn ``noCapability`` and the like into ``notSetUp``.
     """

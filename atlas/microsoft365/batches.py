@@ -16,7 +16,7 @@ from atlas.microsoft365.calls import Response, wait_before_retry
 from atlas.microsoft365.failures import NotUnderstood, TenantFailure, Throttled
 
 MAX_BATCH_ATTEMPTS = 3
-"""How often a part that fails is requested; each part is throttled separately."""
+"""How many times a part that fails is requested; each part is throttled separately."""
 DEFAULT_WAIT_SECONDS = 1.0
 MAX_PART_ITEMS = 200_000
 

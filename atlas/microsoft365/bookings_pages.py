@@ -74,7 +74,7 @@ class BookingsPages:
         return result
 
     async def get_raw(self, mailbox_guid: UUID) -> tuple[PageResponse, PageResult | Unknown | Redirected]:
-        """One response as it came, and what it means. Nothing is repeated or followed."""
+        """Send one request and return the response and its meaning, without retries and without following redirects."""
         request = self._request("GET", mailbox_guid, "services", SERVICES_TIMEOUT_SECONDS)
         response = _as_page_response(await self.client.send(request, lambda _response: None))
         return response, classify(response, self.rules)

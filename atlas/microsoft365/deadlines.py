@@ -22,7 +22,7 @@ async def within[Result](deadline: float | None, request: Awaitable[Result]) -> 
 async def within_or_unknown[Result](
     deadline: float | None, request: Awaitable[Result], *, raises: tuple[type[TenantFailure], ...] = ()
 ) -> Result | Unknown:
-    """As ``within``; a failure becomes an ``Unknown``, unless it is one of ``raises``. The one place that does this."""
+    """As ``within``, but returns a failure as ``Unknown``, except the types in ``raises``, which are raised."""
     try:
         return await within(deadline, request)
     except raises:

@@ -62,7 +62,7 @@ class MailboxesPage:
     mailboxes: Mapping[str, MailboxEvidence]
     """``Unknown``: the record of the mailbox is malformed."""
     next_link: str | None
-    """Opaque: it leads to the next page if it is passed to the method that returned it."""
+    """Opaque: pass it to the method that returned it to get the next page."""
     warnings: tuple[str, ...] = ()
     """What an operator should know, in our own words."""
 
@@ -102,7 +102,7 @@ class Exchange:
         self._commands = ExchangeCommands(client, tenant_id)
 
     async def get_mailboxes_page(self, link: str | None) -> MailboxesPage:
-        """The first page of all mailboxes, or the one that ``link`` leads to. It may be empty and not be the last.
+        """The first page of all mailboxes, or the page of ``link``. A page may be empty without being the last.
 
         A listing that cannot be continued starts again by itself. Raises ``NotUnderstood`` if Exchange says that the
         listing is truncated.
@@ -175,7 +175,7 @@ class Exchange:
         return parse_organization((await self._commands.run(Command("Get-OrganizationConfig"))).json())
 
     async def get_allowed_app_ids(self) -> tuple[str, ...] | None:
-        """``EwsAllowedAppIDs``, which Exchange reports on request only; ``None`` if it does not."""
+        """``EwsAllowedAppIDs``, which Exchange returns only on request; ``None`` if Exchange did not return it."""
         command = Command("Get-OrganizationConfig", {"RetrieveEwsOperationAccessPolicy": True})
         return parse_allowed_app_ids((await self._commands.run(command)).json())
 
@@ -200,7 +200,7 @@ class Exchange:
     async def _read_page[Record](
         self, command: Command, link: str | None, parse: Callable[[Any], Awaitable["ListedRecords[Record]"]]
     ) -> tuple["ListedRecords[Record]", str | None]:
-        """The page that ``link`` leads to, and the link to the next.
+        """The page of ``link``, and the link to the next page.
 
         If Exchange no longer continues the listing, or cannot deliver the page, the page is empty and the link leads to
         a new start.
@@ -280,7 +280,7 @@ class ListedRecords[Record]:
     malformed: Mapping[str, str] = field(default_factory=dict)
     """The problem of each record that cannot be read."""
     unidentified: tuple[str, ...] = ()
-    """The problems of records of which not even the user can be read."""
+    """The problems of malformed records whose user could not be determined either."""
     hidden_warnings: int = 0
     """How many warnings Exchange added."""
 

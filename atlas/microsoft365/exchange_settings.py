@@ -55,7 +55,7 @@ class EwsSettings(BaseModel):
 
 class _Organization(EwsSettings):
     policy: str | None = Field(alias="EwsApplicationAccessPolicy")
-    """Required, with or without a value: a record without it does not say that everything is allowed."""
+    """Required, but may be null: a record without the setting does not mean that everything is allowed."""
     bookings_enabled: bool | None = Field(None, alias="BookingsEnabled")
     bookings_auth_enabled: bool | None = Field(None, alias="BookingsAuthEnabled")
 
@@ -117,7 +117,7 @@ def records_of(document: Any, what: str) -> list[Any]:
 
 
 def _parse_all[Model: BaseModel](model: type[Model], records: list[Any], what: str) -> list[Model]:
-    """Records of which each one matters."""
+    """The records of a response in which no record may be malformed."""
     try:
         return [model.model_validate(record) for record in records]
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What can go wrong when a request is sent to Microsoft 365, sorted by what the caller does next.
+"""The failures of a request to Microsoft 365, grouped by what the caller does next.
 
 TenantFailure
   Throttled           send it again after `wait_seconds`

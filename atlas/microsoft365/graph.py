@@ -56,7 +56,7 @@ class MalformedUser:
 
 @dataclass(frozen=True, slots=True)
 class LicensedUsersPage:
-    """One page of the listing of users with a Bookings plan, without those whose plan cannot be used."""
+    """One page of the listing of users with a Bookings plan. Users whose plan is not usable are left out."""
 
     users: tuple[LicensedUser, ...]
     next_link: str | None
@@ -114,7 +114,7 @@ class Graph:
         self._page_size = PAGE_SIZE
 
     async def get_licensed_page(self, link: str | None, page_size: int = PAGE_SIZE) -> LicensedUsersPage:
-        """The first page of the listing, or the one that ``link`` leads to. A user is on a page once.
+        """The first page of the listing, or the page of ``link``. A page contains each user once.
 
         A malformed record is requested once more on its own. A page that is too large is requested in smaller pages.
         Raises ``ListingExpired`` if the listing has to start again. A page may be empty and not be the last.
@@ -146,7 +146,7 @@ class Graph:
         return {user_id: or_unknown(response, _parse_account_or_none) for user_id, response in responses.items()}
 
     async def get_mailbox(self, user_id: str) -> Mailbox | NoMailbox:
-        """The mailbox of one user, of which Graph knows the GUID only."""
+        """The mailbox of one user; only its GUID is known to Graph."""
         return _parse_mailbox_or_none(await self._get(f"/users/{user_id}/settings/exchange", _classify_unless_404))
 
     async def get_mailboxes(self, user_ids: Sequence[str]) -> Mapping[str, MailboxEvidence]:
@@ -192,7 +192,7 @@ class Graph:
         return await graph_audit.get_creation_query(self._client, query_id)
 
     async def get_creations_page(self, query_id: str, link: str | None) -> CreationsPage:
-        """The first page of what a query found, or the one that ``link`` leads to."""
+        """The first page of the results of a query, or the page of ``link``."""
         return await graph_audit.get_creations_page(self._client, query_id, link)
 
     async def _read_licensed_page(self, link: str | None, page_size: int) -> LicensedUsersPage:

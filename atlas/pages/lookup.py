@@ -105,7 +105,7 @@ async def _row_without_index(resources: Resources, user_id: str) -> StoredRow | 
 
 
 async def _must_not_query(resources: Resources, stored: StoredRow) -> bool:
-    """Whether it is not known if the user is excluded. Raises ``UserExcluded`` for a user who is."""
+    """Whether it could not be determined if the user is excluded. Raises ``UserExcluded`` if the user is excluded."""
     try:
         if await resources.exclusions.contains(stored.row.user):
             raise UserExcluded

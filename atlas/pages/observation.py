@@ -54,7 +54,7 @@ async def inspect(clients: TenantClients, subject: UserReference) -> Inspection:
 
 
 def not_licensed_row(account: Account, at: datetime) -> UserRow:
-    """The row reported for a user without a plan that works; it is not stored."""
+    """The row that is returned, but not stored, for a user without a usable plan."""
     return UserRow(account.user, Status.NOT_LICENSED, at, why_not_licensed(account.plan_state))
 
 

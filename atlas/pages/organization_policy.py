@@ -28,7 +28,7 @@ class OrganizationPolicy:
 
 
 async def get_organization_policy(clients: TenantClients) -> OrganizationPolicy:
-    """Read Exchange. What cannot be read is unknown, and ``verdict.reason`` says why; it is not raised."""
+    """Read the settings from Exchange. A failure is not raised, but returned as an unknown verdict with a reason."""
     now = clients.clock()
     if clients.mailboxes is None:
         return _not_known("Exchange is not called, because EXCHANGE_EVIDENCE is false", None, now)

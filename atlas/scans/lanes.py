@@ -9,7 +9,7 @@ from atlas.domain.unknown import Reason
 from atlas.scans.messages import Counts, Message, ProbeMode, ProbeRequest, ProbeResult
 
 ATTEMPTS = 4
-"""How often one user is probed before the failure is recorded. More than ``FAILURES_TO_OPEN``, so that Bookings has
+"""How many times a user is probed before the failure is recorded. More than ``FAILURES_TO_OPEN``, so that Bookings has
 responded at least once between a user's first and last attempt."""
 FAILURES_TO_OPEN = 3
 FIRST_WAIT_SECONDS = 5.0

@@ -34,9 +34,9 @@ from atlas.scans.personal_progress import Exchange, PersonalPages
 from atlas.scans.shared_progress import SharedPages
 
 REPEATS = 3
-"""How often a step is repeated after a response that could not be read."""
+"""How many times a step is repeated after a response that could not be read."""
 RESTARTS = 3
-"""How often a listing starts again."""
+"""How many times a listing restarts."""
 FIRST_WAIT_SECONDS: Mapping[Retry, float] = {Retry.LATER: 10.0, Retry.AGAIN: 2.0, Retry.RESTART: 0.0, Retry.NEVER: 0.0}
 """The next waits of a step are twice as long each."""
 HOUR = 3600.0
@@ -82,7 +82,7 @@ STAGES: tuple[tuple[Step, ...], ...] = (
     (Step.DELETE_EXPIRED,),
     (Step.CLOSE_SCAN, Step.END),
 )
-"""A stage that fails is left for the next one."""
+"""If a stage fails, the scan continues with the next stage."""
 
 MAX_WAITED_SECONDS: Mapping[Step, float] = {
     Step.BEGIN_CREATOR_SEARCH: 10.0,  # then FIND_CREATORS begins the search
@@ -101,7 +101,7 @@ MAX_WAITED_SECONDS: Mapping[Step, float] = {
     Step.DELETE_EXPIRED: 60.0,  # the timer deletes what is left
     Step.CLOSE_SCAN: 6 * HOUR,
 }
-"""How long a step waits in total for services that do not respond; without Exchange, a scan goes on knowing less."""
+"""How long a step waits in total for services that do not respond; without Exchange, a scan only determines less."""
 
 
 class ScanNotClosed(Exception):
@@ -132,7 +132,7 @@ class Position(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class Retries(Message):
-    """How often the current step has been repeated."""
+    """How many times the current step has been repeated."""
 
     waits: int = 0
     waited_seconds: float = 0

@@ -39,9 +39,9 @@ def trustees_of(grants: Iterable[Grants]) -> list[str]:
 async def resolve_trustees(
     resources: Resources, trustees: Iterable[str], check: NameCheck
 ) -> dict[str, Trustee | Unknown | None]:
-    """Who is meant by each name. Most addresses are of users, so Graph is tried for these first.
+    """Resolve each name to a person or group. Most addresses belong to users, so Graph is queried for addresses first.
 
-    Graph receives no name that is of an excluded person or may be.
+    Names of people who are excluded, or may be, are not sent to Graph.
     """
     names = [name for name in trustees if not check.excludes(name) and not check.is_unclear(name)]
     addresses = [name for name in names if _can_be_of_an_account(name)]
@@ -70,7 +70,7 @@ class ReadableAccess:
 def access_without_excluded(
     grants: Grants, directory: Mapping[str, Trustee | Unknown | None], check: NameCheck
 ) -> ReadableAccess:
-    """Who holds access, as far as it may be stored; nothing if it is unclear whether a holder is excluded."""
+    """Remove excluded people from the grants. The grants are unknown if it is unclear whether a holder is excluded."""
     if isinstance(grants, Unknown):
         return ReadableAccess(grants, directory, has_excluded=False)
     if any(check.is_unclear(grant.trustee) for grant in grants):
@@ -129,7 +129,7 @@ async def _resolve_recipients(
 
 
 def _group(recipient: Recipient, group: Group | Unknown | None) -> Group:
-    """The group, or what Exchange knows of one that Graph does not return."""
+    """The group as Graph returns it, or else as Exchange describes it."""
     if isinstance(group, Group):
         return group
     members = group or Unknown(Reason.NOT_UNDERSTOOD, "Microsoft Graph does not have the group")

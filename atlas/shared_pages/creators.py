@@ -1,4 +1,4 @@
-"""Finds out who created shared pages: searches the audit log once a day at most, and stores what it found."""
+"""Finds out who created shared pages: searches the audit log at most once per day, and stores the results."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ async def begin_search(resources: Resources) -> None:
 
 
 async def find_creators(resources: Resources, step: int) -> SearchResult:
-    """Take one step of the search: start it, wait for it, or store what it found.
+    """Take one step of the search: start it, wait for it, or store its results.
 
     Raises ``TenantFailure`` or ``StorageFailure``; the search then continues where it was.
     """

@@ -20,21 +20,21 @@ ROWS_PER_PART = 500
 
 @dataclass(frozen=True, slots=True)
 class Departures:
-    """What was decided about one part of the rows."""
+    """The result of checking one part of the rows."""
 
     last_key: str | None
-    """The key of the last row of the part; ``None``: that was the last part."""
+    """The key of the last row of the part; ``None`` after the last part."""
     unconfirmed: int = 0
-    """Pages that were not listed, and whose sources did not say whether they still exist."""
+    """Pages that were not listed, and for which it could not be confirmed whether they still exist."""
     found: int = 0
     """Pages that Graph did not list, but still has."""
 
 
 async def mark_gone(resources: Resources, sources: Sources, scan_id: str, after: str | None) -> Departures:
-    """Decide about one part of the rows, and remove excluded people from them.
+    """Check one part of the rows for pages that are gone, and remove excluded people from the rows.
 
-    A page is gone if this scan completely read every source that knew it, and none of them listed it. Graph cuts off
-    long lists, so Graph, if it was read, must also have no page under any of its addresses.
+    A page is gone if this scan has completely listed every source that knew the page, and no source contains it. Graph
+    cuts off long lists, so if Graph was listed, it is also queried for each address of the page.
 
     Raises ``StorageFailure``, and ``TenantFailure`` if the members of an excluded group cannot be read.
     """
@@ -67,7 +67,7 @@ def is_missing(row: SharedPageRow, scan_id: str) -> bool:
 
 
 def sources_of(row: SharedPageRow) -> set[Source]:
-    """The sources that knew a page. Without any, Graph listed it, and no longer had it when its details were read."""
+    """The sources that knew a page; if none, Graph had listed it, but deleted it before its details were read."""
     return set(row.known_to) or {Source.GRAPH}
 
 

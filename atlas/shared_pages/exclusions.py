@@ -1,4 +1,4 @@
-"""Keeps the people whom EXCLUDE_USERS excludes out of shared pages, without a request to Graph about one of them."""
+"""Removes people whom EXCLUDE_USERS excludes from the rows of shared pages, without any request to Graph about them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ class NameCheck:
     users: ExcludedUsers
     excluded: frozenset[str] = frozenset()
     unclear: frozenset[str] = frozenset()
-    """Names of people for whom this could not be determined."""
+    """Names of people for whom it could not be determined whether they are excluded."""
 
     def excludes(self, name: str | None) -> bool:
         """Whether a name is of an excluded person."""
@@ -34,7 +34,7 @@ class NameCheck:
 
 
 async def check_names(resources: Resources, users: ExcludedUsers, names: Iterable[str]) -> NameCheck:
-    """Find the excluded people among names. Their object IDs come from Exchange, and only if the setting needs them."""
+    """Find the names of excluded people. If the setting contains object IDs or groups, Exchange resolves the names."""
     wanted = {name.lower(): name for name in names}
     excluded = {key for key in wanted if users.is_named(key)}
     rest = [name for key, name in wanted.items() if key not in excluded]

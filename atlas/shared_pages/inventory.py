@@ -100,6 +100,6 @@ def _names(item: CensusPage) -> tuple[str, ...]:
 
 
 def _some(people: set[LookAlike]) -> tuple[LookAlike, ...]:
-    """As many as a column holds, those who have left first: a page with the name of one of them is the worse case."""
+    """As many people as a column holds. Leavers come first: a page with the name of a leaver is the greater risk."""
     ordered = sorted(people, key=lambda person: (not person.has_left, person.user_id))
     return tuple(ordered[:MAX_LOOK_ALIKES])

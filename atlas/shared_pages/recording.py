@@ -1,4 +1,4 @@
-"""Records what was found out about a shared page: the row, and each of its changes on its own."""
+"""Records the observation of a shared page: writes the row, and publishes its changes one by one."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,11 +11,11 @@ from atlas.tables.rows import Stored
 from atlas.tables.shared_bookings import StoredPage
 
 MAX_CHANGES = 5_000
-"""More than any row can have; it only guards against an endless loop."""
+"""More changes than any row can have. The limit only prevents an endless loop."""
 
 
 async def find_page(resources: Resources, page: ListedPage) -> tuple[str, StoredPage | None]:
-    """The key of a page, and its row if it has one: by its account, or else by any of its addresses."""
+    """Find the key and the row of a page by its account, or else by any of its addresses."""
     key = new_key(page)
     if stored := await resources.shared.rows.get(key):
         return key, stored
@@ -28,7 +28,7 @@ async def find_page(resources: Resources, page: ListedPage) -> tuple[str, Stored
 
 
 def is_same_page(row: SharedPageRow, page: ListedPage) -> bool:
-    """Whether a row found by an address is of this page: another account means that the address was used again."""
+    """Whether a row that was found by an address belongs to this page. Addresses can be reused by other accounts."""
     account_id = page.mailbox.account_id if page.mailbox else None
     if account_id and row.account_id:
         return account_id == row.account_id
@@ -59,7 +59,7 @@ async def record_page(
         if not changed:
             return row
         stored = await resources.shared.rows.get(key)
-    raise AssertionError("the changes of a page come to an end")
+    raise AssertionError("a page cannot have more than MAX_CHANGES changes")
 
 
 async def rewrite_page(resources: Resources, stored: StoredPage, row: SharedPageRow) -> StoredPage:
@@ -70,7 +70,7 @@ async def rewrite_page(resources: Resources, stored: StoredPage, row: SharedPage
 
 
 async def record_gone(resources: Resources, stored: StoredPage, scan_id: str, at: datetime) -> None:
-    """Write that a page was deleted. Raises ``StorageFailure``."""
+    """Record that a page was deleted. Raises ``StorageFailure``."""
     await record_page(
         resources,
         stored.row.key,

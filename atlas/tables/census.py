@@ -87,7 +87,7 @@ class Census:
         await self._store.upsert_all(BOOKINGS_CENSUS, rows)
 
     async def get_users(self, scan_id: str, page: int, row: int) -> Sequence[CensusUser | None]:
-        """Point read of ``USERS_PER_ROW`` users of a page; ``None`` for one who cannot be read or was removed."""
+        """Point read of ``USERS_PER_ROW`` users of a page; ``None`` for users who cannot be read or were removed."""
         entity = await self._store.get(BOOKINGS_CENSUS, scan_id, users_key(page, row))
         return users_of(entity) if entity else []
 

@@ -59,7 +59,7 @@ def mailbox_lines(mailboxes: Mapping[str, MailboxEvidence]) -> Iterator[tuple[st
 
 
 def ews_lines(scopes: Mapping[str, EwsScope]) -> Iterator[tuple[str, str]]:
-    """Object ID and line of the EWS settings of each mailbox; those of a record that is too long are not known."""
+    """Object ID and line of the EWS settings of each mailbox. Settings that are too long are stored as unknown."""
     for record in scopes.items():
         if _fits(line := to_line(EWS, record)):
             yield record[0], line
@@ -114,13 +114,13 @@ def users_columns(users: Sequence[CensusUser]) -> dict[str, str]:
 
 
 def users_of(columns: Mapping[str, str]) -> list[CensusUser | None]:
-    """The users that ``users_columns`` wrote; ``None`` for one who cannot be read or was removed."""
+    """The users that ``users_columns`` wrote; ``None`` for users who cannot be read or were removed."""
     names = sorted(name for name in columns if re.fullmatch(r"Users\d\d", name))
     return [from_line(USER, line) for name in names for line in columns[name].split("\n")]
 
 
 def without_lines(text: str, name: str) -> str:
-    """The lines, of which those that contain the name are empty: the others keep their places."""
+    """Empty the lines that contain the name, so that all other lines keep their positions."""
     return "\n".join("" if name in line else line for line in text.split("\n"))
 
 

@@ -15,7 +15,7 @@ from atlas.tables.store import RowExists, TableStore
 log = logging.getLogger(__name__)
 
 SERVED_AFTER = timedelta(seconds=10)
-"""A change is written within 5 s of its time (outbox.py), so none can appear before one that was already served."""
+"""A change is written within 5 s of its time (outbox.py), so none can appear before a change already returned."""
 RECENT = (timedelta(hours=1), timedelta(days=1))
 """Where the newest change is searched for first."""
 
@@ -94,7 +94,7 @@ class ChangeFeed[Row, Change: DatedChange]:
         return len(page.entities)
 
     async def delete_of_row(self, row_key: str) -> int:
-        """Range read of all changes: remove those of one row, readable or not; returns how many."""
+        """Remove all changes of one row, readable or not, and return their number. Reads the complete range."""
         table, ending = self._kind.changes_table, f"-{row_key}"
         keys = [
             entity["RowKey"]

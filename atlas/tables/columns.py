@@ -73,7 +73,7 @@ def parse_json(column: str, text: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """The same value, as a plain ``datetime`` if it is of the SDK's own subclass."""
+    """Return the value; the SDK's subclass of ``datetime`` is converted to a plain ``datetime``."""
     return datetime.fromisoformat(value.isoformat()) if isinstance(value, datetime) else value
 
 

@@ -10,7 +10,7 @@ from atlas.tables.columns import Columns
 
 @dataclass(frozen=True, slots=True)
 class Kind[Row, Change: DatedChange]:
-    """One kind of row with its changes. A subject is added to the tables by declaring one of these."""
+    """One kind of row and its changes. To store another kind, declare another instance."""
 
     table: str
     columns: Columns[Row]

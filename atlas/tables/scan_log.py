@@ -37,7 +37,7 @@ MAX_MILLISECONDS = 9_999_999_999_999
 LOCK_CHECK_SECONDS = 1.0
 """How long probes may rely on a check of the lock. One that has started may send requests for longer than this."""
 ATTEMPTS = 10
-"""How often a conditional write is repeated when other writers were faster."""
+"""How many times a conditional write is repeated after another writer changed the row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ SHARED_BOOKINGS_INDEX = "SharedBookingsIndex"
 
 
 class SharedPageIndex:
-    """Row keys by address and by person. An entry may be older than the row it leads to, so its reader compares."""
+    """Row keys by address and by person. An entry may be older than its row, so readers compare the two."""
 
     def __init__(self, store: TableStore, tenant_id: str) -> None:
         self._store = store

@@ -40,7 +40,7 @@ class SharedState:
         self._tenant_id = tenant_id
 
     async def get_listed_sources(self) -> frozenset[Source]:
-        """The sources that an earlier scan listed completely: a page that is new in one of them was created since."""
+        """The sources that an earlier scan listed completely. A new page in such a source was created later."""
         keys = {f"listed-{source}": source for source in Source}
         found = [await self._store.get(SHARED_BOOKINGS_STATE, self._tenant_id, key) for key in keys]
         return frozenset(source for source, entity in zip(keys.values(), found, strict=True) if entity)

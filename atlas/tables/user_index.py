@@ -33,7 +33,7 @@ LISTED = Columns(
 
 @dataclass(frozen=True, slots=True)
 class ListedUser:
-    """What an entry says about a user: enough to filter and to order. It may be older than the row."""
+    """What an entry contains about a user: enough to filter and sort. An entry may be older than the row."""
 
     user: LicensedUser
     status: Status
@@ -187,7 +187,7 @@ class UserIndex:
         }
 
     async def _delete(self, user_id: str, keys: Sequence[str]) -> None:
-        """Delete entries; those that another user can have too, only while they lead to this user."""
+        """Delete entries. An entry whose key other users can have too is deleted only if it is of this user."""
         own = [key for key in keys if key.endswith(f"!{user_id}")]
         if own:
             await self._store.delete_all(BOOKINGS_USER_INDEX, self._tenant_id, own)

@@ -96,7 +96,7 @@ var rules = [
   }
 ]
 
-// Three locations, four times an hour each: enough for a route that is seldom called, and inexpensive.
+// Three locations, each four times per hour: enough for a route that is seldom called, and inexpensive.
 var testLocations = ['emea-nl-ams-azr', 'us-va-ash-azr', 'apac-sg-sin-azr']
 
 resource recipients 'Microsoft.Insights/actionGroups@2023-01-01' = {

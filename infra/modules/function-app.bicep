@@ -219,7 +219,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
 }
 
 // Written with function keys as well, switched off, so that a change from tokens back to keys takes effect.
-// Easy Auth only validates tokens that callers bring, so it needs no client secret.
+// Easy Auth only validates tokens that callers send, so it needs no client secret.
 resource easyAuth 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: app
   name: 'authsettingsV2'

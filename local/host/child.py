@@ -48,8 +48,8 @@ def host_child(
     """Run a function app on the local host until the block ends, with settings on top of this environment.
 
     Port 0 takes a free one. `arguments` are passed to `python -m local.host`, or to another `module` that runs it.
-    Another `python` brings its own libraries, and PYTHONPATH in the settings its own `local`. The host also ends when
-    this process does, even by SIGKILL. Raises HostDidNotStart.
+    Another `python` has other libraries, and PYTHONPATH in the settings may contain another `local`. The host also ends
+    when this process does, even by SIGKILL. Raises HostDidNotStart.
     """
     python_path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(prefix="local-host-") as folder:

@@ -71,7 +71,7 @@ async def _http(request: web.Request, raw_path: str, raw_query: str, parameters:
 
 
 def _join_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Values by name; those of a repeated name are joined by commas."""
+    """Values by name. The values of a repeated name are joined with commas."""
     joined: dict[str, str] = {}
     for name, value in pairs:
         joined[name] = f"{joined[name]},{value}" if name in joined else value

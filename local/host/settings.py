@@ -88,7 +88,7 @@ def given_settings(app_folder: Path, environment: Mapping[str, str]) -> dict[str
 
 
 def resolve(text: str, settings: Mapping[str, str]) -> str:
-    """Replace %NAMES% by the settings of these names; KeyError names one that is not set."""
+    """Replace every %NAME% with the value of that setting. KeyError contains the name of a missing setting."""
     return re.sub(r"%([^%]+)%", lambda found: settings[found[1]], text)
 
 

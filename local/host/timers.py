@@ -66,7 +66,7 @@ class Timer:
         self._worker = worker
 
     async def run_forever(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Run the function whenever it is due; one that is still running is not started again."""
+        """Run the function whenever it is due. If it is still running, it is not started again."""
         if self.function.trigger.get("runOnStartup"):
             await self.run(clock())
         while True:

@@ -1,4 +1,4 @@
-"""What a browser shows for the address of a simulated page: a small page that says what it is."""
+"""The page that a browser shows for the address of a simulated booking page."""
 
 from html import escape
 

@@ -1,4 +1,4 @@
-"""Faults on demand: which requests fail, how, and how often. The seed decides, so that a run can be repeated."""
+"""Faults on demand: which requests fail, how, and how many times. A run can be repeated with the same seed."""
 
 import random
 from collections.abc import Iterable

@@ -274,7 +274,7 @@ def _token(place: int, page: int) -> str:
 
 
 def _read_token(token: str | None) -> tuple[int, int] | None:
-    """Place and page of a token; the beginning without one; None if it is not ours."""
+    """Place and page of a token; the start without a token; None if the token is not from this simulator."""
     if token is None:
         return 0, 0
     try:

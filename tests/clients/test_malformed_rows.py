@@ -106,7 +106,7 @@ async def test_rows_near_each_other_are_read_together(rows, numbers):
 
 
 async def test_rows_far_from_each_other_are_read_one_by_one(rows):
-    """One range read brings twice as many rows as were requested, so the last of these is beyond it."""
+    """One range read returns twice as many rows as were requested, so the second row is beyond the range."""
     found = await rows.get_many([user_id(1), user_id(8)])
 
     assert list(found) == [user_id(1), user_id(8)]

@@ -1,4 +1,4 @@
-"""Injects faults into the requests of a scan, and records every request: who retried what, when and how often."""
+"""Injects faults into the requests of a scan, and records every request: who retried what, when and how many times."""
 
 import itertools
 import time

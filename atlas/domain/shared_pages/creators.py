@@ -14,7 +14,7 @@ NOT_READ = "some records of the audit log could not be read, and the others are 
 
 
 def record_of(row: SharedPageRow, records: Iterable[CreationRecord]) -> CreationRecord | None:
-    """The record of a page's creation: one that names it, nearest in time to when its mailbox was created."""
+    """The record of a page's creation: of its records, the one nearest to the creation of the mailbox."""
     names = {*row.addresses, row.address.lower(), *(address.partition("@")[0] for address in row.addresses)}
     if row.display_name:
         names.add(row.display_name.casefold())

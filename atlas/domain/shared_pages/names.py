@@ -101,7 +101,7 @@ def _letters(text: str) -> str:
 
 
 def _variants(form: str) -> set[str]:
-    """The form itself, and for a longer one each form with one letter left out: similar names share one of these."""
+    """The form and, if it is long enough, every variant with one letter left out. Similar names share a variant."""
     if len(form) < MIN_SIMILAR_LENGTH:
         return {form}
     return {form, *(form[:index] + form[index + 1 :] for index in range(len(form)))}

@@ -63,7 +63,7 @@ class Engine:
     def start(
         self, name: str, instance_id: str | None, input_json: str | None, parent: Parent | None = None
     ) -> Instance:
-        """Start an orchestration; one of the same id that has ended is replaced."""
+        """Start an orchestration. An ended orchestration with the same ID is replaced."""
         instance_id = instance_id or uuid.uuid4().hex
         _check_id(instance_id)
         self._functions.check_orchestrator(name)
