@@ -52,7 +52,7 @@ def test_inputs_have_neither_references_nor_several_types(tool: Tool[Any]) -> No
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=TOOL_NAMES)
-def test_every_input_says_what_it_is(tool: Tool[Any]) -> None:
+def test_every_input_has_a_description(tool: Tool[Any]) -> None:
     properties = tool.definition["inputSchema"]["properties"]
 
     assert [name for name, schema in properties.items() if not schema["description"]] == []
@@ -102,7 +102,7 @@ async def test_an_invalid_argument_is_named(name: str, arguments: dict[str, Any]
     assert result["content"][0]["text"].startswith(f"invalidParameter: {field} ")
 
 
-def test_a_failure_says_when_to_try_again() -> None:
+def test_a_failure_states_when_to_try_again() -> None:
     text = failure_result(TooManyQueries(17), "get_free_times")["content"][0]["text"]
 
     assert text.startswith("tooManyRequests: ")

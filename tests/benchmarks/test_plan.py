@@ -42,7 +42,7 @@ def test_the_smallest_limit_decides(scenario, name, users_per_second):
     assert made.probing_seconds == pytest.approx(scenario.users / users_per_second)
 
 
-def test_a_scan_that_does_not_fit_says_what_to_change():
+def test_the_plan_advises_on_a_scan_that_does_not_fit():
     made = plan(Scenario(200_000, interval=3 * 3600))
 
     sentences = list(advice(made))
@@ -80,7 +80,7 @@ def test_measured_scans_are_compared_with_the_plan():
     assert 20 < checked.planned_seconds < 25
 
 
-def test_the_exit_code_says_whether_every_scan_fits(capsys):
+def test_the_exit_code_shows_whether_every_scan_fits(capsys):
     assert main(["--users", "1000", "--backend", "storage"]) == 0
     assert main(["--users", "1000000", "--backend", "storage"]) == 1
     assert "or scan at most every" in capsys.readouterr().out

@@ -63,7 +63,7 @@ def test_azure_s_own_identity_comes_before_a_login(tools):
     assert connect({"TENANT_ID": OTHER, "IDENTITY_ENDPOINT": "http://127.0.0.1/msi"}).sign_in == ManagedIdentity()
 
 
-def test_the_login_of_az_brings_its_tenant(tools):
+def test_the_login_of_az_provides_the_tenant(tools):
     tools("az")
 
     connection = connect({})

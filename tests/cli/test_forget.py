@@ -56,7 +56,7 @@ async def test_a_person_who_is_not_stored_is_reported(commands):
     assert "The tables contain nothing about this user." in shown.text
 
 
-async def test_nobody_is_removed_while_a_scan_is_running(commands):
+async def test_no_user_is_removed_while_a_scan_is_running(commands):
     before = await stored_upns(commands)
     scan = Scan(new_scan_id(NOW, "0a1b2c3d"), ScanState.RUNNING, "http", NOW)
     async with wiring.open_resources(Settings.load(commands.settings)) as opened:

@@ -150,7 +150,7 @@ async def test_a_user_who_does_not_exist_is_an_error(start_scanned, who, code):
     assert who in shown.errors
 
 
-async def test_without_a_scan_it_says_so(start, azurite):
+async def test_the_command_reports_that_there_was_no_scan(start, azurite):
     commands = await start(users=2)
 
     shown = await commands.shared({"AzureWebJobsStorage": azurite.connection_string})

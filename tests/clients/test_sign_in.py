@@ -353,7 +353,7 @@ async def test_a_device_code_signs_in_once_for_both_services(start):
         ({"public_client": False}, ["invalid_client", "allows public client flows", "--client-id"]),
     ],
 )
-async def test_a_refused_device_code_says_what_to_check(start, behaviour, words):
+async def test_a_refused_device_code_reports_what_to_check(start, behaviour, words):
     clients = await start({"sign_in": behaviour}, users=1, settings_of=SimulatedTenant.settings_for_secret)
 
     with pytest.raises(SignInRefused) as caught:
@@ -362,7 +362,7 @@ async def test_a_refused_device_code_says_what_to_check(start, behaviour, words)
     assert [word for word in words if word not in str(caught.value)] == []
 
 
-async def test_a_device_code_that_nobody_enters_can_be_interrupted(start):
+async def test_waiting_for_a_device_code_can_be_interrupted(start):
     """Ctrl-C cancels the task; the thread that waits for the person ends within a second."""
     clients = await start(
         {"sign_in": {"device_code": "pending"}}, users=1, settings_of=SimulatedTenant.settings_for_secret

@@ -154,7 +154,7 @@ async def test_bulk_deletion_ignores_missing_rows(tables, tenant_id):
     assert await keys(tables, tenant_id) == [f"{n:03d}" for n in range(140, 150)]
 
 
-async def test_many_first_uses_at_once_create_a_table_once(tables, tenant_id):
+async def test_concurrent_first_uses_create_a_table_once(tables, tenant_id):
     await asyncio.gather(*(tables.insert("Fresh" + tenant_id[:8], row(tenant_id, str(n))) for n in range(20)))
 
     assert len([one async for one in tables.iterate("Fresh" + tenant_id[:8], tenant_id)]) == 20
@@ -303,7 +303,7 @@ async def test_a_lost_response_does_not_fail_a_write(azurite, tenant_id):
         assert await keys(store, tenant_id) == ["b", "c", "d"]
 
 
-async def test_unreachable_storage_says_what_to_check(azurite, tenant_id):
+async def test_unreachable_storage_reports_what_to_check(azurite, tenant_id):
     async with store_behind_proxy(azurite) as (proxy, store):
         proxy.target = 9
         with pytest.raises(StorageUnavailable, match="StatusStorage"):

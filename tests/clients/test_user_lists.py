@@ -182,7 +182,7 @@ async def test_a_user_moves_in_every_list_when_the_row_changes(tables_with_peopl
     assert changed not in await all_pages(tables_with_people, UserFilter(search="ann smith"), UserOrder.NAME, 10)
 
 
-async def test_an_entry_older_than_its_row_lists_nobody_twice(tables_with_people, tenant_id):
+async def test_an_outdated_entry_does_not_list_a_user_twice(tables_with_people, tenant_id):
     stale = PEOPLE[4]
     await tables_with_people.index.add(
         replace(stale, status=Status.PUBLISHED, user=replace(stale.user, display_name="Aaron")), None

@@ -48,7 +48,7 @@ def mails(users: list[Document], reminded: SharePointList | None = None) -> Iter
             yield evaluate(address, run), render(MAIL.texts[0], run)
 
 
-async def test_nobody_is_emailed_twice(tmp_path: Path, azurite: Azurite) -> None:
+async def test_no_user_is_emailed_twice(tmp_path: Path, azurite: Azurite) -> None:
     async with tenant_of(tmp_path, users=60, mix="default") as tenant, deployed(tenant, azurite) as product:
         platform, reminded = connect(product, tmp_path), SharePointList()
 

@@ -48,7 +48,7 @@ def test_the_title_is_short_and_our_own(definition: Document) -> None:
 
 
 @pytest.mark.parametrize("definition", [DEFINED, committed(AGENTS_DEFINITION)], ids=["flows", "agents"])
-def test_the_description_says_enough_and_no_forbidden_name(definition: Document) -> None:
+def test_the_description_is_long_enough_without_forbidden_names(definition: Document) -> None:
     """[S]: 30 to 500 characters, without "API" and the platform's product names."""
     description = definition["info"]["description"]
 

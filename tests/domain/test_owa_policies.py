@@ -46,7 +46,7 @@ POLICIES = st.none() | st.lists(st.builds(OwaPolicy, st.text(), TRUTHS, TRUTHS, 
 
 
 @given(TRUTHS, POLICIES)
-def test_what_is_not_told_never_passes_or_fails(bookings_enabled, policies):
+def test_settings_that_are_not_returned_neither_pass_nor_fail(bookings_enabled, policies):
     outcome = judge_cis_1_3_9(bookings_enabled, policies)
     defaults = [policy.allows_creation for policy in policies or () if policy.is_default]
 

@@ -139,7 +139,7 @@ def test_a_subject_is_an_object_id_or_a_upn(text, subject):
 @pytest.mark.parametrize(
     "text", ["", " ", "adele", "adele@", "@contoso.com", "adele@contoso", "adele vance@contoso.com"]
 )
-def test_a_text_that_names_nobody_is_told_what_would(text):
+def test_an_invalid_user_reference_is_rejected_with_the_valid_forms(text):
     with pytest.raises(InvalidUserReference, match="UPN"):
         parse_user_reference(text)
 

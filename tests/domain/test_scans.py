@@ -111,5 +111,5 @@ def test_no_pace_however_slow_is_beyond_estimation(started_at, now, probed, tota
     assert end is None or end.tzinfo is not None
 
 
-def test_an_end_beyond_all_calendars_is_not_told():
+def test_an_end_beyond_the_calendar_is_not_estimated():
     assert estimated_end(NOW - timedelta(days=4000), NOW, 1, 10**7) is None

@@ -184,7 +184,7 @@ def test_an_invalid_value_is_reported_with_a_valid_one(name, value, right):
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"])
 @pytest.mark.parametrize("content", [b"no PEM at all", b"\x30\x82\xff\xfe"])
-def test_a_file_that_holds_something_else_is_told(tmp_path, name, content):
+def test_a_file_with_other_content_is_reported(tmp_path, name, content):
     path = tmp_path / "malformed.pem"
     path.write_bytes(content)
 
@@ -228,7 +228,7 @@ def test_an_unreadable_certificate_file_is_reported(tmp_path, pem, name):
     assert any(name in reported and "PEM file" in reported for reported in problems(**{name: str(path)}))
 
 
-def test_everything_wrong_is_told_at_once():
+def test_all_invalid_settings_are_reported_together():
     with pytest.raises(InvalidSettings) as caught:
         Settings.load({"PROBE_CONCURRENCY": "0", "GRAPH_URL": "x", "AZURE_CLIENT_ID": APP})
 

@@ -329,7 +329,7 @@ async def test_a_login_of_az_is_enough_for_a_scan(tmp_path: Path) -> None:
     assert "so this scan cannot say which policies" in result.stderr
 
 
-async def test_a_login_without_permission_is_told_which_role_it_needs(tmp_path: Path) -> None:
+async def test_a_login_without_permission_is_shown_the_role_it_needs(tmp_path: Path) -> None:
     async with tenant_of(tmp_path, users=3) as tenant:
         tenant.behave(sign_in={"graph_roles": ()})
         refused = await scan_with_az(tenant, tmp_path)

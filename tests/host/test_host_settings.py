@@ -22,7 +22,7 @@ def host_json(folder: Path, key: str, value: Any) -> Path:
     return folder
 
 
-def test_host_json_says_how_much_runs_at_the_same_time():
+def test_host_json_limits_concurrent_functions():
     settings = read_host_json(SAMPLE_APP)
 
     assert settings == HostSettings("api", "SampleHub", concurrent_activities=200, concurrent_orchestrators=20)

@@ -366,7 +366,7 @@ async def test_a_scan_without_the_lock_changes_nothing(tenant, held_by):
     assert len(engine.called) == 1
 
 
-async def test_a_404_from_elsewhere_marks_nobody_gone(tenant):
+async def test_a_404_from_elsewhere_marks_no_user_gone(tenant):
     await tenant.scan()
     left = next(iter(tenant.licensed()))
     tenant.simulated.change_user(left, "lose_licence")
@@ -418,7 +418,7 @@ async def test_the_newest_finished_scan_is_never_deleted(tenant):
     assert last.started_at == datetime(2026, 1, 2, tzinfo=UTC)
 
 
-async def test_an_outage_of_seconds_makes_nobody_unknown(tenant):
+async def test_an_outage_of_seconds_makes_no_user_unknown(tenant):
     tenant.simulated.add_fault(Fault("bookings.services", status=503, times=60, skip=5))
 
     engine, scan = await tenant.scan()

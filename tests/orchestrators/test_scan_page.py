@@ -25,7 +25,7 @@ async def test_a_lane_returns_its_counts():
     assert done.status["counts"] == done.result["counts"]
 
 
-async def test_an_empty_lane_probes_nobody():
+async def test_an_empty_lane_probes_no_user():
     engine, done = await run(Tenant(), last=0)
 
     assert engine.called == []
@@ -55,7 +55,7 @@ async def test_a_lane_waits_on_a_durable_timer():
     }
 
 
-async def test_an_outage_of_twenty_seconds_makes_nobody_unknown():
+async def test_an_outage_of_twenty_seconds_makes_no_user_unknown():
     """The engine's clock moves with timers and activities, so the outage ends while the lane waits."""
     tenant = Tenant()
     healthy = tenant.probe_user
@@ -84,7 +84,7 @@ async def test_a_probe_that_never_works_does_not_stop_the_lane():
     assert done.result["counts"]["unrecorded"] == 2
 
 
-async def test_a_lane_without_the_lock_ends_at_once():
+async def test_a_lane_without_the_lock_ends_immediately():
     tenant = Tenant()
     tenant.probes = [DONE, {"holds_lock": False}]
 

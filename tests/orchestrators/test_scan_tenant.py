@@ -287,7 +287,7 @@ async def test_policies_that_cannot_be_listed_leave_the_mailboxes(scan):
     assert done.closing["warnings"] == [exchange_warning(None, None, "too old")]
 
 
-async def test_a_listing_of_users_that_fails_marks_nobody_gone(scan):
+async def test_a_failed_listing_of_users_marks_no_user_gone(scan):
     tenant = Tenant(3, 3)
     tenant.organization = [failure("never", problem=REFUSED)]
     tenant.users = [{"count": 3, "has_next": True, "total": 6}, failure("never", problem="grant User.Read.All")]

@@ -367,7 +367,7 @@ async def test_a_failed_request_shows_its_reason_and_can_be_repeated(visit, stat
     await page.locator("#users-table tbody tr").first.wait_for()
 
 
-async def test_the_report_says_when_there_was_no_scan(visit) -> None:
+async def test_the_report_shows_that_there_was_no_scan(visit) -> None:
     empty = json.dumps({"value": [], "continuation": None, "nextLink": None, "cursor": ""})
     none = {"licensed": 0, "hasPage": 0, "offersMeetings": 0, "onlyDefaultTypes": 0}
     one = await visit()

@@ -92,7 +92,7 @@ async def test_a_repeated_part_counts_and_marks_the_same(tenant_with_scan):
     assert len(changes) == 3
 
 
-async def test_a_directory_that_fails_marks_nobody(tenant_with_scan):
+async def test_a_directory_that_fails_marks_no_user_gone(tenant_with_scan):
     await tenant_with_scan.add_row(1, "an earlier scan")
     tenant_with_scan.directory.failure = Unreachable("no connection")
 

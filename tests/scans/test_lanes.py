@@ -106,7 +106,7 @@ def test_every_user_has_one_result_whatever_happens(users, random):
     st.floats(0.1, 3),
     st.sampled_from([UNREACHABLE, throttled_result(1.0), throttled_result(7.0), ProbeResult(reason="storage")]),
 )
-def test_a_short_outage_makes_nobody_unknown(users, start, probe_seconds, down):
+def test_a_short_outage_makes_no_user_unknown(users, start, probe_seconds, down):
     """The issue's case: 20 seconds, before and after which the service responds."""
     service = Service([(start, start + 20)], probe_seconds=probe_seconds, down=down)
 
@@ -173,7 +173,7 @@ def test_a_response_in_between_keeps_the_breaker_closed():
     assert not one.breaker.is_open
 
 
-def test_a_trial_probes_somebody_for_whom_bookings_has_responded():
+def test_a_trial_probes_a_user_for_whom_bookings_has_responded():
     one = with_results(lane(10), DONE, UNREACHABLE, UNREACHABLE, UNREACHABLE)
     trial = one.next_request()
 
@@ -224,7 +224,7 @@ def test_hanging_responses_do_not_cost_days():
     assert len(hanging) < 100
 
 
-def test_the_limit_counts_for_the_whole_scan():
+def test_the_limit_applies_to_the_complete_scan():
     spent = Breaker(outage_seconds=MAX_OUTAGE_SECONDS - 1)
     one = with_results(lane(10, breaker=spent), UNREACHABLE, UNREACHABLE, UNREACHABLE)
 

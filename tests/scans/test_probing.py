@@ -72,7 +72,7 @@ async def test_the_last_probe_records_the_failure(tenant_with_user, failure):
 
 
 @pytest.mark.parametrize("failure", [Refused("403"), NotUnderstood("HTML")])
-async def test_a_response_that_says_nothing_is_a_response(tenant_with_user, failure):
+async def test_a_response_without_a_result_counts_as_a_response(tenant_with_user, failure):
     """A page that refuses everybody is not an outage."""
     tenant_with_user.pages.results = [failure]
 

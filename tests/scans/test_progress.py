@@ -186,7 +186,7 @@ def test_a_restarted_listing_counts_its_users_again():
     assert listed.join_request().users_from == 3
 
 
-def test_a_restart_that_fails_at_once_leaves_the_users_who_were_listed():
+def test_a_restart_that_fails_immediately_keeps_the_listed_users():
     restarted = at(Step.LIST_USERS).with_users(PAGE).with_users(ListingResult(failure=failure(Retry.RESTART)))
     failed = restarted.with_users(ListingResult(failure=failure(Retry.NEVER)))
 
@@ -287,7 +287,7 @@ def test_users_who_were_listed_are_probed_although_their_listing_failed():
     assert (probed.closing().listed, probed.closing().counts.by_status) == (10, {"published": 10})
 
 
-def test_a_listing_that_fails_at_once_leaves_nobody_to_probe():
+def test_a_listing_that_fails_immediately_leaves_no_user_to_probe():
     assert at(Step.LIST_USERS).with_failure(failure(Retry.NEVER)).step is Step.LIST_BUSINESSES
 
 

@@ -86,7 +86,7 @@ async def test_old_gone_rows_are_deleted_although_no_scan_succeeds(tenant):
     assert set(await tenant.statuses()) == {user_id(2), user_id(3)}
 
 
-async def test_deleting_stops_on_time_and_says_so(tenant):
+async def test_deleting_stops_on_time_and_reports_it(tenant):
     for number in range(3):
         await tenant.resources.scans.insert(replace(scan(number - 90 * DAY), state=ScanState.FAILED))
         await tenant.resources.census.add_position(scan(number - 90 * DAY).scan_id, "users", 1, "a link")

@@ -146,7 +146,7 @@ async def test_a_directory_that_fails_fails_the_step(list_selected, reason, fail
         await list_selected({"a@b.c": Unknown(reason, "why")}, ["a@b.c"])
 
 
-async def test_a_scan_of_named_users_makes_nobody_gone(tenant: MemoryTenant):
+async def test_a_scan_of_named_users_marks_no_user_gone(tenant: MemoryTenant):
     running = replace(scan(), trigger=USERS_ON_REQUEST)
     await tenant.resources.scans.insert(running)
     await tenant.add_row(1, running.scan_id)

@@ -46,7 +46,7 @@ async def run(tenant, failure=None, **more):
         (StorageRefused("403"), Retry.NEVER, None),
     ],
 )
-async def test_each_failure_says_what_to_do_next(tenant, failure, retry, wait_seconds):
+async def test_each_failure_determines_the_next_action(tenant, failure, retry, wait_seconds):
     await tenant.start_scan(scan())
 
     result, _ = await run(tenant, failure)

@@ -83,7 +83,7 @@ async def test_other_holders_stay_when_people_are_excluded(inventory: Start):
         assert named_on(others[address]) == named_on(row) - excluded
 
 
-async def test_nobody_is_requested_if_a_group_cannot_be_read(inventory: Start, requested: set[str]):
+async def test_no_user_is_requested_if_a_group_cannot_be_read(inventory: Start, requested: set[str]):
     atlas, _ = await excluding(inventory, "group")
     await atlas.later(sign_in={"graph_roles": ["User.Read.All", "Bookings.Read.All"]})
 

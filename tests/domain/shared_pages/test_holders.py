@@ -40,7 +40,7 @@ def test_entries_of_the_system_are_left_out(grant):
 
 
 @pytest.mark.parametrize("trustee", [UPN, "Front office", "S-Bahn Team", "NT Authority Fans"])
-def test_grants_that_somebody_made_are_kept(trustee):
+def test_explicit_grants_are_kept(trustee):
     assert [grant.trustee for grant in effective_grants([AccessGrant(trustee, FULL)])] == [trustee]
 
 
@@ -84,7 +84,7 @@ def test_a_group_whose_members_are_not_listed_counts_all_of_them(members):
     assert people_with_full_access(holders) == 700
 
 
-def test_nobody_is_known_by_a_name_and_the_name_is_shown():
+def test_a_name_that_cannot_be_resolved_is_shown():
     (named,) = holders_of([AccessGrant("Old Team", FULL)], {"Old Team": None})
     (addressed,) = holders_of([AccessGrant("left@contoso.com", FULL)], {})
 

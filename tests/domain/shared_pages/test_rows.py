@@ -59,7 +59,7 @@ def test_a_source_that_never_responded_leaves_its_columns_unknown():
         (ListedPage(None, LISTED.business), UNREACHABLE, True, (Source.GRAPH,)),
     ],
 )
-def test_known_to_says_which_sides_know_the_page(listed, business, exchange_complete, known_to):
+def test_known_to_lists_the_sources_that_know_the_page(listed, business, exchange_complete, known_to):
     evidence = replace(COMPLETE, listed=listed, business=business, exchange_complete=exchange_complete)
 
     assert next_row(None, ACCOUNT_ID, evidence, None).known_to == known_to
