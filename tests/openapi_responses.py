@@ -96,7 +96,7 @@ def closed(schema: Any) -> Any:
 def _assert_problem_is_described(operation: Operation, response: httpx.Response, what: str) -> None:
     described = problems_of(operation).get(HTTPStatus(response.status_code), {})
     problem = response.json()
-    assert problem.get("code") in described, f"not described: {what}"
+    assert problem.get("code") in described, f"the code of this problem is not described: {what}"
     assert problem["status"] == response.status_code, what
     assert_is_described({"$ref": "#/definitions/ProblemDocument"}, problem, what)
 

@@ -94,7 +94,7 @@ class RunStatus:
 
 @dataclass(frozen=True, slots=True)
 class LocalScans:
-    """The scans of one tenant on this machine, one at a time: whoever has opened the local file runs them."""
+    """The scans of one tenant on this machine. Only the process that holds the lock of the local file can run one."""
 
     resources: Resources
     checkpoints: Checkpoints

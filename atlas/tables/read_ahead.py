@@ -34,7 +34,7 @@ class _Read:
 class ReadAhead:
     """The users of running scans by their place in the census.
 
-    A row may be outdated by the time it is returned: whoever writes it has to do so conditionally.
+    A row may be outdated by the time it is returned, so every write must be conditional on its ETag.
     """
 
     def __init__(self, census: Census, rows: UserRows) -> None:

@@ -60,7 +60,7 @@ def host_child(
             log_file.open("wb") as log,
             subprocess.Popen(  # noqa: S603 - our own arguments
                 command,
-                stdin=subprocess.PIPE,  # never written to: its end tells the child that we are gone
+                stdin=subprocess.PIPE,  # never written to: when it closes, the child knows that this process has ended
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONPATH": python_path, **(settings or {})},

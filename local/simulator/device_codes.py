@@ -1,6 +1,6 @@
 """Sign-in of a person by device code at the simulated Entra: a code, then tokens for each service.
 
-https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code; the person is whoever the test wants.
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code; the test chooses the person.
 """
 
 import base64

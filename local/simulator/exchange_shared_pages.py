@@ -70,7 +70,7 @@ class ExchangeSharedPages:
         ]
 
     def recipient(self, identity: str) -> dict[str, Any] | None:
-        """Get-Recipient; None: nobody has this name."""
+        """Get-Recipient; None: no recipient has this name."""
         if group := self._state.shared_pages.group(identity):
             return {
                 "ExternalDirectoryObjectId": group.group_id,

@@ -294,7 +294,7 @@ class SharedPages:
         return self.population.user(number % self.plan.users).upn
 
     def _unlicensed_upn(self) -> str:
-        """A user who exists without a Bookings plan, or nobody."""
+        """The UPN of a user without a Bookings plan, or of a user who does not exist."""
         first = self.population.in_filter
         return self.population.user(first).upn if first < self.population.in_graph else f"nobody@{_DOMAIN}"
 

@@ -93,7 +93,7 @@ MALFORMED: Mix = {
     UserKind(Page.ONLY_MALFORMED): 0.02,
     UserKind(Page.MALFORMED_AVAILABILITY): 0.02,
 }
-"""Half of the users are ordinary; each of the others has a malformed record, which must affect nobody else."""
+"""Half of the users are ordinary; each of the others has a malformed record, which must not affect any other user."""
 
 MIXES: dict[str, Mix] = {
     "malformed": MALFORMED,

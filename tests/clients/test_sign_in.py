@@ -338,7 +338,7 @@ async def test_a_device_code_signs_in_once_for_both_services(start):
     sign_in.discard(GRAPH_SCOPE, graph)
     renewed = await sign_in.token(GRAPH_SCOPE)
 
-    assert len(shown) == 1, "one code for both services and for new tokens"
+    assert len(shown) == 1, "one code must be enough for both services and for new tokens"
     assert "https://microsoft.com/devicelogin" in shown[0]
     assert len({graph, exchange, renewed}) == 3 or renewed == graph
     tokens = {scope: clients.tenant.entra._tokens.claims_of(token) for scope, token in (("g", graph), ("e", exchange))}

@@ -156,7 +156,7 @@ class Platform:
         assert not missing, f"a maker must fill in {missing}"
         path = operation.path
         if operation.policy("pollingtrigger"):
-            assert path.startswith(TRIGGER_PREFIX), "without the prefix, the platform stores no state"
+            assert path.startswith(TRIGGER_PREFIX), "without the prefix in the path, the platform stores no state"
             path = path.removeprefix(TRIGGER_PREFIX)
         for name, one in described.items():
             if one["in"] == "path":

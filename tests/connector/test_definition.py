@@ -38,7 +38,9 @@ def without_comments(text: str) -> str:
 
 @pytest.mark.parametrize("name", documents())
 def test_no_file_is_stale(name: str) -> None:
-    assert (HERE / name).read_text(encoding="utf-8") == documents()[name], "run python -m connector.build"
+    assert (HERE / name).read_text(encoding="utf-8") == documents()[name], (
+        "the file is outdated: run python -m connector.build"
+    )
 
 
 def test_the_definition_is_openapi_2() -> None:

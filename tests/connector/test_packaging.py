@@ -83,5 +83,5 @@ def test_the_icon_is_square_and_opaque() -> None:
 
     assert icon.startswith(b"\x89PNG\r\n\x1a\n")
     assert (width, height) == (230, 230)
-    assert (bit_depth, colour_type) == (8, 2), "not true colour without an alpha channel"
+    assert (bit_depth, colour_type) == (8, 2), "the icon must be true colour without an alpha channel"
     assert b"tRNS" not in icon

@@ -57,7 +57,7 @@ def table_of(text: str, first_header: str) -> list[list[str]]:
 
 def only_once(names: Iterable[str]) -> set[str]:
     named = list(names)
-    assert len(named) == len(set(named)), f"listed twice: {sorted(named)}"
+    assert len(named) == len(set(named)), f"some names are listed twice: {sorted(named)}"
     return set(named)
 
 

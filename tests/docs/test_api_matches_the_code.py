@@ -28,7 +28,7 @@ from docs.api_tables import MARKED, title_of, with_tables
 def test_the_tables_are_not_stale():
     text = text_of("docs/api.md")
 
-    assert text == with_tables(text), "run python -m docs.api_tables"
+    assert text == with_tables(text), "docs/api.md is outdated: run python -m docs.api_tables"
 
 
 def test_every_operation_has_a_section_and_tables():

@@ -94,13 +94,13 @@ def test_the_demo_fits_80_columns_and_suggests_commands_that_work(demo_settings:
     assert addresses
     assert all(re.fullmatch(r"http://127\.0\.0\.1:\d+/bookwithme/user/[0-9a-f]{32}@[\w.-]+", it) for it in addresses)
     assert [line for line in lines if len(line) > 80 and "/bookwithme/user/" not in line] == []
-    assert "…" not in re.sub(r"^(Starting .*|  … and .*)$", "", output, flags=re.MULTILINE), "nothing is cut"
+    assert "…" not in re.sub(r"^(Starting .*|  … and .*)$", "", output, flags=re.MULTILINE), "the output is cut"
     assert "  johanna.mueller25+bookings@ad.contoso.com" in lines  # too long for the column, but not broken
     assert re.search(r"^published, 3 of \d+$", output, re.MULTILINE)
     assert "Every simulated user has the expected status." in output
     assert missing_part(terminal_samples("README.md")["make demo USERS=60"], output) is None
     assert len(shown) == 4
-    assert not demo_settings.exists(), "it would connect to a tenant that has ended"
+    assert not demo_settings.exists(), "the settings of a tenant that has ended still exist"
     assert [(one.returncode in {0, 1}, one.stderr) for one in shown] == [(True, "")] * 4
 
 

@@ -126,7 +126,7 @@ async def test_ctrl_c_keeps_what_is_done_and_the_next_run_continues(tmp_path: Pa
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert {row["RowKey"]: row["Status"] for row in final} == expected
     assert len({row["ScanId"] for row in final}) == 1
-    assert total - first < complete, "the second run requests only the pages of the rest"
+    assert total - first < complete, "the second run must request only the remaining pages"
     assert total - complete <= 2 * 4 + 2, "at most the probes in flight were repeated, and the check of each run"
     assert whole.returncode == 0
     assert "Resuming" not in whole.stdout
@@ -197,7 +197,7 @@ async def test_the_last_result_is_written_without_a_scan(tmp_path: Path) -> None
 
     assert (empty.returncode, result.returncode, requests) == (1, 0, 0)
     assert "no finished scan" in empty.stderr
-    assert len(json.loads(result.stdout)["value"]) == 12, "only the result is on standard output"
+    assert len(json.loads(result.stdout)["value"]) == 12, "standard output must contain only the result"
     assert "published" in result.stderr
 
 

@@ -52,7 +52,9 @@ async def test_the_csv_has_a_line_for_each_page_sorted_by_user():
     assert result.count == 2
     assert text.splitlines()[0] == ",".join(COLUMNS)
     assert [row["UserPrincipalName"] for row in rows] == ["Adele@contoso.com", "zoe@contoso.com"]
-    assert rows[0]["PrimarySmtpAddress"] == "adele@contoso.com", "from Entra, if Exchange is not called"
+    assert rows[0]["PrimarySmtpAddress"] == "adele@contoso.com", (
+        "if Exchange is not called, the address comes from Entra"
+    )
     assert rows[1]["PrimarySmtpAddress"] == "zoe@contoso.de"
     assert all(row["AnonymousUrl"] == row["Url"] + "?anonymous" for row in rows)
 

@@ -83,14 +83,14 @@ class FakeContext:
         return self._schedule(Action("activity", name, sendable(input_)))
 
     def call_sub_orchestrator(self, name: str, input_: Any, instance_id: str) -> Action:
-        assert instance_id.startswith(self._instance_id), "a child's id is derived from its parent's"
+        assert instance_id.startswith(self._instance_id), "the ID of a child must begin with the ID of its parent"
         assert len(instance_id) <= MAX_INSTANCE_ID
         assert instance_id.isascii()
         return self._schedule(Action("orchestration", name, sendable(input_), instance_id))
 
     def create_timer(self, fires_at: datetime) -> Action:
-        assert fires_at.tzinfo is not None, "a timer needs an aware time"
-        assert fires_at >= self._now, "a timer in the past"
+        assert fires_at.tzinfo is not None, "the time of a timer must have a time zone"
+        assert fires_at >= self._now, "a timer must not be in the past"
         return self._schedule(Action("timer", fires_at=fires_at))
 
     def task_all(self, tasks: Sequence[Action]) -> Together:
@@ -207,7 +207,7 @@ class Engine:
 
     def _check_awaited(self, context: FakeContext, task: Any) -> Task:
         assert isinstance(task, Action | Together), f"an orchestrator may not await {task!r}"
-        assert context._open == list(_actions(task)), "an orchestrator awaits everything it has scheduled"
+        assert context._open == list(_actions(task)), "an orchestrator must await everything that it has scheduled"
         context._open = []
         return task
 
@@ -218,7 +218,7 @@ class Engine:
         instance.shown.append(instance.status)
 
     def _end(self, instance: Instance, context: FakeContext, result: Any) -> None:
-        assert not context._open, "an orchestrator awaits everything it has scheduled"
+        assert not context._open, "an orchestrator must await everything that it has scheduled"
         self._show(instance, context)
         instance.generations.append(instance.history)
         if context._next is None:

@@ -34,7 +34,9 @@ def test_every_turn_of_a_recorded_scan_schedules_the_same(path):
 
 
 def test_this_version_has_a_recording():
-    assert f"{version()}.json" in {path.name for path in RECORDINGS}, "run python -m tests.orchestrators.recording"
+    assert f"{version()}.json" in {path.name for path in RECORDINGS}, (
+        "no history of this version: run python -m tests.orchestrators.recording"
+    )
 
 
 def test_a_recording_contains_whatever_changes_the_course_of_a_scan():

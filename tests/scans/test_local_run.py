@@ -161,7 +161,7 @@ async def test_an_outage_opens_the_breaker_and_ends_with_it(tenant):
     assert scan.by_status == {"notSetUp": 20}
     assert BOOKINGS_UNRESPONSIVE in run.reasons()
     assert run.slept[:4] == [5, 10, 20, 40]
-    assert len(run.pages.requested) == 32, "trial probes only, while Bookings does not respond"
+    assert len(run.pages.requested) == 32, "only trial probes are sent while Bookings does not respond"
 
 
 async def test_an_outage_of_hours_ends_the_scan_incomplete(tenant):
@@ -222,7 +222,7 @@ async def test_an_interrupted_scan_continues_with_the_rest(tenant):
     assert scan.scan_id == lock.scan_id
     assert scan.state is ScanState.COMPLETED
     assert scan.by_status == {"notSetUp": 12}
-    assert len(run.pages.requested) == 13, "each user once, and the throttled one again"
+    assert len(run.pages.requested) == 13, "each user is requested once, and the throttled user twice"
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ class CreationRecord:
     page_name: str
     """``objectId``, or the parameter ``Name``: an alias, a display name or an address of the page."""
     created_by: str
-    """The UPN of whoever created it."""
+    """The UPN of the person who created the page."""
 
 
 @dataclass(frozen=True, slots=True)
