@@ -17,7 +17,7 @@ blueprint = df.Blueprint()
 @blueprint.route("adoption", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_adoption(req: func.HttpRequest) -> func.HttpResponse:
-    """What the last scan has counted; nothing is counted before the first one has read all users."""
+    """The adoption that the last scan counted; empty until the first scan has read all users."""
     check_access(req, AppRole.READ)
     NoQuery.of(req)
     resources = await wiring.resources()

@@ -16,7 +16,7 @@ blueprint = df.Blueprint()
 @blueprint.route("changes", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_all_changes(req: func.HttpRequest) -> func.HttpResponse:
-    """What changed after a cursor, oldest first; without one, the newest change and the cursor to continue from."""
+    """Changes after a cursor, oldest first. Without a cursor: the newest change, and the cursor to continue from."""
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     query = ChangesQuery.of(req)

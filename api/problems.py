@@ -32,7 +32,7 @@ RETRY_SECONDS = 30
 
 @dataclass(eq=False)  # not frozen: re-raising an exception sets its traceback
 class Problem(Exception):
-    """What the caller receives: a code of ``PROBLEMS``, and a sentence."""
+    """A problem that the caller receives: a code of ``PROBLEMS``, and a sentence."""
 
     code: str
     detail: str
@@ -67,7 +67,7 @@ INVALID_FIELDS: Mapping[type[Exception], str] = {
     AmbiguousTitle: "meetingType",
     UnknownTimeZone: "timeZone",
 }
-"""Which parameter is invalid when a rule of the product rejects a value."""
+"""The parameter that is invalid if a rule of the product rejects a value."""
 
 
 def problem_of(error: Exception) -> Problem | None:

@@ -81,7 +81,7 @@ async def get_one_shared_page(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route("users/{user}/shared-pages", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_user_shared_pages(req: func.HttpRequest) -> func.HttpResponse:
-    """Which shared pages a user can open, by which right or group, and in which role."""
+    """The shared pages that a user can open, with the right, group or role that allows it."""
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     NoQuery.of(req)
@@ -93,7 +93,7 @@ async def get_user_shared_pages(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route("shared-page-changes", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_all_shared_page_changes(req: func.HttpRequest) -> func.HttpResponse:
-    """What changed after a cursor, oldest first; without one, the newest change and the cursor to continue from."""
+    """Changes after a cursor, oldest first. Without a cursor: the newest change, and the cursor to continue from."""
     check_access(req, AppRole.READ)
     resources = await wiring.resources()
     query = SharedPageChangesQuery.of(req)

@@ -71,7 +71,7 @@ async def get_user_bookings(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.route("users/{user}/availability", methods=["GET"], auth_level=AUTH_LEVEL)
 @returns_problems
 async def get_user_availability(req: func.HttpRequest) -> func.HttpResponse:
-    """When one user can be booked, live."""
+    """The availability of one user, always queried live."""
     check_access(req, AppRole.AVAILABILITY)
     opened = await wiring.opened()
     query = AvailabilityQuery.of(req)

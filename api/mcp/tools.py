@@ -58,7 +58,7 @@ UNCHANGED: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class Call[Parameters: Query]:
-    """Who calls a tool, with valid arguments."""
+    """A call of a tool: the caller and the valid arguments."""
 
     opened: Opened
     caller: str
@@ -218,7 +218,7 @@ async def get_booking_page(call: Call[BookingsQuery]) -> Json:
 
 
 async def get_free_times(call: Call[AvailabilityQuery]) -> Json:
-    """When one user can be booked."""
+    """The free times of one user."""
     try:
         found, times = await look_up_user(call.opened, call.caller, call.user, call.query, with_availability=True)
     except NoSuchUser:

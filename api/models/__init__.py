@@ -1,1 +1,1 @@
-"""What requests may contain and what responses contain: the one description of the API, a file per resource."""
+"""The models of requests and responses, one file per resource: the only description of the API."""

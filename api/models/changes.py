@@ -29,7 +29,7 @@ KIND_LABELS = enum_labels({**labels_of(ChangeKind), ChangeKind.URL_CHANGED: "URL
 
 
 class FeedQuery(Query):
-    """Which part of the changes of any kind to list."""
+    """The query parameters of every list of changes."""
 
     since: Annotated[Text | None, Expected("the cursor of an earlier response")] = Field(
         None,
@@ -40,7 +40,7 @@ class FeedQuery(Query):
 
 
 class ChangesQuery(FeedQuery):
-    """Which changes to list."""
+    """The query parameters of the changes of users."""
 
     kinds: Annotated[
         frozenset[ChangeKind] | None,

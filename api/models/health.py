@@ -20,7 +20,7 @@ PUBLIC_DETAILS: dict[Reason | None, str] = {
     Reason.NOT_UNDERSTOOD: "returned a response that the app does not understand; see the app's log",
     None: "failed; see the app's log",
 }
-"""What anonymous callers may know about a failure."""
+"""The parts of a failure that anonymous callers may see."""
 
 
 class Check(Response):

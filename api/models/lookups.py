@@ -28,7 +28,7 @@ MAX_USER_REFERENCE_LENGTH = 2000
 
 
 class UserPath(Path):
-    """Which user."""
+    """The user in the path of a route."""
 
     user: Annotated[str, Expected(f"at most {MAX_USER_REFERENCE_LENGTH} characters")] = Field(
         description="The user principal name, the object ID, or the pasted address of the booking page.",
@@ -37,7 +37,7 @@ class UserPath(Path):
 
     @property
     def text(self) -> str:
-        """What the caller wrote; the Functions host has decoded it once."""
+        """The text of the caller, which the Functions host has decoded once."""
         return unquote(self.user)
 
 
@@ -88,7 +88,7 @@ class AvailabilityQuery(Query):
 
 
 class BookingsQuery(AvailabilityQuery):
-    """What to report about one user's page."""
+    """The query parameters of a lookup."""
 
     availability: Flag = Field(
         default=True,
@@ -113,7 +113,7 @@ class FreeTime(Response):
 
 
 class Availability(Response):
-    """When the user can be booked."""
+    """The times at which the user can be booked."""
 
     start: LocalMoment = Field(alias="from", title="From", description="The start of the requested time.")
     end: LocalMoment = Field(alias="to", title="To", description="The end of the requested time.")
@@ -174,7 +174,7 @@ class Lookup(BookingPage):
 
     @classmethod
     def found(cls, found: LookupResult, times: FreeTimes | NoFreeTimes, zone_name: str, bookings_url: str) -> Self:
-        """What a lookup found."""
+        """Convert the result of a lookup."""
         return cls(
             **user_details_document(found.row, bookings_url),
             source=found.source,
@@ -189,7 +189,7 @@ class Lookup(BookingPage):
 
 
 class AvailabilityLookup(Response):
-    """When one user can be booked."""
+    """The availability of one user."""
 
     model_config = ConfigDict(title="Availability Of User")
 
@@ -202,7 +202,7 @@ class AvailabilityLookup(Response):
 
     @classmethod
     def found(cls, found: LookupResult, times: FreeTimes | NoFreeTimes, zone_name: str) -> Self:
-        """What a lookup found."""
+        """Convert the result of a lookup."""
         return cls(
             user_id=found.row.user.user_id,
             user_principal_name=found.row.user.upn,

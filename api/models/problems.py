@@ -54,7 +54,7 @@ class ProblemError(Response):
 
 
 class ProblemDocument(Response):
-    """What went wrong (RFC 9457)."""
+    """A problem document (RFC 9457)."""
 
     model_config = ConfigDict(title="Problem")
 

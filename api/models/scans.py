@@ -15,13 +15,13 @@ STATE_LABELS = enum_labels(labels_of(ScanState))
 
 
 class ScanPath(Path):
-    """Which scan."""
+    """The scan in the path of a route."""
 
     id: str = Field(title="Scan ID", description="The ID of the scan.")
 
 
 class ScansQuery(Query):
-    """Which scans to list."""
+    """The query parameters of the list of scans."""
 
     limit: PageSize = DEFAULT_PAGE_SIZE
     ended_after: Annotated[Text | None, Expected("the cursor of an earlier response")] = Field(

@@ -39,7 +39,7 @@ PublicUrl = Annotated[
 
 
 class SharedPagePath(Path):
-    """Which shared page."""
+    """The shared page in the path of a route."""
 
     id: Annotated[str, Expected(f"at most {MAX_ID_LENGTH} characters")] = Field(
         title="Page ID",
@@ -49,12 +49,12 @@ class SharedPagePath(Path):
 
     @property
     def text(self) -> str:
-        """What the caller wrote; the Functions host has decoded it once."""
+        """The text of the caller, which the Functions host has decoded once."""
         return unquote(self.id)
 
 
 class SharedPageFilterQuery(Query):
-    """Which shared pages to list."""
+    """The filters of shared pages."""
 
     published: Flag | None = Field(None, description="Only pages that are, or are not, published for customers.")
     finding: Annotated[SharedFinding | None, Expected(f"one of {', '.join(SharedFinding)}")] = Field(
@@ -78,18 +78,18 @@ class SharedPageFilterQuery(Query):
 
     @property
     def filter(self) -> SharedPageFilter:
-        """Which rows are wanted."""
+        """The filter of these parameters."""
         return SharedPageFilter(self.state, self.published, self.finding, self.search)
 
 
 class SharedPagesQuery(SharedPageFilterQuery):
-    """Which shared pages to list, and in which format."""
+    """The query parameters of the list of shared pages."""
 
     form: Format | None = FORMAT
 
 
 class SharedPageChangesQuery(FeedQuery):
-    """Which changes of shared pages to list."""
+    """The query parameters of the changes of shared pages."""
 
     kinds: Annotated[
         frozenset[SharedChangeKind] | None,

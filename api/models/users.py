@@ -63,7 +63,7 @@ def _order(text: Any) -> UserOrder:
 
 
 class FilterQuery(Query):
-    """Which users to list."""
+    """The filters of users."""
 
     statuses: Annotated[
         frozenset[Status] | None,
@@ -111,7 +111,7 @@ class FilterQuery(Query):
 
 
 class UsersQuery(FilterQuery):
-    """Which users to list, in which order and in which format."""
+    """The query parameters of the list of users."""
 
     order: Annotated[
         UserOrder,

@@ -113,7 +113,7 @@ def _without_empty(environment: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _az_account() -> Mapping[str, Any] | None:
-    """What `az account show` says; ``None`` without a login, or without `az`."""
+    """The output of `az account show`; ``None`` without a login, or without `az`."""
     program = shutil.which("az")
     if program is None:
         return None

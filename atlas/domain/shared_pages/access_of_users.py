@@ -1,4 +1,4 @@
-"""Which shared pages one user can open, and how."""
+"""The shared pages that one user can open, with the reason."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the audit log says about the creation of shared pages (operation ``New-SchedulingMailbox``)."""
+"""Records of the audit log about the creation of shared pages (operation ``New-SchedulingMailbox``)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ class CreationRecord:
 
 @dataclass(frozen=True, slots=True)
 class Creations:
-    """What a search of the audit log found."""
+    """The results of a search of the audit log."""
 
     records: tuple[CreationRecord, ...]
     is_complete: bool = True

@@ -1,4 +1,4 @@
-"""Which shared pages a caller wants to see."""
+"""Filters for shared pages."""
 
 from dataclasses import dataclass
 
