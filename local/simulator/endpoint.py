@@ -111,7 +111,8 @@ async def _stream(request: web.BaseRequest, response: Response, headers: dict[st
         await stream.write(part)
         await asyncio.sleep(response.drip_seconds / _DRIP_PARTS)
     with contextlib.suppress(ConnectionError):  # the client has read enough of it
-        while response.effect is Effect.ENDLESS:
+        # A TLS connection that the client has closed accepts writes without an error.
+        while response.effect is Effect.ENDLESS and request.transport and not request.transport.is_closing():
             await stream.write(_ENDLESS_CHUNK)
     if response.effect is Effect.CUT_OFF and request.transport is not None:
         request.transport.abort()
