@@ -12,4 +12,4 @@ blueprint = df.Blueprint()
 @blueprint.activity_trigger(input_name="request")
 async def mark_gone(request: dict) -> dict:
     """Count one part of the rows, and mark the users who are no longer licensed."""
-    return await step.run(gone.review_rows, ListingRequest.from_dict(request), GoneResult)
+    return await step.run(gone.mark_gone, ListingRequest.from_dict(request), GoneResult)

@@ -53,7 +53,7 @@ class _Position:
 POSITION = TypeAdapter(_Position)
 
 
-async def review_rows(resources: Resources, request: ListingRequest) -> GoneResult:
+async def mark_gone(resources: Resources, request: ListingRequest) -> GoneResult:
     """Read one part of the rows: count those of this scan, and mark those whose user is no longer licensed.
 
     The numbers by domain and department go to the census, because a tenant may have many of them; the last part adds

@@ -61,7 +61,7 @@ USE_CASES: Mapping[Step, UseCase] = {
     Step.LIST_USERS: census.list_users,
     Step.JOIN_MAILBOXES: census.join_mailboxes,
     # Step.PROBE_USERS: LocalRun
-    Step.MARK_GONE: gone.review_rows,
+    Step.MARK_GONE: gone.mark_gone,
     Step.LIST_BUSINESSES: shared_steps.list_businesses,
     Step.LIST_SHARED_MAILBOXES: shared_steps.list_shared_mailboxes,
     Step.COMPARE_SHARED_NAMES: shared_steps.compare_shared_names,

@@ -8,7 +8,7 @@ import pytest
 from atlas.domain.adoption import MAX_GROUPS, Adoption, Uptake, adoption_of, has_only_default_types
 from atlas.domain.statuses import Status
 from atlas.domain.user_rows import MeetingType
-from atlas.scans.gone import PART_DURATION, review_rows
+from atlas.scans.gone import PART_DURATION, mark_gone
 from atlas.scans.messages import ListingRequest
 from atlas.tables.adoption import MAX_STORED_GROUPS, from_columns, to_columns
 from atlas.tables.census import BOOKINGS_CENSUS, adoption_key
@@ -98,9 +98,7 @@ async def tenant_with_rows(tenant):
 
 async def count_parts(tenant, *parts):
     for part in parts:
-        result = await review_rows(
-            tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=part, is_first=part == 1)
-        )
+        result = await mark_gone(tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=part, is_first=part == 1))
     return result
 
 

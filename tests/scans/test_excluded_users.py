@@ -12,7 +12,7 @@ from atlas.microsoft365.graph import Account, LicensedUsersPage
 from atlas.pages.lookup import Source, lookup
 from atlas.pages.observation import UserExcluded
 from atlas.scans.census import join_mailboxes, list_users
-from atlas.scans.gone import review_rows
+from atlas.scans.gone import mark_gone
 from atlas.scans.messages import JoinRequest, ListingRequest
 from tests.scans.conftest import scan, user, user_id
 
@@ -70,7 +70,7 @@ async def test_the_end_of_a_scan_deletes_rows_of_excluded_users(tenant, director
         await tenant.add_row(number, SCAN.scan_id, Status.GONE if number == 2 else Status.PUBLISHED)
         await tenant.resources.index.restore((await tenant.resources.rows.get(user_id(number))).row)
 
-    result = await review_rows(tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
+    result = await mark_gone(tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
 
     assert sorted(await tenant.statuses()) == [user_id(0), user_id(3)]
     assert result.by_status == {"published": 2}

@@ -7,7 +7,7 @@ import pytest
 from atlas.domain.statuses import Status
 from atlas.microsoft365.failures import Unreachable
 from atlas.scans import gone
-from atlas.scans.gone import PART_DURATION, review_rows
+from atlas.scans.gone import PART_DURATION, mark_gone
 from atlas.scans.messages import Closing, GoneResult, ListingRequest
 from atlas.scans.warnings import closing_warnings
 from tests.scans.conftest import START, TENANT_ID, scan, user_id
@@ -19,9 +19,7 @@ async def mark_all(tenant):
     """Every part, as the orchestration runs them."""
     total, parts, page = GoneResult(), 0, 1
     while True:
-        result = await review_rows(
-            tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=page, is_first=page == 1)
-        )
+        result = await mark_gone(tenant.resources, ListingRequest(scan_id=SCAN.scan_id, page=page, is_first=page == 1))
         total, parts, page = total + result, parts + 1, page + 1
         if not result.has_next:
             return total, parts
@@ -83,9 +81,9 @@ async def test_a_repeated_part_counts_and_marks_the_same(tenant_with_scan):
         await tenant_with_scan.add_row(number, SCAN.scan_id if number % 2 else "an earlier scan")
     request = ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True)
 
-    first = await review_rows(tenant_with_scan.resources, request)
+    first = await mark_gone(tenant_with_scan.resources, request)
     changes = [change async for _, change in tenant_with_scan.resources.changes.iterate()]
-    second = await review_rows(tenant_with_scan.resources, request)
+    second = await mark_gone(tenant_with_scan.resources, request)
 
     assert first == second
     assert [change async for _, change in tenant_with_scan.resources.changes.iterate()] == changes
@@ -109,7 +107,7 @@ async def test_positions_stay_in_the_census(tenant_with_scan, monkeypatch):
     for number in range(3):
         await tenant_with_scan.add_row(number, SCAN.scan_id)
 
-    result = await review_rows(tenant_with_scan.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
+    result = await mark_gone(tenant_with_scan.resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
 
     assert result.has_next
     assert user_id(1) not in str(result.to_dict())

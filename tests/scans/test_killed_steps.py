@@ -17,7 +17,7 @@ from atlas.domain.statuses import Status
 from atlas.domain.user_rows import MeetingType
 from atlas.resources import Resources
 from atlas.scans.closing import close_scan
-from atlas.scans.gone import review_rows
+from atlas.scans.gone import mark_gone
 from atlas.scans.messages import Closing, Counts, ListingRequest, ProbeRequest, StepRequest
 from atlas.scans.probing import probe_one
 from atlas.scans.retention import delete_expired
@@ -125,7 +125,7 @@ async def a_user_who_was_renamed(tenant: MemoryTenant) -> Step:
 async def users_who_lost_the_licence(tenant: MemoryTenant) -> Step:
     await record(tenant, 1, has_page=True)
     await record(tenant, 2, has_page=False)
-    return lambda resources: review_rows(resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
+    return lambda resources: mark_gone(resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
 
 
 async def a_row_that_has_been_gone_for_long(tenant: MemoryTenant) -> Step:
@@ -133,7 +133,7 @@ async def a_row_that_has_been_gone_for_long(tenant: MemoryTenant) -> Step:
     stored = await tenant.resources.rows.get(user_id(3))
     assert stored is not None
     await tenant.resources.index.restore(stored.row)
-    return lambda resources: review_rows(resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
+    return lambda resources: mark_gone(resources, ListingRequest(scan_id=SCAN.scan_id, page=1, is_first=True))
 
 
 async def a_census_and_old_scans(tenant: MemoryTenant) -> Step:

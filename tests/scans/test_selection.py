@@ -12,7 +12,7 @@ from atlas.domain.users import LicensedUser
 from atlas.microsoft365.exclusions import Exclusions
 from atlas.microsoft365.failures import Refused, Unreachable
 from atlas.microsoft365.graph import Account
-from atlas.scans.gone import review_rows
+from atlas.scans.gone import mark_gone
 from atlas.scans.messages import ListingRequest
 from atlas.scans.selection import MAX_UNLISTED, PAGE_SIZE, InvalidSelection, Selection, list_selected_users
 from tests.scans.conftest import START, MemoryTenant, scan, user_id
@@ -152,7 +152,7 @@ async def test_a_scan_of_named_users_marks_no_user_gone(tenant: MemoryTenant):
     await tenant.add_row(1, running.scan_id)
     await tenant.add_row(2, "scan-of-the-tenant")
 
-    result = await review_rows(tenant.resources, ListingRequest(scan_id=running.scan_id, page=1, is_first=True))
+    result = await mark_gone(tenant.resources, ListingRequest(scan_id=running.scan_id, page=1, is_first=True))
 
     assert result.by_status == {"published": 1}
     assert set((await tenant.statuses()).values()) == {"published"}

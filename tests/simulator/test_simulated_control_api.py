@@ -115,7 +115,7 @@ async def test_faults_can_be_added_listed_and_removed(start):
 async def test_metrics_count_and_can_be_reset(start):
     client = await start(users=1, mix={UserKind(Page.PUBLIC_ONE): 1.0})
     await client.services(0)
-    await client.licensed()
+    await client.get_licensed_users()
 
     seen = (await client.http.get(f"{client.tenant.control_url}/control/metrics")).json()
     await client.http.post(f"{client.tenant.control_url}/control/reset-metrics")

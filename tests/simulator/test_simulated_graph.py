@@ -69,7 +69,7 @@ async def test_the_listing_requires_the_consistency_header(start):
 
 async def test_the_second_page_requires_the_header_too(start):
     client = await start(users=5)
-    link = (await client.licensed(top="3")).json()["@odata.nextLink"]
+    link = (await client.get_licensed_users(top="3")).json()["@odata.nextLink"]
 
     reply = await client.graph(link)
 
@@ -83,7 +83,7 @@ async def test_the_second_page_requires_the_header_too(start):
 async def test_an_invalid_query_is_rejected(start, params):
     client = await start(users=5)
 
-    reply = await client.licensed(**params)
+    reply = await client.get_licensed_users(**params)
 
     assert reply.status_code == 400
 
@@ -91,7 +91,7 @@ async def test_an_invalid_query_is_rejected(start, params):
 async def test_the_default_page_size_is_100(start):
     client = await start(users=150)
 
-    page = (await client.licensed()).json()
+    page = (await client.get_licensed_users()).json()
 
     assert len(page["value"]) == 100
 
@@ -99,8 +99,8 @@ async def test_the_default_page_size_is_100(start):
 async def test_an_empty_page_can_have_a_next_link(start):
     client = await start(users=20)
 
-    first = (await client.licensed(top="10")).json()
-    second = (await client.licensed(first["@odata.nextLink"])).json()
+    first = (await client.get_licensed_users(top="10")).json()
+    second = (await client.get_licensed_users(first["@odata.nextLink"])).json()
 
     assert second["value"] == []
     assert "@odata.nextLink" in second
@@ -119,7 +119,7 @@ async def test_a_user_may_come_twice_across_pages(start):
 async def test_a_next_link_may_point_to_another_host(start):
     client = await start({"graph": {"foreign_next_link": True}}, users=20)
 
-    link = (await client.licensed(top="10")).json()["@odata.nextLink"]
+    link = (await client.get_licensed_users(top="10")).json()["@odata.nextLink"]
 
     assert not link.startswith(client.settings["GRAPH_URL"])
 
@@ -127,7 +127,7 @@ async def test_a_next_link_may_point_to_another_host(start):
 async def test_plans_are_returned_only_if_selected(start):
     client = await start(users=5)
 
-    user = (await client.licensed(select="id")).json()["value"][0]
+    user = (await client.get_licensed_users(select="id")).json()["value"][0]
 
     assert set(user) == {"id"}
 
@@ -136,11 +136,11 @@ async def test_a_page_token_can_expire(start):
     client = await start(users=20)
     client.tenant.add_fault(Fault("graph.users.next", status=400, error="Directory_ExpiredPageToken"))
 
-    first = (await client.licensed(top="10")).json()
-    reply = await client.licensed(first["@odata.nextLink"])
+    first = (await client.get_licensed_users(top="10")).json()
+    reply = await client.get_licensed_users(first["@odata.nextLink"])
 
     assert reply.json()["error"]["code"] == "Directory_ExpiredPageToken"
-    assert (await client.licensed(first["@odata.nextLink"])).status_code == 200
+    assert (await client.get_licensed_users(first["@odata.nextLink"])).status_code == 200
 
 
 async def test_the_count_is_plain_text(start):
@@ -241,7 +241,7 @@ async def test_throttling_includes_retry_after(start):
     client = await start(users=5)
     client.tenant.add_fault(Fault("graph.users", status=429, retry_after="10"))
 
-    reply = await client.licensed()
+    reply = await client.get_licensed_users()
 
     assert reply.status_code == 429
     assert reply.headers["Retry-After"] == "10"
@@ -252,7 +252,7 @@ async def test_without_roles_graph_forbids(start):
     client = await start({"sign_in": {"graph_roles": []}}, users=5)
     key = client.tenant.user(0).object_id
 
-    listing = await client.licensed()
+    listing = await client.get_licensed_users()
     settings = await client.graph(f"/users/{key}/settings/exchange")
 
     assert (listing.status_code, listing.json()["error"]["code"]) == (403, "Authorization_RequestDenied")
@@ -288,7 +288,7 @@ async def test_the_listing_follows_deletions_and_new_licences(start):
     client.tenant.change_user(2, "delete")
     client.tenant.change_user(14, "gain_licence")
 
-    first = (await client.licensed(top="5", select="id")).json()
+    first = (await client.get_licensed_users(top="5", select="id")).json()
     ids = {user["id"] for user in await client.all_licensed(select="id")}
 
     assert gone not in ids
