@@ -23,7 +23,7 @@ from local.run_host import CHECKOUT, UNSET
 
 LATENCY_MS = 200.0
 CONCURRENCIES = (4, 16, 64)
-MIN_PROBE_SECONDS = 30
+MIN_PROBE_SECONDS = 20
 """How long the probes of a measurement of efficiency take at least, so that start and end count little."""
 BARE_APP = CHECKOUT / "benchmarks" / "bare_app"
 WITH_PAGE = {"published"}
